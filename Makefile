@@ -1,0 +1,103 @@
+# Every command of the project; `make help` lists them.
+#
+#   make up [DETACH=1] [PORT=5001] [IAM=1] [DEXCOM_API_BASE_URL=https://...]
+
+PORT ?= 5001
+STAGE ?= dev
+export PORT IAM DEXCOM_API_BASE_URL DEXCOM_CLIENT_ID DEXCOM_CLIENT_SECRET POLL_INTERVAL_SECONDS LOG_LEVEL
+export SAM_CLI_TELEMETRY := 0
+
+# The first Python here that is new enough; `make PYTHON=/path/to/python` chooses another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$python && break; done)
+
+UV := .venv/bin/uv
+RUN := .venv/bin/python
+# SAM and the emulator pin much of what they need, so each has an environment of its own.
+INSTALLED := .venv/.installed .venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed
+
+.PHONY: help setup up down test test-integration simulation interface check format interface build deploy invoke bench lock clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
+
+setup: $(INSTALLED) ## Install everything into environments of this folder
+
+up: $(INSTALLED) ## Start the whole system on this machine (DETACH=1 returns when it is ready)
+	@$(RUN) -m local up $(if $(filter 1,$(DETACH)),--detach)
+
+down: ## Stop it
+	@if [ -x $(RUN) ]; then $(RUN) -m local down; else echo "Nothing was running."; fi
+
+test: $(INSTALLED) ## Run the tests: unit, functions, contracts, template, end to end
+	$(RUN) -m pytest
+
+test-integration: $(INSTALLED) ## The stores' contracts against Amazon's DynamoDB Local (needs Java 17 and Maven)
+	$(RUN) -m pytest --integration tests/contract tests/local
+
+simulation: $(INSTALLED) ## A thousand seeds of the engine's simulation
+	$(RUN) -m pytest --seeds 1000 tests/simulation
+
+check: $(INSTALLED) ## Lint, types, import contracts, template
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	PYTHONPATH=. .venv/bin/lint-imports
+	.venv-sam/bin/sam validate --lint
+
+format: $(INSTALLED) ## Format the code
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+interface: $(INSTALLED) ## Describe the HTTP interface anew: openapi.json, the page at /docs, the table in docs/api.md
+	$(RUN) -m local.interface
+
+bench: $(INSTALLED) ## Measure cost and CPU into benchmarks/REPORT.md (QUICK=1 only prints; needs Java 17 and Maven)
+	$(RUN) -m benchmarks $(if $(filter 1,$(QUICK)),--quick)
+
+build: $(INSTALLED) ## Build what is deployed to AWS
+	UV="$(CURDIR)/$(UV)" .venv-sam/bin/sam build
+
+deploy: build ## Deploy to your AWS account (STAGE=dev, staging or prod)
+	.venv-sam/bin/sam deploy --config-env $(STAGE)
+
+invoke: $(INSTALLED) ## Run one function with one event (FN=QueryFunction EVENT=events/query_latest.json)
+	@$(RUN) -m local invoke "$(FN)" "$(EVENT)"
+
+lock: $(INSTALLED) ## Resolve the dependency groups of pyproject.toml into the pinned files
+	$(UV) pip compile $(LOCK) --group layer --output-file layers/core/requirements.txt pyproject.toml
+	$(UV) pip compile $(LOCK) --group emulator --output-file local/requirements-emulator.txt pyproject.toml
+	$(UV) pip compile $(LOCK) --group runtime --output-file local/requirements-runtime.txt pyproject.toml
+	$(UV) pip compile $(LOCK) --group sam --output-file local/requirements-sam.txt pyproject.toml
+	grep -E '^boto(3|core)==' local/requirements-emulator.txt > .venv/same-boto.txt
+	$(UV) pip compile $(LOCK) --group dev --constraint layers/core/requirements.txt --constraint .venv/same-boto.txt \
+		--output-file requirements-dev.txt pyproject.toml
+
+clean: down ## Remove everything that can be made again
+	rm -rf .venv .venv-sam .venv-aws .venv-runtime .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+LOCK := --quiet --universal --python-version 3.11 --no-header --upgrade
+
+# ------------------------------------------------------------------------------------------ environments
+
+.venv/.installed: requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "BG Ingest needs Python 3.11 or newer, and there is none on this machine's PATH."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "BG Ingest needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version)."; exit 1; }
+	@echo "Setting up with $$($(PYTHON) --version) ..."
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv || { echo "This Python cannot make environments; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements-dev.txt)"
+	@$(UV) pip install --quiet --python $(RUN) --requirement requirements-dev.txt
+	@# The package is imported from where it is: an installed copy would be tested instead of what is being changed.
+	@echo "$(CURDIR)/layers/core" > "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/bg-ingest.pth"
+	@touch $@
+
+.venv-sam/.installed: local/requirements-sam.txt .venv/.installed
+.venv-aws/.installed: local/requirements-emulator.txt .venv/.installed
+.venv-runtime/.installed: local/requirements-runtime.txt .venv/.installed
+.venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed:
+	@rm -rf $(@D)
+	@$(UV) venv --quiet --python $(RUN) $(@D)
+	@$(UV) pip install --quiet --python $(@D)/bin/python --requirement $<
+	@touch $@

@@ -1,0 +1,106 @@
+"""H1: the CPU of a fresh process up to its first answer, as Lambda starts one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+from typing import TYPE_CHECKING
+
+from benchmarks.measured import Measured
+from benchmarks.tables import CREDENTIALS, READINGS, USERS
+from local.deploy import build
+from local.emulator import REGION
+from local.paths import CHECKOUT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FIRST_EVENTS = {
+    "query": "query_latest",
+    "sync": "sync_state",
+    "connect": "connect_state",
+    "site": "site_health",
+    "dispatch": "dispatch_tick",
+    "worker": "worker_poll",
+}
+BUDGET_MS = 600
+_FOLDER = CHECKOUT / ".local" / "benchmarks"
+# Nothing is installed there but the Lambda runtime client and boto3.
+_RUNTIME = CHECKOUT / ".venv-runtime" / "bin" / "python"
+# The runtime client is part of every start; an answer that was not to be had must not pass for a quick one.
+_START = """
+import json, sys, time
+import awslambdaric.bootstrap
+import app
+class Context:
+    aws_request_id = "benchmark"; function_name = "function"; memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:function"
+    def get_remaining_time_in_millis(self): return 110_000
+with open(sys.argv[1]) as event:
+    answer = app.lambda_handler(json.load(event), Context())
+assert not isinstance(answer, dict) or answer.get("statusCode", 200) < 500, answer
+print(time.process_time() * 1000)
+"""
+
+
+_COMPILE = "import compileall, sysconfig; compileall.compile_dir(sysconfig.get_path('purelib'), quiet=1)"
+
+
+def cold_starts(endpoint: str, starts: int) -> list[Measured]:
+    """Every function, from the built layer as it is deployed, and from one without .pyc files."""
+    built = _FOLDER / "build"
+    build(built, _FOLDER / "sam.log")
+    # What the runtime brings is compiled in both: only the layer is ours to build one way or the other.
+    subprocess.run([_RUNTIME, "-c", _COMPILE], check=True)  # noqa: S603 - our own code.
+    compiled = built / "CoreLayer" / "python"
+    uncompiled = _without_pyc(compiled)
+    return [
+        Measured(
+            "CPU of a cold start, first request included",
+            function,
+            _median_ms(built / f"{function.title()}Function", compiled, endpoint, event, starts),
+            "ms",
+            BUDGET_MS,
+            _median_ms(
+                built / f"{function.title()}Function", uncompiled, endpoint, event, max(starts // 3, 1)
+            ),
+        )
+        for function, event in FIRST_EVENTS.items()
+    ]
+
+
+def _without_pyc(layer: Path) -> Path:
+    folder = _FOLDER / "uncompiled"
+    shutil.rmtree(folder, ignore_errors=True)
+    return shutil.copytree(layer, folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def _median_ms(function: Path, layer: Path, endpoint: str, event: str, starts: int) -> float:
+    return statistics.median(_start_ms(function, layer, endpoint, event) for _ in range(starts))
+
+
+def _start_ms(function: Path, layer: Path, endpoint: str, event: str) -> float:
+    environ = {
+        "PYTHONPATH": os.pathsep.join([str(function), str(layer)]),
+        "PYTHONDONTWRITEBYTECODE": "1",  # Lambda's folders are read-only.
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "DYNAMODB_ENDPOINT": endpoint,
+        "DYNAMODB_TABLE": READINGS,
+        "USERS_TABLE": USERS,
+        **CREDENTIALS,
+    }
+    done = subprocess.run(  # noqa: S603 - our own code.
+        [_RUNTIME, "-c", _START, CHECKOUT / "events" / f"{event}.json"],
+        env=environ,
+        cwd=_FOLDER,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if done.returncode:
+        raise RuntimeError(f"a cold start of {function.name} failed: {done.stderr[-500:]}")
+    return float(done.stdout.splitlines()[-1])

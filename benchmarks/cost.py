@@ -1,0 +1,117 @@
+"""H5: what one person's readings cost in DynamoDB units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from benchmarks.measured import Measured
+from benchmarks.plain import PlainLogbook
+from benchmarks.series import READINGS_PER_DAY, readings_of
+from benchmarks.tables import PLAIN, READINGS, USERS
+from bg_ingest.readings.logbook import Logbook
+from bg_ingest.sync.days import Days
+from bg_ingest.sync.job import Jobs, Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.run import Stores
+from bg_ingest.sync.state import SyncStates
+from bg_ingest.sync.user import sync_user
+from tests.fakes import FakeClock
+
+if TYPE_CHECKING:
+    from benchmarks.tables import Tables
+    from bg_ingest.dexcom.answers import Span
+    from bg_ingest.dexcom.records import Rejected
+    from bg_ingest.readings.model import Reading
+
+SECTION = "DynamoDB units"
+POLL_INTERVAL_S = 900
+POLLS_PER_DAY = 86_400 // POLL_INTERVAL_S
+RETENTION_DAYS = 730
+# Every reading costs the plain way the same, and 90 days take it minutes: a part tells the rest.
+_PLAIN_DAYS_MAX = 30
+POLLED, GIVEN_HISTORY = "polled", "given-history"
+TODAY = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What the provider answers; nothing of it is unreadable."""
+
+    readings: list[Reading]
+    rejected: tuple[Rejected, ...] = ()
+
+
+@dataclass(slots=True)
+class Provider:
+    """A provider that knows some readings, and remembers what it was asked for."""
+
+    knows: list[Reading]
+    clock: FakeClock
+    answers: list[list[Reading]]
+
+    def readings(self, _: str, start: datetime, end: datetime) -> Fetched:
+        """What has been measured by now."""
+        end = min(end, self.clock.now())
+        self.answers.append([reading for reading in self.knows if start <= reading.at < end])
+        return Fetched(self.answers[-1])
+
+    def uploaded_since(self, _: str, __: datetime) -> Span | None:
+        """Nothing that a poll would not see; only a reconciliation asks."""
+        return None
+
+
+def sync(tables: Tables, provider: Provider, user_id: str, kind: Kind) -> None:
+    """One sync, by the code that does it in production."""
+    clock = provider.clock
+    order: Order | None = Order(user_id, new_job_id(clock.now()), kind, Trigger.SCHEDULE, "benchmark")
+    users, logbook = tables.users, Logbook(tables.readings, clock, RETENTION_DAYS)
+    stores = Stores(SyncStates(users, clock), Jobs(users, clock), logbook, Days(users, clock), lambda *_: 0)
+    while order:  # A long history is several orders, one after the other.
+        report = sync_user(order, stores=stores, provider=provider, clock=clock, time_left_s=lambda: 900.0)
+        if report.job is None or report.job.failure or report.busy:
+            raise RuntimeError("the benchmark's own sync did not succeed")
+        order = report.rest
+
+
+def polled_day(tables: Tables) -> list[Measured]:
+    """One user polled every 15 minutes for a day; the day before is there already."""
+    clock = FakeClock(TODAY)
+    provider = Provider(readings_of(TODAY - timedelta(days=1), 2), clock, [])
+    SyncStates(tables.users, clock).begin(POLLED, POLL_INTERVAL_S, TODAY - timedelta(days=1))
+    sync(tables, provider, POLLED, Kind.BACKFILL)
+    PlainLogbook(tables.plain).save(POLLED, provider.answers.pop(), TODAY)
+    provider.answers.clear()
+    tables.meter.reset()
+    for _ in range(POLLS_PER_DAY):
+        clock.advance(POLL_INTERVAL_S)
+        sync(tables, provider, POLLED, Kind.INCREMENTAL)
+    readings, users = tables.meter.written(READINGS), tables.meter.written(USERS)
+    reads = tables.meter.read(READINGS) + tables.meter.read(USERS)
+    for answer in provider.answers:
+        PlainLogbook(tables.plain).save(POLLED, answer, clock.now())
+    plain = tables.meter.written(PLAIN)
+    return [
+        Measured(SECTION, "a day of polls, readings: written", readings, "WU", 130, plain),
+        Measured(SECTION, "a poll's bookkeeping: written", users / POLLS_PER_DAY, "WU", 3),
+        Measured(SECTION, "a day of polls: read", reads, "RU"),
+    ]
+
+
+def backfill(tables: Tables, days: int) -> list[Measured]:
+    """A new user's whole history."""
+    clock = FakeClock(TODAY)
+    provider = Provider(readings_of(TODAY - timedelta(days=days), days), clock, [])
+    SyncStates(tables.users, clock).begin(GIVEN_HISTORY, POLL_INTERVAL_S, TODAY - timedelta(days=days))
+    tables.meter.reset()
+    sync(tables, provider, GIVEN_HISTORY, Kind.BACKFILL)
+    written, bookkeeping = tables.meter.written(READINGS), tables.meter.written(USERS)
+    part = provider.knows[-min(days, _PLAIN_DAYS_MAX) * READINGS_PER_DAY :]
+    PlainLogbook(tables.plain).save(GIVEN_HISTORY, part, TODAY)
+    plain = tables.meter.written(PLAIN) * len(provider.knows) / len(part)
+    what = f"{days} days of history ({days * READINGS_PER_DAY:,} readings): written"
+    budget = 4_400 * days / 90
+    return [
+        Measured(SECTION, what, written, "WU", budget, plain),
+        Measured(SECTION, f"{days} days of history, bookkeeping: written", bookkeeping, "WU"),
+    ]

@@ -1,0 +1,88 @@
+"""The plain way, to compare with: one item per reading, each put on the condition that it is not there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from bg_ingest.readings.model import Device, Reading
+from bg_ingest.readings.stored_reading import StoredReading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from bg_ingest.dynamo import Item, Table
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLogbook:
+    """Reads and writes like the real one, as far as the benchmarks need; revisions are not even noticed."""
+
+    table: Table
+
+    def save(self, user_id: str, readings: Iterable[Reading], fetched_at: datetime) -> int:
+        """Put each; how many were new."""
+        absent = "attribute_not_exists(pk)"
+        return sum(
+            self.table.put(_item(user_id, reading, fetched_at), absent).accepted for reading in readings
+        )
+
+    def between(
+        self,
+        user_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        descending: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[StoredReading]:
+        """The readings of a range."""
+        items = self.table.query(
+            "pk = :user AND sk BETWEEN :first AND :last",
+            {":user": user_id, ":first": _key(start), ":last": _key(end)},
+            descending=descending,
+            consistent=True,
+            page_items_max=limit,
+        )
+        return islice(map(_stored, items), limit)
+
+    def latest(self, user_id: str) -> StoredReading | None:
+        """The newest."""
+        ever = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+        return next(self.between(user_id, *ever, descending=True, limit=1), None)
+
+
+def _key(instant: datetime) -> str:
+    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _item(user_id: str, reading: Reading, fetched_at: datetime) -> Item:
+    device = reading.device
+    return {
+        "pk": user_id,
+        "sk": _key(reading.at),
+        "mg_dl": reading.mg_dl,
+        "trend": reading.trend,
+        "trend_rate": str(reading.trend_rate),
+        "record_id": reading.record_id,
+        "offset": reading.local_offset_minutes,
+        "ticks": reading.transmitter_ticks,
+        "device": [device.generation, device.display, device.app, device.transmitter],
+        "stored_at": _key(fetched_at),
+    }
+
+
+def _stored(item: dict[str, Any]) -> StoredReading:
+    reading = Reading(
+        datetime.fromisoformat(item["sk"]),
+        item["mg_dl"],
+        item["trend"],
+        float(item["trend_rate"]),
+        record_id=item["record_id"],
+        local_offset_minutes=item["offset"],
+        transmitter_ticks=item["ticks"],
+        device=Device(*item["device"]),
+    )
+    return StoredReading(reading, datetime.fromisoformat(item["stored_at"]))

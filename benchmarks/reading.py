@@ -1,0 +1,93 @@
+"""H1 and H5: our CPU for answering, with the database in a process of its own."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.cost import GIVEN_HISTORY, TODAY
+from benchmarks.measured import Measured, cpu_ms
+from benchmarks.plain import PlainLogbook
+from benchmarks.tables import PLAIN, READINGS
+from bg_ingest.access.audit import Audit
+from bg_ingest.http_api import serving
+from bg_ingest.readings.logbook import Logbook
+from bg_ingest.readings.rendering import json_array, rfc_3339
+from functions.query.app import build
+from local.paths import CHECKOUT
+from tests.fakes import FakeClock
+from tests.functions.conftest import LambdaContext
+
+if TYPE_CHECKING:
+    from benchmarks.tables import Tables
+    from bg_ingest.dynamo import Table
+
+_BYTES_PER_UNIT = 4_096  # Of a consistent read.
+_PAGE_MAX = 1_000
+_BUDGET_MS = 25
+
+
+def requests(tables: Tables, repeats: int) -> list[Measured]:
+    """One warm request after the other through the query function's routes, as its handler serves them."""
+    clock = FakeClock(TODAY)
+    audit = Audit(tables.users, clock, 365)
+    ours = build(Logbook(tables.readings, clock, 730), audit, clock)
+    plain = build(PlainLogbook(tables.plain), audit, clock)  # type: ignore[arg-type] # It has what is asked of it.
+    asked = {
+        "latest": ("query_latest", {}),
+        "one day (288 readings)": ("query_range", _range(1, 288)),
+        "14 days, first page of 1,000": ("query_range", _range(14, _PAGE_MAX)),
+        "92 days, first page of 1,000": ("query_range", _range(92, _PAGE_MAX)),
+    }
+    found = []
+    for what, (name, query) in asked.items():
+        event = _event(name, query)
+        times_ms = [cpu_ms(partial(_must_answer, app, event), repeats) for app in (ours, plain)]
+        found.append(Measured("CPU per warm request", what, times_ms[0], "ms", _BUDGET_MS, times_ms[1]))
+    return found
+
+
+def fortnight(tables: Tables, repeats: int) -> list[Measured]:
+    """14 days read whole and turned into one response."""
+    ours = Logbook(tables.readings, FakeClock(TODAY), 730)
+    plain = PlainLogbook(tables.plain)
+    times_ms = [cpu_ms(partial(_response, logbook), repeats) for logbook in (ours, plain)]
+    read_mb = []
+    for logbook, table in ((ours, READINGS), (plain, PLAIN)):
+        tables.meter.reset()
+        _response(logbook)
+        read_mb.append(tables.meter.read(table) * _BYTES_PER_UNIT / 1_000_000)
+    section = "14 days (4,032 readings) as one response"
+    return [
+        Measured(section, "read from DynamoDB", read_mb[0], "MB", 0.6, read_mb[1]),
+        Measured(section, "our CPU", times_ms[0], "ms", 40, times_ms[1]),
+        Measured(section, "an hour's item, mean", _item_bytes_mean(tables.readings), "bytes"),
+    ]
+
+
+def _response(logbook: Logbook | PlainLogbook) -> str:
+    return json_array(logbook.between(GIVEN_HISTORY, TODAY - timedelta(days=14), TODAY))
+
+
+def _must_answer(app: Any, event: dict[str, Any]) -> None:
+    answer = serving.serve(app, event, LambdaContext())  # type: ignore[arg-type] # As much of one as is needed.
+    if answer["statusCode"] != 200:
+        raise RuntimeError(f"the benchmark's own request was answered with {answer['statusCode']}")
+
+
+def _range(days: int, limit: int) -> dict[str, str]:
+    return {"from": rfc_3339(TODAY - timedelta(days=days)), "to": rfc_3339(TODAY), "limit": str(limit)}
+
+
+def _event(name: str, query: dict[str, str]) -> dict[str, Any]:
+    text = (CHECKOUT / "events" / f"{name}.json").read_text().replace("demo", GIVEN_HISTORY)
+    event: dict[str, Any] = json.loads(text)
+    return event | {"queryStringParameters": query} if query else event
+
+
+def _item_bytes_mean(table: Table) -> float:
+    items = list(table.query("pk = :user", {":user": GIVEN_HISTORY}))
+    sizes = [sum(len(name) + len(str(value)) for name, value in item.items()) for item in items]
+    return sum(sizes) / len(sizes)

@@ -1,0 +1,64 @@
+"""The measurements, for programs and for people."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from benchmarks.measured import Measured
+
+_ABOUT = """\
+# What it costs and how long it takes
+
+Written by `make bench`; the budgets are H1 and H5 of docs/requirements.md. Numbers of CPU are medians of this
+machine's process time and vary with it; units are DynamoDB Local's own answers and do not.
+
+"The plain way" is one item per reading, each put on the condition that it is not there yet, by the same code
+otherwise and in the same run; of 90 days it stores the last 30, and its units are multiplied. DynamoDB runs
+in a process of its own, so none of its CPU is counted.
+
+A cold start is a fresh process with the runtime client and boto3 as Lambda brings them (taken to be
+compiled), the built function and the built layer, from its first instruction to its first answer. Beside it
+stands the same start from a layer without .pyc files.
+"""
+
+
+def as_json(machine: Mapping[str, str], measured: Iterable[Measured]) -> str:
+    """Everything, one member a line."""
+    lines = [asdict(one) | {"verdict": one.verdict} for one in measured]
+    return json.dumps({"machine": machine, "measured": lines}, indent=1) + "\n"
+
+
+def as_markdown(machine: Mapping[str, str], measured: Sequence[Measured]) -> str:
+    """A table for each section."""
+    parts = [_ABOUT, "\n".join(f"- {name}: {told}" for name, told in machine.items())]
+    for section, lines in groupby(measured, key=lambda one: one.section):
+        beside = "without .pyc" if "cold start" in section else "the plain way"
+        head = f"| | ours | budget | | {beside} | ratio |\n|---|---:|---:|---|---:|---:|"
+        parts.append(f"\n## {section}\n\n{head}\n" + "\n".join(map(_line, lines)))
+    return "\n".join(parts) + "\n"
+
+
+def write(folder: Path, machine: Mapping[str, str], measured: Sequence[Measured]) -> None:
+    """Both forms."""
+    (folder / "results.json").write_text(as_json(machine, measured))
+    (folder / "REPORT.md").write_text(as_markdown(machine, measured))
+
+
+def _line(one: Measured) -> str:
+    ratio = "" if one.beside is None else f"{one.beside / one.value:.1f}"
+    cells = [one.what, _number(one.value, one.unit), _number(one.budget, one.unit), one.verdict]
+    return f"| {' | '.join([*cells, _number(one.beside, one.unit), ratio])} |"
+
+
+def _number(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    return f"{value:,.{digits}f} {unit}"

@@ -1,0 +1,59 @@
+"""DynamoDB Local with the template's tables and one for the plain way, and every call metered."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+
+from benchmarks.metering import Meter
+from bg_ingest.dynamo import Table
+from local.dynamodb_local import jars, server
+from local.emulator import REGION
+from local.trouble import CannotStart
+from tests.template_document import create_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+READINGS, USERS, PLAIN = "readings", "users", "plain"
+# DynamoDB Local takes any; the functions that are measured get the same.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "benchmark", "AWS_SECRET_ACCESS_KEY": "benchmark"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of one run."""
+
+    endpoint: str
+    readings: Table
+    users: Table
+    plain: Table
+    meter: Meter
+
+
+@contextmanager
+def tables() -> Iterator[Tables]:
+    """Empty tables, for as long as the block runs."""
+    lacking = jars.missing()
+    if lacking:
+        raise CannotStart(lacking)
+    jars.fetch()
+    with server.running() as endpoint:
+        client = boto3.client(  # noqa: TID251 - there is no wiring here.
+            "dynamodb",
+            region_name=REGION,
+            endpoint_url=endpoint,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+        for logical_id, name in (
+            ("ReadingsTable", READINGS),
+            ("UsersTable", USERS),
+            ("ReadingsTable", PLAIN),
+        ):
+            create_table(client, logical_id, name)
+        readings, users, plain = (Table(client, name) for name in (READINGS, USERS, PLAIN))
+        yield Tables(endpoint, readings, users, plain, Meter(client))

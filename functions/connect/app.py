@@ -1,0 +1,65 @@
+"""HTTP: connect a person to their Dexcom account, see how the connection stands, end it."""
+
+from __future__ import annotations
+
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+from bg_ingest import telemetry
+from bg_ingest.connecting import flow
+from bg_ingest.connecting.rendering import connection_as_json, started_as_json
+from bg_ingest.http_api import limiting, logins, params, serving
+from bg_ingest.wiring import connecting, limits, stores
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from bg_ingest.access.audit import Audit
+    from bg_ingest.access.limits import RateLimit
+    from bg_ingest.connecting.flow import Desk
+
+
+def build(desk: Desk, audit: Audit, starts: RateLimit) -> APIGatewayHttpResolver:
+    """The routes, over a desk; `starts` limits how often one caller may start a login."""
+    app = serving.routes(audit)
+
+    @app.post("/api/bg/<user_id>/connection")
+    def start(user_id: params.UserId, asked: params.ConnectionBody = None) -> Response[str]:
+        standing = limiting.within(starts, serving.caller(app))
+        return_url = logins.allowed(asked.return_url if asked else None)
+        started = started_as_json(*flow.start(desk, user_id, return_url))
+        return serving.answered(started, HTTPStatus.CREATED, standing)
+
+    @app.get("/api/bg/<user_id>/connection")
+    def state(user_id: params.UserId) -> Response[str]:
+        return serving.answered(connection_as_json(desk.connections.get(user_id), desk.endpoint))
+
+    @app.delete("/api/bg/<user_id>/connection")
+    def remove(user_id: params.UserId) -> Response[str]:
+        flow.disconnect(desk, user_id)
+        return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NOT_KEPT)
+
+    @app.get("/oauth/callback")
+    def callback(
+        state: params.OAuthText = None, code: params.OAuthText = None, error: params.OAuthText = None
+    ) -> Response[str]:
+        ended = flow.come_back(
+            desk, state_value=state, code=code, error=error, correlation_id=telemetry.correlation_id()
+        )
+        return logins.shown(ended, app.current_event.headers.get("accept"))
+
+    return app
+
+
+@cache
+def _app() -> APIGatewayHttpResolver:
+    return build(connecting.desk(), stores.audit(), limits.connection())
+
+
+@telemetry.entry_point
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one request."""
+    return serving.serve(_app(), event, context)

@@ -1,0 +1,78 @@
+"""HTTP: whether the service is there, whether it can work, and how it is spoken to."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+from bg_ingest import telemetry
+from bg_ingest.http_api import serving
+from bg_ingest.version import VERSION
+from bg_ingest.wiring import stores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from bg_ingest.dynamo import Table
+
+# It changes with a deployment only. Made by `make interface`.
+_FOR_EVERYBODY = {"Cache-Control": "public, max-age=300"}
+
+
+def build(tables: Iterable[tuple[str, Table]]) -> APIGatewayHttpResolver:
+    """The routes, over the parts that have to work."""
+    app = serving.routes()
+
+    @app.get("/health")
+    def health() -> Response[str]:
+        return serving.answered({"status": "ok", "version": VERSION})
+
+    @app.get("/ready")
+    def ready() -> Response[str]:
+        for name, table in tables:
+            if not _works(table):
+                body = {"status": "unavailable", "failing": name}
+                return serving.answered(body, HTTPStatus.SERVICE_UNAVAILABLE)
+        return serving.answered({"status": "ok"})
+
+    @app.get("/openapi.json")
+    def description() -> Response[str]:
+        return serving.readable(app, _file("openapi.json"), headers=_FOR_EVERYBODY)
+
+    @app.get("/docs")
+    def page() -> Response[str]:
+        headers = _FOR_EVERYBODY | serving.PAGE_HEADERS
+        return serving.readable(app, _file("docs.html"), "text/html; charset=utf-8", headers=headers)
+
+    return app
+
+
+@cache
+def _file(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _works(table: Table) -> bool:
+    try:
+        return table.is_active()
+    except Exception as error:  # noqa: BLE001 - whatever keeps it from working is the answer.
+        telemetry.tell("not ready", level=logging.ERROR, raised=error)
+        return False
+
+
+@cache
+def _app() -> APIGatewayHttpResolver:
+    return build([("readings table", stores.readings_table()), ("users table", stores.users_table())])
+
+
+@telemetry.entry_point
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one request."""
+    return serving.serve(_app(), event, context)

@@ -1,0 +1,87 @@
+"""HTTP: start a sync; see where a user's syncing stands, and its jobs; settings and completeness."""
+
+from __future__ import annotations
+
+from functools import cache
+from http import HTTPStatus
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+from bg_ingest import problems, telemetry
+from bg_ingest.http_api import limiting, links, params, serving, syncs
+from bg_ingest.http_api.upkeep import add_upkeep
+from bg_ingest.problems import Problem
+from bg_ingest.sync.rendering import job_as_json, state_as_json
+from bg_ingest.wiring import limits, stores, syncing
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from bg_ingest.access.audit import Audit
+    from bg_ingest.access.limits import RateLimit
+    from bg_ingest.wiring.syncing import Engine
+
+
+def build(engine: Engine, audit: Audit, starts: RateLimit) -> APIGatewayHttpResolver:
+    """The routes, over an engine; `starts` limits how often one caller may start a sync."""
+    app = serving.routes(audit)
+
+    @app.post("/api/bg/<user_id>/sync")
+    def start(
+        user_id: params.UserId, asked: params.SyncBody = None, prefer: params.Prefer = None
+    ) -> Response[str]:
+        standing = limiting.within(starts, serving.caller(app))
+        order = engine.order(
+            user_id, params.asked_window(asked, engine.clock.now()), telemetry.correlation_id()
+        )
+        if syncs.wants_to_wait(prefer):
+            report = engine.run_or_queue(
+                order, lambda: app.lambda_context.get_remaining_time_in_millis() / 1000
+            )
+            if not report.unfinished:
+                return serving.answered(syncs.outcome(report), headers=standing)
+        else:
+            engine.queue(order)
+        where = links.address(app.current_event.raw_event, f"/api/bg/{user_id}/sync/jobs/{order.job_id}")
+        job = engine.jobs.get(user_id, order.job_id)
+        return serving.answered(job and job_as_json(job), HTTPStatus.ACCEPTED, standing | {"Location": where})
+
+    @app.get("/api/bg/<user_id>/sync")
+    def state(user_id: params.UserId) -> Response[str]:
+        known = engine.states.get(user_id)
+        connection = engine.connection_state(user_id)
+        return serving.answered(state_as_json(known, connection, engine.poll_interval_s, engine.clock.now()))
+
+    @app.get("/api/bg/<user_id>/sync/jobs")
+    def jobs(
+        user_id: params.UserId, limit: params.JobsLimit = 50, cursor: params.Cursor = None
+    ) -> Response[str]:
+        found = list(islice(engine.jobs.newest_first(user_id, params.job_cursor(cursor)), limit + 1))
+        page, more = found[:limit], found[limit:]
+        query = {"limit": str(limit), "cursor": page[-1].order.job_id} if more else {}
+        link = links.next_link(app.current_event.raw_event, query) if more else {}
+        return serving.answered([job_as_json(job) for job in page], headers=link)
+
+    add_upkeep(app, engine)
+
+    @app.get("/api/bg/<user_id>/sync/jobs/<job_id>")
+    def job(user_id: params.UserId, job_id: params.JobId) -> Response[str]:
+        found = engine.jobs.get(user_id, job_id)
+        if found is None:
+            raise Problem(problems.NOT_FOUND, "There is no such job, or it is older than 30 days.")
+        return serving.answered(job_as_json(found))
+
+    return app
+
+
+@cache
+def _app() -> APIGatewayHttpResolver:
+    return build(syncing.engine(), stores.audit(), limits.sync())
+
+
+@telemetry.entry_point
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one request."""
+    return serving.serve(_app(), event, context)

@@ -1,0 +1,1 @@
+"""Everything the functions share: glucose readings from Dexcom into DynamoDB, and out again."""

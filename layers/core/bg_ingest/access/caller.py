@@ -1,0 +1,58 @@
+"""Who is asking, from the claims of a token that the gateway has already checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+READ_SCOPE = "bg/read"
+WRITE_SCOPE = "bg/write"
+
+
+class Forbidden(Exception):
+    """This caller may not do this; says the same whether the user exists or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A person, who may touch their own data, or a service, which needs a scope."""
+
+    actor: str = field(repr=False)  # For the audit: the token's subject.
+    user_id: str | None = field(repr=False)  # The person it speaks for, if it does.
+    scopes: frozenset[str]
+
+    def must_read(self, user_id: str) -> None:
+        """Refuse unless this caller may read this user's data."""
+        self._must(user_id, READ_SCOPE)
+
+    def must_write(self, user_id: str) -> None:
+        """Refuse unless this caller may act on this user's behalf."""
+        self._must(user_id, WRITE_SCOPE)
+
+    def _must(self, user_id: str, scope: str) -> None:
+        if self.user_id != user_id and scope not in self.scopes:
+            raise Forbidden
+
+
+def caller_from_claims(claims: Mapping[str, Any], user_id_claim: str) -> Caller:
+    """The caller of a checked token; `user_id_claim` is the claim that names a person."""
+    subject = claims.get("sub")
+    user_id = claims.get(user_id_claim)
+    return Caller(
+        actor=subject if isinstance(subject, str) else "",
+        user_id=user_id if isinstance(user_id, str) and user_id else None,
+        scopes=frozenset(_scopes(claims)),
+    )
+
+
+def _scopes(claims: Mapping[str, Any]) -> list[str]:
+    """Most issuers send `scope` with spaces; some send a list as `scp`, which the gateway turns into text."""
+    found: list[str] = []
+    for name in ("scope", "scp"):
+        value = claims.get(name)
+        if isinstance(value, str):
+            found += value.strip("[]").replace(",", " ").split()
+    return found

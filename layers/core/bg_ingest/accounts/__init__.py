@@ -1,0 +1,1 @@
+"""A person's connection to their Dexcom account: its state and its encrypted tokens."""

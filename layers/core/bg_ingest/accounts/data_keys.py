@@ -1,0 +1,129 @@
+"""
+Data keys from KMS, kept in memory for a while.
+
+KMS gives a data key twice: in the clear, and wrapped by a key that never leaves KMS. The wrapped one can be
+stored anywhere; whoever may call kms:Decrypt turns it back.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mypy_boto3_kms import KMSClient
+
+    from bg_ingest.clock import Clock
+
+
+class SealBroken(Exception):
+    """This is not a seal of ours, or not of this person; retrying cannot help."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """
+    How long and how often a data key is used from memory.
+
+    Sealing: random 96-bit nonces are safe for 2**32 seals under one key (NIST SP 800-38D), a million times
+    what is allowed here. The limits are about damage instead: a key read out of a process's memory
+    opens at most that many seals of at most that many minutes, at no more than 12 calls an hour.
+
+    Opening: tokens live two hours, so the seals in use at one time stem from at most 24 data keys for each
+    process that seals; 512 cover 20 processes. A key disabled in KMS opens nothing more after an hour.
+    """
+
+    seals_max: int = 4_096
+    seal_age_max: timedelta = timedelta(minutes=5)
+    opened_keys_max: int = 512
+    open_age_max: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """One data key, ready for use, and the form of it that may be stored."""
+
+    cipher: AESGCM = field(repr=False)
+    wrapped: bytes = field(repr=False)
+    since: datetime
+
+
+class DataKeys:
+    """
+    Hands out data keys; thread-safe; asks KMS only when memory has none that fits.
+
+    Ages are told by the time of day: a frozen Lambda's monotonic clock stands still while the world moves on.
+    """
+
+    def __init__(
+        self, kms: KMSClient, key_id: str, environment: str, clock: Clock, limits: KeyLimits | None = None
+    ) -> None:
+        self._kms = kms
+        self._key_id = key_id
+        # KMS authenticates the context: what staging sealed does not open in production even if one
+        # key served both, and it stands in CloudTrail beside every use of the key.
+        self._context = {"service": "bg-ingest", "environment": environment}
+        self._clock = clock
+        self._limits = limits or KeyLimits()
+        # Two locks, because fetching a key to seal with, which only one thread should do, must not hold
+        # up those who open with a key that is known.
+        self._sealing_lock = Lock()
+        self._sealing: DataKey | None = None
+        self._seals_left = 0
+        self._opening_lock = Lock()
+        self._opening: OrderedDict[bytes, DataKey] = OrderedDict()  # Least recently used first.
+
+    def for_one_seal(self) -> DataKey:
+        """A key to seal one secret with."""
+        now = self._clock.now()
+        with self._sealing_lock:
+            key = self._sealing
+            if key is None or self._seals_left == 0 or now - key.since >= self._limits.seal_age_max:
+                key = self._sealing = self._generate(now)
+                self._seals_left = self._limits.seals_max
+            self._seals_left -= 1
+        return key
+
+    def for_opening(self, wrapped: bytes) -> DataKey:
+        """The key that was stored in this wrapped form."""
+        now = self._clock.now()
+        with self._opening_lock:
+            key = self._opening.get(wrapped)
+            if key is not None and now - key.since < self._limits.open_age_max:
+                self._opening.move_to_end(wrapped)
+                return key
+        # Not under the lock: one slow answer must not hold up those whose key is known.
+        return self._remember(DataKey(AESGCM(self._unwrap(wrapped)), wrapped, now))
+
+    def _generate(self, now: datetime) -> DataKey:
+        answer = self._kms.generate_data_key(
+            KeyId=self._key_id, KeySpec="AES_256", EncryptionContext=self._context
+        )
+        return self._remember(DataKey(AESGCM(answer["Plaintext"]), answer["CiphertextBlob"], now))
+
+    def _unwrap(self, wrapped: bytes) -> bytes:
+        try:
+            answer = self._kms.decrypt(
+                CiphertextBlob=wrapped, EncryptionContext=self._context, KeyId=self._key_id
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "InvalidCiphertextException":
+                raise SealBroken("the key of this seal was not wrapped here") from None
+            raise
+        return answer["Plaintext"]
+
+    def _remember(self, key: DataKey) -> DataKey:
+        with self._opening_lock:
+            self._opening[key.wrapped] = key
+            self._opening.move_to_end(key.wrapped)
+            if len(self._opening) > self._limits.opened_keys_max:
+                self._opening.popitem(last=False)
+        return key

@@ -1,0 +1,1 @@
+"""Connecting a person to their Dexcom account."""

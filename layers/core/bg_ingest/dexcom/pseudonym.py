@@ -1,0 +1,18 @@
+"""Names that stand for Dexcom's ids, so that these never leave bg_ingest.dexcom."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Literal
+
+# 64 bits: a person meets a few dozen transmitters and accounts in a lifetime, and every reading carries one.
+_HEX_DIGITS = 16
+
+
+def pseudonym(kind: Literal["transmitter", "account"], dexcom_id: object) -> str | None:
+    """Always the same for one id, and another for the same text as another kind of id; None without an id."""
+    if not isinstance(dexcom_id, str) or not dexcom_id:
+        return None
+    text = f"bg-ingest/dexcom/{kind}/{dexcom_id}"
+    # A lone surrogate is legal JSON and cannot be encoded otherwise.
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()[:_HEX_DIGITS]

@@ -1,0 +1,194 @@
+"""
+DynamoDB as the stores see it: plain Python values in, plain values out, a refused condition as an answer.
+
+boto3's own resource layer does the same at three times the import time, turns every number into a Decimal
+and a refused condition into an exception that has to be recognised by its text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+
+# DynamoDB leaves part of a batch undone when it is too busy for all of it.
+_BATCH_TRIES_MAX = 8
+
+
+class Unprocessed(Exception):
+    """DynamoDB left part of a batch undone every time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """
+    What became of a conditional write.
+
+    `item` is, after an accepted update, the item as it stands now; after an accepted delete, the item that
+    was there; after a refusal, the item that stood in the way (None when there was none).
+    """
+
+    accepted: bool
+    item: Item | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table; keys are always `pk` and `sk`."""
+
+    client: DynamoDBClient
+    name: str
+
+    def is_active(self) -> bool:
+        """Whether the table is there and can be used."""
+        return self.client.describe_table(TableName=self.name)["Table"]["TableStatus"] == "ACTIVE"
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """The item as it is now: a consistent read, because what follows usually depends on it."""
+        answer = self.client.get_item(
+            TableName=self.name, Key=to_attributes({"pk": pk, "sk": sk}), ConsistentRead=True
+        )
+        return from_attributes(answer["Item"]) if "Item" in answer else None
+
+    def put(self, item: Item, condition: str | None = None, values: Item | None = None) -> Write:
+        """Store the whole item if the condition holds."""
+        request = _conditional(condition, values)
+        return self._write(
+            lambda: self.client.put_item(TableName=self.name, Item=to_attributes(item), **request)
+        )
+
+    def update(self, pk: str, sk: str, change: str, values: Item, condition: str | None = None) -> Write:
+        """Change some attributes if the condition holds; `change` is an UpdateExpression."""
+        request = _conditional(condition, values)
+        key = to_attributes({"pk": pk, "sk": sk})
+        return self._write(
+            lambda: self.client.update_item(
+                TableName=self.name, Key=key, UpdateExpression=change, ReturnValues="ALL_NEW", **request
+            )
+        )
+
+    def delete(self, pk: str, sk: str, condition: str | None = None, values: Item | None = None) -> Write:
+        """Remove the item if the condition holds."""
+        request = _conditional(condition, values)
+        key = to_attributes({"pk": pk, "sk": sk})
+        return self._write(
+            lambda: self.client.delete_item(TableName=self.name, Key=key, ReturnValues="ALL_OLD", **request)
+        )
+
+    def delete_all(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Remove at most 25 items, whether they are there or not; raises Unprocessed if some stay."""
+        waiting: Any = [{"DeleteRequest": {"Key": to_attributes({"pk": pk, "sk": sk})}} for pk, sk in keys]
+        for _ in range(_BATCH_TRIES_MAX):
+            if not waiting:
+                return
+            answer = self.client.batch_write_item(RequestItems={self.name: waiting})
+            waiting = answer.get("UnprocessedItems", {}).get(self.name, [])
+        if waiting:
+            raise Unprocessed(f"{len(waiting)} items were left {_BATCH_TRIES_MAX} times")
+
+    def query(
+        self,
+        condition: str,
+        values: Item,
+        *,
+        index: str | None = None,
+        descending: bool = False,
+        consistent: bool = False,
+        page_items_max: int | None = None,
+    ) -> Iterator[Item]:
+        """Every item the key condition names, page by page as they are consumed."""
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": to_attributes(values),
+            "ScanIndexForward": not descending,
+            "ConsistentRead": consistent,
+        }
+        if index:
+            request["IndexName"] = index
+        if page_items_max:
+            request["Limit"] = page_items_max
+        while True:
+            page = self.client.query(**request)
+            yield from map(from_attributes, page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _write(self, send: Any) -> Write:
+        try:
+            answer = send()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            in_the_way: Any = error.response.get("Item")
+            return Write(accepted=False, item=from_attributes(in_the_way) if in_the_way else None)
+        return Write(
+            accepted=True, item=from_attributes(answer["Attributes"]) if "Attributes" in answer else None
+        )
+
+
+def _conditional(condition: str | None, values: Item | None) -> dict[str, Any]:
+    request: dict[str, Any] = {}
+    if values:
+        request["ExpressionAttributeValues"] = to_attributes(values)
+    if condition:
+        # The item that stood in the way comes back with the refusal: no second read, no race.
+        request |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    return request
+
+
+def to_attributes(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values as DynamoDB writes them."""
+    return {name: _to_attribute(value) for name, value in item.items()}
+
+
+def from_attributes(item: Mapping[str, Any]) -> Item:
+    """DynamoDB's form back as plain values."""
+    return {name: _from_attribute(value) for name, value in item.items()}
+
+
+def _to_attribute(value: Any) -> dict[str, Any]:  # noqa: PLR0911 - one line per type reads best.
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int():
+            return {"N": str(value)}
+        case bytes():
+            return {"B": value}
+        case dict():
+            return {"M": to_attributes(value)}
+        case list():
+            return {"L": [_to_attribute(member) for member in value]}
+        case _:
+            # No floats on purpose: DynamoDB's numbers are decimal and would come back changed.
+            raise TypeError(f"cannot store a {type(value).__name__}")
+
+
+def _from_attribute(attribute: Mapping[str, Any]) -> Any:
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "NULL":
+            return None
+        case "N":
+            return int(value)
+        case "B":
+            return bytes(value)
+        case "M":
+            return from_attributes(value)
+        case "L":
+            return [_from_attribute(member) for member in value]
+        case _:  # S and BOOL are already what they mean.
+            return value

@@ -1,0 +1,1 @@
+"""Removing everything that is stored about a person."""

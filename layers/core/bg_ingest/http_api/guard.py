@@ -1,0 +1,77 @@
+"""
+Where every request about a user passes: who may is let through, and what they do is recorded.
+
+It stands in front of the handlers, so a handler can neither forget the question nor the record. A route is
+about a user when its path names one. GET reads, everything else writes.
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from bg_ingest import telemetry
+from bg_ingest.access.audit import Outcome
+from bg_ingest.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+    from bg_ingest.access.audit import Audit, Entry
+    from bg_ingest.access.caller import Caller
+
+    Next = Callable[[APIGatewayHttpResolver], Response[Any]]
+
+
+def through(
+    app: APIGatewayHttpResolver, go_on: Next, *, caller: Caller, audit: Audit | None
+) -> Response[Any]:
+    """Answer a request if its caller may make it; Forbidden if not, before anything was looked at."""
+    user_id: str | None = app.context["_route_args"].get("user_id")
+    if user_id is None:
+        return go_on(app)
+    event = app.current_event.raw_event
+    reads = event["requestContext"]["http"]["method"] == "GET"
+    if reads:
+        caller.must_read(user_id)
+    else:
+        caller.must_write(user_id)
+    if audit is None or (reads and caller.user_id == user_id):
+        return go_on(app)
+    entry = audit.entry(
+        user_id,
+        actor=caller.actor,
+        action=event["routeKey"],
+        correlation_id=telemetry.correlation_id(),
+    )
+    return _recorded(lambda: go_on(app), audit, entry, before=not reads)
+
+
+def _recorded(
+    answer: Callable[[], Response[Any]], audit: Audit, entry: Entry, *, before: bool
+) -> Response[Any]:
+    if before:
+        audit.keep(entry)
+    outcome = Outcome.FAILED
+    try:
+        response = answer()
+    except Problem as problem:
+        outcome = _outcome(problem.kind.status)
+        raise
+    else:
+        outcome = _outcome(response.status_code)
+        return response
+    finally:
+        if not before:
+            audit.keep(entry, outcome)
+        elif not audit.complete(entry, outcome):
+            telemetry.tell("audit entry stays open", level=logging.ERROR, outcome=outcome)
+
+
+def _outcome(status: int) -> Outcome:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Outcome.FAILED
+    return Outcome.REFUSED if status >= HTTPStatus.BAD_REQUEST else Outcome.DONE

@@ -1,0 +1,150 @@
+"""What callers may write in a path or a query, and what it means."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from bg_ingest import problems
+from bg_ingest.problems import Problem
+
+RANGE_MAX = timedelta(days=92)
+_RANGE_DEFAULT = timedelta(hours=24)
+_WEEK = timedelta(days=6)  # With the last day itself, seven.
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_JOB_ID = re.compile(r"[0-9a-f]{28}")
+
+UserId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$", description="The user's id")]
+_INSTANT = {"format": "date-time"}  # For the description only: `instant` below decides.
+From = Annotated[
+    str | None,
+    Query(
+        alias="from",
+        max_length=40,
+        description="The first instant; 24 h before `to` if left out",
+        json_schema_extra=_INSTANT,
+    ),
+]
+To = Annotated[
+    str | None,
+    Query(
+        max_length=40, description="The instant after the last; now if left out", json_schema_extra=_INSTANT
+    ),
+]
+Limit = Annotated[int, Query(ge=1, le=1000, description="How many readings at most")]
+Order = Annotated[Literal["asc", "desc"], Query(description="Oldest first, or newest first")]
+Unit = Annotated[Literal["mg/dL", "mmol/L"], Query(description="mmol/L adds a value beside the one in mg/dL")]
+Cursor = Annotated[str | None, Query(max_length=200, description="From the Link header of the page before")]
+JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{28}$", description="The job's id")]
+EntriesLimit = Annotated[int, Query(ge=1, le=200, description="How many entries at most")]
+JobsLimit = Annotated[int, Query(ge=1, le=200, description="How many jobs at most")]
+Prefer = Annotated[str | None, Header(max_length=200, description="respond-async: answer before it is done")]
+FirstDay = Annotated[
+    str | None, Query(alias="from", max_length=10, description="The first day; a week before the last")
+]
+LastDay = Annotated[str | None, Query(max_length=10, description="The last day; today if left out")]
+OAuthText = Annotated[str | None, Query(max_length=2000)]
+
+
+class SyncRequest(BaseModel):
+    """The range to sync; what a poll would do if left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    from_: Annotated[str | None, Field(alias="from", max_length=40, json_schema_extra=_INSTANT)] = None
+    to: Annotated[str | None, Field(max_length=40, json_schema_extra=_INSTANT)] = None
+
+
+class SettingsRequest(BaseModel):
+    """How often to poll a user, in seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    poll_interval_seconds: Literal[300, 900, 1_800, 3_600, 21_600, 86_400]
+
+
+class ConnectionRequest(BaseModel):
+    """Where the person wants to go after the login."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    return_url: Annotated[str | None, Field(max_length=2000)] = None
+
+
+SyncBody = Annotated[SyncRequest | None, Body(description="A range; may be left out")]
+SettingsBody = Annotated[SettingsRequest, Body(description="The interval")]
+ConnectionBody = Annotated[ConnectionRequest | None, Body(description="May be left out")]
+
+
+def instant(text: str, field: str) -> datetime:
+    """An RFC 3339 time with its zone; anything else is the caller's problem."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass  # Answered below, together with a time that has no zone.
+    reason = "must be an RFC 3339 time with a zone, such as 2026-04-26T14:30:00Z ('+' is written %2B)"
+    raise Problem(problems.INVALID_REQUEST, errors=[{"field": field, "reason": reason}])
+
+
+def asked_range(from_: str | None, to: str | None, now: datetime) -> tuple[datetime, datetime]:
+    """The range `[from, to)` a caller asked for."""
+    end = instant(to, "to") if to is not None else now
+    try:
+        start = instant(from_, "from") if from_ is not None else end - _RANGE_DEFAULT
+    except OverflowError:
+        raise Problem(problems.INVALID_REQUEST, errors=[{"field": "to", "reason": "is too early"}]) from None
+    if start > end:
+        raise Problem(
+            problems.INVALID_REQUEST, errors=[{"field": "from", "reason": "must not be after `to`"}]
+        )
+    if end - start > RANGE_MAX:
+        raise Problem(problems.RANGE_TOO_LONG, f"At most {RANGE_MAX.days} days in one request.")
+    return start, end
+
+
+def asked_days(from_: str | None, to: str | None, now: datetime) -> tuple[date, date]:
+    """The days a caller asked for, both included."""
+    last = _day(to, "to") if to is not None else now.date()
+    first = _day(from_, "from") if from_ is not None else max(last, date.min + _WEEK) - _WEEK
+    if first > last:
+        raise Problem(
+            problems.INVALID_REQUEST, errors=[{"field": "from", "reason": "must not be after `to`"}]
+        )
+    if last - first >= RANGE_MAX:
+        raise Problem(problems.RANGE_TOO_LONG, f"At most {RANGE_MAX.days} days in one request.")
+    return first, last
+
+
+def _day(text: str, field: str) -> date:
+    try:
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass  # Answered below, together with other forms of a date.
+    reason = "must be a date such as 2026-04-26"
+    raise Problem(problems.INVALID_REQUEST, errors=[{"field": field, "reason": reason}])
+
+
+def asked_window(asked: SyncRequest | None, now: datetime) -> tuple[datetime, datetime] | None:
+    """The range a sync was asked for; None for what a poll would do."""
+    if asked is None or (asked.from_ is None and asked.to is None):
+        return None
+    return asked_range(asked.from_, asked.to, now)
+
+
+def job_cursor(cursor: str | None) -> str | None:
+    """The job a page of jobs continues after."""
+    if cursor is not None and not _JOB_ID.fullmatch(cursor):
+        raise Problem(problems.INVALID_REQUEST, errors=[{"field": "cursor", "reason": "is none of ours"}])
+    return cursor
+
+
+def entry_cursor(cursor: str | None) -> str | None:
+    """The audit entry a page of them continues after; its id has the form of a job's."""
+    return job_cursor(cursor)

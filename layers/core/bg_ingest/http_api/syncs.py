@@ -1,0 +1,48 @@
+"""What a caller is told about the sync they asked for."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from bg_ingest import problems
+from bg_ingest.problems import Problem
+from bg_ingest.sync.rendering import job_as_json
+from bg_ingest.sync.report import NOT_CONNECTED, REAUTHORIZATION_NEEDED
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from bg_ingest.sync.report import Report
+
+_REFUSALS = {
+    NOT_CONNECTED: problems.NOT_CONNECTED,
+    REAUTHORIZATION_NEEDED: problems.REAUTHORIZATION_NEEDED,
+}
+_RETRY_AFTER_S_MIN = 30
+
+
+def outcome(report: Report) -> dict[str, Any]:
+    """The finished job; a Problem when there is none to show."""
+    if report.busy:
+        running = report.job.order.job_id if report.job else None
+        raise Problem(problems.SYNC_RUNNING, "Wait for it, or look at its job.", job_id=running)
+    assert report.job is not None  # noqa: S101 - only a busy report has none.
+    failure = report.job.failure
+    if failure and failure.type in _REFUSALS:
+        raise Problem(_REFUSALS[failure.type])
+    if report.again_in_s is not None:
+        wait_s = max(math.ceil(report.again_in_s), _RETRY_AFTER_S_MIN)
+        raise Problem(
+            problems.PROVIDER_UNAVAILABLE,
+            "The sync is queued and will be tried again without being asked for.",
+            headers={"Retry-After": str(wait_s)},
+            job_id=report.job.order.job_id,
+        )
+    return job_as_json(report.job)
+
+
+def wants_to_wait(prefer: str | None) -> bool:
+    """Whether the caller stays for the result (RFC 7240); respond-async says no."""
+    wishes = [wish.split(";")[0].strip().lower() for wish in (prefer or "").split(",")]
+    return "respond-async" not in wishes

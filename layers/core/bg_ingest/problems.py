@@ -1,0 +1,79 @@
+"""
+Errors as callers see them: RFC 9457 problem documents, every kind of them named here and nowhere else.
+
+A problem says what the caller can do about it. It never carries a stack trace, or what was in the request.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+CONTENT_TYPE = "application/problem+json"
+_TYPE_PREFIX = "https://bg-ingest.dev/problems/"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of problem; `slug` ends its type address and never changes."""
+
+    slug: str
+    status: int
+    title: str
+
+    @property
+    def type(self) -> str:
+        """The address that stands for this kind."""
+        return _TYPE_PREFIX + self.slug
+
+
+INVALID_REQUEST = Kind("invalid-request", 422, "The request is not valid")
+RANGE_TOO_LONG = Kind("range-too-long", 422, "The range is too long")
+FORBIDDEN = Kind("forbidden", 403, "Not allowed")
+NO_READINGS = Kind("no-readings", 404, "There are no readings")
+NOT_FOUND = Kind("not-found", 404, "There is nothing here")
+STATE_INVALID = Kind("state-invalid", 400, "This login is not valid, or no longer")
+SYNC_RUNNING = Kind("sync-running", 409, "A sync is running already")
+NOT_CONNECTED = Kind("not-connected", 409, "The user is not connected")
+REAUTHORIZATION_NEEDED = Kind("reauthorization-needed", 409, "The user has to connect again")
+TOO_MANY_REQUESTS = Kind("too-many-requests", 429, "Too many requests")
+PROVIDER_UNAVAILABLE = Kind("provider-unavailable", 503, "The provider cannot be reached")
+INTERNAL = Kind("internal", 500, "Something went wrong on our side")
+
+
+class Problem(Exception):
+    """An answer that is an error; raised where it is noticed, rendered at the edge."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        detail: str | None = None,
+        *,
+        errors: Sequence[Mapping[str, Any]] = (),
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        super().__init__(kind.slug)
+        self.kind = kind
+        self.detail = detail
+        self.errors = errors
+        self.headers = dict(headers or {})
+        self.members = members
+
+    def document(self, correlation_id: str) -> str:
+        """The body of the answer."""
+        document: dict[str, Any] = {
+            "type": self.kind.type,
+            "title": self.kind.title,
+            "status": self.kind.status,
+            "instance": correlation_id,
+        }
+        if self.detail:
+            document["detail"] = self.detail
+        if self.errors:
+            document["errors"] = list(self.errors)
+        return json.dumps(document | self.members, separators=(",", ":"))

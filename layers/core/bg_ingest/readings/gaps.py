@@ -1,0 +1,56 @@
+"""Where a series that should have a reading every five minutes has none."""
+
+#   readings   x   x   x . . x   x   x . . . . . .|
+#                      |<--->|           |<------->|
+#                    start  end        start      end of the range
+#
+# A gap is the stretch from one reading to the next, or to an end of the range, when a reading is surely
+# missing in it. Nothing is known strictly inside; whoever fetches `[start, end)` gets all that is missing.
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+INTERVAL = timedelta(minutes=5)
+
+# Sensors jitter by a second, clocks are set, a new sensor starts in between. Half an interval forgives all
+# of that, and no missing reading hides in it: without one, two readings are two intervals apart. Only next
+# to an end of the range one may hide: what lies beyond the end is not known here.
+TOLERANCE = INTERVAL / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch without readings, and how many it should have had."""
+
+    start: datetime
+    end: datetime
+    missing: int
+
+
+def find_gaps(
+    instants: Iterable[datetime],
+    start: datetime,
+    end: datetime,
+    *,
+    interval: timedelta = INTERVAL,
+    tolerance: timedelta = TOLERANCE,
+) -> tuple[Gap, ...]:
+    """The gaps of `[start, end)`, oldest first, whatever the order of the instants."""
+    known = sorted({instant for instant in instants if start <= instant < end})
+    if not known:
+        nothing = Gap(start, end, (end - start) // interval)
+        return (nothing,) if nothing.missing > 0 else ()
+    stretches = (
+        Gap(start, known[0], (known[0] - start) // interval),
+        *(Gap(one, other, (other - one + interval / 2) // interval - 1) for one, other in pairwise(known)),
+        Gap(known[-1], end, -((known[-1] - end) // interval) - 1),  # Rounded up: the end is not a reading.
+    )
+    longest = interval + tolerance
+    return tuple(gap for gap in stretches if gap.end - gap.start >= longest and gap.missing > 0)

@@ -1,0 +1,111 @@
+"""Everybody's readings in DynamoDB: saved once however often they come, read by the range of their hours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from bg_ingest.readings.hour import report
+from bg_ingest.readings.hour_items import HourItems, hour_from
+from bg_ingest.readings.saving import HourContended, save_records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from bg_ingest.clock import Clock
+    from bg_ingest.dynamo import Table
+    from bg_ingest.readings.model import Reading
+    from bg_ingest.readings.stored_reading import StoredReading
+
+__all__ = ["HourContended", "Logbook", "SaveReport"]
+
+READINGS_PER_HOUR = 12  # What sensors do today; only the size of a page depends on it.
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+FAR_AHEAD = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SaveReport:
+    """What became of the records of one save."""
+
+    stored: int
+    revised: int
+    duplicates: int
+    hours_written: int
+    expired: int = 0  # Older than what is kept, and not written at all.
+
+
+@dataclass(frozen=True, slots=True)
+class Logbook:
+    """Everybody's readings."""
+
+    table: Table
+    clock: Clock
+    retention_days: int
+
+    def save(self, user_id: str, readings: Iterable[Reading], fetched_at: datetime) -> SaveReport:
+        """
+        Merge what one fetch brought into what is there; repeating it is harmless, whoever else writes.
+
+        HourContended when others got in the way every time.
+        """
+        given = list(readings)
+        now = self.clock.now()
+        oldest = self._items.first_kept(now)
+        records = [record for record in given if record.at >= oldest]
+        steps = save_records(self._items, user_id, records, fetched_at=fetched_at, stored_at=now)
+        reports = [report(step.before, step.after, 0) for step in steps]
+        # Folding twins that a writer left behind when it died takes away more than is stored: not below none.
+        stored = max(sum(step.stored for step in reports), 0)
+        revised = sum(step.revised for step in reports)
+        return SaveReport(
+            stored=stored,
+            revised=revised,
+            duplicates=len(records) - stored - revised,
+            hours_written=len(steps),
+            expired=len(given) - len(records),
+        )
+
+    def between(
+        self,
+        user_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        descending: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[StoredReading]:
+        """The readings of `[start, end)` that have not expired, at most `limit`, read as consumed."""
+        now = self.clock.now()
+        start = max(start.astimezone(UTC), self._items.first_kept(now))
+        end = end.astimezone(UTC)
+        if start >= end:
+            return iter(())  # DynamoDB refuses a range that ends before it begins.
+        items = self._items.query(
+            user_id,
+            start,
+            end - timedelta.resolution,
+            descending=descending,
+            # One hour more for each edge that is trimmed.
+            page_items_max=None if limit is None else limit // READINGS_PER_HOUR + 2,
+        )
+        # The setting may have been longer when an item was written, or shorter: the earlier end counts.
+        hours = (hour_from(item) for item in items if item["expires_at"] > now.timestamp())
+        found = (
+            stored
+            for hour in hours
+            for stored in (reversed(hour.readings) if descending else hour.readings)
+            if start <= stored.reading.at < end
+        )
+        return islice(found, limit)
+
+    def latest(self, user_id: str) -> StoredReading | None:
+        """The newest reading that has not expired."""
+        return next(self.between(user_id, LONG_AGO, FAR_AHEAD, descending=True, limit=1), None)
+
+    @property
+    def _items(self) -> HourItems:
+        return HourItems(self.table, self.retention_days)

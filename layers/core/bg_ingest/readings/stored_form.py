@@ -1,0 +1,41 @@
+"""The text an hour is stored as: compact, readable in the DynamoDB console, and read for ever."""
+
+# Rule 1: a format that was ever written is read for ever; `READERS` only grows.
+# Rule 2: writing uses the newest format, so an old hour changes its format when it changes, and not before.
+# Rule 3: what cannot be read is an exception without a value in it, never half an hour.
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from bg_ingest.readings import format_1, format_1_writer
+from bg_ingest.readings.stored_reading import StoredReading
+
+Reader = Callable[[datetime, Mapping[str, Any]], tuple[StoredReading, ...]]
+
+READERS: dict[int, Reader] = {1: format_1.read}
+
+
+class HourUnreadable(Exception):
+    """An hour in the table is in no form this version knows; a person must look."""
+
+
+def to_text(start: datetime, readings: Iterable[StoredReading]) -> str:
+    """The readings of the hour that begins at `start`, in the newest format."""
+    form = format_1_writer.write(start, tuple(readings))
+    return json.dumps(form, separators=(",", ":"), allow_nan=False)
+
+
+def from_text(start: datetime, text: str) -> tuple[StoredReading, ...]:
+    """The readings back, from any format."""
+    try:
+        form = json.loads(text)
+        reader = READERS[form["format"]]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise HourUnreadable("an hour in no known format") from None
+    try:
+        return reader(start, form)
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
+        # Not "from error": its text may hold a value.
+        raise HourUnreadable(f"an hour that breaks the rules of format {form['format']}") from None

@@ -1,0 +1,176 @@
+"""
+Where a user's syncing stands: one item that holds the lease, the running job, and how far the data goes.
+
+              |  HELD by a live holder   |  holder died: anyone may take it  |
+              |--------------------------|-----------------------------------|--> time
+            taken                   lease_until
+
+Every taking adds one to `fence`, and every later write of the holder names the fence it was given: a holder
+that was paused past its lease cannot release, move or overwrite what a newer one holds. Connecting and
+disconnecting add one as well: what was running for the connection before has no say in the one after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bg_ingest.sync import seats
+from bg_ingest.sync.standing import SyncState, running_as_item, state_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bg_ingest.clock import Clock
+    from bg_ingest.dynamo import Item, Table
+    from bg_ingest.sync.job import Job, Order
+
+SK = "sync"
+# A lease may expire only once Lambda has surely ended its holder; a test holds it against the template.
+LEASE_TTL = timedelta(seconds=150)
+_STILL_OURS = "fence = :fence"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to sync one user, until it expires."""
+
+    state: SyncState
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Somebody else is syncing this user."""
+
+    job: Job | None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStates:
+    """The sync item of every user, in the users table."""
+
+    table: Table
+    clock: Clock
+    default_interval_s: int = 900  # For everybody who has not chosen one.
+
+    def get(self, user_id: str) -> SyncState | None:
+        """How it stands; None for a user who never connected."""
+        item = self.table.get(user_id, SK)
+        return self._state(item) if item else None
+
+    def begin(self, user_id: str, poll_interval_s: int | None, history_from: datetime) -> None:
+        """Start polling a user who has just connected, and fetch their history; None is the default pace."""
+        now = self.clock.now()
+        self.table.update(
+            user_id,
+            SK,
+            "SET poll_interval_s = :interval, seat = :seat, failures = :none, begun_at = :now,"
+            " backfill_start = :start, backfill_reached = :now, fence = if_not_exists(fence, :none) + :one"
+            " REMOVE lease_until, running",
+            {
+                ":interval": poll_interval_s,
+                ":seat": seats.seat_of(user_id, poll_interval_s or self.default_interval_s),
+                ":none": 0,
+                ":one": 1,
+                ":start": history_from.isoformat(),
+                ":now": now.isoformat(),
+            },
+        )
+
+    def stop(self, user_id: str) -> None:
+        """Poll this user no more, and let nobody who is at it bring the seat back."""
+        self.table.update(
+            user_id,
+            SK,
+            "SET fence = fence + :one REMOVE seat, lease_until, running",
+            {":one": 1},
+            "attribute_exists(pk)",
+        )
+
+    def choose_interval(self, user_id: str, interval_s: int) -> bool:
+        """Poll this user at their own pace from now on; False for one who is not polled."""
+        write = self.table.update(
+            user_id,
+            SK,
+            "SET poll_interval_s = :interval, seat = :seat",
+            {":interval": interval_s, ":seat": seats.seat_of(user_id, interval_s)},
+            "attribute_exists(seat)",
+        )
+        return write.accepted
+
+    def reseat(self, user_id: str, old: str, new: str) -> bool:
+        """Move a user who sits on `old`; False if somebody stopped or moved them meanwhile."""
+        write = self.table.update(user_id, SK, "SET seat = :new", {":new": new, ":old": old}, "seat = :old")
+        return write.accepted
+
+    def take(self, order: Order) -> Lease | Busy | None:
+        """Take the lease and write down the job it is for; None for a user who never connected."""
+        now = self.clock.now()
+        # An erased user must not come back as half an item.
+        known = "attribute_exists(pk)"
+        never_leased = "attribute_not_exists(lease_until)"
+        expired = "lease_until <= :now"
+        # There is no "OR holder = :holder": the queue may deliver one message twice at once, and both
+        # would then hold the lease. A holder is one execution, never a message.
+        write = self.table.update(
+            order.user_id,
+            SK,
+            "SET lease_until = :until, fence = fence + :one, running = :running, last_attempt_at = :at",
+            {
+                ":until": int((now + LEASE_TTL).timestamp()),
+                ":now": int(now.timestamp()),
+                ":one": 1,
+                ":at": now.isoformat(),
+                ":running": running_as_item(order, now),
+            },
+            f"{known} AND ({never_leased} OR {expired})",
+        )
+        if write.item is None:
+            return None
+        state = self._state(write.item)
+        return Lease(state, write.item["fence"]) if write.accepted else Busy(state.running)
+
+    def advance(self, lease: Lease, reached: datetime) -> bool:
+        """Note that the history is stored from `reached` on; hold the lease longer; False if it is lost."""
+        until = self.clock.now() + LEASE_TTL
+        write = self.table.update(
+            lease.state.user_id,
+            SK,
+            "SET backfill_reached = :reached, lease_until = :until",
+            {":reached": reached.isoformat(), ":until": int(until.timestamp()), ":fence": lease.fence},
+            _STILL_OURS,
+        )
+        return write.accepted
+
+    def release(
+        self,
+        lease: Lease,
+        *,
+        succeeded: bool,
+        data_until: datetime | None,
+        reconciled_at: datetime | None = None,
+    ) -> bool:
+        """Give the lease back with what came of it; False if it was lost meanwhile."""
+        values: Item = {":fence": lease.fence, ":data_until": data_until.isoformat() if data_until else None}
+        if succeeded:
+            outcome = "last_success_at = :now, failures = :none"
+            values |= {":now": self.clock.now().isoformat(), ":none": 0}
+        else:
+            outcome = "failures = failures + :one"
+            values |= {":one": 1}
+        if reconciled_at:
+            outcome += ", reconciled_at = :reconciled"
+            values |= {":reconciled": reconciled_at.isoformat()}
+        write = self.table.update(
+            lease.state.user_id,
+            SK,
+            f"SET {outcome}, data_until = :data_until REMOVE lease_until, running",
+            values,
+            _STILL_OURS,
+        )
+        return write.accepted
+
+    def _state(self, item: Item) -> SyncState:
+        return state_of(item, self.clock.now(), self.default_interval_s)

@@ -1,0 +1,135 @@
+"""
+Syncing one user: take the lease, fetch what is missing, store it, give the lease back with what came of it.
+
+A sync may end anywhere, by a crash or by time running out, and be run again by anybody: what it stored is
+stored once, and what it did not store is still a gap, or below the history's cursor, for the next one.
+
+    what went wrong                     the job          the order                     polling
+    ----------------------------------  ---------------  ----------------------------  ----------------
+    the provider is busy or down        deferred         again, later and later        goes on
+    the time did not last               deferred         the rest of it, at once       goes on
+    the person has to log in (again)    failed           gone                          stops until then
+    another provider account answers    failed           gone                          stops until then
+    an answer nobody can read           failed           gone                          goes on
+    anything of ours                    deferred         stays; in the end among the   goes on
+                                                         dead letters
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from bg_ingest.accounts.connection import State
+from bg_ingest.accounts.vault import NotConnected
+from bg_ingest.dexcom.errors import DexcomError, OutOfTime, TokenRejected, TryLater
+from bg_ingest.sync import pace, report
+from bg_ingest.sync.fetch import AccountChanged
+from bg_ingest.sync.job import Failure, Job, Status
+from bg_ingest.sync.report import Report
+from bg_ingest.sync.run import LeaseLost, Run
+from bg_ingest.sync.state import Busy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bg_ingest.clock import Clock
+    from bg_ingest.sync.job import Order
+    from bg_ingest.sync.run import Provider, Stores
+
+    Failed = NotConnected | AccountChanged | DexcomError
+
+
+def sync_user(
+    order: Order,
+    *,
+    stores: Stores,
+    provider: Provider,
+    clock: Clock,
+    time_left_s: Callable[[], float],
+) -> Report:
+    """Carry out one order."""
+    # A poll has no job before it has run; asking for it would cost every poll a read.
+    known = None if order.is_poll else stores.jobs.get(order.user_id, order.job_id)
+    if known and known.is_over:
+        return Report(known)
+    taken = stores.states.take(order)
+    if taken is None:
+        return Report(_refused(order, stores, clock))
+    if isinstance(taken, Busy):
+        return _busy(order, taken.job)
+    run = Run(order, taken, stores, provider, clock, time_left_s)
+    if known:
+        run.counts = known.counts
+    try:
+        rest = run.carry_out()
+    except LeaseLost:
+        return _busy(order, None)
+    except (NotConnected, AccountChanged, DexcomError) as error:
+        return _failed(run, error)
+    except Exception:
+        # Ours to mend. Nobody should have to wait for the lease to expire, whatever else is broken.
+        with suppress(Exception):
+            _end(run, Status.DEFERRED, Failure(report.INTERNAL, retryable=True))
+        raise
+    # Another job's order is no rest of this one.
+    own_rest = rest is not None and rest.job_id == order.job_id
+    job = _end(run, Status.DEFERRED if own_rest else Status.SUCCEEDED)
+    return Report(job, rest=rest, newest_at=run.data_until)
+
+
+def _busy(order: Order, job: Job | None) -> Report:
+    # Whoever is at it fetches what a poll would have; everything else waits for its turn.
+    again = not order.is_poll and order.may_be_put_off
+    return Report(job, busy=True, again_in_s=0.0 if again else None)
+
+
+def _refused(order: Order, stores: Stores, clock: Clock) -> Job:
+    now = clock.now()
+    job = Job(order, Status.FAILED, now, now, failure=Failure(report.NOT_CONNECTED, retryable=False))
+    if stores.jobs.get(order.user_id, order.job_id):
+        stores.jobs.keep(job)  # Only what was promised an answer: an erased user leaves no traces.
+    return job
+
+
+def _failed(run: Run, error: Failed) -> Report:
+    # A token that is refused right after its refresh is the provider's trouble, not the person's:
+    # only a dead refresh token ends a connection.
+    later = isinstance(error, TryLater | TokenRejected)
+    again = later and run.order.may_be_put_off
+    failure = Failure(_name_of(error), retryable=later, attempts=run.order.deferrals + 1)
+    job = _end(run, Status.DEFERRED if again else Status.FAILED, failure)
+    if isinstance(error, NotConnected | AccountChanged):
+        run.stores.states.stop(run.order.user_id)  # Until the person connects, polling is pointless.
+    asked_s = getattr(error, "retry_after_s", None) or 0.0
+    timed_out = again and isinstance(error, OutOfTime)
+    return Report(job, again_in_s=asked_s if again else None, rest=run.order if timed_out else None)
+
+
+def _name_of(error: Failed) -> str:
+    match error:
+        case NotConnected(state=State.NEEDS_REAUTH):
+            return report.REAUTHORIZATION_NEEDED
+        case NotConnected():
+            return report.NOT_CONNECTED
+        case AccountChanged():
+            return report.ACCOUNT_CHANGED
+    return type(error).__name__
+
+
+def _end(run: Run, status: Status, failure: Failure | None = None) -> Job:
+    """Keep the job, give the lease back, and let the user sit where they belong by now."""
+    states, state, now = run.stores.states, run.lease.state, run.clock.now()
+    job = Job(run.order, status, state.last_attempt_at, now, run.window, run.counts, failure)
+    # The job first: a crash in between costs the rest of a lease, the other way round the job's counts.
+    run.stores.jobs.keep(job)
+    ours = states.release(
+        run.lease,
+        succeeded=failure is None,
+        data_until=run.data_until,
+        reconciled_at=run.reconciled_at,
+    )
+    seat = pace.seat_now(state, run.data_until, now)
+    if ours and state.seat and state.seat != seat:
+        states.reseat(state.user_id, state.seat, seat)
+    return job

@@ -1,0 +1,102 @@
+"""Dexcom, put together: one HTTP client per region, the application's credentials, the vault."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache, partial
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from bg_ingest import telemetry
+from bg_ingest.accounts.data_keys import DataKeys
+from bg_ingest.accounts.quarantine import Quarantine
+from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.vault import Vault
+from bg_ingest.dexcom.client import DexcomClient
+from bg_ingest.dexcom.http_client import make_turnstile, polite_http
+from bg_ingest.dexcom.oauth import Application, OAuth, Tokens
+from bg_ingest.dexcom.quota import HourlyQuota
+from bg_ingest.dexcom.shared_breaker import SharedBreaker
+from bg_ingest.settings import settings
+from bg_ingest.wiring import clients, stores
+from bg_ingest.wiring.credentials import Held
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+
+# `cache` alone lets two threads that come first make one each, and two clients are twice as impatient as one.
+_one_at_a_time = Lock()
+
+
+def http(base_url: str) -> httpx.Client:
+    """The connections to one region, as polite as all instances together have to be."""
+    with _one_at_a_time:
+        return _http(base_url)
+
+
+@cache
+def _http(base_url: str) -> httpx.Client:
+    table, clock = stores.users_table(), stores.clock()
+    turnstile = make_turnstile(clock, breaker=SharedBreaker(table, clock, base_url), quota=_quota())
+    return polite_http(base_url, clock, turnstile=turnstile, observe=telemetry.exchange_observer())
+
+
+@cache
+def _quota() -> HourlyQuota:
+    """This process's share of the application's budget, which is one for all regions."""
+    return HourlyQuota(stores.users_table(), stores.clock())
+
+
+def application() -> Application:
+    """The application as it is registered with Dexcom."""
+    return _held().get()
+
+
+@cache
+def _held() -> Held[Application]:
+    return Held(_read_application, stores.clock())
+
+
+def _read_application() -> Application:
+    own = settings()
+    if own.secret_name is None:
+        client_id, client_secret = own.dexcom_client_id, own.dexcom_client_secret.get_secret_value()
+    else:
+        held = json.loads(clients.secrets().get_secret_value(SecretId=own.secret_name)["SecretString"])
+        client_id, client_secret = held["client_id"], held["client_secret"]
+    return Application(client_id, client_secret, own.dexcom_redirect_uri)
+
+
+def oauth(base_url: str, time_left_s: Callable[[], float] = lambda: math.inf) -> OAuth:
+    """Logging in at one region."""
+    return OAuth(http(base_url), application(), stores.clock(), time_left_s)
+
+
+@cache
+def _sealer() -> Sealer:
+    own = settings()
+    return Sealer(DataKeys(clients.kms(), own.tokens_key_id, own.environment, stores.clock()))
+
+
+def vault(time_left_s: Callable[[], float] = lambda: math.inf) -> Vault:
+    """The tokens; a refresh that would outlast its caller's time is not begun."""
+    return Vault(stores.connections(), _sealer(), partial(_refresh, time_left_s))
+
+
+@cache
+def quarantine() -> Quarantine:
+    """The records that could not be read."""
+    return Quarantine(stores.users_table(), _sealer(), stores.clock())
+
+
+def client_for(base_url: str, time_left_s: Callable[[], float] = lambda: math.inf) -> DexcomClient:
+    """One region's data, within the time its caller has left."""
+    return DexcomClient(http(base_url), stores.clock(), time_left_s=time_left_s)
+
+
+def _refresh(time_left_s: Callable[[], float], refresh_token: str, base_url: str) -> Tokens:
+    return oauth(base_url, time_left_s).refresh(refresh_token)

@@ -1,0 +1,84 @@
+"""Everything that is kept in the two tables and in the queue."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from bg_ingest.access.audit import Audit
+from bg_ingest.accounts.connection import Connections
+from bg_ingest.clock import SystemClock
+from bg_ingest.connecting.login import Logins
+from bg_ingest.dynamo import Table
+from bg_ingest.readings.logbook import Logbook
+from bg_ingest.settings import settings
+from bg_ingest.sync.days import Days
+from bg_ingest.sync.job import Jobs
+from bg_ingest.sync.queue import JobsQueue
+from bg_ingest.sync.state import SyncStates
+from bg_ingest.wiring import clients
+
+
+@cache
+def clock() -> SystemClock:
+    """The time."""
+    return SystemClock()
+
+
+@cache
+def readings_table() -> Table:
+    """The readings table."""
+    return Table(clients.dynamodb(), settings().dynamodb_table)
+
+
+@cache
+def users_table() -> Table:
+    """The users table."""
+    return Table(clients.dynamodb(), settings().users_table)
+
+
+@cache
+def logbook() -> Logbook:
+    """The readings."""
+    return Logbook(readings_table(), clock(), settings().retention_days)
+
+
+@cache
+def states() -> SyncStates:
+    """Where each user's syncing stands."""
+    return SyncStates(users_table(), clock(), settings().poll_interval_seconds)
+
+
+@cache
+def days() -> Days:
+    """How complete each user's days are."""
+    return Days(users_table(), clock())
+
+
+@cache
+def jobs() -> Jobs:
+    """The jobs of the last thirty days."""
+    return Jobs(users_table(), clock())
+
+
+@cache
+def connections() -> Connections:
+    """Each user's connection."""
+    return Connections(users_table(), clock())
+
+
+@cache
+def logins() -> Logins:
+    """The logins under way."""
+    return Logins(users_table(), clock())
+
+
+@cache
+def audit() -> Audit:
+    """Who did what to whose data."""
+    return Audit(users_table(), clock(), settings().audit_days)
+
+
+@cache
+def queue() -> JobsQueue:
+    """The jobs queue."""
+    return JobsQueue(clients.sqs(), settings().jobs_queue_url)

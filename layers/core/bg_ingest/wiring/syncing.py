@@ -1,0 +1,138 @@
+"""The sync engine, put together."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from bg_ingest import telemetry
+from bg_ingest.accounts.connection import State
+from bg_ingest.settings import settings
+from bg_ingest.sync import work as work_module
+from bg_ingest.sync.ask import ask_for_sync
+from bg_ingest.sync.fetch import ConnectedProvider
+from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.run import Stores
+from bg_ingest.sync.user import sync_user
+from bg_ingest.wiring import provider, stores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from bg_ingest.accounts.connection import Connections
+    from bg_ingest.clock import Clock
+    from bg_ingest.sync.days import Days
+    from bg_ingest.sync.job import Job, Jobs
+    from bg_ingest.sync.queue import JobsQueue
+    from bg_ingest.sync.report import Report
+    from bg_ingest.sync.state import SyncStates
+    from bg_ingest.sync.work import Delivery, Worked
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What the API needs to start syncs and to tell about them."""
+
+    states: SyncStates
+    jobs: Jobs
+    days: Days
+    connections: Connections
+    jobs_queue: JobsQueue
+    sync: Callable[[Order, Callable[[], float]], Report]
+    clock: Clock
+    poll_interval_s: int
+
+    def order(self, user_id: str, window: tuple[datetime, datetime] | None, correlation_id: str) -> Order:
+        """An order for what a caller asked for."""
+        job_id = new_job_id(self.clock.now())
+        return Order(user_id, job_id, Kind.INCREMENTAL, Trigger.API, correlation_id, window)
+
+    def reconcile(self, user_id: str, correlation_id: str) -> Job:
+        """Leave comparing a user's last days with the provider's to the worker."""
+        job_id = new_job_id(self.clock.now())
+        return self.queue(Order(user_id, job_id, Kind.RECONCILE, Trigger.API, correlation_id))
+
+    def queue(self, order: Order) -> Job:
+        """Leave an order to the worker."""
+        return ask_for_sync(order, jobs=self.jobs, send=self.jobs_queue.send)
+
+    def run_or_queue(self, order: Order, time_left_s: Callable[[], float]) -> Report:
+        """Carry an order out now; what cannot be done now is left to the worker."""
+        report = self.sync(order, time_left_s)
+        # Somebody who is told that a sync is running asks again, or waits for that one.
+        if not report.busy and (report.again_in_s is not None or report.unfinished):
+            self.jobs_queue.send([report.rest or order])
+        return report
+
+    def connection_state(self, user_id: str) -> State:
+        """How the connection stands; a user nobody knows looks like one who never connected."""
+        connection = self.connections.get(user_id)
+        return connection.state if connection else State.DISCONNECTED
+
+
+@cache
+def engine() -> Engine:
+    """The engine of this process."""
+    return Engine(
+        states=stores.states(),
+        jobs=stores.jobs(),
+        days=stores.days(),
+        connections=stores.connections(),
+        jobs_queue=stores.queue(),
+        sync=_sync,
+        clock=stores.clock(),
+        poll_interval_s=settings().poll_interval_seconds,
+    )
+
+
+def work(delivery: Delivery, time_left_s: Callable[[], float]) -> Worked:
+    """Carry out one message's order with this process's engine."""
+    return work_module.work(
+        delivery,
+        sync=lambda order: _sync(order, time_left_s),
+        jobs_queue=stores.queue(),
+        clock=stores.clock(),
+        jitter=random.random,
+    )
+
+
+def _sync(order: Order, time_left_s: Callable[[], float]) -> Report:
+    # Before anything is told about the order: a worker's thread carries out one after the other.
+    telemetry.adopt_correlation_id(order.correlation_id)
+    try:
+        report = _sync_user(order, time_left_s)
+    except Exception:
+        telemetry.measure_sync("crashed")
+        raise
+    _measure(report)
+    return report
+
+
+def _measure(report: Report) -> None:
+    job = report.job
+    if job is None or report.busy:
+        telemetry.measure_sync("busy")
+        return
+    age_s = None
+    if job.finished_at and report.newest_at:
+        age_s = (job.finished_at - report.newest_at).total_seconds()
+    telemetry.measure_sync(job.status, job.counts, age_s)
+
+
+def _sync_user(order: Order, time_left_s: Callable[[], float]) -> Report:
+    return sync_user(
+        order,
+        stores=Stores(
+            stores.states(), stores.jobs(), stores.logbook(), stores.days(), provider.quarantine().keep
+        ),
+        provider=ConnectedProvider(
+            stores.connections(),
+            provider.vault(time_left_s),
+            partial(provider.client_for, time_left_s=time_left_s),
+        ),
+        clock=stores.clock(),
+        time_left_s=time_left_s,
+    )

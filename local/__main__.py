@@ -1,0 +1,152 @@
+"""The command behind `make up`, `make down`, `make invoke`, and tokens: `python -m local --help`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from bg_ingest.clock import SystemClock
+from local.callers import SCOPES
+from local.cloud import Cloud, Options
+from local.function_logs import function_lines
+from local.invoke import invoke
+from local.paths import DEFAULT_STATE
+from local.processes import Processes
+from local.stack import Stack, load
+from local.trouble import CannotStart
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LOOK_EVERY_S = 1.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what was asked; trouble that was foreseen is one line and exit code 1."""
+    asked = _parser().parse_args(arguments)
+    try:
+        return int(asked.run(asked))
+    except CannotStart as trouble:
+        print(f"\n{trouble}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; nothing is left running.")
+        return 130
+
+
+def _up(asked: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    if Processes(DEFAULT_STATE.processes_file).alive():
+        if DEFAULT_STATE.stack_file.exists():
+            print("It is up already; 'make down' stops it.")
+            _explain(load(DEFAULT_STATE))
+            return 0
+        raise CannotStart("It is being started already, or was left half-way: 'make down' first.")
+    cloud = Cloud(DEFAULT_STATE, _options())
+    try:
+        _explain(cloud.start())
+        if asked.detach:
+            print("\n'make down' stops it.")
+            return 0
+        print("\nCtrl-C stops it.", flush=True)
+        return _watch(cloud)
+    except BaseException:
+        cloud.end()  # Wherever Ctrl-C or trouble struck, once more: ending what has ended is harmless.
+        raise
+
+
+def _watch(cloud: Cloud) -> int:
+    clock = SystemClock()
+    started = {process.name for process in cloud.processes.all()}
+    while not (gone := started - {process.name for process in cloud.processes.alive()}):
+        clock.sleep(_LOOK_EVERY_S)
+    if cloud.processes.all():
+        raise CannotStart(f"{' and '.join(sorted(gone))} ended by itself; see {cloud.state.logs}.")
+    print("Stopped by 'make down'.")
+    return 0
+
+
+def _down(_: argparse.Namespace) -> int:
+    ended = Cloud(DEFAULT_STATE, Options(port=0)).end()
+    print(f"Stopped {ended} processes." if ended else "Nothing was running.")
+    return 0
+
+
+def _token(asked: argparse.Namespace) -> int:
+    print(load(DEFAULT_STATE).callers.token(asked.user, tuple(asked.scope)))
+    return 0
+
+
+def _invoke(asked: argparse.Namespace) -> int:
+    return invoke(asked.function, asked.event)
+
+
+def _logs(_: argparse.Namespace) -> int:
+    print("\n".join(function_lines(load(DEFAULT_STATE).emulator)))
+    return 0
+
+
+def _options() -> Options:
+    environ = os.environ  # noqa: TID251 - the command's own, not the service's.
+    chosen: dict[str, Any] = {
+        option: environ[name]
+        for name, option in {
+            "DEXCOM_API_BASE_URL": "provider_url",
+            "POLL_INTERVAL_SECONDS": "poll_interval_seconds",
+            "LOG_LEVEL": "log_level",
+            "DEXCOM_CLIENT_ID": "client_id",
+            "DEXCOM_CLIENT_SECRET": "client_secret",
+        }.items()
+        if environ.get(name)
+    }
+    port = environ.get("PORT") or "5001"
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise CannotStart(f"PORT is '{port}'; it must be a number from 1 to 65535.")
+    return Options(port=int(port), enforce_iam=environ.get("IAM") == "1", **chosen)
+
+
+def _explain(stack: Stack) -> None:
+    mine = f"{stack.api}/api/bg/{stack.demo_user_id}"
+    print(f"\nREADY. The API is at {stack.api}, Dexcom at {stack.dexcom}. Try:")
+    if not stack.simulated:
+        print(f"""
+  curl -sH @.local/demo.header -X POST {mine}/connection
+
+and open the authorize_url it answers with: there the demo user is connected. Then:""")
+    print(f"""
+  curl -sH @.local/demo.header {mine}/latest
+  curl -sH @.local/demo.header "{mine}?limit=3&order=desc"
+  curl -sH @.local/demo.header {mine}/sync
+
+Addresses and tokens for programs are in .local/stack.json, logs in .local/logs.""")
+
+
+def _as_interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    up = commands.add_parser("up", help="start everything (make up)")
+    up.add_argument("--detach", action="store_true", help="return when ready")
+    up.set_defaults(run=_up)
+    commands.add_parser("down", help="stop everything (make down)").set_defaults(run=_down)
+    token = commands.add_parser("token", help="print a token for a user, created if need be")
+    token.add_argument("user")
+    token.add_argument("--scope", action="append", default=[], choices=SCOPES, help="may be given twice")
+    token.set_defaults(run=_token)
+    logs = commands.add_parser("logs", help="print what the functions logged so far")
+    logs.set_defaults(run=_logs)
+    call = commands.add_parser("invoke", help="run one function with one event (make invoke)")
+    call.add_argument("function", help="its name in template.yaml, such as QueryFunction")
+    call.add_argument("event", help="a file, such as events/query_latest.json")
+    call.set_defaults(run=_invoke)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

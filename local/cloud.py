@@ -1,0 +1,205 @@
+"""Starts a whole local cloud, step by step, and ends it without a trace."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import httpx
+
+from local import demo
+from local.callers import SCOPES, Callers, create_local_client
+from local.deploy import build, deploy
+from local.emulator import Emulator
+from local.function_logs import keep_function_lines
+from local.gateway import create_routes
+from local.paths import CHECKOUT
+from local.ports import HOST, free_port, is_taken
+from local.processes import Processes
+from local.progress import Progress
+from local.stack import Stack
+from local.trouble import CannotStart
+from local.uninterrupted import uninterrupted
+from local.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.paths import State
+
+_STARTED_S_MAX = 30.0
+_SERVICE = "reporting"  # The service that service_token speaks for.
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person can choose about a local cloud."""
+
+    port: int
+    enforce_iam: bool = False
+    provider_url: str | None = None  # Another Dexcom than the built-in simulator; nobody is connected then.
+    poll_interval_seconds: str = "60"  # Every tick, so that there is something to see.
+    log_level: str = "INFO"
+    client_id: str = "local-client"
+    client_secret: str = "local-secret"  # noqa: S105 - the simulator's, and no secret.
+    simulator_arguments: tuple[str, ...] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict)  # More of template.yaml's.
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """One local cloud: its folder, its options, and how it tells what it does."""
+
+    state: State
+    options: Options
+    progress: Progress = field(default_factory=Progress)
+
+    @property
+    def api(self) -> str:
+        """The address that stays."""
+        return f"http://{HOST}:{self.options.port}"
+
+    @cached_property
+    def processes(self) -> Processes:
+        """What belongs to it."""
+        return Processes(self.state.processes_file)
+
+    def start(self) -> Stack:
+        """Bring everything up; whatever goes wrong, nothing is left behind."""
+        if is_taken(self.options.port):
+            port = self.options.port
+            raise CannotStart(
+                f"Port {port} is taken: stop what listens there, or try 'make up PORT={port + 1}'."
+            )
+        try:
+            return self._start()
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> int:
+        """End every process, remove the temporary folder; returns how many processes there were."""
+        with uninterrupted():
+            return self._end()
+
+    def _end(self) -> int:
+        ended = self.processes.end()
+        self.state.stack_file.unlink(missing_ok=True)
+        self.state.demo_header.unlink(missing_ok=True)
+        shutil.rmtree(self.state.temporary, ignore_errors=True)
+        return ended
+
+    def _start(self) -> Stack:
+        shutil.rmtree(self.state.logs, ignore_errors=True)
+        shutil.rmtree(self.state.temporary, ignore_errors=True)
+        self.state.temporary.mkdir(parents=True)
+        step = self.progress.step
+        with step("Starting the emulated AWS and the simulated Dexcom"):
+            emulator = self._start_emulator()
+            provider = self.options.provider_url or self._start_simulator()
+            self._wait_for("The emulated AWS", f"{emulator.endpoint}/_ministack/health")
+        with step("Building functions and layer"):
+            build(self.state.build, self.state.logs / "sam.log")
+        with step("Deploying template.yaml"):
+            outputs = deploy(
+                emulator, self.state.build, self._parameters(provider), self.state.logs / "sam.log"
+            )
+        with step("Opening the API"):
+            callers = self._open_api(emulator, outputs)
+        with step("Creating the demo user"):
+            demo_token = callers.token(demo.USER_ID)
+        if self.options.provider_url is None:
+            self._connect_demo_user(emulator, demo_token)
+        stack = Stack(
+            api=self.api,
+            dexcom=provider,
+            readings_table=outputs["ReadingsTableName"],
+            users_table=outputs["UsersTableName"],
+            queue_url=outputs["JobsQueueUrl"],
+            dead_queue_url=outputs["DeadJobsQueueUrl"],
+            demo_user_id=demo.USER_ID,
+            demo_token=demo_token,
+            simulated=self.options.provider_url is None,
+            service_token=callers.token(_SERVICE, SCOPES),
+            emulator=emulator,
+            callers=callers,
+        )
+        stack.save(self.state)
+        return stack
+
+    def _connect_demo_user(self, emulator: Emulator, token: str) -> None:
+        try:
+            with self.progress.step("Connecting the demo user to Dexcom"):
+                demo.connect(self.api, token)
+            with self.progress.step("Fetching the demo user's history"):
+                demo.wait_for_backfill(self.api, token)
+        except CannotStart as trouble:
+            functions_log = self.state.logs / "functions.log"
+            keep_function_lines(emulator, functions_log)
+            raise CannotStart(
+                f"{trouble}\nWhat the functions say about it is in {functions_log}."
+            ) from trouble
+
+    def _start_emulator(self) -> Emulator:
+        emulator = Emulator(free_port(), enforces_iam=self.options.enforce_iam)
+        environ = emulator.environ(self.state.temporary)
+        self.processes.start("emulator", emulator.command, self.state.logs / "emulator.log", environ)
+        return emulator
+
+    def _start_simulator(self) -> str:
+        address = f"http://{HOST}:{(port := free_port())}"
+        credentials = ["--client-id", self.options.client_id, "--client-secret", self.options.client_secret]
+        more = self.options.simulator_arguments
+        self._start_module("local.dexcom", "--host", HOST, "--port", str(port), *credentials, *more)
+        self._wait_for("The simulated Dexcom", f"{address}/_sim/health")
+        return address
+
+    def _open_api(self, emulator: Emulator, outputs: dict[str, str]) -> Callers:
+        pool_id = outputs["UserPoolId"]
+        callers = Callers(
+            emulator, pool_id, outputs["PersonClientId"], create_local_client(emulator, pool_id)
+        )
+        audiences = [callers.person_client_id, callers.local_client_id, outputs["ServiceClientId"]]
+        create_routes(emulator, outputs["ApiId"], callers.issuer, audiences)
+        target = f"{emulator.endpoint}/_aws/execute-api/{outputs['ApiId']}/$default"
+        self._start_module("local.front", "--port", str(self.options.port), "--target", target)
+        self._wait_for("The API", f"{self.api}/health")
+        return callers
+
+    def _start_module(self, module: str, *arguments: str) -> None:
+        environ = {
+            "PATH": os.environ["PATH"],  # noqa: TID251 - as the person's own.
+            "PYTHONPATH": f"{CHECKOUT / 'layers' / 'core'}:{CHECKOUT}",
+            "PYTHONUNBUFFERED": "1",
+            "TMPDIR": str(self.state.temporary),
+        }
+        log = self.state.logs / f"{module.rpartition('.')[2]}.log"
+        self.processes.start(module, [sys.executable, "-m", module, *arguments], log, environ)
+
+    def _parameters(self, provider: str) -> dict[str, str]:
+        return {
+            "Environment": "development",
+            "DexcomApiBaseUrl": provider,
+            "DexcomClientId": self.options.client_id,
+            "DexcomClientSecret": self.options.client_secret,
+            "DexcomRedirectUri": f"{self.api}/oauth/callback",
+            "PublicUrl": self.api,
+            "PollIntervalSeconds": self.options.poll_interval_seconds,
+            "UserIdClaim": "username",  # Cognito's `sub` is a number of its own; names are easier to type.
+            "LogLevel": self.options.log_level,
+            **self.options.parameters,
+        }
+
+    def _wait_for(self, name: str, url: str) -> None:
+        def answers() -> bool:
+            try:
+                return httpx.get(url, timeout=10, trust_env=False).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        if not wait_until(answers, _STARTED_S_MAX):
+            raise CannotStart(f"{name} did not start within {_STARTED_S_MAX:.0f} s; see {self.state.logs}.")

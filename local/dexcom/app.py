@@ -1,0 +1,34 @@
+"""The simulated Dexcom as an ASGI application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from fastapi import FastAPI
+
+from local.dexcom import api, api_v2, control, control_faults, login, tokens
+from local.dexcom.gate import Gate
+from local.dexcom.refusals import Refused
+
+if TYPE_CHECKING:
+    from fastapi import Request
+    from fastapi.responses import JSONResponse
+
+    from local.dexcom.world import World
+
+
+def create_app(world: World) -> FastAPI:
+    """An application that answers from that world, and from nothing else."""
+    app = FastAPI(
+        title="Simulated Dexcom", docs_url="/_sim/docs", redoc_url=None, openapi_url="/_sim/openapi.json"
+    )
+    app.state.world = world
+    for routes in (login, tokens, api, api_v2, control, control_faults):
+        app.include_router(routes.router)
+    app.add_exception_handler(Refused, _refuse)
+    app.add_middleware(Gate, world=world)
+    return app
+
+
+def _refuse(_: Request, refused: Exception) -> JSONResponse:
+    return cast("Refused", refused).answer()

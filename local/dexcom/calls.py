@@ -1,0 +1,69 @@
+"""What was asked of the simulated Dexcom, counted; secrets are never kept."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import asdict, dataclass
+from threading import Lock
+from typing import Any
+
+RECENT_CALLS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as the log keeps it; `query` holds dates only."""
+
+    at: str
+    method: str
+    path: str
+    user: str | None
+    status: int | None  # None: the connection was dropped before any answer.
+    query: str = ""
+    faults: tuple[str, ...] = ()
+
+
+class CallLog:
+    """Counts of everything, and the newest calls one by one."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._faults: Counter[str] = Counter()
+        self._recent: deque[Call] = deque(maxlen=RECENT_CALLS_MAX)
+
+    def note(self, call: Call) -> None:
+        """Count a call that was answered, or deliberately was not."""
+        status = "dropped" if call.status is None else str(call.status)
+        with self._lock:
+            self._counts[call.user or "unknown", call.path, status] += 1
+            self._recent.append(call)
+            self._faults.update(call.faults)
+
+    def clear(self) -> None:
+        """Count from zero."""
+        with self._lock:
+            self._counts.clear()
+            self._faults.clear()
+            self._recent.clear()
+
+    def report(self) -> dict[str, Any]:
+        """All counts, and the recent calls with the newest first."""
+        with self._lock:
+            by_user: dict[str, dict[str, dict[str, int]]] = {}
+            for (user, path, status), count in sorted(self._counts.items()):
+                by_user.setdefault(user, {}).setdefault(path, {})[status] = count
+            return {
+                "total": self._counts.total(),
+                "by_user": by_user,
+                "by_path": self._summed(1),
+                "by_status": self._summed(2),
+                "by_fault": dict(sorted(self._faults.items())),
+                "recent": [asdict(call) for call in reversed(self._recent)],
+            }
+
+    def _summed(self, member: int) -> dict[str, int]:
+        sums: Counter[str] = Counter()
+        for key, count in self._counts.items():
+            sums[key[member]] += count
+        return dict(sorted(sums.items()))

@@ -1,0 +1,52 @@
+"""Where things are: the checkout, its environments, and the state folder of one local cloud."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[1]
+TEMPLATE = CHECKOUT / "template.yaml"
+DEV_BIN = CHECKOUT / ".venv" / "bin"
+SAM_BIN = CHECKOUT / ".venv-sam" / "bin"
+EMULATOR_BIN = CHECKOUT / ".venv-aws" / "bin"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One local cloud's folder: what it logged, what it built, and the addresses it can be reached at."""
+
+    folder: Path
+
+    @property
+    def stack_file(self) -> Path:
+        """Where the addresses are written once it is ready; there as long as it runs."""
+        return self.folder / "stack.json"
+
+    @property
+    def demo_header(self) -> Path:
+        """The demo user's Authorization header, for curl."""
+        return self.folder / "demo.header"
+
+    @property
+    def processes_file(self) -> Path:
+        """Which processes belong to it."""
+        return self.folder / "processes.json"
+
+    @property
+    def logs(self) -> Path:
+        """What its processes printed."""
+        return self.folder / "logs"
+
+    @property
+    def build(self) -> Path:
+        """What SAM built for this machine's own Python."""
+        return self.folder / "build"
+
+    @property
+    def temporary(self) -> Path:
+        """The emulator's temporary folder, removed when it ends."""
+        return self.folder / "tmp"
+
+
+DEFAULT_STATE = State(CHECKOUT / ".local")

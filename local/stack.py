@@ -1,0 +1,92 @@
+"""A running local cloud's addresses: what .local/stack.json holds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from local.callers import Callers
+from local.emulator import Emulator
+from local.trouble import CannotStart
+
+if TYPE_CHECKING:
+    from local.paths import State
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Everything a program needs to know to use a running local cloud."""
+
+    api: str
+    dexcom: str
+    readings_table: str
+    users_table: str
+    queue_url: str
+    dead_queue_url: str
+    demo_user_id: str
+    demo_token: str
+    service_token: str
+    simulated: bool  # Dexcom is the built-in simulator, and the demo user is connected to it.
+    emulator: Emulator
+    callers: Callers
+
+    @property
+    def aws_endpoint(self) -> str:
+        """Where the emulated AWS answers."""
+        return self.emulator.endpoint
+
+    def save(self, state: State) -> None:
+        """Write the file; the documented names first, what only this package needs under `internal`."""
+        document = {
+            "api": self.api,
+            "dexcom": self.dexcom,
+            "aws_endpoint": self.emulator.endpoint,
+            "region": self.callers.pool_id.partition("_")[0],
+            "readings_table": self.readings_table,
+            "users_table": self.users_table,
+            "queue_url": self.queue_url,
+            "dead_queue_url": self.dead_queue_url,
+            "demo": {"user_id": self.demo_user_id, "token": self.demo_token},
+            "service_token": self.service_token,
+            "internal": {
+                "simulated": self.simulated,
+                "emulator": asdict(self.emulator),
+                **_pool(self.callers),
+            },
+        }
+        # For curl's `-H @file`: a line that can be pasted and a token that is in no shell's history.
+        state.demo_header.write_text(f"Authorization: Bearer {self.demo_token}\n")
+        # Written whole or not at all: whoever waits for the file reads it the moment it appears.
+        unfinished = state.stack_file.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(document, indent=2) + "\n")
+        unfinished.replace(state.stack_file)
+
+
+def load(state: State) -> Stack:
+    """The running cloud of this state folder."""
+    if not state.stack_file.exists():
+        raise CannotStart("Nothing is running here: start it with 'make up'.")
+    document: dict[str, Any] = json.loads(state.stack_file.read_text())
+    internal = document["internal"]
+    emulator = Emulator(**internal["emulator"])
+    pool = {name: internal[name] for name in ("pool_id", "person_client_id", "local_client_id")}
+    return Stack(
+        **{name: document[name] for name in ("api", "dexcom", "readings_table", "users_table")},
+        queue_url=document["queue_url"],
+        dead_queue_url=document["dead_queue_url"],
+        demo_user_id=document["demo"]["user_id"],
+        demo_token=document["demo"]["token"],
+        service_token=document["service_token"],
+        simulated=internal["simulated"],
+        emulator=emulator,
+        callers=Callers(emulator=emulator, **pool),
+    )
+
+
+def _pool(callers: Callers) -> dict[str, str]:
+    return {
+        "pool_id": callers.pool_id,
+        "person_client_id": callers.person_client_id,
+        "local_client_id": callers.local_client_id,
+    }

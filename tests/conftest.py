@@ -1,0 +1,158 @@
+"""Fixtures that every tier may use."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import hypothesis
+import pytest
+from botocore.config import Config
+from moto import mock_aws
+from xdist.scheduler import LoadScopeScheduling
+
+from bg_ingest.dynamo import Table
+from bg_ingest.settings import Settings
+from local.dynamodb_local import jars, server
+from local.trouble import CannotStart
+from tests.fakes import FakeClock
+from tests.leak_watch import LeakWatch
+from tests.template_document import create_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+THREADS_MAX = 32
+# Enough to notice what was broken a minute ago; `pytest --hypothesis-profile default` looks longer.
+hypothesis.settings.register_profile("quick", max_examples=40, deadline=None)
+_SHARING = ("tests/e2e/", "tests/template/")  # A deployed cloud; what SAM has built.
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--integration` runs the stores' contracts against DynamoDB Local instead of moto."""
+    parser.addoption("--seeds", type=int, default=50, help="how many of the simulation's seeds to run")
+    parser.addoption("--integration", action="store_true", help="use DynamoDB Local, and run nothing else")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch every test for leaks; and before any worker wants DynamoDB Local, fetch it."""
+    # No test may let out a secret, a person or a glucose value, whatever else it is about.
+    watch = LeakWatch()
+    watch.start()
+    config.pluginmanager.register(watch, "leak-watch")
+    if not config.getoption("--integration") or hasattr(config, "workerinput"):
+        return
+    lacking = jars.missing()
+    if lacking:
+        print(f"Skipped: {lacking}.")  # noqa: T201 - to the person at the terminal.
+        return
+    try:
+        jars.fetch()
+    except CannotStart as trouble:
+        raise pytest.UsageError(str(trouble)) from None
+
+
+class ByWhatTheyShare(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types.
+    """Tests that share something slow to make stay on one worker, so that it is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in _SHARING if nodeid.startswith(folder)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatTheyShare:
+    """The largest group first, so that the end-to-end tests do not begin when everything else is over."""
+    return ByWhatTheyShare(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each tier runs what is its own."""
+    wanted = config.getoption("--integration")
+    others = [item for item in items if not _runs(item, integration=wanted)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
+    lacking = jars.missing() if wanted else None
+    for item in items:
+        if lacking:
+            item.add_marker(pytest.mark.skip(reason=lacking))
+
+
+def _runs(item: pytest.Item, *, integration: bool) -> bool:
+    needs_it = item.get_closest_marker("integration") is not None
+    if not integration:
+        return not needs_it
+    callspec = getattr(item, "callspec", None)
+    if callspec and callspec.params.get("tables") == "memory":
+        return False  # The one in memory has nothing to do with it.
+    return needs_it or "dynamodb" in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the environment nor a .env file of whoever runs the tests has a say in them."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Noon, until told otherwise."""
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local() -> Iterator[DynamoDBClient]:
+    """Amazon's own DynamoDB Local, as many threads as like."""
+    with server.running() as endpoint:
+        yield _client(endpoint)
+
+
+@pytest.fixture
+def dynamodb(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
+    """
+    A DynamoDB with no tables in it.
+
+    Moto's: conditions are really evaluated, but only for one thread at a time. By `--integration` Amazon's
+    own; other services stay moto's.
+    """
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    if not request.config.getoption("--integration"):
+        with mock_aws():
+            yield _client()
+        return
+    client: DynamoDBClient = request.getfixturevalue("dynamodb_local")
+    with mock_aws():
+        yield client
+        for table in client.list_tables()["TableNames"]:
+            client.delete_table(TableName=table)
+
+
+@cache
+def _client(endpoint: str | None = None) -> DynamoDBClient:
+    """One for all tests: it holds nothing, and making it takes longer than most of them."""
+    return boto3.client(  # noqa: TID251 - there is no wiring here.
+        "dynamodb",
+        region_name="eu-west-1",
+        endpoint_url=endpoint,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+        config=Config(max_pool_connections=THREADS_MAX),
+    )
+
+
+@pytest.fixture
+def readings_table(dynamodb: DynamoDBClient) -> Table:
+    """The readings table, with the keys template.yaml gives it."""
+    create_table(dynamodb, "ReadingsTable", "readings")
+    return Table(dynamodb, "readings")
+
+
+@pytest.fixture
+def users_table(dynamodb: DynamoDBClient) -> Table:
+    """The users table, with the keys and the index template.yaml gives it."""
+    create_table(dynamodb, "UsersTable", "users")
+    return Table(dynamodb, "users")

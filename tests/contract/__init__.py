@@ -1,0 +1,1 @@
+"""Stores against the tables they were written for."""

@@ -1,0 +1,75 @@
+"""Our client, politely connected to a simulated Dexcom that keeps count of what it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bg_ingest.dexcom import Application, ClientMetrics, DexcomClient, OAuth, polite_http
+from local.dexcom.in_process import InProcess
+from local.dexcom.world import World
+from tests.fakes import FakeClock
+
+if TYPE_CHECKING:
+    from bg_ingest.dexcom import Egvs, Tokens
+    from bg_ingest.readings.model import Reading
+    from local.dexcom.faults.kinds import Fault
+
+PERSON = "SandboxUser7"
+CALLBACK = "https://service.test/oauth/callback"
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, whom, and in whose time."""
+
+    world: World
+    clock: FakeClock
+    client: DexcomClient
+    oauth: OAuth
+    metrics: ClientMetrics
+    tokens: Tokens
+
+    @property
+    def calls(self) -> int:
+        """How many calls Dexcom has seen since the person connected."""
+        total: int = self.world.calls.report()["total"]
+        return total
+
+    @property
+    def now(self) -> datetime:
+        """The time it is, for both."""
+        return self.clock.now()
+
+    def order(self, fault: Fault) -> None:
+        """Let something go wrong."""
+        self.world.order(fault)
+
+    def code(self, user: str) -> str:
+        """What a person comes back with who just said yes."""
+        return self.world.consents.grant_code(user, CALLBACK)
+
+    def egvs(self, start: datetime | None = None, end: datetime | None = None) -> Egvs:
+        """The last day, unless said otherwise."""
+        return self.client.egvs(self.tokens.access_token, start or self.now - DAY, end or self.now)
+
+    def readings(self, start: datetime | None = None, end: datetime | None = None) -> list[Reading]:
+        """The same by time; nothing may have been rejected."""
+        egvs = self.egvs(start, end)
+        assert egvs.reasons == ()
+        return sorted(egvs.readings, key=lambda reading: (reading.at, reading.device.display or ""))
+
+
+def connected(upload_delay_s: int = 0) -> Caller:
+    """A person who has connected and not yet been asked about; it is noon."""
+    clock, metrics = FakeClock(datetime(2026, 4, 26, 12, tzinfo=UTC)), ClientMetrics()
+    world = World(clock=clock, upload_delay_s=upload_delay_s)
+    http = polite_http("http://dexcom.sim", clock, observe=metrics.observe, inner=InProcess(world))
+    application = Application(world.application.client_id, world.application.client_secret, CALLBACK)
+    oauth = OAuth(http, application, clock)
+    tokens = oauth.exchange(world.consents.grant_code(PERSON, CALLBACK))
+    world.calls.clear()
+    return Caller(world, clock, DexcomClient(http, clock), oauth, metrics, tokens)

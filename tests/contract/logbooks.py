@@ -1,0 +1,58 @@
+"""What the tests of the logbook share: made-up series, interrupted writers, looks into the table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from bg_ingest.dynamo import Table
+from tests.contract.stepped import stepped
+from tests.fakes import NOON
+from tests.unit.readings.made_up import MINUTE, measured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from bg_ingest.readings.logbook import Logbook
+    from bg_ingest.readings.model import Reading
+    from bg_ingest.readings.stored_reading import StoredReading
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+RETENTION_DAYS = 30
+LONG_AGO, FAR_AHEAD = NOON - DAY * 10_000, NOON + DAY * 10_000
+
+
+def series(start: datetime, count: int, mg_dl: int = 110) -> list[Reading]:
+    """A reading every five minutes."""
+    return [measured(start + MINUTE * 5 * n, mg_dl + n % 7) for n in range(count)]
+
+
+def everything(logbook: Logbook, user_id: str = "ada") -> list[StoredReading]:
+    """All that is kept of a user."""
+    return list(logbook.between(user_id, LONG_AGO, FAR_AHEAD))
+
+
+def instants(readings: list[StoredReading]) -> list[datetime]:
+    """When they were measured."""
+    return [stored.reading.at for stored in readings]
+
+
+def interrupted(logbook: Logbook, turn: Callable[[str], None]) -> Logbook:
+    """The same logbook as another writer uses it, who can be interrupted at each call."""
+    return replace(logbook, table=Table(stepped(logbook.table.client, turn), logbook.table.name))
+
+
+def items(logbook: Logbook, user_id: str = "ada") -> list[dict[str, Any]]:
+    """What is in the table."""
+    return list(logbook.table.query("pk = :user", {":user": user_id}))
+
+
+def size_bytes(item: dict[str, Any]) -> int:
+    """What DynamoDB counts: names and values; of a number, about a byte for two digits."""
+    return sum(
+        len(name) + (len(value) if isinstance(value, str) else len(str(value)) // 2 + 2)
+        for name, value in item.items()
+    )

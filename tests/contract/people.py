@@ -1,0 +1,170 @@
+"""People with something stored about them, and processes of ours that can be stopped at every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bg_ingest.access.audit import Audit
+from bg_ingest.accounts.vault import NotConnected
+from bg_ingest.connecting.flow import Desk
+from bg_ingest.connecting.login import Logins
+from bg_ingest.dexcom.answers import Egvs
+from bg_ingest.dynamo import Table
+from bg_ingest.erasing.erase import Eraser
+from bg_ingest.erasing.receipt import Receipts
+from bg_ingest.readings.logbook import Logbook
+from bg_ingest.readings.model import Reading
+from bg_ingest.sync.days import Days
+from bg_ingest.sync.job import Jobs, Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.run import Stores
+from bg_ingest.sync.state import SyncStates
+from bg_ingest.sync.user import sync_user
+from tests.contract.stepped import stepped
+from tests.contract.token_world import EU, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from bg_ingest.dexcom.oauth import Tokens
+    from bg_ingest.sync.report import Report
+    from tests.fakes import FakeClock
+
+HISTORY = timedelta(days=60)  # Two windows.
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """A provider that answers whoever is connected; `turn` is told when it has."""
+
+    world: World
+    turn: Callable[[str], None]
+
+    def readings(self, user_id: str, start: datetime, end: datetime) -> Egvs:
+        """Three readings of any range."""
+        if self.world.connections.get(user_id) is None:
+            raise NotConnected(None)
+        self.turn("after fetch")
+        ages = (timedelta(hours=1), timedelta(days=1), (end - start) / 2)
+        return Egvs(tuple(Reading(end - age, 100) for age in ages))
+
+    def uploaded_since(self, _: str, __: datetime) -> None:
+        """Nobody reconciles here."""
+
+
+@dataclass(slots=True)
+class LoginPage:
+    """The provider's side of a login: every code is good."""
+
+    world: World
+    turn: Callable[[str], None]
+    states: list[str] = field(default_factory=list)
+
+    def authorize_url(self, state: str) -> str:
+        """Where the person would go."""
+        self.states.append(state)
+        return f"https://api.dexcom.eu/login?state={state}"
+
+    def exchange(self, code: str) -> Tokens:
+        """Tokens."""
+        assert code
+        self.turn("before exchange")
+        tokens = self.world.provider.login()
+        self.turn("after exchange")
+        return tokens
+
+
+@dataclass(slots=True)
+class People:
+    """Both tables, a provider, and what is in the two queues."""
+
+    world: World
+    readings_table: Table
+    clock: FakeClock
+    orders: list[Order] = field(default_factory=list)
+    looks: list[tuple[str, int]] = field(default_factory=list)
+
+    def desk(self, turn: Callable[[str], None] = lambda _: None) -> Desk:
+        """A connecting process; `turn` is told of its every step."""
+        users = self._users(turn)
+        return Desk(
+            logins=Logins(users, self.clock),
+            provider=LoginPage(self.world, turn),
+            endpoint=EU,
+            vault=self.world.process(turn),
+            connections=self.world.connections,
+            audit=Audit(users, self.clock, 365),
+            states=SyncStates(users, self.clock),
+            jobs=Jobs(users, self.clock),
+            send=self.orders.extend,
+            clock=self.clock,
+            history=HISTORY,
+        )
+
+    def connect(self, user_id: str) -> None:
+        """Somebody who is connected, has a reading, a job, an audit entry and a login under way."""
+        self.world.process().store(user_id, EU, self.world.provider.login(), data_from=self.clock.now())
+        SyncStates(self.world.table, self.clock).begin(user_id, 900, self.clock.now() - HISTORY)
+        self._logbook(lambda _: None).save(user_id, [Reading(self.clock.now(), 100)], self.clock.now())
+        audit = Audit(self.world.table, self.clock, 365)
+        audit.keep(audit.entry(user_id, actor=user_id, action="POST /x", correlation_id="c"))
+        Logins(self.world.table, self.clock).start(user_id, None)
+
+    def backfill(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> Report:
+        """A worker that fetches somebody's history; `turn` is told of its every step."""
+        users = self._users(turn)
+        stores = Stores(
+            SyncStates(users, self.clock),
+            Jobs(users, self.clock),
+            self._logbook(turn),
+            Days(users, self.clock),
+            lambda *_: 0,
+        )
+        order = Order(user_id, new_job_id(self.clock.now()), Kind.BACKFILL, Trigger.CONNECTION, "c")
+        provider = Readings(self.world, turn)
+        return sync_user(order, stores=stores, provider=provider, clock=self.clock, time_left_s=lambda: 110.0)
+
+    def eraser(self, turn: Callable[[str], None] = lambda _: None, clock: FakeClock | None = None) -> Eraser:
+        """An erasing process; `turn` is told of its every step."""
+        users = self._users(turn)
+        return Eraser(
+            users=users,
+            readings=Table(stepped(self.readings_table.client, turn), self.readings_table.name),
+            receipts=Receipts(users, self.clock, 365),
+            look_again=lambda user_id, in_s: self.looks.append((user_id, in_s)),
+            clock=clock or self.clock,
+        )
+
+    def let_everything_end(self) -> None:
+        """Time passes until every process has ended and every second look was taken."""
+        while self.looks:
+            user_id, in_s = self.looks.pop(0)
+            self.clock.advance(in_s)
+            self.eraser().second_look(user_id, lambda: 29.0)
+
+    def stored_about(self, user_id: str) -> list[str]:
+        """The keys of every item of both tables that names somebody anywhere."""
+        found: list[str] = []
+        for table in (self.world.table, self.readings_table):
+            for page in table.client.get_paginator("scan").paginate(TableName=table.name):
+                found += [item["sk"]["S"] for item in page["Items"] if f"'{user_id}'" in _names(item)]
+        return found
+
+    def _users(self, turn: Callable[[str], None]) -> Table:
+        return Table(stepped(self.world.table.client, turn), self.world.table.name)
+
+    def _logbook(self, turn: Callable[[str], None]) -> Logbook:
+        table = Table(stepped(self.readings_table.client, turn), self.readings_table.name)
+        return Logbook(table, self.clock, 730)
+
+
+def _names(item: object) -> str:
+    """An item as text, the user of a composed key standing by itself."""
+    return str(item).replace("#", "'")
+
+
+def kinds(keys: Iterable[str]) -> set[str]:
+    """What those keys are of."""
+    return {key.partition("#")[0] for key in keys}

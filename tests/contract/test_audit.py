@@ -1,0 +1,85 @@
+from datetime import timedelta
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bg_ingest.access.audit import Audit, Entry, Outcome
+from bg_ingest.access.rendering import entry_as_json
+from bg_ingest.dynamo import Table
+from tests.fakes import NOON, FakeClock
+
+
+@pytest.fixture
+def audit(users_table: Table, clock: FakeClock) -> Audit:
+    """Kept for a year."""
+    return Audit(users_table, clock, kept_days=365)
+
+
+def _entry(audit: Audit, user_id: str = "ada", actor: str = "eve") -> Entry:
+    return audit.keep(audit.entry(user_id, actor=actor, action="GET /x", correlation_id="c-1"), Outcome.DONE)
+
+
+def test_an_entry_comes_back_as_it_was_kept(audit: Audit) -> None:
+    """Who, what, when, and what became of it."""
+    kept = _entry(audit)
+
+    assert list(audit.newest_first("ada")) == [kept]
+    assert entry_as_json(kept) == {
+        "at": "2026-04-26T12:00:00Z",
+        "actor": "eve",
+        "action": "GET /x",
+        "outcome": "done",
+        "correlation_id": "c-1",
+    }
+
+
+def test_entries_are_listed_newest_first_and_go_on_where_a_page_ended(audit: Audit, clock: FakeClock) -> None:
+    """A page's last entry is not shown twice, and none is left out."""
+    kept = []
+    for _ in range(5):
+        kept.append(_entry(audit))
+        clock.advance(0.001)
+    page = list(islice(audit.newest_first("ada"), 2))
+    rest = list(audit.newest_first("ada", page[-1].entry_id))
+
+    assert page + rest == kept[::-1]
+
+
+def test_what_became_of_an_entry_replaces_that_it_was_attempted(audit: Audit) -> None:
+    """One deed is one entry."""
+    entry = audit.keep(audit.entry("ada", actor="eve", action="POST /x", correlation_id="c-1"))
+    assert [found.outcome for found in audit.newest_first("ada")] == [Outcome.ATTEMPTED]
+
+    assert audit.complete(entry, Outcome.REFUSED)
+    assert [found.outcome for found in audit.newest_first("ada")] == [Outcome.REFUSED]
+
+
+def test_entries_belong_to_their_user_and_end_after_a_year(
+    audit: Audit, users_table: Table, clock: FakeClock
+) -> None:
+    """Somebody whose name begins alike sees none of them; reads do not wait for DynamoDB to tidy up."""
+    _entry(audit)
+    assert list(audit.newest_first("ad")) == list(audit.newest_first("ada2")) == []
+    (item,) = users_table.client.scan(TableName=users_table.name)["Items"]
+    assert int(item["expires_at"]["N"]) == (NOON + timedelta(days=365)).timestamp()
+
+    clock.advance(timedelta(days=365).total_seconds())
+    assert list(audit.newest_first("ada")) == []
+
+
+def test_an_entry_that_cannot_be_completed_says_so(audit: Audit, clock: FakeClock) -> None:
+    """The deed is done; it stays "attempted"."""
+    entry = _entry(audit)
+    nowhere = Audit(Table(audit.table.client, "no-such-table"), clock, 365)
+
+    assert not nowhere.complete(entry, Outcome.DONE)
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_an_entrys_repr_names_nobody(user_id: str, actor: str) -> None:
+    """It may end up in a log."""
+    entry = Entry(user_id, "0" * 28, NOON, actor, "GET /x", "c-1")
+
+    assert repr(entry) == repr(Entry("", "0" * 28, NOON, "", "GET /x", "c-1"))

@@ -1,0 +1,204 @@
+from collections.abc import Callable
+from datetime import timedelta
+
+import boto3
+import pytest
+
+from bg_ingest.access.audit import Outcome
+from bg_ingest.accounts.connection import State
+from bg_ingest.connecting import flow
+from bg_ingest.connecting.flow import Desk, Ended, Ending
+from bg_ingest.dynamo import Table
+from bg_ingest.sync.job import Kind
+from tests.contract.people import HISTORY, LoginPage, People, kinds
+from tests.contract.stepped import At, Crash, HalfWay, crash
+from tests.contract.token_world import TokenProvider, World
+from tests.fakes import FakeClock
+
+
+@pytest.fixture
+def people(users_table: Table, readings_table: Table, clock: FakeClock) -> People:
+    """Nobody yet."""
+    kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
+    world = World(users_table, kms, kms.create_key()["KeyMetadata"]["KeyId"], clock, TokenProvider(clock))
+    return People(world, readings_table, clock)
+
+
+def state_of(desk: Desk, user_id: str, return_url: str | None = None) -> str:
+    """Start a login; the state value in its link."""
+    flow.start(desk, user_id, return_url)
+    assert isinstance(desk.provider, LoginPage)
+    return desk.provider.states[-1]
+
+
+def back(desk: Desk, state: str | None, code: str | None = "good", error: str | None = None) -> Ended:
+    """The person comes back."""
+    return flow.come_back(desk, state_value=state, code=code, error=error, correlation_id="c")
+
+
+def test_coming_back_connects_polls_and_fetches_the_history(people: People) -> None:
+    """For the user who asked, and on to where they wanted to go."""
+    desk = people.desk()
+    ended = back(desk, state_of(desk, "ada", "https://app.example.org/done"))
+
+    assert ended == Ended(Ending.CONNECTED, "https://app.example.org/done")
+    connection, state = desk.connections.get("ada"), desk.states.get("ada")
+    assert connection is not None
+    assert state is not None
+    assert connection.state is State.CONNECTED
+    assert state.seat is not None
+    assert state.backfill.start == people.clock.now() - HISTORY
+    assert [(order.user_id, order.kind) for order in people.orders] == [("ada", Kind.BACKFILL)]
+    assert [entry.outcome for entry in desk.audit.newest_first("ada")] == [Outcome.DONE]
+
+
+def test_a_state_works_once_and_for_ten_minutes(people: People) -> None:
+    """Used, expired, made up, or missing: all alike, and nothing is connected."""
+    desk = people.desk()
+    used = state_of(desk, "ada")
+    back(desk, used)
+    expired = state_of(desk, "bob")
+    people.clock.advance(timedelta(minutes=10).total_seconds())
+
+    assert [back(desk, state).ending for state in (used, expired, "made-up", "", None)] == [
+        Ending.STATE_INVALID
+    ] * 5
+    assert desk.connections.get("bob") is None
+    assert len(people.orders) == 1
+
+
+def test_a_state_is_good_until_its_last_second(people: People) -> None:
+    """Ten minutes are ten minutes."""
+    desk = people.desk()
+    state = state_of(desk, "ada")
+    people.clock.advance(timedelta(minutes=10).total_seconds() - 1)
+
+    assert back(desk, state).ending is Ending.CONNECTED
+
+
+def test_a_state_connects_whom_it_was_made_for(people: People) -> None:
+    """Whoever carries it back, and whoever else is logging in."""
+    desk = people.desk()
+    adas, bobs = state_of(desk, "ada"), state_of(desk, "bob")
+    back(desk, bobs)
+
+    assert desk.connections.get("ada") is None
+    assert desk.connections.get("bob") is not None
+    assert back(desk, adas).ending is Ending.CONNECTED
+
+
+def test_two_callbacks_at_once_are_one(people: People) -> None:
+    """The second comes between any two steps of the first; one of them connects."""
+    for step in range(1, 4):
+        desk = people.desk()
+        state = state_of(desk, f"ada-{step}")
+        seen: list[Ending] = []
+        turn = _at(step, lambda s=state, d=desk, e=seen: e.append(back(d, s).ending))  # type: ignore[misc]
+        seen.append(back(people.desk(turn), state).ending)
+
+        assert sorted(seen) == [Ending.CONNECTED, Ending.STATE_INVALID]
+
+
+def test_of_two_callbacks_that_both_found_the_login_one_connects(people: People) -> None:
+    """The other is refused even while the first still talks to the provider."""
+    state, first = _started(people, "ada"), HalfWay("before exchange")
+    meanwhile = At("after query", lambda: first.start(lambda: back(people.desk(first), state).ending))
+
+    assert back(people.desk(meanwhile), state).ending is Ending.STATE_INVALID
+    assert first.finish() is Ending.CONNECTED
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "ending"),
+    [
+        (None, "access_denied", Ending.DENIED),
+        (None, "server_error", Ending.REFUSED),
+        (None, None, Ending.REFUSED),
+    ],
+)
+def test_saying_no_leaves_nothing_but_the_record(
+    people: People, code: str | None, error: str | None, ending: Ending
+) -> None:
+    """The state is used up all the same."""
+    desk = people.desk()
+    state = state_of(desk, "ada")
+
+    assert back(desk, state, code, error).ending is ending
+    assert back(desk, state).ending is Ending.STATE_INVALID
+    assert desk.connections.get("ada") is None
+    assert [entry.outcome for entry in desk.audit.newest_first("ada")] == [Outcome.REFUSED]
+    assert len(people.stored_about("ada")) == 1
+
+
+def test_a_login_that_dies_at_any_step_can_be_repeated(people: People) -> None:
+    """Whatever was left, logging in again connects, polls and fetches."""
+    steps = _steps_of_a_login(people)
+    assert steps > 10
+    for step in range(1, steps + 1):
+        user_id = f"ada-{step}"
+        state = _started(people, user_id)
+        with pytest.raises(Crash):
+            back(people.desk(_at(step, crash)), state)
+        before = len(people.orders)
+        desk = people.desk()
+
+        assert back(desk, _started(people, user_id)).ending is Ending.CONNECTED
+        known = desk.states.get(user_id)
+        assert known is not None
+        assert known.seat is not None
+        assert len(people.orders) == before + 1
+
+
+def test_nobody_is_polled_without_tokens_wherever_a_login_dies(people: People) -> None:
+    """A seat comes after the tokens, never before."""
+    for step in range(1, _steps_of_a_login(people) + 1):
+        user_id = f"ada-{step}"
+        state = _started(people, user_id)
+        with pytest.raises(Crash):
+            back(people.desk(_at(step, crash)), state)
+        desk = people.desk()
+        known = desk.states.get(user_id)
+
+        assert known is None or desk.connections.get(user_id) is not None
+
+
+def test_a_person_erased_while_logging_in_stays_erased(people: People) -> None:
+    """Step by step: the callback is paused there, the person erased, and the callback goes on."""
+    for step in range(1, _steps_of_a_login(people) + 1):
+        user_id = f"ada-{step}"
+        state = _started(people, user_id)
+        eraser = people.eraser()
+        erase = lambda e=eraser, u=user_id: e.erase(u, lambda: 29.0)  # noqa: E731
+        back(people.desk(_at(step, erase)), state)
+        people.let_everything_end()
+
+        assert kinds(people.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
+
+
+def test_the_table_opens_no_login(people: People) -> None:
+    """Who reads it finds a hash, and not the state."""
+    state = _started(people, "ada")
+    (item,) = people.world.table.client.scan(TableName=people.world.table.name)["Items"]
+
+    assert state not in str(item)
+
+
+def _started(people: People, user_id: str) -> str:
+    return state_of(people.desk(), user_id)
+
+
+def _steps_of_a_login(people: People) -> int:
+    seen: list[str] = []
+    back(people.desk(seen.append), _started(people, "counted"))
+    return len(seen)
+
+
+def _at(nth: int, deed: Callable[[], object]) -> Callable[[str], None]:
+    steps: list[str] = []
+
+    def turn(step: str) -> None:
+        steps.append(step)
+        if len(steps) == nth:
+            deed()
+
+    return turn

@@ -1,0 +1,60 @@
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from bg_ingest.wiring.credentials import MAX_AGE_S, Held
+from tests.fakes import FakeClock
+
+
+@pytest.fixture
+def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A Secrets Manager that holds the first secret."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        client = boto3.client("secretsmanager", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
+        client.create_secret(Name="dexcom", SecretString="first")
+        yield client
+
+
+@pytest.fixture
+def held(manager: Any, clock: FakeClock) -> Held[str]:
+    """The secret as a process holds it."""
+    return Held(lambda: manager.get_secret_value(SecretId="dexcom")["SecretString"], clock)
+
+
+def test_a_rotated_secret_is_used_within_five_minutes(
+    held: Held[str], manager: Any, clock: FakeClock
+) -> None:
+    """Not asked for at every call, and never older than that."""
+    assert held.get() == "first"
+    manager.put_secret_value(SecretId="dexcom", SecretString="second")
+    clock.advance(MAX_AGE_S - 1)
+    assert held.get() == "first"
+
+    clock.advance(1)
+    assert held.get() == "second"
+
+
+def test_a_secret_that_cannot_be_read_again_is_used_on(
+    held: Held[str], manager: Any, clock: FakeClock
+) -> None:
+    """And asked for again at the next call."""
+    held.get()
+    manager.delete_secret(SecretId="dexcom", ForceDeleteWithoutRecovery=True)
+    clock.advance(MAX_AGE_S)
+    assert held.get() == "first"
+
+    manager.create_secret(Name="dexcom", SecretString="third")
+    assert held.get() == "third"
+
+
+def test_a_secret_that_was_never_read_is_an_error(held: Held[str], manager: Any) -> None:
+    """There is nothing to go on with."""
+    manager.delete_secret(SecretId="dexcom", ForceDeleteWithoutRecovery=True)
+
+    with pytest.raises(manager.exceptions.ResourceNotFoundException):
+        held.get()

@@ -1,0 +1,34 @@
+from datetime import timedelta
+
+from bg_ingest.dynamo import Table
+from bg_ingest.readings.completeness import Day
+from bg_ingest.readings.gaps import Gap
+from bg_ingest.sync.days import Days
+from tests.fakes import NOON, FakeClock
+
+DAY = timedelta(days=1)
+
+
+def _day(number: int, missing: int = 0) -> Day:
+    gaps = (Gap(NOON, NOON + timedelta(hours=1), missing),) if missing else ()
+    return Day((NOON + number * DAY).date(), 288, 288 - missing, 3, missing, gaps)
+
+
+def test_days_come_back_as_they_were_recorded(users_table: Table, clock: FakeClock) -> None:
+    """The asked ones, oldest first, gaps included, and nobody else's."""
+    days = Days(users_table, clock)
+    days.record("ada", [_day(number, missing=number % 2 * 11) for number in range(5)])
+    days.record("bob", [_day(1)])
+
+    found = list(days.between("ada", _day(1).date, _day(3).date))
+
+    assert found == [_day(1, 11), _day(2), _day(3, 11)]
+
+
+def test_a_day_that_is_looked_at_again_is_replaced(users_table: Table, clock: FakeClock) -> None:
+    """What was repaired is missing no more."""
+    days = Days(users_table, clock)
+    days.record("ada", [_day(0, missing=11)])
+    days.record("ada", [_day(0)])
+
+    assert list(days.between("ada", _day(0).date, _day(0).date)) == [_day(0)]

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.dexcom.faults.dated import DstChange, TimeStrings
+from local.dexcom.faults.deeds import LateUploads
+from local.dexcom.faults.measured import ClockDrift, Duplicates, OddValues, RevisedValues, Unordered
+from local.dexcom.faults.spelled import (
+    ExtraMembers,
+    MissingMembers,
+    MmolUnits,
+    PluralRecordType,
+    UnknownEnums,
+)
+from tests.contract.dexcom_caller import DAY, HOUR, connected
+
+if TYPE_CHECKING:
+    from local.dexcom.faults.kinds import Fault
+
+
+def test_a_long_history() -> None:
+    """A hundred days are four calls, every reading is there once, and nothing is odd about any."""
+    caller = connected()
+
+    readings = caller.readings(caller.now - 100 * DAY, caller.now)
+
+    instants = [reading.at for reading in readings]
+    assert caller.calls == 4
+    assert len(instants) == len(set(instants)) > 25_000
+    assert {reading.local_offset_minutes for reading in readings} == {-420, -360}
+
+
+@pytest.mark.parametrize("delay", [HOUR, 3 * HOUR, 14 * DAY])
+def test_late_uploads(delay: timedelta) -> None:
+    """What is late is not there, and then it is; dataRange says from when on there is something new."""
+    caller = connected()
+    held_at = caller.now
+    caller.order(LateUploads(delay_s=int(delay.total_seconds())))
+
+    caller.clock.advance(delay.total_seconds() - 60.0)
+    first = caller.oauth.refresh(caller.tokens.refresh_token)
+    assert caller.client.egvs(first.access_token, held_at, caller.now).readings == ()
+
+    caller.clock.advance(7200.0)
+    token = caller.oauth.refresh(first.refresh_token).access_token
+    assert len(caller.client.egvs(token, held_at, held_at + HOUR).readings) >= 11
+    news = caller.client.data_range(token, caller.now - 2 * HOUR).egvs
+    assert news is not None
+    assert held_at < news.start < held_at + HOUR
+
+
+def test_revised_values() -> None:
+    """The same instants come back with other values."""
+    caller = connected()
+    before = caller.readings()
+    caller.order(RevisedValues(by_mg_dl=7, share=0.5))
+
+    after = caller.readings()
+
+    assert [reading.at for reading in after] == [reading.at for reading in before]
+    changed = sum(one.mg_dl != other.mg_dl for one, other in zip(before, after, strict=True))
+    assert 0.3 < changed / len(before) < 0.7
+
+
+def test_phone_and_receiver() -> None:
+    """Both records are there, and name the same measurement by transmitter and ticks."""
+    caller = connected()
+    alone = caller.readings()
+    caller.order(Duplicates(apart_s=7))
+
+    both = caller.egvs().readings
+    named = {(reading.device.transmitter, reading.transmitter_ticks) for reading in both}
+
+    assert {reading.device.display for reading in both} == {"iOS", "receiver"}
+    assert len(both) > 1.9 * len(alone)
+    assert len(named) <= len(alone) + 1  # One copy may have moved into the window.
+
+
+def test_an_unordered_list() -> None:
+    """It has the same readings."""
+    caller = connected()
+    ordered = caller.readings()
+    caller.order(Unordered())
+
+    assert set(caller.egvs().readings) == set(ordered)
+
+
+def test_unknown_enums() -> None:
+    """Every word is kept as it came; an empty one says nothing."""
+    caller = connected()
+    caller.order(UnknownEnums())
+
+    readings = caller.readings()
+
+    assert {reading.device.generation for reading in readings} == {"g6 pro", "g715day", "g8"}
+    assert {reading.trend for reading in readings} == {"tripleUp", "FLAT", None}
+
+
+@pytest.mark.parametrize("how", ["absent", "null", "empty"])
+def test_missing_members(how: str) -> None:
+    """What is not there is None, in all the ways there are of not being there."""
+    caller = connected()
+    caller.order(MissingMembers.model_validate({"how": how}))
+
+    for reading in caller.readings():
+        assert (reading.status, reading.trend, reading.trend_rate) == (None, None, None)
+        assert (reading.device.transmitter, reading.device.app) == (None, None)
+        assert reading.device.generation == "g7"
+
+
+def test_missing_values() -> None:
+    """A record without a value is no reading; it costs nothing but itself and is counted."""
+    caller = connected()
+    total = len(caller.readings())
+    caller.order(MissingMembers(members=("value",), how="null", share=0.2))
+
+    egvs = caller.egvs()
+
+    assert len(egvs.readings) + len(egvs.rejected) == total
+    assert set(egvs.reasons) == {"value-missing"}
+
+
+def test_odd_values() -> None:
+    """Error codes are refused; what is merely out of the sensor's range is kept."""
+    caller = connected()
+    caller.order(OddValues())
+
+    egvs = caller.egvs()
+
+    assert {reading.mg_dl for reading in egvs.readings} == {38, 402, 600}
+    assert set(egvs.reasons) == {"value-out-of-range"}
+
+
+def test_mg_dl_called_mmol() -> None:
+    """Numbers that only mg/dL can have are not converted, whatever the unit says; nor are their rates."""
+    caller = connected()
+    plain = caller.readings()
+    caller.order(MmolUnits())
+
+    assert caller.readings() == plain
+
+
+def test_mmol() -> None:
+    """Converted values come back as mg/dL, as near as their one decimal allows."""
+    caller = connected()
+    plain = caller.readings()
+    caller.order(MmolUnits(convert=True))
+
+    for converted, was in zip(caller.readings(), plain, strict=True):
+        assert abs(converted.mg_dl - was.mg_dl) <= 1.5
+        assert abs((converted.trend_rate or 0.0) - (was.trend_rate or 0.0)) < 0.02
+
+
+@pytest.mark.parametrize("display", ["offset", "milliseconds", "no_zone", "offset_with_seconds", "any"])
+@pytest.mark.parametrize("system", ["z", "milliseconds", "no_zone", "zero_offset"])
+def test_odd_times(system: str, display: str) -> None:
+    """The same instants and the same local offset, in whatever form."""
+    caller = connected()
+    plain = caller.readings()
+    caller.order(TimeStrings.model_validate({"system": system, "display": display}))
+
+    assert caller.readings() == plain
+
+
+def test_times_without_seconds() -> None:
+    """They name the start of their minute."""
+    caller = connected()
+    plain = caller.readings()
+    caller.order(TimeStrings(system="no_seconds"))
+
+    assert [reading.at for reading in caller.readings()] == [
+        reading.at.replace(second=0) for reading in plain
+    ]
+
+
+def test_clock_drift() -> None:
+    """A device that is ahead reports from the future, and is believed."""
+    caller = connected()
+    caller.order(ClockDrift(drift_s=600))
+    caller.clock.advance(3600.0)
+
+    readings = caller.readings(caller.now - HOUR, caller.now + HOUR)
+
+    assert caller.now < readings[-1].at <= caller.now + timedelta(seconds=600)
+    assert readings[-1].local_offset_minutes == -360
+
+
+def test_the_end_of_summer_time() -> None:
+    """The wall clock moves, the instants do not."""
+    caller = connected()
+    plain = caller.readings()
+    changed_at = caller.now - 6 * HOUR
+    caller.order(DstChange(shift_minutes=-60, since=changed_at))
+
+    readings = caller.readings()
+
+    assert [reading.at for reading in readings] == [reading.at for reading in plain]
+    assert {reading.local_offset_minutes for reading in readings if reading.at < changed_at} == {-360}
+    assert {reading.local_offset_minutes for reading in readings if reading.at >= changed_at} == {-420}
+
+
+@pytest.mark.parametrize("fault", [ExtraMembers(), PluralRecordType()], ids=lambda fault: fault.kind)
+def test_members_nobody_has_documented(fault: Fault) -> None:
+    """They change nothing."""
+    caller = connected()
+    plain = caller.egvs()
+    caller.order(fault)
+
+    assert caller.egvs() == plain
+
+
+def test_another_account() -> None:
+    """Every answer says whose it is, under a name that tells accounts apart and nothing more."""
+    caller = connected()
+    other = caller.oauth.exchange(caller.code("SandboxUser1"))
+
+    ours = caller.egvs()
+    theirs = caller.client.egvs(other.access_token, caller.now - HOUR, caller.now)
+
+    assert ours.account_id_hash == caller.egvs().account_id_hash
+    assert None is not theirs.account_id_hash != ours.account_id_hash
+
+
+def test_the_device() -> None:
+    """What uploads for the person, and that it does."""
+    caller = connected()
+
+    (device,) = caller.client.devices(caller.tokens.access_token)
+
+    assert device.device.generation == "g7"
+    assert device.last_upload_at is not None
+    assert caller.now - device.last_upload_at < HOUR
+    assert caller.calls == 1

@@ -1,0 +1,95 @@
+from datetime import timedelta
+from itertools import islice
+
+import pytest
+
+from bg_ingest.dynamo import Table
+from bg_ingest.sync.job import Counts, Failure, Job, Jobs, Kind, Order, Status, Trigger, new_job_id
+from tests.fakes import NOON, FakeClock
+
+
+@pytest.fixture
+def jobs(users_table: Table, clock: FakeClock) -> Jobs:
+    """The jobs, on DynamoDB."""
+    return Jobs(users_table, clock)
+
+
+def _job(clock: FakeClock, user_id: str = "ada", **changes: object) -> Job:
+    order = Order(user_id, new_job_id(clock.now()), Kind.INCREMENTAL, Trigger.API, "correlation")
+    return Job(order, **{"status": Status.SUCCEEDED, **changes})  # type: ignore[arg-type]  # Each test names its own.
+
+
+def test_a_job_comes_back_as_it_was_kept(jobs: Jobs, clock: FakeClock) -> None:
+    """Counts, failure, window and times included."""
+    job = _job(
+        clock,
+        status=Status.FAILED,
+        started_at=NOON,
+        finished_at=NOON + timedelta(seconds=3),
+        counts=Counts(12, 7, 2, 3, (("value-missing", 2), ("time-missing", 1))),
+        failure=Failure("Throttled", retryable=True, attempts=2),
+    )
+    jobs.keep(job)
+
+    kept = jobs.get("ada", job.order.job_id)
+
+    assert kept is not None
+    assert kept.counts.invalid == (("time-missing", 1), ("value-missing", 2))
+    assert (kept.failure, kept.started_at, kept.finished_at) == (job.failure, job.started_at, job.finished_at)
+    assert kept.order == job.order
+
+
+def test_a_job_belongs_to_its_user(jobs: Jobs, clock: FakeClock) -> None:
+    """Somebody else's id does not open it."""
+    job = _job(clock)
+    jobs.keep(job)
+
+    assert jobs.get("bob", job.order.job_id) is None
+
+
+def test_jobs_are_listed_newest_first_and_only_jobs(jobs: Jobs, users_table: Table, clock: FakeClock) -> None:
+    """Whatever else is kept about the user does not show up among them."""
+    for sk in ("connection", "sync", "jinx", "job", "joc"):
+        users_table.put({"pk": "ada", "sk": sk})
+    kept = []
+    for _ in range(5):
+        job = _job(clock)
+        jobs.keep(job)
+        kept.append(job.order.job_id)
+        clock.advance(1)
+    jobs.keep(_job(clock, "bob"))
+
+    assert [job.order.job_id for job in jobs.newest_first("ada")] == kept[::-1]
+
+
+def test_a_page_continues_where_the_one_before_ended(jobs: Jobs, clock: FakeClock) -> None:
+    """A job that is added meanwhile neither repeats one nor hides one."""
+    for _ in range(5):
+        jobs.keep(_job(clock))
+        clock.advance(1)
+    first = [job.order.job_id for job in islice(jobs.newest_first("ada"), 2)]
+    jobs.keep(_job(clock))
+
+    rest = [job.order.job_id for job in jobs.newest_first("ada", before=first[-1])]
+
+    assert len(rest) == 3
+    assert max(rest) < min(first)
+
+
+def test_a_job_is_forgotten_after_thirty_days(jobs: Jobs, users_table: Table, clock: FakeClock) -> None:
+    """DynamoDB is told when."""
+    job = _job(clock)
+    jobs.keep(job)
+    item = users_table.get("ada", f"job#{job.order.job_id}")
+
+    assert item is not None
+    assert item["expires_at"] == (NOON + timedelta(days=30)).timestamp()
+
+
+def test_an_order_survives_the_queue(clock: FakeClock) -> None:
+    """What is sent is what is carried out, window included."""
+    order = Order(
+        "ada", new_job_id(clock.now()), Kind.BACKFILL, Trigger.API, "id", (NOON, NOON + timedelta(days=1))
+    )
+
+    assert Order.from_message(order.as_message()) == order

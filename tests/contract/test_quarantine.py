@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bg_ingest.accounts.data_keys import DataKeys
+from bg_ingest.accounts.quarantine import (
+    KEPT,
+    RECORD_CHARS_MAX,
+    RECORDS_MAX,
+    Held,
+    Quarantine,
+    first_of_each_reason,
+)
+from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.dexcom.records import Rejected
+from tests.fakes import NOON, FakeClock
+
+if TYPE_CHECKING:
+    from bg_ingest.dynamo import Table
+
+VALUELESS = Rejected("value-missing", {"systemTime": "2026-04-26T11:55:00Z", "value": None})
+TIMELESS = Rejected("system-time-missing", {"value": 187})
+
+reasons = st.sampled_from(["value-missing", "system-time-missing", "not-a-record"])
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+rejections = st.lists(st.builds(Rejected, reasons, json_values), max_size=60)
+
+
+@pytest.fixture
+def quarantine(users_table: Table, clock: FakeClock) -> Quarantine:
+    """An empty quarantine, on DynamoDB and KMS."""
+    kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
+    keys = DataKeys(kms, kms.create_key()["KeyMetadata"]["KeyId"], "test", clock)
+    return Quarantine(users_table, Sealer(keys), clock)
+
+
+def _items(users_table: Table, user_id: str = "ada") -> list[dict[str, object]]:
+    return list(users_table.query("pk = :pk", {":pk": user_id}))
+
+
+def test_a_kept_record_comes_back_with_its_reason(quarantine: Quarantine) -> None:
+    """As it came from the provider, and when it was kept."""
+    assert quarantine.keep("ada", [TIMELESS]) == 1
+
+    assert list(quarantine.newest_first("ada")) == [Held("system-time-missing", '{"value":187}', NOON)]
+
+
+def test_the_newest_is_first_and_only_quarantine_is_shown(
+    quarantine: Quarantine, users_table: Table, clock: FakeClock
+) -> None:
+    """Whatever else is kept about the user does not show up among it."""
+    for sk in ("connection", "quarantine", "quarantines#1", "quarry", "sync"):
+        users_table.put({"pk": "ada", "sk": sk})
+    quarantine.keep("ada", [TIMELESS])
+    clock.advance(900)
+    quarantine.keep("ada", [VALUELESS])
+
+    assert [held.reason for held in quarantine.newest_first("ada")] == [VALUELESS.reason, TIMELESS.reason]
+
+
+def test_a_record_is_not_readable_in_the_table(quarantine: Quarantine, users_table: Table) -> None:
+    """It is somebody's health; only the reason stands there in plain text."""
+    quarantine.keep("ada", [VALUELESS])
+    (item,) = _items(users_table)
+
+    assert "2026-04-26T11:55:00Z" not in repr(item)
+    assert item["reason"] == "value-missing"
+
+
+def test_a_record_belongs_to_its_user(quarantine: Quarantine, users_table: Table) -> None:
+    """Nobody else sees it, even if the item is copied to them."""
+    quarantine.keep("ada", [TIMELESS])
+    assert list(quarantine.newest_first("bob")) == []
+
+    users_table.put(_items(users_table)[0] | {"pk": "bob"})
+    assert [held.record for held in quarantine.newest_first("bob")] == [None]
+
+
+def test_the_same_record_fetched_again_is_kept_once(quarantine: Quarantine, clock: FakeClock) -> None:
+    """A gap is asked for again with every poll; a new record beside it is kept."""
+    quarantine.keep("ada", [TIMELESS, TIMELESS])
+    clock.advance(900)
+
+    assert quarantine.keep("ada", [TIMELESS]) == 0
+    assert quarantine.keep("ada", [VALUELESS, TIMELESS]) == 1
+    assert len(list(quarantine.newest_first("ada"))) == 2
+
+
+def test_a_fault_in_every_record_is_shown_by_a_few(quarantine: Quarantine, users_table: Table) -> None:
+    """Whatever the provider sends, a sync keeps no more than the limit."""
+    spoilt = [Rejected("value-missing", {"recordId": number}) for number in range(300)]
+
+    assert quarantine.keep("ada", spoilt) == RECORDS_MAX
+    assert quarantine.keep("ada", spoilt) == 0
+    assert len(_items(users_table)) == RECORDS_MAX
+
+
+def test_a_sync_without_a_fault_costs_nothing(clock: FakeClock) -> None:
+    """Neither the table nor KMS is asked."""
+    nothing: object = None
+
+    assert Quarantine(nothing, nothing, clock).keep("ada", []) == 0  # type: ignore[arg-type]  # That is the claim.
+
+
+def test_a_record_is_forgotten_after_thirty_days(
+    quarantine: Quarantine, users_table: Table, clock: FakeClock
+) -> None:
+    """DynamoDB is told when, and until it gets to it the record is not shown."""
+    quarantine.keep("ada", [TIMELESS])
+    assert _items(users_table)[0]["expires_at"] == (NOON + timedelta(days=30)).timestamp()
+
+    clock.advance(KEPT.total_seconds() - 1)
+    assert len(list(quarantine.newest_first("ada"))) == 1
+    clock.advance(1)
+    assert list(quarantine.newest_first("ada")) == []
+
+
+def test_neither_record_nor_value_is_in_what_a_log_may_show(quarantine: Quarantine) -> None:
+    """The reason is, and the time."""
+    quarantine.keep("ada", [TIMELESS])
+
+    assert "187" not in repr(list(quarantine.newest_first("ada")))
+
+
+def test_a_rare_fault_is_not_hidden_by_a_common_one() -> None:
+    """The one record without a time is among those shown, after three hundred without a value."""
+    chosen = first_of_each_reason([VALUELESS] * 300 + [TIMELESS])
+
+    assert ("system-time-missing", '{"value":187}') in chosen
+
+
+@given(rejections)
+def test_every_reason_is_shown_and_none_crowds_out_another(rejected: list[Rejected]) -> None:
+    """As many as fit; a reason has two more than another only if the other has no more."""
+    chosen = first_of_each_reason(rejected)
+    shown = Counter(reason for reason, _ in chosen)
+    there = Counter(unreadable.reason for unreadable in rejected)
+
+    assert len(chosen) == min(len(rejected), RECORDS_MAX)
+    assert shown.keys() == there.keys()
+    assert all(shown[one] == there[one] or shown[one] >= max(shown.values()) - 1 for one in shown)
+
+
+@given(json_values)
+def test_whatever_json_a_record_is_it_can_be_stored(record: object) -> None:
+    """In no more than the limit, and as text that can be encoded."""
+    ((_, text),) = first_of_each_reason([Rejected("not-a-record", record)])
+
+    assert 0 < len(text) <= RECORD_CHARS_MAX
+    assert text.isascii()
+
+
+def test_a_long_record_is_cut() -> None:
+    """Its beginning is shown, and costs no more than the limit."""
+    ((_, text),) = first_of_each_reason([Rejected("not-a-record", "x" * 10_000)])
+
+    assert text == '"' + "x" * (RECORD_CHARS_MAX - 1)
+
+
+@pytest.mark.parametrize("kind", ["endless nesting", "endless number"])
+def test_a_record_that_cannot_be_written_down_does_not_stop_a_sync(kind: str) -> None:
+    """It is noted that there was one."""
+    record: object = 10**5_000
+    if kind == "endless nesting":
+        for _ in range(100_000):
+            record = [record]
+
+    assert first_of_each_reason([Rejected("not-a-record", record)]) == [
+        ("not-a-record", '"it cannot be written down"')
+    ]

@@ -1,0 +1,122 @@
+from datetime import timedelta
+
+import pytest
+
+from bg_ingest.dynamo import Table
+from bg_ingest.sync import seats
+from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.state import LEASE_TTL, Busy, Lease, SyncStates
+from tests.fakes import NOON, FakeClock
+
+HISTORY = timedelta(days=90)
+
+
+@pytest.fixture
+def states(users_table: Table, clock: FakeClock) -> SyncStates:
+    """One user, connected."""
+    states = SyncStates(users_table, clock)
+    states.begin("ada", 900, NOON - HISTORY)
+    return states
+
+
+def _order(clock: FakeClock, user_id: str = "ada") -> Order:
+    return Order(user_id, new_job_id(clock.now()), Kind.INCREMENTAL, Trigger.SCHEDULE, "correlation")
+
+
+def _take(states: SyncStates, clock: FakeClock) -> Lease:
+    lease = states.take(_order(clock))
+    assert isinstance(lease, Lease)
+    return lease
+
+
+def test_a_second_sync_is_told_which_one_runs(states: SyncStates, clock: FakeClock) -> None:
+    """One sync per user at a time, whoever asks."""
+    first = _order(clock)
+    states.take(first)
+    second = states.take(_order(clock))
+
+    assert isinstance(second, Busy)
+    assert second.job is not None
+    assert second.job.order.job_id == first.job_id
+
+
+def test_a_lease_given_back_can_be_taken_at_once(states: SyncStates, clock: FakeClock) -> None:
+    """Nobody waits for a sync that is over."""
+    states.release(_take(states, clock), succeeded=True, data_until=NOON)
+
+    assert isinstance(states.take(_order(clock)), Lease)
+
+
+def test_a_dead_holders_lease_is_anybodys_once_it_expires(states: SyncStates, clock: FakeClock) -> None:
+    """Not a second before, and no later."""
+    _take(states, clock)
+    clock.advance(LEASE_TTL.total_seconds() - 1)
+    assert isinstance(states.take(_order(clock)), Busy)
+
+    clock.advance(1)
+    assert isinstance(states.take(_order(clock)), Lease)
+
+
+def test_a_holder_that_slept_past_its_lease_changes_nothing(states: SyncStates, clock: FakeClock) -> None:
+    """It can neither release nor move what its successor holds."""
+    slept = _take(states, clock)
+    clock.advance(LEASE_TTL.total_seconds())
+    _take(states, clock)
+
+    assert not states.release(slept, succeeded=True, data_until=NOON)
+    assert not states.advance(slept, NOON - HISTORY)
+    assert isinstance(states.take(_order(clock)), Busy)
+    state = states.get("ada")
+    assert state is not None
+    assert (state.last_success_at, state.backfill.done) == (None, False)
+
+
+def test_the_history_cursor_moves_and_holds_the_lease(states: SyncStates, clock: FakeClock) -> None:
+    """A long history keeps its lease as long as it makes progress."""
+    lease = _take(states, clock)
+    clock.advance(LEASE_TTL.total_seconds() - 1)
+    assert states.advance(lease, NOON - timedelta(days=30))
+    clock.advance(LEASE_TTL.total_seconds() - 1)
+
+    assert isinstance(states.take(_order(clock)), Busy)
+    state = states.get("ada")
+    assert state is not None
+    assert state.backfill.reached == NOON - timedelta(days=30)
+    assert not state.backfill.done
+
+
+def test_failures_are_counted_until_one_succeeds(states: SyncStates, clock: FakeClock) -> None:
+    """A success starts the count anew, and only a success moves its time."""
+    for _ in range(2):
+        states.release(_take(states, clock), succeeded=False, data_until=None)
+        clock.advance(60)
+    failing = states.get("ada")
+    assert failing is not None
+    assert (failing.failures, failing.last_success_at) == (2, None)
+
+    states.release(_take(states, clock), succeeded=True, data_until=NOON)
+    working = states.get("ada")
+    assert working is not None
+    assert (working.failures, working.last_success_at, working.data_until) == (0, clock.now(), NOON)
+
+
+def test_a_user_who_never_connected_has_no_lease_and_gets_no_item(
+    states: SyncStates, users_table: Table, clock: FakeClock
+) -> None:
+    """A late message about an erased user must not bring half of them back."""
+    assert states.take(_order(clock, "bob")) is None
+    states.stop("bob")
+
+    assert users_table.get("bob", "sync") is None
+
+
+def test_a_connected_user_has_a_seat_and_a_disconnected_one_none(states: SyncStates) -> None:
+    """Only who sits is polled."""
+    state = states.get("ada")
+    assert state is not None
+    assert state.seat == seats.seat_of("ada", 900)
+
+    states.stop("ada")
+    stopped = states.get("ada")
+    assert stopped is not None
+    assert stopped.seat is None

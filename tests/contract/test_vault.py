@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from bg_ingest.accounts import refresh_lease
+from bg_ingest.accounts.connection import SK, Endpoint, State
+from bg_ingest.accounts.data_keys import SealBroken
+from bg_ingest.accounts.vault import NotConnected, VaultLimits
+from bg_ingest.dexcom.errors import TryLater, Unavailable
+from tests.contract.token_world import ADA, EU, LIFETIME, TokenProvider, World
+from tests.fakes import NOON
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bg_ingest.dynamo import Table
+    from tests.fakes import FakeClock
+
+MARGIN = VaultLimits().margin
+
+
+@pytest.fixture
+def world(users_table: Table, clock: FakeClock) -> World:
+    """Ada has logged in."""
+    kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
+    world = World(users_table, kms, kms.create_key()["KeyMetadata"]["KeyId"], clock, TokenProvider(clock))
+    world.login()
+    return world
+
+
+def test_a_valid_token_is_given_out_as_it_is(world: World) -> None:
+    """The provider is asked for tokens when they run out, not before."""
+    assert world.process().access_token(ADA) == "access-1"
+    assert world.provider.refreshes == 0
+
+
+def test_a_token_is_refreshed_shortly_before_it_expires(world: World, clock: FakeClock) -> None:
+    """Five minutes before the end, once for all who ask, and not a second earlier."""
+    clock.advance((LIFETIME - MARGIN - timedelta(seconds=1)).total_seconds())
+    assert world.process().access_token(ADA) == "access-1"
+
+    clock.advance(1)
+    assert [world.process().access_token(ADA) for _ in range(3)] == ["access-2"] * 3
+    assert world.provider.refreshes == 1
+
+
+def test_refreshed_tokens_can_be_refreshed(world: World, clock: FakeClock) -> None:
+    """The rotated refresh token is kept; a day without a login is nothing special."""
+    vault = world.process()
+    for _ in range(12):
+        clock.advance(LIFETIME.total_seconds())
+        token = vault.access_token(ADA)
+
+    assert world.provider.lets_in(token)
+    assert world.provider.refreshes == 12
+
+
+def test_a_rejected_token_is_refreshed(world: World) -> None:
+    """The provider said 401 to a token that should be good: it is replaced, once."""
+    assert world.process().access_token(ADA, rejected="access-1") == "access-2"
+    assert world.process().access_token(ADA, rejected="access-1") == "access-2"
+    assert world.provider.refreshes == 1
+
+
+def test_a_refresh_asks_the_region_of_the_connection(world: World) -> None:
+    """Tokens of Japan are worth nothing in Europe."""
+    japan = Endpoint("dexcom", "jp", "https://api.dexcom.jp")
+    vault = world.process()
+    vault.store(ADA, japan, world.provider.login(), data_from=world.clock.now())
+
+    vault.access_token(ADA, rejected="access-2")
+
+    assert world.provider.asked_at == ["https://api.dexcom.jp"]
+
+
+def test_a_stranger_has_no_token(world: World) -> None:
+    """Who never connected is told so, not that it might work later."""
+    with pytest.raises(NotConnected) as refusal:
+        world.process().access_token("bob")
+
+    assert refusal.value.state is None
+
+
+def test_who_disconnected_has_no_token(world: World) -> None:
+    """And the provider hears nothing of it."""
+    world.connections.disconnect(ADA)
+
+    with pytest.raises(NotConnected) as refusal:
+        world.process().access_token(ADA)
+
+    assert refusal.value.state is State.DISCONNECTED
+
+
+def test_invalid_grant_ends_the_connection(world: World) -> None:
+    """The person has to log in again; until then the provider is left alone."""
+    world.provider.revoke()
+
+    for _ in range(3):
+        with pytest.raises(NotConnected) as refusal:
+            world.process().access_token(ADA, rejected="access-1")
+        assert refusal.value.state is State.NEEDS_REAUTH
+
+    assert world.provider.refreshes == 1
+
+
+def test_logging_in_again_mends_it(world: World) -> None:
+    """A new login is all it takes."""
+    world.provider.revoke()
+    with pytest.raises(NotConnected):
+        world.process().access_token(ADA, rejected="access-1")
+
+    world.login()
+
+    assert world.provider.lets_in(world.process().access_token(ADA))
+
+
+@pytest.mark.parametrize("trouble", [TryLater("maintenance"), ValueError("nonsense")])
+def test_any_other_failure_leaves_the_connection_alone(world: World, trouble: Exception) -> None:
+    """An hour of nightly maintenance, or an answer nobody can read, costs nobody a login."""
+    world.provider.trouble = trouble
+    for _ in range(3):
+        with pytest.raises(type(trouble)):
+            world.process().access_token(ADA, rejected="access-1")
+
+    world.provider.trouble = None
+    assert world.process().access_token(ADA, rejected="access-1") == "access-2"
+
+
+def test_tokens_are_not_readable_in_the_table(world: World) -> None:
+    """Whoever sees the item sees no token."""
+    item = world.table.get(ADA, SK)
+
+    assert "access-1" not in repr(item)
+    assert "refresh-1" not in repr(item)
+
+
+def test_tokens_do_not_open_for_another_person(world: World) -> None:
+    """Copying Ada's item to Bob gives Bob nothing."""
+    item = world.table.get(ADA, SK)
+    assert item
+    world.table.put(item | {"pk": "bob"})
+
+    with pytest.raises(SealBroken):
+        world.process().access_token("bob")
+
+
+def test_a_connection_stores_its_endpoint(world: World) -> None:
+    """The vault keeps more than tokens: where they are good for."""
+    assert world.connection.endpoint == EU
+
+
+def everything_said(error: BaseException | None) -> str:
+    """An exception and all it came from, as a log might show them."""
+    return repr((error, vars(error))) + everything_said(error.__context__) if error else ""
+
+
+def fail(error: Exception) -> Callable[[str], None]:
+    """AWS refuses every write."""
+
+    def refuse(step: str) -> None:
+        if step == "before update_item":
+            raise error
+
+    return refuse
+
+
+@pytest.mark.parametrize("case", ["stranger", "revoked", "trouble", "no writes", "waited in vain", "damaged"])
+def test_no_failure_tells_a_secret(world: World, case: str) -> None:
+    """Neither a token nor a person's id, whatever goes wrong."""
+    turn: Callable[[str], None] = lambda _: None  # noqa: E731 - the one that does nothing.
+    match case:
+        case "stranger":
+            world.table.delete(ADA, SK)
+        case "revoked":
+            world.provider.revoke()
+        case "trouble":
+            world.provider.trouble = Unavailable("refresh: 503")
+        case "no writes":
+            turn = fail(EndpointConnectionError(endpoint_url="dynamodb"))
+        case "waited in vain":
+            refresh_lease.claim(world.table, world.connection, "other", NOON, timedelta(minutes=1))
+        case "damaged":
+            world.table.put((world.table.get(ADA, SK) or {}) | {"sealed_tokens": b"\x01 damaged"})
+
+    with pytest.raises(Exception) as failure:  # noqa: PT011 - whichever it is.
+        world.process(turn).access_token(ADA, rejected="access-1")
+
+    said = everything_said(failure.value)
+    assert not [secret for secret in ("access-", "refresh-", ADA) if secret in said]

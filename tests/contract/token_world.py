@@ -1,0 +1,112 @@
+"""A provider whose refresh tokens work once, and processes of ours that share one table and one key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bg_ingest.accounts.connection import Connections, Endpoint
+from bg_ingest.accounts.data_keys import DataKeys
+from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.vault import Vault
+from bg_ingest.dexcom.errors import ConsentRevoked
+from bg_ingest.dexcom.oauth import Tokens
+from bg_ingest.dynamo import Table
+from tests.contract.stepped import stepped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_kms import KMSClient
+
+    from bg_ingest.accounts.connection import Connection
+    from bg_ingest.clock import Clock
+
+ADA = "ada"
+EU = Endpoint("dexcom", "eu", "https://api.dexcom.eu")
+LIFETIME = timedelta(hours=2)
+
+
+class TokenProvider:
+    """Gives out tokens as Dexcom does; remembers which are alive, and how often it was asked."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._given = 0
+        self.lifetime = LIFETIME
+        self.refreshes = 0
+        self.asked_at: list[str] = []
+        self.trouble: Exception | None = None  # What refreshing fails with, while it does.
+
+    def login(self) -> Tokens:
+        """New tokens; the ones before are dead."""
+        self._given += 1
+        return Tokens(
+            access_token=f"access-{self._given}",
+            refresh_token=f"refresh-{self._given}",
+            expires_at=self._clock.now() + self.lifetime,
+        )
+
+    def revoke(self) -> None:
+        """The person withdraws the consent at the provider: no token is alive."""
+        self._given += 1
+
+    @property
+    def access_token(self) -> str:
+        """The living one."""
+        return f"access-{self._given}"
+
+    def lets_in(self, access_token: str) -> bool:
+        """Whether data would be served for this token."""
+        return access_token == self.access_token
+
+    def refresh(self, refresh_token: str, base_url: str) -> Tokens:
+        """New tokens for the living refresh token, which dies of it."""
+        self.refreshes += 1
+        self.asked_at.append(base_url)
+        if self.trouble:
+            raise self.trouble
+        if refresh_token != f"refresh-{self._given}":
+            raise ConsentRevoked("invalid_grant")
+        return self.login()
+
+
+@dataclass(slots=True)
+class World:
+    """One users table, one key, one provider, and as many processes as a test starts."""
+
+    table: Table
+    kms: KMSClient
+    key_id: str
+    clock: Clock
+    provider: TokenProvider
+
+    def process(self, turn: Callable[[str], None] = lambda _: None) -> Vault:
+        """A process that has just started; `turn` is told of its every step."""
+        connections = Connections(Table(stepped(self.table.client, turn), self.table.name), self.clock)
+        keys = DataKeys(stepped(self.kms, turn), self.key_id, "test", self.clock)
+
+        def refresh(refresh_token: str, base_url: str) -> Tokens:
+            turn("before refresh")
+            tokens = self.provider.refresh(refresh_token, base_url)
+            turn("after refresh")
+            return tokens
+
+        return Vault(connections, Sealer(keys), refresh)
+
+    @property
+    def connections(self) -> Connections:
+        """The connections as an onlooker sees them."""
+        return Connections(self.table, self.clock)
+
+    @property
+    def connection(self) -> Connection:
+        """Ada's connection as it is now."""
+        connection = self.connections.get(ADA)
+        assert connection is not None
+        return connection
+
+    def login(self) -> Connection:
+        """Ada logs in."""
+        return self.process().store(ADA, EU, self.provider.login(), data_from=self.clock.now())

@@ -1,0 +1,1 @@
+"""The deployed template, and what it shares, on the emulated AWS."""

@@ -1,0 +1,139 @@
+"""
+One local cloud for all end-to-end tests: the real template, deployed, with every function held to its role.
+
+It is started once, on free ports and in a folder of its own, so that several checkouts can test at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from bg_ingest.clock import SystemClock
+from local import demo
+from local.cloud import Cloud, Options
+from local.function_logs import function_lines
+from local.paths import State
+from local.ports import free_port
+from local.progress import Progress
+from tests.leaks import leaks_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from local.stack import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A connected user, and who they are at the simulated Dexcom."""
+
+    user_id: str
+    simulated: str
+
+
+# Somebody whose new reading is planted before the first test runs, and found by the schedule alone.
+PATIENT = Person("patient", "SandboxUser3")
+PLANTED_VALUE = 222
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The addresses of a running cloud."""
+    # Uploads are visible at once: waiting for an hour is the simulator's own tests' business.
+    options = Options(
+        port=free_port(),
+        enforce_iam=True,
+        simulator_arguments=("--upload-delay-seconds", "0"),
+        parameters={"BackfillDaysMax": "14"},
+    )
+    cloud = Cloud(State(tmp_path_factory.mktemp("cloud")), options, Progress(None))
+    try:
+        stack = cloud.start()
+        yield stack
+        # After everything the tests made the functions do: good days and bad ones.
+        lines = function_lines(stack.emulator)
+        assert any('"message":"metrics"' in line for line in lines)
+        assert {leak for line in lines for leak in leaks_in(line)} == set()
+    finally:
+        cloud.end()
+
+
+@pytest.fixture(scope="session")
+def now(cloud: Stack) -> datetime:
+    """When the cloud was ready, to the second."""
+    assert cloud.api
+    return SystemClock().now().replace(microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The API as one caller sees it."""
+
+    client: httpx.Client
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        """Ask."""
+        return self.client.get(path, headers=headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        """Act."""
+        return self.client.post(path, json=body, headers=headers)
+
+
+@pytest.fixture(scope="session")
+def http(cloud: Stack) -> Iterator[httpx.Client]:
+    """The API without a token."""
+    with httpx.Client(base_url=cloud.api, timeout=60, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def caller(cloud: Stack) -> Iterator[Any]:
+    """The API as the person with this id, or with scopes as a service."""
+    clients: list[httpx.Client] = []
+
+    def as_caller(user_id: str, *scopes: str) -> Api:
+        headers = {"Authorization": f"Bearer {cloud.callers.token(user_id, scopes)}"}
+        clients.append(httpx.Client(base_url=cloud.api, headers=headers, timeout=60, trust_env=False))
+        return Api(clients[-1])
+
+    yield as_caller
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture(scope="session")
+def demo_user(caller: Any) -> Api:
+    """The API as the demo user."""
+    api: Api = caller(demo.USER_ID)
+    return api
+
+
+@pytest.fixture(scope="session")
+def dexcom(cloud: Stack) -> Iterator[httpx.Client]:
+    """The simulated Dexcom."""
+    with httpx.Client(base_url=cloud.dexcom, timeout=60, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def planted(cloud: Stack, dexcom: httpx.Client, now: datetime) -> datetime:
+    """
+    A reading of the patient that appears at Dexcom after their history was fetched.
+
+    Planted before any test runs, so that the schedule has had its time when somebody looks.
+    """
+    token = cloud.callers.token(PATIENT.user_id)
+    demo.connect(cloud.api, token, PATIENT.user_id, PATIENT.simulated)
+    demo.wait_for_backfill(cloud.api, token, PATIENT.user_id)
+    # Between two readings of the trace, so that nothing but this one can be at that second.
+    instant = (now - timedelta(minutes=30)).astimezone(UTC)
+    reading = {"system_time": instant.strftime("%Y-%m-%dT%H:%M:%SZ"), "value": PLANTED_VALUE}
+    dexcom.post(f"/_sim/users/{PATIENT.simulated}/readings", json=reading).raise_for_status()
+    return instant

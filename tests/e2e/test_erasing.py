@@ -1,0 +1,53 @@
+"""Erasing a person, and the record of who looked at them, with every function held to its role."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local import demo
+
+if TYPE_CHECKING:
+    import httpx
+
+    from local.stack import Stack
+    from tests.e2e.conftest import Api
+
+pytestmark = pytest.mark.e2e
+
+
+def _stored_about(cloud: Stack, user_id: str) -> list[str]:
+    client = cloud.emulator.client("dynamodb")
+    found: list[str] = []
+    for table in (cloud.readings_table, cloud.users_table):
+        for page in client.get_paginator("scan").paginate(TableName=table):
+            named = (item for item in page["Items"] if f"'{user_id}'" in str(item).replace("#", "'"))
+            found += [item["sk"]["S"].partition("#")[0] for item in named]
+    return found
+
+
+def test_erasing_while_the_history_is_fetched_leaves_only_the_receipt(
+    cloud: Stack, caller: Any, http: httpx.Client
+) -> None:
+    """The backfill was just queued; nothing of it is there afterwards, and repeating it changes nothing."""
+    ora: Api = caller("ora")
+    demo.connect(cloud.api, cloud.callers.token("ora"), "ora", "SandboxUser4")
+    answer = http.delete("/api/bg/ora", headers=ora.client.headers)
+
+    assert answer.status_code == 200
+    assert answer.json()["removed"]["connections"] == 1
+    assert _stored_about(cloud, "ora") == ["receipt"]
+    assert http.delete("/api/bg/ora", headers=ora.client.headers).json() == answer.json()
+    assert ora.get("/api/bg/ora/latest").status_code == 404
+
+
+def test_a_service_that_reads_is_recorded_and_the_person_sees_it(caller: Any) -> None:
+    """By the function that may only add to the record."""
+    reader: Api = caller("reporting", "bg/read")
+    assert reader.get("/api/bg/pia").status_code == 200
+    (entry,) = caller("pia").get("/api/bg/pia/audit").json()
+
+    assert (entry["action"], entry["outcome"]) == ("GET /api/bg/{userId}", "done")
+    assert entry["actor"]
+    assert entry["correlation_id"]

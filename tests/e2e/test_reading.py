@@ -1,0 +1,146 @@
+"""What callers read is what Dexcom had, and only those read it who may."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from local.waiting import wait_until
+from tests.e2e.conftest import PATIENT, PLANTED_VALUE, Api
+
+if TYPE_CHECKING:
+    import httpx
+
+    from local.stack import Stack
+
+pytestmark = pytest.mark.e2e
+
+# A tick a minute, seen within ten seconds by the emulator, then the queue and the sync.
+_SCHEDULED_WITHIN_S = 100.0
+_DEMO = "/api/bg/demo"
+
+
+def _at_dexcom(dexcom: httpx.Client, person: str, start: datetime, end: datetime) -> list[tuple[str, int]]:
+    """What Dexcom itself answers an application about a person: instants and values, in order."""
+    back = "http://127.0.0.1/back"
+    login = {"client_id": "local-client", "redirect_uri": back, "response_type": "code", "state": "s"}
+    sent_back = dexcom.get(
+        "/v3/oauth2/login", params={**login, "scope": "offline_access", "sim_user": person}
+    )
+    (code,) = parse_qs(urlsplit(sent_back.headers["location"]).query)["code"]
+    secret = {"client_id": "local-client", "client_secret": "local-secret"}
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back, **secret}
+    tokens = dexcom.post("/v3/oauth2/token", data=form).raise_for_status().json()
+    answer = dexcom.get(
+        "/v3/users/self/egvs",
+        params={"startDate": f"{start:%Y-%m-%dT%H:%M:%S}", "endDate": f"{end:%Y-%m-%dT%H:%M:%S}"},
+        headers={"Authorization": f"Bearer {tokens['access_token']}"},
+    )
+    records = answer.raise_for_status().json()["records"]
+    return sorted((_utc(record["systemTime"]), record["value"]) for record in records)
+
+
+def _utc(text: str) -> str:
+    return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _pairs(readings: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    return [(reading["timestamp"], reading["glucose_mg_dl"]) for reading in readings]
+
+
+def test_a_range_is_what_dexcom_has(demo_user: Api, dexcom: httpx.Client, now: datetime) -> None:
+    """Three days, reading for reading, page by page."""
+    start, end = now - timedelta(days=4), now - timedelta(days=1)
+    path, got, pages = f"{_DEMO}?from={start:%Y-%m-%dT%H:%M:%SZ}&to={end:%Y-%m-%dT%H:%M:%SZ}", [], 0
+    while path:
+        page = demo_user.get(path)
+        assert page.status_code == 200
+        got += page.json()
+        path = page.links.get("next", {}).get("url", "")
+        pages += 1
+
+    assert _pairs(got) == _at_dexcom(dexcom, "SandboxUser7", start, end)
+    assert pages == 3
+
+
+def test_the_history_is_whole(demo_user: Api, dexcom: httpx.Client, now: datetime) -> None:
+    """What was measured before the person connected is there too, back to the first day that is asked for."""
+    start = now - timedelta(days=13, hours=22)
+    end = start + timedelta(hours=12)
+    page = demo_user.get(f"{_DEMO}?from={start:%Y-%m-%dT%H:%M:%SZ}&to={end:%Y-%m-%dT%H:%M:%SZ}")
+
+    assert _pairs(page.json()) == _at_dexcom(dexcom, "SandboxUser7", start, end)
+
+
+def test_latest_is_the_newest_of_the_range(demo_user: Api) -> None:
+    """The newest reading, and how old it is."""
+    newest = demo_user.get(f"{_DEMO}?order=desc&limit=1").json()[0]
+    latest = demo_user.get(f"{_DEMO}/latest")
+
+    assert latest.status_code == 200
+    assert latest.json().items() >= newest.items()
+    assert 0 <= latest.json()["age_seconds"] < 3_600
+
+
+def test_a_new_reading_arrives_by_the_schedule_alone(caller: Any, planted: datetime) -> None:
+    """Nobody asked for a sync since Dexcom got it."""
+    patient: Api = caller(PATIENT.user_id)
+    wanted = planted.strftime("%Y-%m-%dT%H:%M:%SZ")
+    path = f"/api/bg/{PATIENT.user_id}?from={wanted}&limit=1"
+
+    def is_there() -> bool:
+        return _pairs(patient.get(path).json())[:1] == [(wanted, PLANTED_VALUE)]
+
+    assert wait_until(is_there, _SCHEDULED_WITHIN_S)
+    jobs = patient.get(f"/api/bg/{PATIENT.user_id}/sync/jobs").json()
+    assert {job["trigger"] for job in jobs} == {"connection", "schedule"}
+    assert sum(job["counts"]["stored"] for job in jobs if job["trigger"] == "schedule") >= 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Bearer a.b.c"}, {"Authorization": ""}],
+)
+def test_without_a_good_token_nothing_is_shown(http: httpx.Client, header: dict[str, str]) -> None:
+    """The gateway answers 401."""
+    assert http.get(f"{_DEMO}/latest", headers=header).status_code == 401
+
+
+def test_a_changed_token_is_refused(http: httpx.Client, cloud: Stack) -> None:
+    """A claim that was edited is no claim."""
+    header, claims, signature = cloud.demo_token.split(".")
+    forged = f"{header}.{claims[:-4]}AAAA.{signature}"
+
+    assert http.get(f"{_DEMO}/latest", headers={"Authorization": f"Bearer {forged}"}).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/latest", "", "/sync", "/sync/jobs", "/connection"])
+def test_another_person_sees_nothing(caller: Any, path: str) -> None:
+    """A stranger's token is refused alike for a user who exists and for one who does not."""
+    stranger: Api = caller("stranger")
+    answers = [stranger.get(f"/api/bg/{user_id}{path}") for user_id in ("demo", "nobody-at-all")]
+
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert {answer.json()["type"] for answer in answers} == {"https://bg-ingest.dev/problems/forbidden"}
+
+
+def test_a_service_reads_with_the_scope_and_not_without(caller: Any) -> None:
+    """Scopes open what their name says."""
+    reader: Api = caller("reporting", "bg/read")
+    writer: Api = caller("acting", "bg/write")
+
+    assert reader.get(f"{_DEMO}/latest").status_code == 200
+    assert reader.post(f"{_DEMO}/sync").status_code == 403
+    assert writer.get(f"{_DEMO}/latest").status_code == 403
+
+
+def test_the_service_token_of_the_stack_file_reads_everyone(cloud: Stack, http: httpx.Client) -> None:
+    """It is what programs on this machine use."""
+    token = {"Authorization": f"Bearer {cloud.service_token}"}
+
+    assert http.get(f"{_DEMO}/latest", headers=token).status_code == 200
+    assert http.get("/api/bg/nobody-at-all/latest", headers=token).status_code == 404
+    assert http.get("/api/bg/nobody-at-all", headers=token).json() == []

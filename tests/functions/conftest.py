@@ -1,0 +1,120 @@
+"""The functions as Lambda would call them, with their real wiring, over moto's AWS and no Dexcom at all."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from moto import mock_aws
+
+import bg_ingest.wiring
+from bg_ingest import settings, telemetry
+from bg_ingest.accounts.connection import Endpoint
+from bg_ingest.clock import SystemClock
+from bg_ingest.dexcom.oauth import Tokens
+from bg_ingest.readings.model import Device, Reading
+from bg_ingest.telemetry import log
+from bg_ingest.wiring import clients, provider, stores
+from local.ports import free_port
+from tests.template_document import create_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REGION = "eu-west-1"
+EVENTS = Path(__file__).parents[2] / "events"
+FUNCTIONS = ("query", "sync", "connect", "erase", "site", "dispatch", "worker")
+
+
+class LambdaContext:
+    """What Lambda hands over beside the event."""
+
+    aws_request_id = "8f5b2f3e-31d6-4b6e-9d0a-6d1c5f1f7f10"
+    function_name = "function"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:function"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Plenty."""
+        return 110_000
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """An AWS of one test's own."""
+
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        """Call one function's entry point."""
+        return importlib.import_module(f"functions.{function}.app").lambda_handler(event, LambdaContext())
+
+    def restarted(self, monkeypatch: pytest.MonkeyPatch, **environment: str) -> None:
+        """The same AWS, a fresh process with another environment."""
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        _forget_everything()
+
+    def event(self, name: str, **changes: Any) -> dict[str, Any]:
+        """A payload of events/, with some members changed."""
+        document: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+        return document | changes
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Tables, queue and key, as the template has them; one connected user with an hour of readings."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_REGION", REGION)
+    with mock_aws():
+        create_table(clients.dynamodb(), "ReadingsTable", "readings")
+        create_table(clients.dynamodb(), "UsersTable", "users")
+        environment = {
+            "DYNAMODB_TABLE": "readings",
+            "USERS_TABLE": "users",
+            "JOBS_QUEUE_URL": clients.sqs().create_queue(QueueName="jobs")["QueueUrl"],
+            "ERASURES_QUEUE_URL": clients.sqs().create_queue(QueueName="erasures")["QueueUrl"],
+            "TOKENS_KEY_ID": clients.kms().create_key()["KeyMetadata"]["KeyId"],
+            # Nobody listens there: what a provider that is down looks like.
+            "DEXCOM_API_BASE_URL": f"http://127.0.0.1:{free_port()}",
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        _forget_everything()
+        _connect("demo")
+        yield World()
+    _forget_everything()
+
+
+def _forget_everything() -> None:
+    """A fresh process, but for the AWS clients: they hold nothing, and making them takes long."""
+    log.forget()
+    modules = [importlib.import_module(f"functions.{name}.app") for name in FUNCTIONS]
+    modules += [
+        importlib.import_module(f"{package.__name__}.{module.name}")
+        for package in (bg_ingest.wiring, telemetry)
+        for module in pkgutil.iter_modules(package.__path__)
+        if module.name != "clients"
+    ]
+    for module in (*modules, settings):
+        for member in vars(module).values():
+            if hasattr(member, "cache_clear"):
+                member.cache_clear()
+
+
+def _connect(user_id: str) -> None:
+    now = SystemClock().now().replace(microsecond=0)
+    endpoint = Endpoint("dexcom", "custom", settings.settings().dexcom_api_base_url)
+    tokens = Tokens("access", "refresh", now + timedelta(hours=2))
+    provider.vault().store(user_id, endpoint, tokens, data_from=now - timedelta(days=30))
+    stores.states().begin(user_id, 900, now - timedelta(days=30))
+    readings = [
+        Reading(now - timedelta(minutes=5 * age), 100 + age, trend="flat", device=Device("g7", "iOS", "G7"))
+        for age in range(12)
+    ]
+    stores.logbook().save(user_id, readings, now)

@@ -1,0 +1,91 @@
+"""The HTTP API in front of the functions: an address and a caller become the event a function gets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tests.template_document import template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.functions.conftest import World
+
+Claims = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route of template.yaml."""
+
+    method: str
+    path: str
+    function: str
+    is_open: bool
+
+    def parameters(self, path: str) -> dict[str, str] | None:
+        """What stands in the path for its parameters; None for another path."""
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.path))
+        found = re.fullmatch(pattern, path)
+        return {name: unquote(value) for name, value in found.groupdict().items()} if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a caller sends; the claims are those of a token that was checked."""
+
+    method: str
+    url: str
+    claims: Claims | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+
+
+def routes() -> list[Route]:
+    """Every route of template.yaml."""
+    return [
+        Route(
+            properties["Method"],
+            properties["Path"],
+            name.removesuffix("Function").lower(),
+            properties.get("Auth") == {"Authorizer": "NONE"},
+        )
+        for name, entry in template()["Resources"].items()
+        if entry["Type"] == "AWS::Serverless::Function"
+        for event in entry["Properties"]["Events"].values()
+        if event["Type"] == "HttpApi" and (properties := event["Properties"])
+    ]
+
+
+def send(world: World, request: Request) -> tuple[Route, dict[str, Any]]:
+    """The route that a request takes, and the function's answer; fails where the gateway itself would."""
+    address = urlsplit(request.url)
+    ((route, parameters),) = [
+        (route, found)
+        for route in routes()
+        if route.method == request.method and (found := route.parameters(address.path)) is not None
+    ]
+    assert route.is_open or request.claims is not None, "the gateway answers 401"
+    path = unquote(address.path)
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(address.query, keep_blank_values=True):
+        query[name] = f"{query[name]},{value}" if name in query else value
+    event = world.event(
+        "site_health",
+        routeKey=f"{route.method} {route.path}",
+        rawPath=path,
+        rawQueryString=address.query,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        pathParameters=parameters,
+        queryStringParameters=query,
+    )
+    if request.body is not None:
+        event["body"] = request.body
+    event["requestContext"]["http"] |= {"method": route.method, "path": path}
+    if request.claims is not None and not route.is_open:
+        event["requestContext"]["authorizer"] = {"jwt": {"claims": request.claims, "scopes": None}}
+    answer: dict[str, Any] = world.invoke(route.function, event)
+    return route, answer

@@ -1,0 +1,96 @@
+"""Requests made from the OpenAPI document: what it asks for, and what somebody will send all the same."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from hypothesis import strategies as st
+
+from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
+from tests.functions import described
+from tests.functions.gateway import Request
+
+hostile = st.text(min_size=1, max_size=60) | st.sampled_from(
+    [
+        "..",
+        "null",
+        "NaN",
+        "-1",
+        "1e9",
+        "9" * 400,
+        "'; --",
+        "%00",
+        "\u0661",
+        "a,b",
+        "0001-01-01T00:00:00+14:00",
+    ]
+)
+header_text = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=60)
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+accepted = st.sampled_from(["*/*", "text/csv", "application/x-ndjson", "text/html"])
+instants = st.datetimes().map(lambda moment: f"{moment.isoformat()}Z") | st.sampled_from(
+    ["2026-04-26T12:00:00Z", "2026-04-27T12:00:00+02:00", "2026-11-21T00:00:00Z"]
+)
+
+
+def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Values that a schema describes, of the kinds of schema there are in requests."""
+    match described.resolved(schema):
+        case {"anyOf": choices}:
+            return st.one_of([fitting(choice) for choice in choices])
+        case {"type": "null"}:
+            return st.none()
+        case {"type": "integer", "enum": values}:
+            return st.sampled_from(values)
+        case {"type": "integer", "minimum": least, "maximum": most}:
+            return st.integers(least, most)
+        case {"type": "object", "properties": members}:
+            optional = {name: fitting(member) for name, member in members.items()}
+            return st.fixed_dictionaries({}, optional=optional)
+        case {"type": "string"} as text:
+            return _texts(text)
+    raise ValueError("no request has had such a schema yet")
+
+
+def _texts(schema: dict[str, Any]) -> st.SearchStrategy[str]:
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    if schema.get("format") == "date-time":
+        return instants
+    if "pattern" in schema:
+        return st.from_regex(schema["pattern"], fullmatch=True)
+    return st.text(max_size=min(schema.get("maxLength", 60), 300))
+
+
+@st.composite
+def requests(draw: st.DrawFn, method: str, path: str) -> Request:
+    """A request to one route, from the person it is about, from another, or from a service."""
+    said = described.operation(method, path)
+    query, headers = {}, {"accept": draw(accepted)}
+    as_service = draw(st.booleans())
+    claims = {"sub": "a-service", "scope": f"{READ_SCOPE} {WRITE_SCOPE}"}
+    for parameter in map(described.resolved, said["parameters"]):
+        name, values = parameter["name"], fitting(parameter["schema"])
+        if parameter["in"] == "path":
+            value = draw(st.one_of(*[st.just("demo")] * 2, values, hostile) if name == "userId" else values)
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+            if name == "userId" and not as_service:
+                claims = {"sub": draw(st.sampled_from([value, value, "somebody-else"]))}
+        elif draw(st.booleans()):
+            if parameter["in"] == "query":
+                query[name] = str(draw(values | values | hostile))
+            else:
+                headers[name] = draw(header_text | st.just("respond-async"))
+    body = draw(st.none() | _bodies(said["requestBody"])) if "requestBody" in said else None
+    return Request(method, f"{path}?{urlencode(query)}" if query else path, claims, headers, body)
+
+
+def _bodies(said: dict[str, Any]) -> st.SearchStrategy[str]:
+    schema = said["content"]["application/json"]["schema"]
+    return (fitting(schema) | any_json).map(json.dumps) | st.text(max_size=20)

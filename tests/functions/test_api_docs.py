@@ -1,0 +1,84 @@
+"""What docs/api.md tells people to type works, and what it shows is what they see."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.paths import CHECKOUT
+from tests.functions import described
+from tests.functions.gateway import Request, send
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import World
+
+TEXT = (CHECKOUT / "docs" / "api.md").read_text(encoding="utf-8")
+CURLS = [line for line in TEXT.splitlines() if line.startswith("curl ")]
+# An answer that is shown, and the last command before it.
+SHOWN = re.findall(r"(curl [^\n]*)\n```\n```json\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+def request_of(line: str) -> Request:
+    """What curl would send for the person whose token it is."""
+    words = iter(shlex.split(line.replace("$API", "").replace("$TOKEN", "demo"))[1:])
+    method, url, body, headers = "GET", "", None, {}
+    for word in words:
+        match word:
+            case "-X":
+                method = next(words)
+            case "-d":
+                body = next(words)
+            case "-H":
+                name, _, value = next(words).partition(": ")
+                headers[name] = value
+            case "-s":
+                pass
+            case _:
+                url = word
+    claims = {"sub": "demo"} if headers.pop("Authorization", None) == "Bearer demo" else None
+    return Request(method, url, claims, headers, body)
+
+
+@pytest.mark.parametrize("line", CURLS)
+def test_every_command_works(world: World, line: str) -> None:
+    """It succeeds, and the answer is the described one."""
+    request = request_of(line)
+    route, answer = send(world, request)
+
+    assert answer["statusCode"] in {200, 201, 202, 204}, answer["body"]
+    described.check(route.method, route.path, answer)
+
+
+@pytest.mark.parametrize(("line", "shown"), SHOWN)
+def test_an_answer_that_is_shown_has_the_members_of_a_real_one(world: World, line: str, shown: str) -> None:
+    """Nobody programs against a member that never comes."""
+    _, answer = send(world, request_of(line))
+
+    assert json.loads(shown).keys() == json.loads(answer["body"]).keys()
+
+
+def test_the_problem_that_is_shown_is_a_real_one(world: World) -> None:
+    """A limit of 1001 is refused in just these words."""
+    shown = json.loads(re.findall(r"```json\n(\{\"type\".*?)```", TEXT, flags=re.DOTALL)[0])
+    request = Request(
+        "GET", "/api/bg/demo?limit=1001", {"sub": "demo"}, {"X-Correlation-ID": shown["instance"]}
+    )
+    _, answer = send(world, request)
+
+    assert json.loads(answer["body"]) == shown
+
+
+def test_every_route_but_the_callback_and_one_job_has_a_command() -> None:
+    """Those two need something that only comes with an answer."""
+    typed = {(request.method, request.url.partition("?")[0]) for request in map(request_of, CURLS)}
+    routes = {
+        (method.upper(), path.replace("{userId}", "demo"))
+        for path, methods in described.whole()["paths"].items()
+        for method in methods
+    }
+
+    assert routes - typed == {("GET", "/oauth/callback"), ("GET", "/api/bg/demo/sync/jobs/{jobId}")}

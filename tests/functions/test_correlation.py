@@ -1,0 +1,53 @@
+"""One id for everything one request causes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from bg_ingest.clock import SystemClock
+from bg_ingest.wiring import clients, stores
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.functions.conftest import World
+
+    Printed = pytest.CaptureFixture[str]
+
+
+def _lines(capsys: Printed) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_requests_id_is_in_its_lines_its_answer_its_job_and_its_message(
+    world: World, capsys: Printed
+) -> None:
+    """One id for everything one request causes."""
+    event = world.event("sync_start_async")
+    event["headers"] |= {"x-correlation-id": "ticket-4711"}
+    answer = world.invoke("sync", event)
+
+    assert answer["headers"]["X-Correlation-ID"] == "ticket-4711"
+    assert json.loads(answer["body"])["correlation_id"] == "ticket-4711"
+    assert {line["correlation_id"] for line in _lines(capsys)} == {"ticket-4711"}
+    assert [message["correlation_id"] for message in _messages()] == ["ticket-4711"]
+
+
+def test_a_ticks_id_is_in_its_lines_and_its_messages(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    """The request id of the tick is the correlation id of the syncs it queues."""
+    world.restarted(monkeypatch, POLL_INTERVAL_SECONDS="60")
+    stores.states().begin("ada", 60, SystemClock().now())
+    world.invoke("dispatch", world.event("dispatch_tick"))
+
+    lines = _lines(capsys)
+    (told,) = [line for line in lines if line["message"] == "tick served"]
+    assert {line["correlation_id"] for line in lines} == {told["correlation_id"]}
+    assert {message["correlation_id"] for message in _messages()} == {told["correlation_id"]}
+
+
+def _messages() -> list[dict[str, Any]]:
+    answer = clients.sqs().receive_message(QueueUrl=stores.queue().url, MaxNumberOfMessages=10)
+    return [json.loads(message["Body"]) for message in answer.get("Messages", [])]

@@ -1,0 +1,74 @@
+"""Every route under fire from its own description: no answer that is not described, and no 500."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
+from local.interface.routes import ROUTES
+from tests.functions import described
+from tests.functions.gateway import Claims, Request, send
+from tests.functions.made_requests import requests
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import World
+
+ALL = sorted(ROUTES)
+GUARDED = sorted(route for route, entry in ROUTES.items() if entry.scope)
+every_route = pytest.mark.parametrize(("method", "path"), ALL, ids=map(" ".join, ALL))
+every_guarded_route = pytest.mark.parametrize(("method", "path"), GUARDED, ids=map(" ".join, GUARDED))
+
+
+@every_route
+@settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_no_request_gets_an_answer_that_is_not_described(
+    world: World, method: str, path: str, data: st.DataObject
+) -> None:
+    """Whatever is sent: a described status, media type, body and header, and never our own fault."""
+    request = data.draw(requests(method, path))
+    route, answer = send(world, request)
+
+    assert (route.method, route.path) == (method, path)
+    assert answer["statusCode"] != 500
+    described.check(method, path, answer)
+
+
+def _plain(method: str, path: str, claims: Claims) -> Request:
+    address = path.replace("{userId}", "demo").replace("{jobId}", "0" * 28)
+    # The one route whose body is not optional: without it the request is refused before its caller is.
+    body = '{"poll_interval_seconds": 900}' if path.endswith("/settings") else None
+    return Request(method, address, claims, {"prefer": "respond-async"}, body)
+
+
+@every_guarded_route
+def test_a_service_needs_the_scope_that_is_described(world: World, method: str, path: str) -> None:
+    """With it the request is answered, with the other one it is forbidden."""
+    needed = ROUTES[method, path].scope
+    other = READ_SCOPE if needed == WRITE_SCOPE else WRITE_SCOPE
+
+    _, allowed = send(world, _plain(method, path, {"sub": "a-service", "scope": str(needed)}))
+    _, refused = send(world, _plain(method, path, {"sub": "a-service", "scope": other}))
+
+    assert allowed["statusCode"] != 403
+    assert refused["statusCode"] == 403
+
+
+@every_guarded_route
+def test_a_person_gets_no_further_than_their_own_data(world: World, method: str, path: str) -> None:
+    """Another person is refused, and the person themself is not."""
+    _, refused = send(world, _plain(method, path, {"sub": "eve"}))
+    _, allowed = send(world, _plain(method, path, {"sub": "demo"}))
+
+    assert refused["statusCode"] == 403
+    assert allowed["statusCode"] != 403

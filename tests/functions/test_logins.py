@@ -1,0 +1,78 @@
+"""Where a person is sent after a login, and where never."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bg_ingest.wiring import stores
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import World
+
+APP = "https://app.example.org/done"
+WITH_QUERY = "https://app.example.org/done?from=bg"
+
+
+def _start(world: World, return_url: str) -> dict[str, Any]:
+    answer: dict[str, Any] = world.invoke(
+        "connect", world.event("connect_start", body=json.dumps({"return_url": return_url}))
+    )
+    return answer
+
+
+def _back(world: World, started: dict[str, Any], **query: str) -> dict[str, Any]:
+    state = json.loads(started["body"])["authorize_url"].partition("state=")[2].partition("&")[0]
+    asked = {"state": state, **query}
+    answer: dict[str, Any] = world.invoke(
+        "connect", world.event("connect_callback", queryStringParameters=asked)
+    )
+    return answer
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example.org/done",
+        APP + "/",
+        APP + "?x=1",
+        "HTTPS://app.example.org/done",
+        "https://app.example.org/done@evil.example.org",
+        "//app.example.org/done",
+        "javascript:alert(1)",
+        "",
+    ],
+)
+def test_an_address_that_is_not_on_the_list_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """Letter for letter, and nothing is started."""
+    world.restarted(monkeypatch, RETURN_URLS=f"{APP}, {WITH_QUERY}")
+
+    assert _start(world, url)["statusCode"] == 422
+    assert not list(
+        stores.users_table().query("pk = :pk AND begins_with(sk, :l)", {":pk": "demo", ":l": "login"})
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "url", "location"),
+    [
+        ({"error": "access_denied"}, APP, APP + "?error=access_denied"),
+        ({"error": "access_denied"}, WITH_QUERY, WITH_QUERY + "&error=access_denied"),
+        # The provider is down, so a good code does not help.
+        ({"code": "good"}, APP, APP + "?error=connection_failed"),
+    ],
+)
+def test_a_person_is_sent_on_with_what_went_wrong(
+    world: World, monkeypatch: pytest.MonkeyPatch, query: dict[str, str], url: str, location: str
+) -> None:
+    """To the address on the list, by 302, once."""
+    world.restarted(monkeypatch, RETURN_URLS=f"{APP}, {WITH_QUERY}")
+    started = _start(world, url)
+    answer = _back(world, started, **query)
+
+    assert (answer["statusCode"], answer["headers"]["Location"]) == (302, location)
+    assert _back(world, started, **query)["statusCode"] == 400

@@ -1,0 +1,81 @@
+"""Every refusal that is described for the two read endpoints, and that nothing else is."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.functions import described
+from tests.functions.gateway import Claims, Request, send
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import World
+
+LATEST, RANGE = "/api/bg/{userId}/latest", "/api/bg/{userId}"
+DEMO: Claims = {"sub": "demo"}
+READER: Claims = {"sub": "a-service", "scope": "bg/read"}
+WRITER: Claims = {"sub": "a-service", "scope": "bg/write"}
+DAYS_93 = "?from=2026-01-01T00:00:00Z&to=2026-04-04T00:00:00Z"
+# What only the gateway says; tests/e2e asks it for the first, and the second is its own configuration.
+BY_GATEWAY = {401, 429}
+
+REFUSALS = [
+    (LATEST, "/api/bg/eve/latest", DEMO, 403, "forbidden"),
+    (LATEST, "/api/bg/demo/latest", WRITER, 403, "forbidden"),
+    (LATEST, "/api/bg/demo/latest", {}, 403, "forbidden"),
+    (LATEST, "/api/bg/nobody/latest", READER, 404, "no-readings"),
+    (LATEST, "/api/bg/a%5Cb/latest", READER, 404, "not-found"),
+    (LATEST, "/api/bg/-demo/latest", READER, 422, "invalid-request"),
+    (LATEST, "/api/bg/demo/latest?unit=stone", DEMO, 422, "invalid-request"),
+    (RANGE, "/api/bg/eve", DEMO, 403, "forbidden"),
+    (RANGE, "/api/bg/demo", WRITER, 403, "forbidden"),
+    (RANGE, "/api/bg/demo", {}, 403, "forbidden"),
+    (RANGE, "/api/bg/a%5Cb", READER, 404, "not-found"),
+    (RANGE, "/api/bg/demo?limit=0", DEMO, 422, "invalid-request"),
+    (RANGE, "/api/bg/demo?cursor=made-up", DEMO, 422, "invalid-request"),
+    (RANGE, f"/api/bg/demo{DAYS_93}", DEMO, 422, "range-too-long"),
+]
+
+
+@pytest.mark.parametrize(("path", "url", "claims", "status", "slug"), REFUSALS)
+def test_a_refusal_says_which_it_is(
+    world: World, path: str, url: str, claims: Claims, status: int, slug: str
+) -> None:
+    """A problem document with its own type and status, as it is described."""
+    _, answer = send(world, Request("GET", url, claims))
+
+    assert answer["statusCode"] == status
+    assert json.loads(answer["body"])["type"].endswith(f"/{slug}")
+    described.check("GET", path, answer)
+
+
+@pytest.mark.parametrize("path", [LATEST, RANGE])
+def test_every_described_refusal_is_among_them(path: str) -> None:
+    """Described and tried are the same."""
+    told = {
+        (int(status), slug)
+        for status, answer in described.operation("GET", path)["responses"].items()
+        if 400 <= int(status) < 500 and int(status) not in BY_GATEWAY
+        for slug in re.findall(r"`([\w-]+)`: ", described.resolved(answer)["description"])
+    }
+
+    assert told == {(status, slug) for tried, _, _, status, slug in REFUSALS if tried == path}
+
+
+def test_a_range_of_nobody_is_empty(world: World) -> None:
+    """To a service, somebody without data and somebody who does not exist look the same."""
+    _, answer = send(world, Request("GET", "/api/bg/nobody", READER))
+
+    assert (answer["statusCode"], answer["body"]) == (200, "[]")
+
+
+def test_another_person_looks_the_same_whether_known_or_not(world: World) -> None:
+    """Nobody learns from a refusal who is here."""
+    answers = [
+        send(world, Request("GET", f"/api/bg/{user}/latest", {"sub": "eve"}))[1] for user in ("demo", "no")
+    ]
+
+    assert answers[0]["body"] == answers[1]["body"]

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bg_ingest.sync import seats
+from bg_ingest.wiring import stores
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import World
+
+
+@pytest.mark.parametrize("interval_s", [0, 60, 301, 1_000_000, "900.5", None])
+def test_only_the_intervals_on_offer_can_be_chosen(world: World, interval_s: object) -> None:
+    """Anything else is the caller's mistake, and changes nothing."""
+    body = json.dumps({"poll_interval_seconds": interval_s})
+    answer = world.invoke("sync", world.event("sync_settings", body=body))
+
+    assert answer["statusCode"] == 422
+    state = stores.states().get("demo")
+    assert state is not None
+    assert state.poll_interval_s == 900
+
+
+def test_a_chosen_interval_counts_at_once(world: World) -> None:
+    """The new seat is there when the answer is."""
+    assert world.invoke("sync", world.event("sync_settings"))["statusCode"] == 200
+
+    state = stores.states().get("demo")
+    assert state is not None
+    assert (state.own_interval_s, state.seat) == (300, seats.seat_of("demo", 300))
+
+
+def test_who_is_not_polled_has_nothing_to_choose(world: World) -> None:
+    """The caller is told that there is no connection."""
+    stores.states().stop("demo")
+
+    assert world.invoke("sync", world.event("sync_settings"))["statusCode"] == 409
+
+
+@pytest.mark.parametrize("query", ["from=yesterday", "from=2026-02-30", "from=2026-11-02&to=2026-11-01"])
+def test_days_that_are_none_are_refused(world: World, query: str) -> None:
+    """With a problem that names the field."""
+    asked = dict(pair.split("=") for pair in query.split("&"))
+    event = world.event("sync_completeness", rawQueryString=query, queryStringParameters=asked)
+    answer = world.invoke("sync", event)
+
+    assert answer["statusCode"] == 422
+    assert json.loads(answer["body"])["errors"][0]["field"] == "from"

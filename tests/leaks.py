@@ -1,0 +1,31 @@
+"""What nobody may see in a line, a metric or an exception: how the tests' own secrets and people look."""
+
+from __future__ import annotations
+
+import re
+
+# Every user id of the tests and of events/ that is no ordinary word, and those that are, as whole words.
+_PEOPLE = r"SandboxUser\d*|\b(?:ada|bob|demo|grace|patient|stranger)\b"
+_MADE_UP = r"access-token-of-\w+|\b(?:access|refresh|old|new)-\d+\b|hunter2|in-the-clear"
+_CREDENTIALS = r"(?:local|bg-ingest)-secret\b|\bBearer\s+\S+|\beyJ[\w-]{10,}\.[\w-]+"
+# The simulator's codes, tokens and transmitters are 64 hexadecimal digits or more; our pseudonyms are 16.
+_OPAQUE = r"\b(?=[0-9a-f]*[a-f])(?:[0-9a-f]{64,}|[0-9a-f]{16})\b"
+_GLUCOSE = (
+    r"\d\s*(?:mg/dL|mmol/L)|"
+    r"(?:glucose\w*|mg_dl|mmol_l|\bvalue|trend_?rate)[\"']?\s*[:=]\s*[\"']?-?\d"
+)
+_FORBIDDEN = {
+    "a person": re.compile(_PEOPLE),
+    "a token or a secret": re.compile(f"{_MADE_UP}|{_CREDENTIALS}"),
+    "a token or a device": re.compile(_OPAQUE),
+    "a glucose value": re.compile(_GLUCOSE, re.IGNORECASE),
+}
+
+
+def leaks_in(text: str) -> list[str]:
+    """What of it nobody may see, by kind and never in full: this goes into a log, too."""
+    return [
+        f"{kind} ({found[0][:12]}...)"
+        for kind, pattern in _FORBIDDEN.items()
+        if (found := pattern.search(text))
+    ]

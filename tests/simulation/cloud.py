@@ -1,0 +1,125 @@
+"""DynamoDB and SQS of the simulation: in memory, stepping, sometimes failing, watched while they change."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from bg_ingest.dynamo import from_attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from tests.fakes import FakeClock
+    from tests.memory_dynamo import MemoryDynamo
+
+VISIBILITY_S, RECEIVES_MAX = 720, 5
+_WRITES = {"put_item", "update_item", "delete_item"}
+
+
+@dataclass
+class SteppingDynamo:
+    """Every request is a step before and a step after; some are throttled; accepted writes are watched."""
+
+    memory: MemoryDynamo
+    step: Callable[[], None]
+    random: Random
+    watch: Callable[[dict[str, Any], dict[str, Any]], None]
+    trouble: float = 0.0
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        call = getattr(self.memory, operation)
+
+        def request(**arguments: Any) -> Any:
+            self.step()
+            if self.random.random() < self.trouble:
+                raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, operation)
+            key = arguments.get("Key") or arguments.get("Item")
+            watched = operation in _WRITES and key and arguments["TableName"] == "users"
+            before = self._item(key) if watched and key else {}
+            answer = call(**arguments)
+            if watched and key:
+                self.watch(before, self._item(key))
+            self.step()
+            return answer
+
+        return request
+
+    def _item(self, key: dict[str, Any]) -> dict[str, Any]:
+        return from_attributes(self.memory.tables["users"].get((key["pk"]["S"], key["sk"]["S"]), {}))
+
+
+@dataclass(eq=False)
+class Message:
+    """One message in the queue."""
+
+    number: int
+    body: str
+    visible_at_s: float
+    received: int = 0
+
+
+@dataclass
+class SimulatedQueue:
+    """A standard queue: at least once, in any order, and some batches are refused in part."""
+
+    clock: FakeClock
+    step: Callable[[], None]
+    random: Random
+    sent: Callable[[dict[str, Any]], None]
+    messages: list[Message] = field(default_factory=list)
+    dead: list[Message] = field(default_factory=list)
+    trouble: float = 0.0
+    _count: int = 0
+
+    def send_message_batch(self, *, Entries: list[dict[str, Any]], **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's.
+        """Take them, or all but some."""
+        self.step()
+        failed = [entry for entry in Entries if self.random.random() < self.trouble]
+        for entry in Entries:
+            if entry not in failed:
+                self.put(entry["MessageBody"], entry["DelaySeconds"])
+        self.step()
+        return {"Failed": [{"Id": entry["Id"]} for entry in failed]} if failed else {}
+
+    def change_message_visibility(self, *, ReceiptHandle: str, VisibilityTimeout: int, **_: Any) -> None:  # noqa: N803 - boto3's.
+        """Hide a message for that long."""
+        self.step()
+        for message in self.messages:
+            if str(message.number) == ReceiptHandle:
+                message.visible_at_s = self.clock.monotonic_s() + VisibilityTimeout
+
+    def put(self, body: str, delay_s: float = 0) -> None:
+        """One more message."""
+        self._count += 1
+        self.messages.append(Message(self._count, body, self.clock.monotonic_s() + delay_s))
+        self.sent(json.loads(body))
+
+    def receive(self) -> Message | None:
+        """Any visible message, hidden from now on; one that was received too often is a dead letter."""
+        now_s = self.clock.monotonic_s()
+        visible = [message for message in self.messages if message.visible_at_s <= now_s]
+        if not visible:
+            return None
+        message = self.random.choice(visible)
+        if message.received >= RECEIVES_MAX:
+            self.messages.remove(message)
+            self.dead.append(message)
+            return None
+        message.received += 1
+        message.visible_at_s = now_s + VISIBILITY_S
+        return message
+
+    def double(self) -> None:
+        """Deliver one that is being worked on once more."""
+        if self.messages:
+            self.random.choice(self.messages).visible_at_s = 0.0
+
+    def delete(self, message: Message) -> None:
+        """It is done."""
+        if message in self.messages:
+            self.messages.remove(message)

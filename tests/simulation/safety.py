@@ -1,0 +1,84 @@
+"""What must hold at every single write, whatever is going wrong."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from bg_ingest.sync import seats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bg_ingest.readings.logbook import Logbook
+    from tests.fakes import FakeClock
+    from tests.simulation.baton import Actor
+    from tests.simulation.provider import SimulatedProvider
+
+Item = dict[str, Any]
+
+# The "now" of somebody who takes a lease may be from before the clock was set back.
+CLOCK_STEPS_S_MAX = 60
+
+
+@dataclass
+class Safety:
+    """Watches the users table change; a claim that breaks fails the write that broke it."""
+
+    clock: FakeClock
+    provider: SimulatedProvider
+    logbook: Logbook
+    moving: Callable[[], Actor | None]
+    holders: dict[str, object] = field(default_factory=dict)
+    polls_sent: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    users: dict[str, str] = field(default_factory=dict)  # The seat of each, as the dispatcher sees it.
+
+    def wrote(self, before: Item, after: Item) -> None:
+        """One write was accepted."""
+        match after.get("sk"):
+            case "sync":
+                self._sync_item(before, after)
+            case "minute" if before and after["served"] != before["served"]:
+                self._minute(range(before["served"] + 1, after["served"] + 1))
+            case str() as sk if sk.startswith("job#") and before:
+                over = before["job_status"] in {"succeeded", "failed"}
+                assert not over or before == after, "a job that was over changed"
+
+    def sent(self, message: Item) -> None:
+        """One order went into the queue."""
+        if message["trigger"] == "schedule" and message["kind"] == "incremental":
+            self.polls_sent[message["user_id"]] += 1
+
+    def _sync_item(self, before: Item, after: Item) -> None:
+        user_id = after["pk"]
+        self.users[user_id] = after["seat"]
+        if "lease_until" not in after and before.get("fence") != after["fence"]:
+            self.holders[user_id] = None  # Whoever was at it works for a connection that is over.
+        elif after["fence"] != before["fence"]:
+            lease_until_s = before.get("lease_until", 0)
+            now_s = self.clock.now().timestamp() + CLOCK_STEPS_S_MAX
+            assert lease_until_s <= now_s, "a lease was taken from a live holder"
+            self.holders[user_id] = self.moving()
+        elif before["seat"] == after["seat"]:
+            assert self.holders[user_id] is self.moving(), "somebody without the lease wrote"
+        if before.get("backfill_reached") != after["backfill_reached"]:
+            self._cursor(user_id, after)
+
+    def _cursor(self, user_id: str, after: Item) -> None:
+        """Everything above the history's cursor that could be seen when the person connected is stored."""
+        begun_at = datetime.fromisoformat(after["begun_at"])
+        reached = datetime.fromisoformat(after["backfill_reached"])
+        stored = {it.reading.at for it in self.logbook.between(user_id, reached, begun_at)}
+        for known in self.provider.visible(user_id, begun_at):
+            if reached <= known.at < begun_at:
+                assert known.at in stored, "the cursor passed a reading that is not stored"
+
+    def _minute(self, minutes: range) -> None:
+        """A minute is served once everybody who is due in it was sent."""
+        for user_id, seat in self.users.items():
+            interval_s = int(seat.split("#")[0])
+            if seat in seats.due_in_minutes(minutes, interval_s):
+                assert self.polls_sent[user_id], "a minute was served and somebody in it was not"
+                self.polls_sent[user_id] = 0

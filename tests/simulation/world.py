@@ -1,0 +1,219 @@
+"""The real dispatch, work and sync_user on a stage of simulated queue, tables, provider and time."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
+
+from bg_ingest.dynamo import Table
+from bg_ingest.readings.logbook import Logbook
+from bg_ingest.sync import dispatch as schedules
+from bg_ingest.sync.ask import ask_for_sync
+from bg_ingest.sync.days import Days
+from bg_ingest.sync.dispatch import dispatch
+from bg_ingest.sync.job import Jobs, Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.queue import JobsQueue, QueueRefused
+from bg_ingest.sync.run import Stores
+from bg_ingest.sync.state import SyncStates
+from bg_ingest.sync.user import sync_user
+from bg_ingest.sync.work import Delivery, work
+from tests.fakes import NOON, FakeClock
+from tests.memory_dynamo import MemoryDynamo
+from tests.simulation.baton import Actor, Baton
+from tests.simulation.cloud import Message, SimulatedQueue, SteppingDynamo
+from tests.simulation.provider import HISTORY, SimulatedProvider, life
+from tests.simulation.safety import Safety
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bg_ingest.sync.report import Report
+
+USERS = ("ada", "bob")
+INTERVAL_S = 300
+TIMEOUT_S = 120.0
+PAUSE_S = 200.0  # Longer than a lease.
+_ALIVE_MAX = 4
+_QUIET_TICK_MINUTES = 15  # The dispatcher makes up for the minutes between.
+_KILLS_MAX = 8  # Fewer than could make a dead letter of any message by crashes alone, as a rule.
+
+
+class World:
+    """One seed's service, and everything that happens to it."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)  # noqa: S311 - reproducible is the point.
+        self.clock = FakeClock()
+        self.baton = Baton()
+        # One user is what most of it is about; a second now and then sees that they leave each other alone.
+        self.users = USERS if seed % 4 == 0 else USERS[:1]
+        people = {user_id: life(self.random, self.clock.now()) for user_id in self.users}
+        self.provider = SimulatedProvider(self.clock, self.baton.step, self.random, people)
+        memory = MemoryDynamo()
+        self.logbook = Logbook(Table(cast("Any", memory), "readings"), self.clock, 730)
+        self.safety = Safety(self.clock, self.provider, self.logbook, self.baton.moving)
+        self.dynamo = SteppingDynamo(memory, self.baton.step, self.random, self.safety.wrote)
+        self.queue = SimulatedQueue(self.clock, self.baton.step, self.random, self.safety.sent)
+        self.jobs_queue = JobsQueue(cast("Any", self.queue), "queue")
+        users = Table(cast("Any", self.dynamo), "users")
+        readings = Table(cast("Any", self.dynamo), "readings")
+        self.stores = Stores(
+            SyncStates(users, self.clock, INTERVAL_S),
+            Jobs(users, self.clock),
+            Logbook(readings, self.clock, 730),
+            Days(users, self.clock),
+            lambda *_: 0,  # The simulated provider has nothing that cannot be read.
+        )
+        self.promised: list[Order] = []
+        self._kills = 0
+        self._minute = 0
+        for user_id in self.users:
+            self.connect(user_id)
+
+    def connect(self, user_id: str) -> None:
+        """The person logs in, and their history is asked for."""
+        self.stores.states.begin(user_id, None, NOON - HISTORY)
+        self.ask(user_id, Kind.BACKFILL, Trigger.CONNECTION)
+
+    def try_to(self, deed: Callable[[], None]) -> None:
+        """What a caller does; an error is an answer too, and promises nothing."""
+        with suppress(ClientError, QueueRefused):
+            deed()
+
+    def ask(self, user_id: str, kind: Kind, trigger: Trigger, window: Any = None) -> None:
+        """Somebody asks for a sync, and is promised that it will be done."""
+        order = Order(user_id, new_job_id(self.clock.now()), kind, trigger, "id", window)
+        ask_for_sync(order, jobs=self.stores.jobs, send=self.jobs_queue.send)
+        self.promised.append(order)
+
+    def rage(self, rounds: int) -> None:
+        """Let the seed do its worst."""
+        self.provider.trouble, self.dynamo.trouble, self.queue.trouble = 0.15, 0.01, 0.05
+        for _ in range(rounds):
+            self.random.choices(
+                [self._move, self._work, self._pass_time, self._mishap], weights=[60, 8, 8, 2]
+            )[0]()
+        self.provider.trouble = self.dynamo.trouble = self.queue.trouble = 0.0
+
+    def calm(self, minutes: int) -> None:
+        """Nothing goes wrong any more."""
+        self.baton.everybody_in_turn = True
+        for actor in list(self.baton.alive):
+            self._to_the_end(actor)
+        for _ in range(minutes // _QUIET_TICK_MINUTES):
+            self.clock.advance(_QUIET_TICK_MINUTES * 60)
+            self._tick(schedules.POLLS)
+            for actor in list(self.baton.alive):
+                self._to_the_end(actor)
+            while self._work():
+                self._to_the_end(self.baton.alive[0])
+
+    def reconcile(self) -> None:
+        """A day later, everybody was reconciled."""
+        self._tick(schedules.RECONCILIATIONS)
+        self.calm(minutes=15)
+        self.clock.advance(86_400)
+        self._tick(schedules.RECONCILIATIONS)
+        self.calm(minutes=30)
+
+    def _move(self) -> None:
+        if self.baton.alive:
+            actor = self.random.choice(self.baton.alive)
+            # Lambda ends what takes too long, though not to the second.
+            if self.clock.monotonic_s() > actor.ends_at_s:
+                actor.doomed = True
+            self.baton.turn(actor)
+
+    def _work(self) -> bool:
+        if len(self.baton.alive) >= _ALIVE_MAX:
+            return False
+        message = self.queue.receive()
+        if message is None:
+            return False
+        self._start("worker", partial(self._worker, message))
+        return True
+
+    def _pass_time(self) -> None:
+        self.clock.advance(self.random.choice([1, 5, 20, 60]))
+        minute = int(self.clock.monotonic_s() // 60)
+        if minute != self._minute:
+            self._minute = minute
+            for _ in range(self.random.choice([0, 1, 1, 1, 2])):  # Lost, or doubled.
+                self._tick(schedules.POLLS)
+            if self.random.random() < 0.02:
+                self._tick(schedules.RECONCILIATIONS)
+
+    def _mishap(self) -> None:
+        match self.random.choice(["kill", "kill", "pause", "double", "step", "ask", "reconnect"]):
+            case "kill" if self.baton.alive and self._kills < _KILLS_MAX:
+                self._kills += 1
+                self.random.choice(self.baton.alive).doomed = True
+            case "pause":
+                for actor in self.baton.alive:  # Whoever is frozen is not ended meanwhile.
+                    actor.ends_at_s += PAUSE_S
+                self.clock.advance(PAUSE_S)
+            case "double":
+                self.queue.double()
+            case "step":
+                self.clock.set_back(self.random.choice([-20, 20]))
+            case "ask":
+                now = self.clock.now()
+                window = (now - timedelta(days=self.random.choice([1, 40])), now)
+                user_id = self.random.choice(self.users)
+                self.try_to(lambda: self.ask(user_id, Kind.INCREMENTAL, Trigger.API, window))
+            case "reconnect" if self.random.random() < 0.3:
+                self.try_to(partial(self.connect, self.random.choice(self.users)))
+
+    def _tick(self, schedule: schedules.Schedule) -> None:
+        self._start("tick", partial(self._dispatch, schedule))
+
+    def _start(self, name: str, run: Callable[[], object]) -> None:
+        self.baton.start(Actor(name, run, self.clock.monotonic_s() + TIMEOUT_S))
+
+    def _to_the_end(self, actor: Actor) -> None:
+        while not actor.over:
+            self.baton.turn(actor)
+
+    def _dispatch(self, schedule: schedules.Schedule) -> None:
+        with suppress(QueueRefused, ClientError):  # The function failed; the next tick makes up for it.
+            dispatch(
+                schedule,
+                table=self.stores.states.table,
+                send=self.jobs_queue.send,
+                intervals_s={INTERVAL_S, 3_600},
+                correlation_id="id",
+                clock=self.clock,
+            )
+
+    def _worker(self, message: Message) -> None:
+        delivery = Delivery(str(message.number), str(message.number), message.body, message.received)
+        ends_at_s = self.clock.monotonic_s() + TIMEOUT_S
+
+        def sync(order: Order) -> Report:
+            return sync_user(
+                order,
+                stores=self.stores,
+                provider=self.provider,
+                clock=self.clock,
+                time_left_s=lambda: ends_at_s - self.clock.monotonic_s(),
+            )
+
+        try:
+            worked = work(
+                delivery, sync=sync, jobs_queue=self.jobs_queue, clock=self.clock, jitter=self.random.random
+            )
+        except (QueueRefused, ClientError):
+            return  # The message stays in the queue.
+        self.baton.step()
+        if not worked.keep:
+            self.queue.delete(message)
+
+    def dead_jobs(self) -> set[str]:
+        """The jobs among the dead letters."""
+        return {json.loads(message.body)["job_id"] for message in self.queue.dead}

@@ -1,0 +1,91 @@
+"""What is deployed works with what Lambda's own Python has, and with nothing else."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.paths import CHECKOUT
+from tests.functions.conftest import FUNCTIONS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Nothing is installed there but the Lambda runtime client and boto3.
+RUNTIME = CHECKOUT / ".venv-runtime" / "bin" / "python"
+LAYER_BYTES_MAX = 25_000_000
+_CALL = "import app, types; app.lambda_handler({}, types.SimpleNamespace(aws_request_id='x'))"
+
+
+def _run(built: Path, function: str, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(built / f"{function.title()}Function"), str(built / "CoreLayer" / "python")])
+    return subprocess.run(  # noqa: S603 - our own code.
+        [RUNTIME, "-c", code],
+        env={"PYTHONPATH": path, "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", **environment},
+        cwd=built,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_built_function_imports_with_the_runtime_alone(built: Path, function: str) -> None:
+    """No dependency is missing from the layer; what must stay out of it is not loaded."""
+    code = "import app, awslambdaric, sys; print(*sorted(sys.modules))"
+    done = _run(built, function, code)
+
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert "bg_ingest.telemetry" in loaded
+    assert not loaded & {"awscrt", "niquests", "aws_xray_sdk", "moto", "fastapi"}
+    if function in {"query", "dispatch", "site"}:
+        assert not loaded & {"httpx", "cryptography"}
+
+
+def test_the_layer_is_small_and_leaves_boto3_to_the_runtime(built: Path) -> None:
+    """Under 25 MB as it is uploaded."""
+    layer, packed = built / "CoreLayer" / "python", io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in layer.rglob("*"):
+            archive.write(file, file.relative_to(layer.parent))
+
+    assert packed.tell() < LAYER_BYTES_MAX
+    assert not list(layer.glob("boto*"))
+    assert (layer / "bg_ingest" / "telemetry" / "entry.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({"POLL_INTERVAL_SECONDS": "abc"}, "POLL_INTERVAL_SECONDS"),
+        ({"ENVIRONMENT": "production", "DYNAMODB_TABLE": "r", "USERS_TABLE": "u"}, "DEXCOM_API_BASE_URL"),
+        (
+            {
+                "ENVIRONMENT": "production",
+                "DYNAMODB_TABLE": "r",
+                "USERS_TABLE": "u",
+                "DEXCOM_API_BASE_URL": "https://api.dexcom.com",
+                "DEXCOM_REDIRECT_URI": "https://bg.example.org/oauth/callback",
+            },
+            "SECRET_NAME",
+        ),
+    ],
+)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_setting_at_fault_stops_the_function_with_its_name(
+    built: Path, function: str, environment: dict[str, str], name: str
+) -> None:
+    """One line, and the process ends."""
+    done = _run(built, function, _CALL, **environment)
+
+    assert done.returncode == 1
+    (line,) = (done.stdout + done.stderr).splitlines()
+    assert json.loads(line)["message"].startswith(f"cannot run: {name}")

@@ -1,0 +1,169 @@
+"""Numbers that only make sense together, in template.yaml and in the code."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bg_ingest.accounts.vault import VaultLimits
+from bg_ingest.dexcom.pace import PaceRules
+from bg_ingest.dexcom.policy import Policy
+from bg_ingest.dexcom.quota import Budget
+from bg_ingest.erasing.erase import SECOND_LOOK_S
+from bg_ingest.settings import Settings
+from bg_ingest.sync.dispatch import CLAIM_S
+from bg_ingest.sync.run import WINDOW_S_MAX
+from bg_ingest.sync.state import LEASE_TTL
+from tests.template_document import resource, template
+
+# What API Gateway waits for its function, and what Lambda asks of a queue.
+GATEWAY_S = 30
+VISIBILITY_TO_TIMEOUT = 6
+
+
+def _functions() -> dict[str, dict[str, Any]]:
+    return {
+        name: entry["Properties"]
+        for name, entry in template()["Resources"].items()
+        if entry["Type"] == "AWS::Serverless::Function"
+    }
+
+
+def _timeout_s(function: str) -> int:
+    timeout_s: int = _functions()[function]["Timeout"]
+    return timeout_s
+
+
+def test_a_lease_outlives_its_holder() -> None:
+    """It may expire only once Lambda has surely ended whoever held it."""
+    for function in ("WorkerFunction", "SyncFunction"):
+        assert _timeout_s(function) < LEASE_TTL.total_seconds()
+
+
+def test_a_message_stays_hidden_while_it_is_worked_on() -> None:
+    """Six times the worker's timeout, as Lambda asks for."""
+    visibility_s = resource("JobsQueue")["VisibilityTimeout"]
+
+    assert visibility_s >= VISIBILITY_TO_TIMEOUT * _timeout_s("WorkerFunction")
+
+
+def test_a_second_look_comes_when_nobody_from_before_is_left() -> None:
+    """Whoever ran when a person was erased has surely ended, and SQS can wait as long."""
+    longest_s = max(_timeout_s(function) for function in _functions())
+
+    assert longest_s + _timeout_s("EraseFunction") < SECOND_LOOK_S <= 900
+    assert resource("ErasuresQueue")["VisibilityTimeout"] >= VISIBILITY_TO_TIMEOUT * _timeout_s(
+        "EraseFunction"
+    )
+
+
+def test_a_window_of_history_fits_twice_into_the_worker() -> None:
+    """A worker that finds no time for one window would defer for ever."""
+    assert _timeout_s("WorkerFunction") >= WINDOW_S_MAX * 2
+    assert Policy().time_s_max < WINDOW_S_MAX
+
+
+def test_a_claimed_minute_outlives_its_tick() -> None:
+    """Two dispatchers at once would send everybody twice; the next tick but one must not wait."""
+    assert _timeout_s("DispatchFunction") < CLAIM_S < 60
+
+
+def test_everybody_is_reconciled_by_a_schedule_of_its_own() -> None:
+    """Hourly, since every user has an hour of the day."""
+    schedule = resource("DispatchFunction")["Events"]["ReconcileHour"]["Properties"]
+
+    assert schedule["ScheduleExpression"] == "rate(1 hour)"
+    assert json.loads(schedule["Input"]) == {"schedule": "reconcile"}
+
+
+def test_a_refresh_cannot_outlast_its_lease() -> None:
+    """Two refreshers at once would end the connection."""
+    assert Policy().time_s_max < VaultLimits().lease.total_seconds()
+
+
+def test_functions_of_the_api_answer_before_the_gateway_gives_up() -> None:
+    """Its own answer, not the gateway's 503."""
+    for name, function in _functions().items():
+        if any(event["Type"] == "HttpApi" for event in function["Events"].values()):
+            assert function["Timeout"] < GATEWAY_S, name
+
+
+def test_a_tick_is_over_before_the_next() -> None:
+    """Ticks do not pile up."""
+    assert (
+        resource("DispatchFunction")["Events"]["Tick"]["Properties"]["ScheduleExpression"] == "rate(1 minute)"
+    )
+    assert _timeout_s("DispatchFunction") < 60
+
+
+def test_all_workers_together_stay_within_dexcoms_budget() -> None:
+    """Pace times concurrency, for an hour, is no more than the application may call."""
+    concurrency = resource("WorkerFunction")["Events"]["Jobs"]["Properties"]["ScalingConfig"][
+        "MaximumConcurrency"
+    ]
+    pace = PaceRules()
+
+    assert concurrency * pace.calls_max * 3_600 / pace.period_s <= Budget().calls_per_hour
+    assert concurrency <= Budget().sharers
+
+
+@pytest.mark.parametrize("function", sorted(_functions()))
+def test_every_function_keeps_its_log_for_a_limited_time(function: str) -> None:
+    """In a group of its own, with a retention."""
+    group = _functions()[function]["LoggingConfig"]["LogGroup"]["Ref"]
+
+    assert resource(group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize("function", sorted(_functions()))
+def test_no_function_may_do_everything_or_on_everything(function: str) -> None:
+    """Every action is named, and every resource is one of ours."""
+    for policy in _functions()[function]["Policies"]:
+        statements = policy if "Statement" in policy else policy["Fn::If"][1]
+        for statement in statements["Statement"]:
+            actions = statement["Action"]
+            for action in [actions] if isinstance(actions, str) else actions:
+                # On AWS sqs:SendMessage* is sqs:SendMessage; the template says why it is written so.
+                assert "*" not in action.replace("sqs:SendMessage*", "")
+            assert statement["Resource"] != "*"
+
+
+@pytest.mark.parametrize("table", ["ReadingsTable", "UsersTable"])
+def test_tables_survive_mistakes(table: str) -> None:
+    """Kept when the stack goes, restorable to any second, encrypted, and tidied up by TTL."""
+    entry = template()["Resources"][table]
+    properties = entry["Properties"]
+
+    assert (entry["DeletionPolicy"], entry["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    assert properties["SSESpecification"]["SSEEnabled"]
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_dead_letters_are_kept_as_long_as_can_be() -> None:
+    """Fourteen days, for a person to look."""
+    assert resource("DeadJobsQueue")["MessageRetentionPeriod"] == 14 * 86_400
+    assert resource("JobsQueue")["RedrivePolicy"]["maxReceiveCount"] > 1
+
+
+def test_every_variable_of_the_template_is_a_setting() -> None:
+    """A misspelt one would be ignored in silence."""
+    variables = set(template()["Globals"]["Function"]["Environment"]["Variables"])
+    for function in _functions().values():
+        variables |= set(function.get("Environment", {}).get("Variables", {}))
+
+    assert {name.lower() for name in variables} <= set(Settings.model_fields)
+
+
+def test_only_the_site_and_the_callback_are_open() -> None:
+    """Everything else asks for a token."""
+    open_paths = {
+        event["Properties"]["Path"]
+        for function in _functions().values()
+        for event in function["Events"].values()
+        if event["Type"] == "HttpApi" and event["Properties"].get("Auth") == {"Authorizer": "NONE"}
+    }
+
+    assert open_paths == {"/health", "/ready", "/openapi.json", "/docs", "/oauth/callback"}

@@ -1,0 +1,1 @@
+"""A person's connection and its secrets."""

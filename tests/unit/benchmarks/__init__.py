@@ -1,0 +1,1 @@
+"""What a benchmark says is what it measured."""

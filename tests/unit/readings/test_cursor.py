@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bg_ingest.readings.cursor import Cursor, CursorInvalid, decode, encode
+from tests.unit.readings.made_up import FIVE, MINUTE, QUICK, SECOND
+
+INSTANTS = st.integers(0, 10**10).map(lambda s: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=s))
+
+
+@QUICK
+@given(INSTANTS, st.booleans())
+def test_a_cursor_comes_back(last: datetime, descending: bool) -> None:  # noqa: FBT001 - drawn, not called.
+    """What a caller is given means the same when they send it back, and needs no escaping."""
+    text = encode(Cursor(last, descending))
+
+    assert decode(text) == Cursor(last, descending)
+    assert text.replace("-", "").replace("_", "").isalnum()
+
+
+@QUICK
+@given(
+    st.one_of(
+        st.text(max_size=80), st.binary(max_size=40).map(lambda b: base64.urlsafe_b64encode(b).decode())
+    )
+)
+def test_anything_else_is_refused(text: str) -> None:
+    """Hostile text is refused by name, or it is a cursor of ours by chance."""
+    try:
+        cursor = decode(text)
+    except CursorInvalid:
+        return
+    assert encode(cursor) == text
+
+
+@pytest.mark.parametrize(
+    "plain", ["", "a", "x5", "a 5", "a+5", "a05", "a5.0", "a1_000", "a٣", "a" + "9" * 40, "a-99999999999999"]
+)
+def test_near_misses_are_refused(plain: str) -> None:
+    """There is one spelling of each cursor."""
+    with pytest.raises(CursorInvalid):
+        decode(base64.urlsafe_b64encode(plain.encode()).decode().rstrip("="))
+
+
+def test_a_refusal_does_not_repeat_the_text() -> None:
+    """What a caller sends does not end up in a log through us."""
+    with pytest.raises(CursorInvalid) as refusal:
+        decode("c2VjcmV0")
+
+    assert "c2VjcmV0" not in str(refusal.value)
+    assert refusal.value.__cause__ is None
+
+
+def test_the_rest_of_a_range() -> None:
+    """Oldest first goes on after the last reading, newest first before it."""
+    end = FIVE + MINUTE * 60
+
+    assert Cursor(FIVE + MINUTE).rest(FIVE, end) == (FIVE + MINUTE + SECOND, end)
+    assert Cursor(FIVE + MINUTE, descending=True).rest(FIVE, end) == (FIVE, FIVE + MINUTE)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_a_cursor_of_another_range(hours: int, *, descending: bool) -> None:
+    """It never widens what was asked for."""
+    end = FIVE + MINUTE * 60
+    start, stop = Cursor(FIVE + MINUTE * 60 * hours, descending).rest(FIVE, end)
+
+    assert FIVE <= start <= stop <= end

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bg_ingest.readings.gaps import INTERVAL, TOLERANCE, Gap, find_gaps
+from tests.unit.readings.made_up import FIVE, MINUTE, QUICK, SECOND, SIX, at
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+def series(*missing: int) -> list[datetime]:
+    """The hour's twelve readings, without some of them, with a second of jitter."""
+    return [at(5 * n + 2, n % 3) for n in range(12) if n not in missing]
+
+
+def test_a_full_hour_has_no_gap() -> None:
+    """Jitter and the ends of the range are not gaps."""
+    assert find_gaps(series(), FIVE, SIX) == ()
+
+
+def test_one_missing_reading_is_a_gap() -> None:
+    """The gap reaches from the reading before to the reading after."""
+    assert find_gaps(series(4), FIVE, SIX) == (Gap(at(17), at(27, 2), 1),)
+
+
+def test_jitter_hides_no_missing_reading() -> None:
+    """Two readings that jitter towards each other still have one missing between them."""
+    assert find_gaps([at(17, 3), at(27)], at(17), at(28)) == (Gap(at(17, 3), at(27), 1),)
+
+
+def test_the_end_of_the_range_is_no_reading() -> None:
+    """A reading is expected before the end, not at it."""
+    assert find_gaps([at(45), at(50)], at(45), SIX) == (Gap(at(50), SIX, 1),)
+
+
+def test_gaps_at_both_ends() -> None:
+    """What is missing before the first and after the last reading counts too."""
+    assert find_gaps([at(22), at(27)], FIVE, SIX) == (Gap(FIVE, at(22), 4), Gap(at(27), SIX, 6))
+
+
+def test_nothing_at_all() -> None:
+    """An empty range is one gap, and a range of no length has none."""
+    assert find_gaps([], FIVE, SIX) == (Gap(FIVE, SIX, 12),)
+    assert find_gaps([], FIVE, FIVE) == ()
+    assert find_gaps([], SIX, FIVE) == ()
+    assert find_gaps([], FIVE, FIVE + MINUTE) == ()
+
+
+def test_a_sensor_with_another_interval() -> None:
+    """The interval is the sensor's."""
+    every_minute = [at(n) for n in range(60) if n not in {7, 8}]
+
+    assert find_gaps(every_minute, FIVE, SIX, interval=MINUTE, tolerance=MINUTE / 2) == (
+        Gap(at(6), at(9), 2),
+    )
+
+
+def test_the_tolerance_hides_no_missing_reading() -> None:
+    """Two readings with one missing between them are further apart than what is forgiven."""
+    assert INTERVAL + TOLERANCE < 2 * INTERVAL
+
+
+@QUICK
+@given(st.sets(st.integers(0, 287)), st.sets(st.integers(0, 86_399)), st.data())
+def test_gaps_and_readings_add_up(lost: set[int], others: set[int], data: st.DataObject) -> None:
+    """Of a day's series, exactly what was taken out is missing; anything else only ever fills gaps."""
+    end = FIVE + timedelta(days=1)
+    kept = [FIVE + INTERVAL * n + SECOND * 150 for n in range(288) if n not in lost]
+    kept = data.draw(st.permutations(kept)) if len(kept) < 20 else kept
+    gaps = find_gaps(kept, FIVE, end)
+
+    assert sum(gap.missing for gap in gaps) == len(lost)
+    assert all(one.end <= other.start for one, other in pairwise(gaps))
+    assert not any(gap.start < instant < gap.end for gap in gaps for instant in kept)
+    fuller = find_gaps([*kept, *(FIVE + SECOND * n for n in others)], FIVE, end)
+    assert sum(gap.missing for gap in fuller) <= len(lost)

@@ -1,0 +1,88 @@
+"""One user, real stores on tables in memory, and a provider in a few lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+from bg_ingest.dynamo import Table
+from bg_ingest.readings.logbook import Logbook
+from bg_ingest.sync.days import Days
+from bg_ingest.sync.job import Jobs, Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.run import Stores
+from bg_ingest.sync.state import SyncStates
+from bg_ingest.sync.user import sync_user
+from tests.fakes import NOON, FakeClock
+from tests.memory_dynamo import MemoryDynamo
+from tests.simulation.provider import DAY, Known, SimulatedProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from bg_ingest.accounts.quarantine import Unreadable
+    from bg_ingest.sync.report import Report
+    from bg_ingest.sync.run import Provider
+
+
+@dataclass
+class Stage:
+    """Ada connected at noon, with a history of thirty days."""
+
+    known: list[Known] = field(default_factory=list)
+    clock: FakeClock = field(default_factory=FakeClock)
+    calls: int = 0
+    time_left_s: float = 110.0
+    quarantined: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.memory = MemoryDynamo()
+        users, readings = Table(self.memory, "users"), Table(self.memory, "readings")  # type: ignore[arg-type]  # A stand-in.
+        states = SyncStates(users, self.clock)
+        self.stores = Stores(
+            states,
+            Jobs(users, self.clock),
+            Logbook(readings, self.clock, 730),
+            Days(users, self.clock),
+            self._quarantine,
+        )
+        self.provider = SimulatedProvider(self.clock, self._called, Random(1), {"ada": self.known})  # noqa: S311 - reproducible.
+        states.begin("ada", None, NOON - 30 * DAY)
+
+    def _quarantine(self, _: str, rejected: Iterable[Unreadable]) -> int:
+        before = len(self.quarantined)
+        self.quarantined += [record.reason for record in rejected]
+        return len(self.quarantined) - before
+
+    def _called(self) -> None:
+        self.calls += 1
+
+    def order(self, kind: Kind = Kind.INCREMENTAL, trigger: Trigger = Trigger.SCHEDULE) -> Order:
+        """Somebody asks."""
+        return Order("ada", new_job_id(self.clock.now()), kind, trigger, "id")
+
+    def sync(self, order: Order | None = None, provider: Provider | None = None) -> Report:
+        """Carry out an order; a poll unless said otherwise."""
+        return sync_user(
+            order or self.order(),
+            stores=self.stores,
+            provider=provider or self.provider,
+            clock=self.clock,
+            time_left_s=lambda: self.time_left_s,
+        )
+
+    def stored(self) -> set[datetime]:
+        """The instants that are stored."""
+        now = self.clock.now()
+        return {it.reading.at for it in self.stores.logbook.between("ada", now - 200 * DAY, now + DAY)}
+
+    def missing(self) -> list[datetime]:
+        """What the provider shows and is not stored."""
+        stored = self.stored()
+        return [known.at for known in self.provider.visible("ada") if known.at not in stored]
+
+
+def seen_at_once(instants: Iterable[datetime]) -> list[Known]:
+    """Readings that are uploaded when they are made."""
+    return [Known(at, at, 100, None) for at in instants]

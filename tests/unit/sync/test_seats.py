@@ -1,0 +1,98 @@
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bg_ingest.dynamo import Table
+from bg_ingest.sync.dispatch import dispatch
+from bg_ingest.sync.seats import (
+    due_in_minutes,
+    is_reconciled_in,
+    next_due_minute,
+    reconciled_in_hours,
+    seat_due,
+    seat_of,
+)
+from bg_ingest.sync.state import SyncStates
+from tests.fakes import NOON, FakeClock
+from tests.memory_dynamo import MemoryDynamo
+
+if TYPE_CHECKING:
+    from bg_ingest.sync.job import Order
+
+INTERVALS_S = st.sampled_from([60, 300, 900, 1_800, 3_600, 21_600, 86_400])
+USER_IDS = st.text(min_size=1, max_size=30)
+MINUTES = st.integers(min_value=0, max_value=40_000_000)
+
+
+@given(USER_IDS, INTERVALS_S, MINUTES)
+def test_every_user_is_due_exactly_once_an_interval(user_id: str, interval_s: int, minute: int) -> None:
+    """Whenever one starts to look, one interval has one minute for each user."""
+    seat = seat_of(user_id, interval_s)
+    window = range(minute, minute + interval_s // 60)
+
+    assert sum(seat_due(each, interval_s) == seat for each in window) == 1
+
+
+@given(USER_IDS, INTERVALS_S, MINUTES)
+def test_the_next_due_minute_is_the_first_one_due(user_id: str, interval_s: int, minute: int) -> None:
+    """What the API promises is when it happens."""
+    seat = seat_of(user_id, interval_s)
+    promised = next_due_minute(seat, minute)
+
+    assert seat_due(promised, interval_s) == seat
+    assert minute < promised <= minute + interval_s // 60
+
+
+@given(USER_IDS)
+def test_seats_of_different_intervals_are_never_mixed_up(user_id: str) -> None:
+    """A user of one interval is not found under another's seat."""
+    assert seat_of(user_id, 300) not in {seat_due(minute, 900) for minute in range(15)}
+
+
+def test_users_spread_evenly_over_the_seats() -> None:
+    """Ten thousand users: the fullest minute has at most a tenth more than the mean."""
+    seats = Counter(seat_of(f"user-{number}", 900) for number in range(10_000))
+
+    assert len(seats) == 15
+    assert max(seats.values()) < 1.1 * 10_000 / 15
+
+
+@given(USER_IDS, INTERVALS_S, MINUTES)
+def test_everybody_is_reconciled_once_a_day(user_id: str, interval_s: int, first_hour: int) -> None:
+    """In one hour of any twenty-four, and there is a seat to find them on in that hour."""
+    hours = [range(hour, hour + 1) for hour in range(first_hour, first_hour + 24)]
+    own = [hour for hour in hours if is_reconciled_in(hour, user_id)]
+
+    assert len(own) == 1
+    assert seat_of(user_id, interval_s) in reconciled_in_hours(own[0], interval_s)
+
+
+@given(INTERVALS_S, MINUTES, st.integers(min_value=0, max_value=10_000))
+def test_missed_minutes_are_the_seats_of_each(interval_s: int, first: int, missed: int) -> None:
+    """However long the silence was, every seat that was due is found, and no other."""
+    minutes = range(first, first + missed)
+
+    assert due_in_minutes(minutes, interval_s) == {seat_due(minute, interval_s) for minute in minutes}
+
+
+def test_ten_thousand_users_in_an_hour_are_each_sent_once_an_interval() -> None:
+    """Load is flat to a tenth, and no tick writes anything for a user."""
+    clock, memory = FakeClock(), MemoryDynamo()
+    table = Table(memory, "users")  # type: ignore[arg-type]  # A stand-in.
+    for number in range(10_000):
+        SyncStates(table, clock).begin(f"user-{number}", None, NOON)
+    begun, sent, loads = memory.writes, Counter[str](), []
+    for _ in range(60):
+        orders: list[Order] = []
+        dispatch(table=table, send=orders.extend, intervals_s={900, 3_600}, correlation_id="id", clock=clock)
+        sent.update(order.user_id for order in orders)
+        loads.append(len(orders))
+        clock.advance(60)
+
+    assert set(sent.values()) == {4}
+    assert len(sent) == 10_000
+    assert max(loads) <= 1.1 * sum(loads) / 60
+    # Two writes a tick, and one that remembers the intervals.
+    assert memory.writes - begun == 2 * 60 + 1

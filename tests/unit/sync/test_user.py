@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Semaphore
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bg_ingest.accounts.connection import State
+from bg_ingest.accounts.vault import NotConnected
+from bg_ingest.dexcom.answers import Egvs
+from bg_ingest.dexcom.errors import ContractBroken, DexcomError, OutOfTime, Throttled
+from bg_ingest.dexcom.records import Rejected
+from bg_ingest.readings.model import Reading
+from bg_ingest.sync import seats
+from bg_ingest.sync.fetch import AccountChanged
+from bg_ingest.sync.job import Kind, Status, Trigger
+from tests.fakes import NOON
+from tests.simulation.provider import DAY, HOUR, MINUTE, Answer
+from tests.unit.sync.stage import Stage, seen_at_once
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bg_ingest.sync.standing import SyncState
+    from bg_ingest.sync.state import SyncStates
+
+_LAST_DAYS = [NOON - 2 * DAY + number * 5 * MINUTE for number in range(3 * 288)]
+BOOKKEEPING_WRITES_MAX = 3
+
+
+class Failing:
+    """A provider that never answers."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def readings(self, *_: Any) -> Answer:
+        """No."""
+        raise self._error
+
+    def uploaded_since(self, *_: Any) -> None:
+        """No."""
+        raise self._error
+
+
+def _state(stage: Stage) -> SyncState:
+    state = stage.stores.states.get("ada")
+    assert state is not None
+    return state
+
+
+def test_a_poll_costs_one_call_and_three_writes() -> None:
+    """When all is well: the lease, the job, the release, and the hour that changed."""
+    stage = Stage(seen_at_once(_LAST_DAYS))
+    stage.sync()
+    for stored in (0, 1):
+        stage.clock.advance(300 * stored)
+        calls, writes = stage.calls, stage.memory.writes
+        report = stage.sync()
+        assert report.job is not None
+        assert report.job.counts.stored == stored
+        # The provider's stand-in steps twice per call: asked, and answered.
+        assert (stage.calls - calls) / 2 == 1
+        assert stage.memory.writes - writes == BOOKKEEPING_WRITES_MAX + stored
+
+
+def test_of_fifty_syncs_at_once_one_runs() -> None:
+    """The provider sees the calls of one, and the others are told which one it is."""
+    stage = Stage(seen_at_once(_LAST_DAYS))
+    others_answered = Semaphore(0)
+
+    class Waiting:
+        calls = 0
+
+        def readings(self, user_id: str, start: datetime, end: datetime) -> Answer:
+            self.calls += 1
+            for _ in range(49):
+                assert others_answered.acquire(timeout=20)
+            return stage.provider.readings(user_id, start, end)
+
+        def uploaded_since(self, *_: Any) -> None:
+            raise AssertionError
+
+    provider = Waiting()
+    orders = [stage.order(trigger=Trigger.API) for _ in range(50)]
+
+    def one(number: int) -> Any:
+        report = stage.sync(orders[number], provider)
+        others_answered.release()
+        return report
+
+    with ThreadPoolExecutor(max_workers=50) as threads:
+        reports = list(threads.map(one, range(50)))
+
+    ran = [report for report in reports if not report.busy]
+    assert (len(ran), provider.calls) == (1, 1)
+    assert {report.job.order.job_id for report in reports} == {ran[0].job.order.job_id}
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind", "again"),
+    [
+        (Throttled(retry_after_s=70.0), Status.DEFERRED, "Throttled", 70.0),
+        (ContractBroken(), Status.FAILED, "ContractBroken", None),
+        (NotConnected(State.NEEDS_REAUTH), Status.FAILED, "reauthorization-needed", None),
+        (AccountChanged(), Status.FAILED, "account-changed", None),
+    ],
+)
+def test_errors_are_sorted_by_what_happens_next(
+    error: Exception, status: Status, kind: str, again: float | None
+) -> None:
+    """Waiting, a person who logs in, or a person who looks; the lease is free in any case."""
+    stage = Stage()
+    report = stage.sync(provider=Failing(error))
+
+    assert report.job is not None
+    assert report.job.failure is not None
+    assert (report.job.status, report.job.failure.type, report.again_in_s) == (status, kind, again)
+    assert (_state(stage).running, _state(stage).failures > 0) == (None, True)
+
+
+@pytest.mark.parametrize("error", [NotConnected(State.NEEDS_REAUTH), AccountChanged()])
+def test_polling_stops_where_only_the_person_can_help(error: Exception) -> None:
+    """No seat, until they connect again."""
+    stage = Stage()
+    stage.sync(provider=Failing(error))
+
+    assert _state(stage).seat is None
+
+
+def test_a_failure_of_ours_keeps_nobody_waiting() -> None:
+    """The lease is given back, and the error goes on to whoever has to see it."""
+    stage = Stage()
+    with pytest.raises(ZeroDivisionError):
+        stage.sync(provider=Failing(ZeroDivisionError()))
+
+    assert not stage.sync().busy
+
+
+def test_a_poll_is_put_off_twice_and_no_more() -> None:
+    """After that the next poll is the retry; an outage must not fill the queue."""
+    stage = Stage()
+    order = stage.order()
+    tried = []
+    for deferrals in range(3):
+        put_off = type(order)(order.user_id, order.job_id, order.kind, order.trigger, "id", None, deferrals)
+        tried.append(stage.sync(put_off, Failing(Throttled())).again_in_s)
+
+    assert tried == [0.0, 0.0, None]
+
+
+def test_a_history_outlasts_an_outage_of_six_hours() -> None:
+    """Put off as often as it takes, and complete in the end."""
+    stage = Stage(seen_at_once([NOON - number * HOUR for number in range(1, 600)]))
+    order = stage.order(Kind.BACKFILL, Trigger.CONNECTION)
+    for deferrals in range(6 * 4 + 8):  # The first minutes' retries, then four an hour.
+        put_off = type(order)(order.user_id, order.job_id, order.kind, order.trigger, "id", None, deferrals)
+        assert stage.sync(put_off, Failing(Throttled())).again_in_s is not None
+
+    assert not stage.sync(order).unfinished
+    assert (stage.missing(), _state(stage).backfill.done) == ([], True)
+
+
+def test_what_does_not_fit_is_left_for_the_queue() -> None:
+    """With less time than a window takes, one window is done and the rest named."""
+    stage = Stage(seen_at_once([NOON - number * DAY for number in range(1, 29)]))
+    stage.time_left_s = 25.0
+    order = stage.order(trigger=Trigger.API)
+    asked = type(order)(order.user_id, order.job_id, order.kind, order.trigger, "id", (NOON - 70 * DAY, NOON))
+    report = stage.sync(asked)
+
+    assert report.rest is not None
+    assert report.rest.window == (NOON - 70 * DAY, NOON - 30 * DAY)
+    assert not stage.missing()
+
+
+def test_a_call_that_ran_out_of_time_is_no_fault_of_the_providers() -> None:
+    """The caller is told that it goes on, not that the provider is down."""
+    report = Stage().sync(provider=Failing(OutOfTime()))
+
+    assert report.unfinished
+
+
+def test_a_history_starts_each_stretch_with_a_poll() -> None:
+    """While the history holds the lease polls are dropped, so it does what they would have done."""
+    stage = Stage(seen_at_once(_LAST_DAYS))
+    stage.clock.advance(4 * 3_600)
+    stage.sync(stage.order(Kind.BACKFILL))
+
+    assert not stage.missing()
+
+
+def test_quiet_users_are_slowed_and_woken() -> None:
+    """After a day without data every hour, and at full pace with the first reading that comes back."""
+    back = NOON + 40 * HOUR
+    stage = Stage(seen_at_once([NOON, back]))
+    stage.sync()
+    stage.clock.advance(30 * 3_600)
+    stage.sync()
+    assert _state(stage).seat == seats.seat_of("ada", 3_600)
+
+    stage.clock.advance(11 * 3_600)
+    stage.sync()
+    assert _state(stage).seat == seats.seat_of("ada", 900)
+
+
+def test_a_new_default_reaches_those_who_chose_nothing() -> None:
+    """With their next poll; who chose an interval keeps it."""
+    stage = Stage()
+    states: SyncStates = type(stage.stores.states)(stage.stores.states.table, stage.clock, 300)
+    stage.stores = replace(stage.stores, states=states)
+    stage.sync()
+    assert _state(stage).seat == seats.seat_of("ada", 300)
+
+    states.choose_interval("ada", 1_800)
+    stage.sync()
+    assert _state(stage).seat == seats.seat_of("ada", 1_800)
+
+
+def test_a_history_that_nobody_fetches_is_taken_up_again() -> None:
+    """The reconciliation finds it unfinished and orders it anew."""
+    stage = Stage(seen_at_once([NOON - number * DAY for number in range(1, 29)]))
+    report = stage.sync(stage.order(Kind.RECONCILE))
+    assert report.rest is not None
+    assert report.rest.kind is Kind.BACKFILL
+
+    stage.sync(report.rest)
+    assert _state(stage).backfill.done
+    assert stage.sync(stage.order(Kind.RECONCILE)).rest is None
+
+
+def test_every_error_of_the_provider_has_a_name() -> None:
+    """A job says what went wrong by the error's own name."""
+    report = Stage().sync(provider=Failing(DexcomError()))
+
+    assert report.facts()["error"] == "DexcomError"
+
+
+def test_what_cannot_be_read_is_counted_and_kept_apart() -> None:
+    """A record that is none costs its neighbours nothing, and somebody can look at it."""
+    stage = Stage()
+    reading = Reading(NOON, 110)
+    rejected = (Rejected("value-missing", {}), Rejected("value-missing", None))
+
+    class Spoilt:
+        """A provider one of whose records is a reading."""
+
+        def readings(self, _: str, __: datetime, ___: datetime) -> Egvs:
+            """One reading and two that are none."""
+            return Egvs((reading,), rejected)
+
+        def uploaded_since(self, _: str, __: datetime) -> None:
+            """Nothing."""
+
+    job = stage.sync(provider=Spoilt()).job
+
+    assert job is not None
+    assert (job.counts.fetched, job.counts.stored, job.counts.invalid) == (3, 1, (("value-missing", 2),))
+    assert stage.quarantined == ["value-missing", "value-missing"]

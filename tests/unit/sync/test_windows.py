@@ -1,0 +1,61 @@
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bg_ingest.sync import windows
+from bg_ingest.sync.standing import Backfill, SyncState
+from tests.fakes import NOON
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+HISTORY = NOON - 90 * DAY
+LENGTHS = st.timedeltas(min_value=timedelta(seconds=1), max_value=timedelta(days=400))
+
+
+def _state(*, last_success_at: datetime | None = None, done: bool = True) -> SyncState:
+    start = NOON - 200 * DAY
+    backfill = Backfill(start, start if done else start + DAY)
+    return SyncState(
+        "ada", 900, None, "900#1", backfill, begun_at=NOON - DAY, last_success_at=last_success_at
+    )
+
+
+@given(st.sets(st.integers(min_value=0, max_value=287), max_size=288))
+def test_a_poll_asks_for_everything_that_is_missing(known: set[int]) -> None:
+    """Whatever of the last day is not stored lies in the window, however new the newest reading is."""
+    horizon = NOON - windows.POLL_HORIZON
+    slots = [horizon + number * timedelta(minutes=5) for number in range(288)]
+    start, end = windows.poll_window([slots[number] for number in sorted(known)], NOON)
+
+    assert all(start <= slots[number] < end for number in range(1, 288) if number not in known)
+
+
+@given(LENGTHS)
+def test_parts_of_a_window_cover_it_once(length: timedelta) -> None:
+    """Newest first, end to end, and each within what the provider answers for."""
+    parts = list(windows.newest_first((NOON - length, NOON)))
+
+    assert (parts[0][1], parts[-1][0]) == (NOON, NOON - length)
+    assert all(later[0] == earlier[1] for later, earlier in pairwise(parts))
+    assert all(timedelta(0) < end - start <= windows.BACKFILL_WINDOW for start, end in parts)
+
+
+def test_a_reconciliation_reaches_back_as_far_as_something_was_uploaded() -> None:
+    """Three days in any case; weeks when a receiver was plugged in; never before the history."""
+    froms = [
+        windows.reconcile_window(uploaded_from, HISTORY, NOON)[0]
+        for uploaded_from in (None, NOON - HOUR, NOON - 21 * DAY, NOON - 900 * DAY)
+    ]
+
+    assert froms == [NOON - 3 * DAY, NOON - 3 * DAY, NOON - 21 * DAY, HISTORY]
+
+
+def test_connecting_again_fetches_what_was_missed() -> None:
+    """From a month before the last success; everything, if the history was never complete."""
+    was_here = _state(last_success_at=NOON - 10 * DAY)
+
+    assert windows.history_after_reconnecting(was_here, HISTORY) == NOON - 40 * DAY
+    assert windows.history_after_reconnecting(_state(), HISTORY) == NOON - 200 * DAY
+    unfinished = _state(last_success_at=NOON - DAY, done=False)
+    assert windows.history_after_reconnecting(unfinished, HISTORY) == NOON - 200 * DAY

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+import logging
+import re
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bg_ingest import telemetry
+from bg_ingest.telemetry.json_lines import JsonLines
+from bg_ingest.telemetry.outputs import handler_for
+from bg_ingest.telemetry.syslog import CONNECT_S, MUTED_S, SEND_S
+from local.ports import free_port
+from tests.fakes import FakeClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HEAD = re.compile(r"<(\d+)>1 (\S+T\S+) - (\S+) (\d+) - - (\{.*\})")
+
+
+@pytest.fixture
+def udp() -> Iterator[socket.socket]:
+    """A collector that listens for datagrams."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(5)
+        yield listener
+
+
+@pytest.fixture
+def tcp() -> Iterator[socket.socket]:
+    """A collector that listens for connections."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+        yield listener
+
+
+def _configure(scheme: str, port: int, clock: FakeClock | None = None) -> logging.Handler:
+    handler = handler_for(f"{scheme}://127.0.0.1:{port}", "bg-worker", clock or FakeClock())
+    handler.setFormatter(JsonLines("bg-worker"))
+    return handler
+
+
+def _record(message: str, level: int = logging.INFO) -> logging.LogRecord:
+    return logging.makeLogRecord(
+        {"name": "bg_ingest", "msg": message, "levelno": level, "levelname": logging.getLevelName(level)}
+    )
+
+
+def test_over_udp_each_line_is_a_datagram(udp: socket.socket) -> None:
+    """RFC 5424 with the JSON line as its message, without a NUL or a line end."""
+    telemetry.configure(output=f"syslog+udp://127.0.0.1:{udp.getsockname()[1]}")
+    telemetry.tell("first", users=1)
+    telemetry.tell("second", level=logging.ERROR)
+
+    one, two = (HEAD.fullmatch(udp.recv(65_536).decode()) for _ in range(2))
+    assert one
+    assert two
+    assert (one[1], json.loads(one[5])["message"], json.loads(one[5])["users"]) == ("134", "first", 1)
+    assert (two[1], json.loads(two[5])["level"]) == ("131", "ERROR")
+    assert one[3] == "bg-ingest"
+
+
+def test_over_tcp_each_message_is_a_line_of_one_connection(tcp: socket.socket) -> None:
+    """Framed by line ends; the JSON has none inside."""
+    telemetry.configure(output=f"syslog+tcp://127.0.0.1:{tcp.getsockname()[1]}")
+    telemetry.tell("first\nof two")
+    telemetry.tell("second")
+
+    connection, _ = tcp.accept()
+    with connection, connection.makefile("r", encoding="utf-8", newline="\n") as lines:
+        found = [HEAD.fullmatch(lines.readline().removesuffix("\n")) for _ in range(2)]
+    assert [json.loads(each[5])["message"] for each in found if each] == ["first\nof two", "second"]
+
+
+@pytest.mark.parametrize("scheme", ["syslog+udp", "syslog+tcp"])
+def test_a_collector_that_is_down_is_said_once_and_stops_nobody(
+    scheme: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A thousand lines to nobody are over in no time."""
+    handler = _configure(scheme, free_port())
+    started_s = time.perf_counter()
+    for number in range(1_000):
+        handler.handle(_record(f"line {number}"))
+
+    assert time.perf_counter() - started_s < 5
+    assert capsys.readouterr().err == "bg_ingest: log lines are being lost: ConnectionRefusedError\n"
+    handler.close()
+
+
+def test_a_collector_that_does_not_read_costs_one_short_wait(
+    tcp: socket.socket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It accepts the connection and takes nothing: after the buffers are full, lines are lost."""
+    handler = _configure("syslog+tcp", tcp.getsockname()[1])
+    started_s = time.perf_counter()
+    for _ in range(300):
+        handler.handle(_record("x" * 100_000))
+
+    assert time.perf_counter() - started_s < 10
+    assert capsys.readouterr().err == "bg_ingest: log lines are being lost: TimeoutError\n"
+    handler.close()
+
+
+def test_a_collector_that_comes_back_is_found_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """After half a minute, not before; and the next outage is said again."""
+    clock, port = FakeClock(), free_port()
+    handler = _configure("syslog+tcp", port, clock)
+    handler.handle(_record("lost"))
+    with socket.create_server(("127.0.0.1", port)) as back:
+        handler.handle(_record("lost too"))
+        clock.advance(MUTED_S)
+        handler.handle(_record("arrives"))
+        back.settimeout(5)
+        with back.accept()[0] as connection:
+            arrived = connection.recv(65_536).decode()
+    clock.advance(MUTED_S)
+    handler.handle(_record("the collector has gone"))
+    handler.close()
+
+    assert arrived.count("\n") == 1
+    assert '"message":"arrives"' in arrived
+    assert capsys.readouterr().err.count("lines are being lost") == 2
+
+
+def test_a_collector_that_was_restarted_loses_no_line(tcp: socket.socket) -> None:
+    """It closed the connection while nothing was said; the next line opens another."""
+    handler = _configure("syslog+tcp", tcp.getsockname()[1])
+    for message in ("before", "after"):
+        handler.handle(_record(message))
+        with tcp.accept()[0] as connection:
+            assert f'"message":"{message}"' in connection.recv(65_536).decode()
+    handler.close()
+
+
+def test_a_function_can_afford_a_collector_that_is_down() -> None:
+    """An attempt is over long before any function's timeout, and there are few of them."""
+    assert CONNECT_S + SEND_S <= 1.0
+    assert MUTED_S >= 30 * (CONNECT_S + SEND_S)
