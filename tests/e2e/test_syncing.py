@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 _SYNC = "/api/bg/demo/sync"
+_PATIENCE_S = 90.0
 
 
 def _finished(api: Api, location: str) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def _finished(api: Api, location: str) -> dict[str, Any]:
         job.update(api.get(location).json())
         return job["status"] in {"succeeded", "failed"}
 
-    assert wait_until(is_over, 30.0)
+    assert wait_until(is_over, _PATIENCE_S)
     return job
 
 
@@ -37,7 +38,7 @@ def _synced(api: Api, body: Any = None) -> httpx.Response:
         answers.append(api.post(_SYNC, body))
         return answers[-1].status_code != 409
 
-    assert wait_until(has_run, 30.0)
+    assert wait_until(has_run, _PATIENCE_S)
     return answers[-1]
 
 
