@@ -17,7 +17,8 @@ from bg_ingest.sync import dispatch as schedules
 from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.days import Days
 from bg_ingest.sync.dispatch import dispatch
-from bg_ingest.sync.job import Jobs, Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.queue import JobsQueue, QueueRefused
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates

@@ -12,7 +12,7 @@ from bg_ingest.dynamo import Table
 from bg_ingest.readings.logbook import Logbook
 from bg_ingest.settings import settings
 from bg_ingest.sync.days import Days
-from bg_ingest.sync.job import Jobs
+from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.queue import JobsQueue
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.wiring import clients

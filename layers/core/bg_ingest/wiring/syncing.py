@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from bg_ingest.accounts.connection import Connections
     from bg_ingest.clock import Clock
     from bg_ingest.sync.days import Days
-    from bg_ingest.sync.job import Job, Jobs
+    from bg_ingest.sync.job import Job
+    from bg_ingest.sync.jobs import Jobs
     from bg_ingest.sync.queue import JobsQueue
     from bg_ingest.sync.report import Report
     from bg_ingest.sync.state import SyncStates
