@@ -15,6 +15,7 @@ from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.fetch import ConnectedProvider
 from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
 from bg_ingest.sync.run import Stores
+from bg_ingest.sync.trail import Trail
 from bg_ingest.sync.user import sync_user
 from bg_ingest.wiring import provider, stores
 
@@ -39,6 +40,7 @@ class Engine:
 
     states: SyncStates
     jobs: Jobs
+    trail: Trail
     days: Days
     connections: Connections
     jobs_queue: JobsQueue
@@ -80,6 +82,7 @@ def engine() -> Engine:
     return Engine(
         states=stores.states(),
         jobs=stores.jobs(),
+        trail=Trail(stores.jobs(), stores.states()),
         days=stores.days(),
         connections=stores.connections(),
         jobs_queue=stores.queue(),
