@@ -28,7 +28,7 @@ class SteppingDynamo:
     memory: MemoryDynamo
     step: Callable[[], None]
     random: Random
-    watch: Callable[[dict[str, Any], dict[str, Any]], None]
+    watch: Callable[[str, dict[str, Any], dict[str, Any]], None]
     trouble: float = 0.0
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
@@ -38,19 +38,18 @@ class SteppingDynamo:
             self.step()
             if self.random.random() < self.trouble:
                 raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, operation)
-            key = arguments.get("Key") or arguments.get("Item")
-            watched = operation in _WRITES and key and arguments["TableName"] == "users"
-            before = self._item(key) if watched and key else {}
+            table, key = arguments["TableName"], arguments.get("Key") or arguments.get("Item")
+            before = self._item(table, key) if key else {}
             answer = call(**arguments)
-            if watched and key:
-                self.watch(before, self._item(key))
+            if key and operation in _WRITES:
+                self.watch(table, before, self._item(table, key))
             self.step()
             return answer
 
         return request
 
-    def _item(self, key: dict[str, Any]) -> dict[str, Any]:
-        return from_attributes(self.memory.tables["users"].get((key["pk"]["S"], key["sk"]["S"]), {}))
+    def _item(self, table: str, key: dict[str, Any]) -> dict[str, Any]:
+        return from_attributes(self.memory.tables[table].get((key["pk"]["S"], key["sk"]["S"]), {}))
 
 
 @dataclass(eq=False)

@@ -16,6 +16,7 @@ from bg_ingest.readings.model import Reading
 from bg_ingest.sync import seats
 from bg_ingest.sync.fetch import AccountChanged
 from bg_ingest.sync.job import Kind, Status, Trigger
+from bg_ingest.sync.state import LEASE_TTL
 from tests.fakes import NOON
 from tests.simulation.provider import DAY, HOUR, MINUTE, Answer
 from tests.unit.sync.stage import Stage, seen_at_once
@@ -137,6 +138,30 @@ def test_a_failure_of_ours_keeps_nobody_waiting() -> None:
         stage.sync(provider=Failing(ZeroDivisionError()))
 
     assert not stage.sync().busy
+
+
+def test_a_lost_lease_is_no_success() -> None:
+    """A history whose holder slept past its lease is nobody's success, and is asked for again."""
+    stage = Stage(seen_at_once([NOON - HOUR, NOON - 29 * DAY]))
+    order = stage.order(Kind.BACKFILL, Trigger.CONNECTION)
+
+    class Sleepy:
+        """A provider during whose answer the lease expires, and somebody else takes it."""
+
+        def readings(self, user_id: str, start: datetime, end: datetime) -> Answer:
+            """What there is, late."""
+            stage.clock.advance(LEASE_TTL.total_seconds())
+            stage.stores.states.take(stage.order(trigger=Trigger.API))
+            return stage.provider.readings(user_id, start, end)
+
+        def uploaded_since(self, *_: Any) -> None:
+            """Nothing."""
+
+    report = stage.sync(order, Sleepy())
+
+    assert (report.busy, report.again_in_s) == (True, 0.0)
+    assert stage.stores.jobs.get("ada", order.job_id) is None
+    assert not _state(stage).backfill.done
 
 
 def test_a_poll_is_put_off_twice_and_no_more() -> None:
