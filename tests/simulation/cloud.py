@@ -99,19 +99,19 @@ class SimulatedQueue:
         self.sent(json.loads(body))
 
     def receive(self) -> Message | None:
-        """Any visible message, hidden from now on; one that was received too often is a dead letter."""
+        """Any visible message, hidden from now on; those that were received too often become dead letters."""
         now_s = self.clock.monotonic_s()
         visible = [message for message in self.messages if message.visible_at_s <= now_s]
-        if not visible:
-            return None
-        message = self.random.choice(visible)
-        if message.received >= RECEIVES_MAX:
+        while visible:
+            message = self.random.choice(visible)
+            if message.received < RECEIVES_MAX:
+                message.received += 1
+                message.visible_at_s = now_s + VISIBILITY_S
+                return message
+            visible.remove(message)
             self.messages.remove(message)
             self.dead.append(message)
-            return None
-        message.received += 1
-        message.visible_at_s = now_s + VISIBILITY_S
-        return message
+        return None
 
     def double(self) -> None:
         """Deliver one that is being worked on once more."""
