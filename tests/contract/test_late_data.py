@@ -89,7 +89,7 @@ def three_hours_late(poll: str) -> Scene:
 
 
 def out_of_reach(poll: str) -> Scene:
-    """A phone has no network for ten hours, then sends the newest reading first, the oldest two hours later."""
+    """A phone has no network for ten hours, then sends the newest first, the oldest two hours later."""
     scene = Scene(PHONE)
     scene.connect()
     hold = scene.world.order(LateUploads(user=PHONE, delay_s=86_400, newest_first_s=7_200))
