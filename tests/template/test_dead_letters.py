@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,9 @@ def _dead_letter_queues() -> set[str]:
     }
 
 
-def _alarm_on(queue: str) -> dict[str, object]:
+def _alarm_on(queue: str) -> dict[str, Any]:
     name = {"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}
+    alarm: dict[str, Any]
     (alarm,) = (
         entry["Properties"]
         for entry in template()["Resources"].values()
