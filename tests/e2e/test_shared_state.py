@@ -41,8 +41,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-THREADS = 8
+THREADS = 8  # In each process, unless a test says otherwise.
+THREADS_MAX = 25
 _starting_gun: list[Any] = []
+in_every_process: list[Any] = []  # Locks and the like that a test gives to all its processes.
 SPAWN = multiprocessing.get_context("spawn")  # A process that shares nothing, as in Lambda.
 
 
@@ -63,7 +65,7 @@ class Shared:
             region_name="eu-west-1",
             aws_access_key_id="test",
             aws_secret_access_key="test",
-            config=Config(max_pool_connections=THREADS),
+            config=Config(max_pool_connections=THREADS_MAX),
         )
 
     @property
@@ -80,24 +82,31 @@ def shared(cloud: Any) -> Shared:
     return Shared(cloud.aws_endpoint, cloud.users_table, key_id, f"e2e-{uuid4().hex}")
 
 
-def let_loose(processes: int, start: Callable[..., Callable[[], Any]], *args: Any) -> list[Any]:
+def let_loose(
+    processes: int,
+    start: Callable[..., Callable[[], Any]],
+    *args: Any,
+    threads: int = THREADS,
+    given: tuple[Any, ...] = (),
+) -> list[Any]:
     """
     Start processes that each call `start` once and what it returns in all their threads, at one moment.
 
     The answers of all threads; one that raised answers with the exception.
     """
-    barrier = SPAWN.Barrier(processes * THREADS)
-    with ProcessPoolExecutor(processes, SPAWN, _remember_barrier, (barrier,)) as pool:
-        running = [pool.submit(_one_process, start, args) for _ in range(processes)]
+    barrier = SPAWN.Barrier(processes * threads)
+    with ProcessPoolExecutor(processes, SPAWN, _remember, (barrier, *given)) as pool:
+        running = [pool.submit(_one_process, threads, start, args) for _ in range(processes)]
         return [answer for process in running for answer in process.result()]
 
 
-def _remember_barrier(barrier: Any) -> None:
-    # A barrier can be given to a process while it starts and not later.
+def _remember(barrier: Any, *given: Any) -> None:
+    # What locks can be given to a process while it starts and not later.
     _starting_gun.append(barrier)
+    in_every_process.extend(given)
 
 
-def _one_process(start: Callable[..., Callable[[], Any]], args: Any) -> list[Any]:
+def _one_process(threads: int, start: Callable[..., Callable[[], Any]], args: Any) -> list[Any]:
     act = start(*args)
 
     def one_thread(_: int) -> Any:
@@ -107,8 +116,8 @@ def _one_process(start: Callable[..., Callable[[], Any]], args: Any) -> list[Any
         except Exception as error:  # noqa: BLE001 - an answer like any other.
             return error
 
-    with ThreadPoolExecutor(THREADS) as threads:
-        return list(threads.map(one_thread, range(THREADS)))
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(one_thread, range(threads)))
 
 
 class ProviderInOnePlace(TokenProvider):

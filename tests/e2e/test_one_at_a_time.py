@@ -1,0 +1,129 @@
+"""Fifty syncs of one user at once, on the emulated AWS: one runs, and everybody else is told which."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bg_ingest.clock import SystemClock
+from bg_ingest.dexcom.client import DexcomClient
+from bg_ingest.dexcom.http_client import polite_http
+from bg_ingest.dynamo import Table
+from bg_ingest.readings.logbook import Logbook
+from bg_ingest.sync.days import Days
+from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.jobs import Jobs
+from bg_ingest.sync.run import Stores
+from bg_ingest.sync.state import SyncStates
+from bg_ingest.sync.user import sync_user
+from tests.e2e.test_shared_state import SPAWN, Shared, in_every_process, let_loose, shared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from multiprocessing.synchronize import Semaphore
+
+    import httpx
+
+    from bg_ingest.dexcom.answers import Egvs
+    from local.stack import Stack
+
+__all__ = ["shared"]  # A fixture: pytest finds it by its name here.
+
+pytestmark = pytest.mark.e2e
+
+_PROCESSES, _THREADS = 2, 25
+_SYNCS = _PROCESSES * _THREADS
+_PERSON = "SandboxUser6"
+_PATIENCE_S = 60.0
+_HISTORY = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitsForTheOthers:
+    """Dexcom's client, which calls only when all other syncs have had their answer."""
+
+    client: DexcomClient
+    access_token: str
+    told: Semaphore  # Counts, over all processes, those who were told that somebody else is at it.
+
+    def readings(self, _: str, start: datetime, end: datetime) -> Egvs:
+        """What Dexcom has."""
+        for _other in range(_SYNCS - 1):
+            assert self.told.acquire(timeout=_PATIENCE_S)
+        return self.client.egvs(self.access_token, start, end)
+
+    def uploaded_since(self, *_: object) -> None:
+        """Nobody reconciles here."""
+
+
+def start_syncing(
+    shared: Shared, tables: tuple[str, str], dexcom: str, access_token: str
+) -> Callable[[], tuple[bool, str]]:
+    """A process that syncs the one user in all its threads."""
+    clock, dynamodb, (told,) = SystemClock(), shared.client("dynamodb"), in_every_process
+    users, readings = (Table(dynamodb, name) for name in tables)
+    stores = Stores(
+        SyncStates(users, clock),
+        Jobs(users, clock),
+        Logbook(readings, clock, 730),
+        Days(users, clock),
+        lambda *_: 0,
+    )
+    provider = WaitsForTheOthers(DexcomClient(polite_http(dexcom, clock), clock), access_token, told)
+
+    def sync() -> tuple[bool, str]:
+        order = Order(shared.name, new_job_id(clock.now()), Kind.INCREMENTAL, Trigger.API, "id")
+        report = sync_user(
+            order, stores=stores, provider=provider, clock=clock, time_left_s=lambda: _PATIENCE_S
+        )
+        if report.busy:
+            told.release()
+        assert report.job is not None
+        return report.busy, report.job.order.job_id
+
+    return sync
+
+
+def _access_token(dexcom: httpx.Client) -> str:
+    back = "http://127.0.0.1/back"
+    login = {"client_id": "local-client", "redirect_uri": back, "response_type": "code", "state": "s"}
+    sent_back = dexcom.get(
+        "/v3/oauth2/login", params={**login, "scope": "offline_access", "sim_user": _PERSON}
+    )
+    code = sent_back.headers["location"].partition("code=")[2].partition("&")[0]
+    secret = {"client_id": "local-client", "client_secret": "local-secret"}
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back, **secret}
+    token: str = dexcom.post("/v3/oauth2/token", data=form).raise_for_status().json()["access_token"]
+    return token
+
+
+def _calls_for_readings(dexcom: httpx.Client) -> Any:
+    calls = dexcom.get("/_sim/calls").json()["by_user"].get(_PERSON, {})
+    return Counter(calls.get("/v3/users/self/egvs", {})).total()
+
+
+def test_one_runs_and_the_others_are_told(shared: Shared, cloud: Stack, dexcom: httpx.Client) -> None:
+    """One report of success and forty-nine that name its job; Dexcom was called for one."""
+    states = SyncStates(shared.table, SystemClock())
+    states.begin(shared.name, None, SystemClock().now() - _HISTORY)
+    # The schedule of this cloud knows nothing of this user.
+    states.stop(shared.name)
+    tables, called = (cloud.users_table, cloud.readings_table), _calls_for_readings(dexcom)
+
+    answers = let_loose(
+        _PROCESSES,
+        start_syncing,
+        *(shared, tables, cloud.dexcom, _access_token(dexcom)),
+        threads=_THREADS,
+        given=(SPAWN.Semaphore(0),),
+    )
+
+    assert [answer for answer in answers if isinstance(answer, Exception)] == []
+    (ran,) = (job_id for busy, job_id in answers if not busy)
+    assert Counter(answers) == {(False, ran): 1, (True, ran): _SYNCS - 1}
+    assert _calls_for_readings(dexcom) == called + 1
