@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # Every user id of the tests and of events/ that is no ordinary word, and those that are, as whole words.
-_PEOPLE = r"SandboxUser\d*|\b(?:ada|bob|demo|grace|patient|stranger)\b"
+_PEOPLE = r"SandboxUser\d*|\bhourly-\d+|\b(?:ada|bob|demo|grace|patient|stranger|kira)\b"
 _MADE_UP = r"access-token-of-\w+|\b(?:access|refresh|old|new)-\d+\b|hunter2|in-the-clear"
 _CREDENTIALS = r"(?:local|bg-ingest)-secret\b|\bBearer\s+\S+|\beyJ[\w-]{10,}\.[\w-]+"
 # The simulator's codes, tokens and transmitters are 64 hexadecimal digits or more; our pseudonyms are 16.

@@ -20,6 +20,7 @@ from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.user import sync_user
+from tests.e2e.at_dexcom import NOBODYS_INTERVAL_S, login
 from tests.e2e.test_shared_state import SPAWN, Shared, in_every_process, let_loose, shared
 
 if TYPE_CHECKING:
@@ -89,19 +90,6 @@ def start_syncing(
     return sync
 
 
-def _access_token(dexcom: httpx.Client) -> str:
-    back = "http://127.0.0.1/back"
-    login = {"client_id": "local-client", "redirect_uri": back, "response_type": "code", "state": "s"}
-    sent_back = dexcom.get(
-        "/v3/oauth2/login", params={**login, "scope": "offline_access", "sim_user": _PERSON}
-    )
-    code = sent_back.headers["location"].partition("code=")[2].partition("&")[0]
-    secret = {"client_id": "local-client", "client_secret": "local-secret"}
-    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back, **secret}
-    token: str = dexcom.post("/v3/oauth2/token", data=form).raise_for_status().json()["access_token"]
-    return token
-
-
 def _calls_for_readings(dexcom: httpx.Client) -> Any:
     calls = dexcom.get("/_sim/calls").json()["by_user"].get(_PERSON, {})
     return Counter(calls.get("/v3/users/self/egvs", {})).total()
@@ -110,15 +98,13 @@ def _calls_for_readings(dexcom: httpx.Client) -> Any:
 def test_one_runs_and_the_others_are_told(shared: Shared, cloud: Stack, dexcom: httpx.Client) -> None:
     """One report of success and forty-nine that name its job; Dexcom was called for one."""
     states = SyncStates(shared.table, SystemClock())
-    states.begin(shared.name, None, SystemClock().now() - _HISTORY)
-    # The schedule of this cloud knows nothing of this user.
-    states.stop(shared.name)
+    states.begin(shared.name, NOBODYS_INTERVAL_S, SystemClock().now() - _HISTORY)
     tables, called = (cloud.users_table, cloud.readings_table), _calls_for_readings(dexcom)
 
     answers = let_loose(
         _PROCESSES,
         start_syncing,
-        *(shared, tables, cloud.dexcom, _access_token(dexcom)),
+        *(shared, tables, cloud.dexcom, login(dexcom, _PERSON).access_token),
         threads=_THREADS,
         given=(SPAWN.Semaphore(0),),
     )
