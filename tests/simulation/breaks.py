@@ -88,13 +88,13 @@ BREAKS = (
     Break(
         "an order that finds the lease taken is dropped",
         "sync/user.py",
-        "    again = not order.is_poll and order.may_be_put_off",
+        "    again = not order.is_poll and order.may_be_put_off()",
         "    again = False",
     ),
     Break(
         "an order the provider fails is dropped",
         "sync/user.py",
-        "    again = later and run.order.may_be_put_off",
+        "    again = later and run.order.may_be_put_off(called=not refused)",
         "    again = False",
     ),
     Break(

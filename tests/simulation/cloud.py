@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from tests.fakes import FakeClock
+    from bg_ingest.clock import Clock
     from tests.memory_dynamo import MemoryDynamo
 
 VISIBILITY_S, RECEIVES_MAX = 720, 5
@@ -66,7 +66,7 @@ class Message:
 class SimulatedQueue:
     """A standard queue: at least once, in any order, and some batches are refused in part."""
 
-    clock: FakeClock
+    clock: Clock
     step: Callable[[], None]
     random: Random
     sent: Callable[[dict[str, Any]], None]

@@ -10,7 +10,15 @@ import pytest
 from bg_ingest.accounts.connection import State
 from bg_ingest.accounts.vault import NotConnected
 from bg_ingest.dexcom.answers import Egvs
-from bg_ingest.dexcom.errors import ContractBroken, DexcomError, OutOfTime, Throttled
+from bg_ingest.dexcom.errors import (
+    CircuitOpen,
+    ContractBroken,
+    Crowded,
+    DexcomError,
+    OutOfTime,
+    Throttled,
+    Unavailable,
+)
 from bg_ingest.dexcom.records import Rejected
 from bg_ingest.readings.model import Reading
 from bg_ingest.sync import seats
@@ -164,16 +172,18 @@ def test_a_lost_lease_is_no_success() -> None:
     assert not _state(stage).backfill.done
 
 
-def test_a_poll_is_put_off_twice_and_no_more() -> None:
-    """After that the next poll is the retry; an outage must not fill the queue."""
+@pytest.mark.parametrize(
+    ("error", "times"), [(Throttled(), 2), (Unavailable(), 2), (CircuitOpen(), 4), (Crowded(), 4)]
+)
+def test_a_poll_is_put_off_a_few_times(error: Exception, times: int) -> None:
+    """After that the next poll is the retry; one that was refused because of others gets more tries."""
     stage = Stage()
     order = stage.order()
-    tried = []
-    for deferrals in range(3):
-        put_off = type(order)(order.user_id, order.job_id, order.kind, order.trigger, "id", None, deferrals)
-        tried.append(stage.sync(put_off, Failing(Throttled())).again_in_s)
+    tried = [
+        stage.sync(replace(order, deferrals=number), Failing(error)).again_in_s for number in range(times + 1)
+    ]
 
-    assert tried == [0.0, 0.0, None]
+    assert tried == [0.0] * times + [None]
 
 
 def test_a_history_outlasts_an_outage_of_six_hours() -> None:

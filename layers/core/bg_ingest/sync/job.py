@@ -40,6 +40,9 @@ class Status(StrEnum):
 
 # A poll that the provider kept from succeeding is tried twice more; after that the next poll is the retry.
 _POLL_DEFERRALS_MAX = 2
+# One for which the provider was not even called, because of somebody else's trouble, gets more: four waits
+# last some three minutes, less than the shortest interval.
+_POLL_REFUSALS_MAX = 4
 # Everything else somebody waits for: some four days of quarter hours, longer than any outage so far.
 _DEFERRALS_MAX = 400
 
@@ -62,10 +65,11 @@ class Order:
         """Whether the schedule asks for this again before long."""
         return self.kind is Kind.INCREMENTAL and self.trigger is Trigger.SCHEDULE
 
-    @property
-    def may_be_put_off(self) -> bool:
-        """Whether it is worth another try later."""
-        return self.deferrals < (_POLL_DEFERRALS_MAX if self.is_poll else _DEFERRALS_MAX)
+    def may_be_put_off(self, *, called: bool = True) -> bool:
+        """Whether it is worth another try later; `called` is whether the provider has seen this one."""
+        if self.is_poll:
+            return self.deferrals < (_POLL_DEFERRALS_MAX if called else _POLL_REFUSALS_MAX)
+        return self.deferrals < _DEFERRALS_MAX
 
     @property
     def asked_at(self) -> datetime:
