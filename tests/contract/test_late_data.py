@@ -18,6 +18,8 @@ from tests.fakes import NOON, FakeClock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bg_ingest.readings.completeness import Day
+
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 HISTORY = timedelta(days=28)
 PHONE, RECEIVER = "SandboxUser7", "SandboxUser4"
@@ -68,6 +70,11 @@ class Scene:
             each()
             poll()
 
+    def days(self) -> list[Day]:
+        """What is on record of the twenty days before yesterday."""
+        first, last = (NOON - 20 * DAY).date(), (NOON - DAY).date()
+        return list(self.engine.stores.days.between("ada", first, last))
+
     def missing(self) -> list[int]:
         """What Dexcom shows by now and is not stored."""
         shown = self.engine.shown("ada", self.history_from)
@@ -112,7 +119,7 @@ def three_weeks_at_once(poll: str) -> Scene:
     scene.clock.advance(60)
     scene.connect()
     assert len(scene.engine.stored("ada", NOON - 20 * DAY)) == 1
-    scene.pass_time(2, getattr(scene, poll), each=scene.measure_now)
+    scene.pass_time(5, getattr(scene, poll), each=scene.measure_now)
     scene.world.take_back(hold.number)
     scene.pass_time(2, getattr(scene, poll), each=scene.measure_now)
     return scene
@@ -130,15 +137,18 @@ def test_what_is_a_day_late_at_most_is_found_by_polls_alone(late: Callable[[str]
 def test_what_a_receiver_brings_after_three_weeks_is_found_by_the_reconciliation() -> None:
     """Dexcom says that something was uploaded, and from when on; polls alone do not look there."""
     scene = three_weeks_at_once(BY_THE_ENGINE)
-    assert all(at_s < unix_s(NOON - 19 * HOUR) for at_s in scene.missing())
+    before = scene.days()
+    assert all(at_s < unix_s(NOON - 16 * HOUR) for at_s in scene.missing())
     assert len(scene.missing()) > 18 * 288
 
     scene.sync(Kind.RECONCILE)
 
     assert scene.missing() == []
-    days = list(scene.engine.stores.days.between("ada", (NOON - 20 * DAY).date(), (NOON - DAY).date()))
-    assert len(days) == 20
-    assert sum(day.late for day in days) > 14 * 288
+    after = scene.days()
+    # Every day of the history is on record from the beginning, and then says what came so late.
+    assert (len(before), sum(day.received for day in before)) == (20, 0)
+    assert (len(after), sum(day.late for day in after)) == (20, sum(day.received for day in after))
+    assert sum(day.missing for day in after) < sum(day.missing for day in before) / 2
 
 
 @pytest.mark.parametrize("late", [three_hours_late, out_of_reach, three_weeks_at_once])

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from tests.simulation.cloud import Message
 
 INTERVAL_S, ROUNDS = 900, 2
-# Who is refused because of others is tried four times more, and the waits for that last less than the shortest
-# interval; seeds were seen to take two minutes.
+# Who is refused because of others is tried four times more, and the waits for that last less than the
+# shortest interval; seeds were seen to take two minutes.
 LATE_S_MAX = 240
 TIMEOUT_S = resource("WorkerFunction")["Timeout"]
 BATCH = resource("WorkerFunction")["Events"]["Jobs"]["Properties"]["BatchSize"]

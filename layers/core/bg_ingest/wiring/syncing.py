@@ -12,6 +12,7 @@ from bg_ingest.accounts.connection import State
 from bg_ingest.settings import settings
 from bg_ingest.sync import work as work_module
 from bg_ingest.sync.ask import ask_for_sync
+from bg_ingest.sync.days import days_by_now
 from bg_ingest.sync.fetch import ConnectedProvider
 from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
 from bg_ingest.sync.run import Stores
@@ -21,10 +22,12 @@ from bg_ingest.wiring import provider, stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import date, datetime
 
     from bg_ingest.accounts.connection import Connections
     from bg_ingest.clock import Clock
+    from bg_ingest.readings.completeness import Day
+    from bg_ingest.readings.logbook import Logbook
     from bg_ingest.sync.days import Days
     from bg_ingest.sync.job import Job
     from bg_ingest.sync.jobs import Jobs
@@ -42,6 +45,7 @@ class Engine:
     jobs: Jobs
     trail: Trail
     days: Days
+    logbook: Logbook
     connections: Connections
     jobs_queue: JobsQueue
     sync: Callable[[Order, Callable[[], float]], Report]
@@ -70,6 +74,13 @@ class Engine:
             self.jobs_queue.send([report.rest or order])
         return report
 
+    def completeness(self, user_id: str, first: date, last: date) -> list[Day]:
+        """How complete a user's days are; nothing is expected of who never connected."""
+        state = self.states.get(user_id)
+        if state is None:
+            return []
+        return days_by_now(self.logbook, self.days, state, first, last, self.clock.now())
+
     def connection_state(self, user_id: str) -> State:
         """How the connection stands; a user nobody knows looks like one who never connected."""
         connection = self.connections.get(user_id)
@@ -84,6 +95,7 @@ def engine() -> Engine:
         jobs=stores.jobs(),
         trail=Trail(stores.jobs(), stores.states()),
         days=stores.days(),
+        logbook=stores.logbook(),
         connections=stores.connections(),
         jobs_queue=stores.queue(),
         sync=_sync,
