@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Attributes = dict[str, Any]
 Key = tuple[str, str]
 
+_INDEXES = ("seat",)
 _NAMES_RANGE = re.compile(r"pk = (:\w+) AND sk BETWEEN (:\w+) AND (:\w+)$")
 
 
@@ -37,6 +38,7 @@ class MemoryDynamo:
     _keys: defaultdict[str, defaultdict[str, set[Key]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(set))
     )
+    _indexed: defaultdict[tuple[str, str, str], set[Key]] = field(default_factory=lambda: defaultdict(set))
     _lock: Lock = field(default_factory=Lock)
 
     @classmethod
@@ -90,8 +92,8 @@ class MemoryDynamo:
         """Those that may meet the key condition; only to be quick about it."""
         items = self.tables[table]
         if index := request.get("IndexName"):
-            wanted = request["ExpressionAttributeValues"][f":{index}"]
-            return [item for item in items.values() if item.get(index) == wanted]
+            wanted = request["ExpressionAttributeValues"][f":{index}"]["S"]
+            return [items[key] for key in self._indexed[table, index, wanted]]
         named = _NAMES_RANGE.match(request["KeyConditionExpression"])
         if named is None:
             return list(items.values())
@@ -117,6 +119,10 @@ class MemoryDynamo:
             else:
                 self.tables[table][key] = after
                 self._keys[table][key[0]].add(key)
+            for index in _INDEXES:
+                for item, change in ((before, set.discard), (after, set.add)):
+                    if item and index in item:
+                        change(self._indexed[table, index, item[index]["S"]], key)
         return before, after
 
 
