@@ -132,6 +132,17 @@ def test_a_job_whose_end_is_kept_runs_no_more() -> None:
         assert _status(trail, order) is outcome
 
 
+def test_a_doubled_message_does_not_bring_a_job_back() -> None:
+    """What is over stays over, though somebody has just taken the lease for it once more."""
+    stage = Stage()
+    order, trail = _queued(stage), _trail(stage)
+    stage.sync(order)
+    stage.clock.advance(60)
+    stage.stores.states.take(order)
+
+    assert _status(trail, order) is Status.SUCCEEDED
+
+
 def test_a_dead_holders_job_is_not_said_to_run() -> None:
     """Once the lease is over the job is what it was before: it waits for its message to come back."""
     stage = Stage()
