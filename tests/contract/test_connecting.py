@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-import boto3
 import pytest
 
 from bg_ingest.access.audit import Outcome
@@ -14,13 +13,14 @@ from tests.contract.people import HISTORY, LoginPage, People, kinds
 from tests.contract.stepped import At, Crash, HalfWay, crash
 from tests.contract.token_world import TokenProvider, World
 from tests.fakes import FakeClock
+from tests.moto_kms import kms_client, quick_key
 
 
 @pytest.fixture
 def people(users_table: Table, readings_table: Table, clock: FakeClock) -> People:
     """Nobody yet."""
-    kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
-    world = World(users_table, kms, kms.create_key()["KeyMetadata"]["KeyId"], clock, TokenProvider(clock))
+    kms = kms_client()
+    world = World(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     return People(world, readings_table, clock)
 
 
