@@ -82,6 +82,7 @@ def test_somebody_nobody_knows_is_erased_like_anybody(people: People) -> None:
     }
 
 
+@pytest.mark.exhaustive
 def test_nothing_is_left_wherever_a_backfill_was_when_its_user_was_erased(people: People) -> None:
     """Step by step: the worker is paused there, the person erased, and the worker goes on to its end."""
     people.connect("counted")
@@ -129,6 +130,7 @@ def test_an_erasure_does_not_wait_for_ever(people: People) -> None:
     assert kinds(people.stored_about("ada")) == {"receipt"}
 
 
+@pytest.mark.exhaustive
 def test_an_erasure_that_dies_is_carried_on(people: People) -> None:
     """Whatever step it died at, the second look finishes it, and the receipt says what was removed."""
     people.connect("counted")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from bg_ingest.dynamo import Table
     from tests.fakes import FakeClock
 
+pytestmark = pytest.mark.exhaustive
+
 LIMITS = VaultLimits()
 
 # The steps of one refresh, each with whether the connection survives a crash there.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from bg_ingest.dynamo import Table
     from tests.fakes import FakeClock
 
+pytestmark = pytest.mark.exhaustive
+
 LIMITS = VaultLimits()
 
 
