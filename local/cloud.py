@@ -28,6 +28,7 @@ from local.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from local.paths import State
 
@@ -48,6 +49,7 @@ class Options:
     client_secret: str = "local-secret"  # noqa: S105 - the simulator's, and no secret.
     simulator_arguments: tuple[str, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)  # More of template.yaml's.
+    built: Path | None = None  # What SAM has built already; otherwise it builds.
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,9 @@ class Cloud:
             emulator = self._start_emulator()
             provider = self.options.provider_url or self._start_simulator()
             self._wait_for("The emulated AWS", f"{emulator.endpoint}/_ministack/health")
-        with step("Building functions and layer"):
-            build(self.state.build, self.state.logs / "sam.log")
+        built = self.options.built or self._build()
         with step("Deploying template.yaml"):
-            outputs = deploy(
-                emulator, self.state.build, self._parameters(provider), self.state.logs / "sam.log"
-            )
+            outputs = deploy(emulator, built, self._parameters(provider), self.state.logs / "sam.log")
         with step("Opening the API"):
             callers = self._open_api(emulator, outputs)
         with step("Creating the demo user"):
@@ -130,6 +129,11 @@ class Cloud:
         )
         stack.save(self.state)
         return stack
+
+    def _build(self) -> Path:
+        with self.progress.step("Building functions and layer"):
+            build(self.state.build, self.state.logs / "sam.log")
+        return self.state.build
 
     def _connect_demo_user(self, emulator: Emulator, token: str) -> None:
         try:

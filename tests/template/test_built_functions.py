@@ -24,6 +24,7 @@ _CALL = "import app, types; app.lambda_handler({}, types.SimpleNamespace(aws_req
 
 
 def _run(built: Path, function: str, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1"}  # Others deploy what is read here.
     path = os.pathsep.join([str(built / f"{function.title()}Function"), str(built / "CoreLayer" / "python")])
     return subprocess.run(  # noqa: S603 - our own code.
         [RUNTIME, "-c", code],
