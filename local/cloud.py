@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from local.paths import State
 
 _STARTED_S_MAX = 30.0
+_SUBSCRIPTIONS_PATH = "/v3/users/self/subscriptions"  # Of the simulator; Dexcom has none.
 _SERVICE = "reporting"  # The service that service_token speaks for.
 
 
@@ -157,7 +158,7 @@ class Cloud:
     def _start_simulator(self) -> str:
         address = f"http://{HOST}:{(port := free_port())}"
         credentials = ["--client-id", self.options.client_id, "--client-secret", self.options.client_secret]
-        more = self.options.simulator_arguments
+        more = ["--subscriptions-path", _SUBSCRIPTIONS_PATH, *self.options.simulator_arguments]
         self._start_module("local.dexcom", "--host", HOST, "--port", str(port), *credentials, *more)
         self._wait_for("The simulated Dexcom", f"{address}/_sim/health")
         return address
@@ -191,6 +192,7 @@ class Cloud:
             "DexcomClientId": self.options.client_id,
             "DexcomClientSecret": self.options.client_secret,
             "DexcomRedirectUri": f"{self.api}/oauth/callback",
+            "DexcomSubscriptionsPath": "" if self.options.provider_url else _SUBSCRIPTIONS_PATH,
             "PublicUrl": self.api,
             "PollIntervalSeconds": self.options.poll_interval_seconds,
             "UserIdClaim": "username",  # Cognito's `sub` is a number of its own; names are easier to type.
