@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,10 +46,19 @@ def test_the_examples_run() -> None:
     assert done.returncode == 0, done.stderr
 
     *printed, access_token = done.stdout.splitlines()
+    (line,) = (json.loads(line) for line in printed if line.startswith("{"))
+    (shown,) = re.findall(r"```json\n(.*?)\n```", TEXT, re.DOTALL)
+    assert _varying(line) == _varying(json.loads(shown))
     assert any("mg/dL" in line for line in printed)
     assert "refresh: invalid_grant" in printed
     assert access_token
     assert not any(access_token in line for line in printed)
+
+
+def _varying(line: dict[str, Any]) -> dict[str, Any]:
+    """A line, of what is never twice the same only the type."""
+    different = {"timestamp", "correlation_id", "latency_ms", "waited_ms", "size_bytes"}
+    return {name: type(value) if name in different else value for name, value in line.items()}
 
 
 @pytest.mark.parametrize(

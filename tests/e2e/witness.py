@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.dexcom import Tokens
 
-EGVS, TOKEN = "/v3/users/self/egvs", "/v3/oauth2/token"
+EGVS, DEVICES, TOKEN = "/v3/users/self/egvs", "/v3/users/self/devices", "/v3/oauth2/token"
 _BACK = "http://127.0.0.1/back"
 APPLICATION = Application("local-client", "local-secret", _BACK)
 
