@@ -40,6 +40,9 @@ class Person:
 # Somebody whose new reading is planted before the first test runs, and found by the schedule alone.
 PATIENT = Person("patient", "SandboxUser3")
 PLANTED_VALUE = 222
+# Whose pages may call the API, and where a person may be sent after a login.
+ORIGIN = "https://app.example.org"
+RETURN_URL = f"{ORIGIN}/connected"
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +53,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         port=free_port(),
         enforce_iam=True,
         simulator_arguments=("--upload-delay-seconds", "0"),
-        parameters={"BackfillDaysMax": "14"},
+        parameters={"BackfillDaysMax": "14", "CorsOrigins": ORIGIN, "ReturnUrls": RETURN_URL},
     )
     cloud = Cloud(State(tmp_path_factory.mktemp("cloud")), options, Progress(None))
     try:
