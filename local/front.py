@@ -56,7 +56,7 @@ def create_app(target: str) -> Starlette:
     async def forward(request: Request) -> Response:
         state = request.app.state
         client: httpx.AsyncClient = state.client
-        # Byte for byte: decoding it, encoding it again or taking dots out would change what the function sees.
+        # Byte for byte: decoding it, encoding it again or taking dots out changes what the function sees.
         query: bytes = request.scope["query_string"]
         line = prefix + request.scope["raw_path"] + (b"?" + query if query else b"")
         body = await request.body()

@@ -46,10 +46,7 @@ def build(tables: Iterable[tuple[str, Table]]) -> APIGatewayHttpResolver:
 
     @app.not_found
     def anything_else(_: NotFoundError) -> Response[str]:
-        # What a browser asks before it calls from another origin; the gateway adds what it allows.
-        if app.current_event.http_method == "OPTIONS":
-            return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NOT_KEPT)
-        return serving.refused(Problem(problems.NOT_FOUND))
+        return _no_route(app.current_event.http_method)
 
     @app.get("/openapi.json")
     def description() -> Response[str]:
@@ -61,6 +58,13 @@ def build(tables: Iterable[tuple[str, Table]]) -> APIGatewayHttpResolver:
         return serving.readable(app, _file("docs.html"), "text/html; charset=utf-8", headers=headers)
 
     return app
+
+
+def _no_route(method: str) -> Response[str]:
+    # What a browser asks before it calls from another origin; the gateway adds what it allows.
+    if method == "OPTIONS":
+        return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NOT_KEPT)
+    return serving.refused(Problem(problems.NOT_FOUND))
 
 
 @cache
