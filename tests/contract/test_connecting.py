@@ -196,6 +196,20 @@ def test_who_is_erased_while_logging_in_stays_erased_even_if_the_callback_dies(
         assert kinds(people.stored_about(user_id)) == {"receipt"}, turn.seen[paused_at - 1 :]
 
 
+def test_a_callback_that_dies_while_it_takes_back_leaves_nobody_behind(people: People) -> None:
+    """Erased while the provider was asked, noticed at the end, and cut off at every step of setting it right."""
+    seen: list[str] = []
+    back(people.desk(seen.append), _started(people, "counted"))
+    for dies_at in range(len(seen) - 1, len(seen) + 6):
+        user_id = f"ada-{dies_at}"
+        turn = _Unlucky(people, user_id, seen.index("before exchange") + 1, dies_at)
+        with suppress(Crash):  # The last one comes to its end.
+            back(people.desk(turn), _started(people, user_id))
+        people.let_everything_end()
+
+        assert kinds(people.stored_about(user_id)) == {"receipt"}, turn.seen[-3:]
+
+
 class _Unlucky:
     """A process that is paused for an erasure, and dies at a later step; time passes with each."""
 
