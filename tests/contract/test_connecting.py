@@ -197,7 +197,7 @@ def test_who_is_erased_while_logging_in_stays_erased_even_if_the_callback_dies(
 
 
 def test_a_callback_that_dies_while_it_takes_back_leaves_nobody_behind(people: People) -> None:
-    """Erased while the provider was asked, noticed at the end, and cut off at every step of setting it right."""
+    """Erased while the provider was asked; that is noticed, and setting it right is cut off at every step."""
     seen: list[str] = []
     back(people.desk(seen.append), _started(people, "counted"))
     for dies_at in range(len(seen) - 1, len(seen) + 6):

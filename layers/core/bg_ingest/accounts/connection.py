@@ -213,7 +213,8 @@ class Connections:
 
 def login_started_at(item: Item) -> datetime:
     """When the login was started that this connection comes from."""
-    return datetime.fromisoformat(item.get("login_started_at", item["connected_at"]))
+    started_at: str = item.get("login_started_at") or item["connected_at"]
+    return datetime.fromisoformat(started_at)
 
 
 def from_item(item: Item) -> Connection:
