@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import shutil
-import subprocess
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -21,6 +20,7 @@ from bg_ingest.connecting.page import CONNECTED, DENIED, EXPIRED, FAILED, page
 from bg_ingest.http_api.serving import PAGE_HEADERS
 from local.interface.__main__ import SITE
 from local.ports import HOST, free_port
+from local.processes import Processes
 from local.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -135,19 +135,21 @@ def _served() -> Iterator[str]:
 def _driving(profile: Path) -> Iterator[httpx.Client]:
     """A browser of its own, by its driver; both end with this."""
     driver_url = f"http://{HOST}:{(port := free_port())}"
-    with (profile / "driver.log").open("wb") as log:
-        driver = subprocess.Popen([str(DRIVER), f"--port={port}"], stdout=log, stderr=log)  # noqa: S603 - Debian's own.
-        try:
-            with httpx.Client(timeout=60, trust_env=False) as client:
-                assert wait_until(lambda: _is_ready(client, driver_url), _STARTED_S_MAX)
-                wish = {"capabilities": {"alwaysMatch": _capabilities(profile)}}
-                started = client.post(f"{driver_url}/session", json=wish).raise_for_status().json()
-                client.base_url = httpx.URL(f"{driver_url}/session/{started['value']['sessionId']}")
-                yield client
-                client.delete("")
-        finally:
-            driver.terminate()
-            driver.wait()
+    processes = Processes(profile / "processes.json")
+    # A home of its own: nothing of it stays in that of whoever runs the tests.
+    environ = {"HOME": str(profile), "PATH": "/usr/bin:/bin"}
+    processes.start("driver", [str(DRIVER), f"--port={port}"], profile / "driver.log", environ)
+    try:
+        with httpx.Client(timeout=60, trust_env=False) as client:
+            assert wait_until(lambda: _is_ready(client, driver_url), _STARTED_S_MAX)
+            wish = {"capabilities": {"alwaysMatch": _capabilities(profile)}}
+            started = client.post(f"{driver_url}/session", json=wish).raise_for_status().json()
+            session = f"{driver_url}/session/{started['value']['sessionId']}"
+            client.base_url = httpx.URL(session)
+            yield client
+            client.delete(session).raise_for_status()
+    finally:
+        processes.end()
 
 
 def _is_ready(client: httpx.Client, driver_url: str) -> bool:
