@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.wiring import stores
+from bg_ingest.wiring import clients, stores
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World
@@ -94,6 +94,18 @@ def test_a_login_that_is_too_old_is_refused_as_one_nobody_started(world: World, 
     assert answers[0]["body"] == answers[1]["body"]
     said = "older than ten minutes" if accept == "text/html" else "/state-invalid"
     assert said in answers[0]["body"]
+
+
+def test_the_applications_credentials_come_from_secrets_manager(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as a secret is named; those of the environment have no say then."""
+    secret = json.dumps({"client_id": "from-the-secret", "client_secret": "x"})
+    clients.secrets().create_secret(Name="bg/dexcom", SecretString=secret)
+    world.restarted(monkeypatch, SECRET_NAME="bg/dexcom", DEXCOM_CLIENT_ID="from-the-environment")
+    started = world.invoke("connect", world.event("connect_start"))
+
+    assert "client_id=from-the-secret&" in json.loads(started["body"])["authorize_url"]
 
 
 def _login_key() -> tuple[str, str]:
