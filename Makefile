@@ -16,7 +16,7 @@ RUN := .venv/bin/python
 # SAM and the emulator pin much of what they need, so each has an environment of its own.
 INSTALLED := .venv/.installed .venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed
 
-.PHONY: help setup up down test test-integration simulation interface check format interface build deploy invoke bench lock clean
+.PHONY: help setup up down test test-integration simulation interface check format interface build deploy invoke bench release lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -44,6 +44,8 @@ check: $(INSTALLED) ## Lint, types, import contracts, template
 	.venv/bin/mypy
 	PYTHONPATH=. .venv/bin/lint-imports
 	.venv-sam/bin/sam validate --lint
+	.venv/bin/hadolint Dockerfile
+	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 format: $(INSTALLED) ## Format the code
 	.venv/bin/ruff format .
@@ -63,6 +65,9 @@ deploy: build ## Deploy to your AWS account (STAGE=dev, staging or prod)
 
 invoke: $(INSTALLED) ## Run one function with one event (FN=QueryFunction EVENT=events/query_latest.json)
 	@$(RUN) -m local invoke "$(FN)" "$(EVENT)"
+
+release: $(INSTALLED) ## Tag the version that CHANGELOG.md has released
+	@$(RUN) -m local.release
 
 lock: $(INSTALLED) ## Resolve the dependency groups of pyproject.toml into the pinned files
 	$(UV) pip compile $(LOCK) --group layer --output-file layers/core/requirements.txt pyproject.toml

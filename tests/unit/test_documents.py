@@ -16,11 +16,40 @@ HIGHEST = {"A": 12, "B": 6, "C": 9, "D": 10, "E": 2, "F": 5, "G": 2, "H": 5, "I"
 _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 
 
+def _anchors(document: Path) -> set[str]:
+    """What can stand behind a `#`: GitHub's form of each heading, numbered where one comes again."""
+    text = re.sub(r"^ *```.*?^ *```", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+?) *$", text, re.MULTILINE)
+    slugs = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    return {f"{slug}-{slugs[:i].count(slug)}" if slug in slugs[:i] else slug for i, slug in enumerate(slugs)}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_leads_somewhere(document: Path) -> None:
-    """A newcomer who follows one arrives."""
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
-        assert (document.parent / target).exists(), target
+    """A newcomer who follows one arrives: at the file, and at the heading in it."""
+    # Not across a blank line, but across the end of one: prose is wrapped.
+    for target in re.findall(r"\]\(\s*((?![a-z]+:)[^)\s]+)\s*\)", document.read_text()):
+        path, _, anchor = target.partition("#")
+        file = (document.parent / path) if path else document
+        assert file.exists(), target
+        assert not anchor or anchor in _anchors(file), target
+
+
+def test_no_table_is_cut_in_two() -> None:
+    """A row after a blank line is no row any more, it is text with bars in it."""
+    for document in DOCUMENTS:
+        for block in re.split(r"\n\s*\n", document.read_text()):
+            if block.lstrip().startswith("| ") and not block.lstrip().startswith("| ---"):
+                assert re.search(r"^\s*\|[ :|-]+\|$", block, re.MULTILINE), f"{document.name}: {block[:60]}"
+
+
+def test_the_floors_name_every_package() -> None:
+    """docs/architecture.md draws the building that the linter checks."""
+    text = (CHECKOUT / "docs" / "architecture.md").read_text().partition("| floor |")[2].partition("\n\n")[0]
+    package = CHECKOUT / "layers/core/bg_ingest"
+    parts = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+
+    assert parts - {"__init__"} <= set(re.findall(r"`(\w+)/?`", text))
 
 
 def test_the_version_is_the_newest_heading_of_the_changelog() -> None:

@@ -41,7 +41,7 @@ class Report:
 
     def facts(self) -> dict[str, Any]:
         """What a log line may say about it."""
-        if self.job is None or self.busy:
+        if self.job is None or self.counts is None:
             return {"busy": self.busy}
         counts, failure = self.job.counts, self.job.failure
         return {

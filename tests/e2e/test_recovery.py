@@ -1,0 +1,140 @@
+"""The rehearsal of docs/operations.md: what was lost comes back from a restored table, on the deployed stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bg_ingest.accounts.connection import Connections, Endpoint
+from bg_ingest.clock import SystemClock
+from bg_ingest.dynamo import Table
+from bg_ingest.readings.logbook import Logbook
+from bg_ingest.readings.model import Reading
+from local import recovery
+from tests.fakes import FakeClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from local.stack import Stack
+    from tests.e2e.conftest import Api
+
+pytestmark = pytest.mark.e2e
+
+_ENDPOINT = Endpoint("dexcom", "custom", "http://127.0.0.1:9")
+
+
+@dataclass(frozen=True, slots=True)
+class Disaster:
+    """The stack's tables, what was restored of them, and a day that is long over."""
+
+    client: Any
+    readings: Table
+    users: Table
+    restored: str
+    at: datetime
+    day: datetime
+
+    def recover(self, *more: str) -> None:
+        """Run the command of docs/operations.md."""
+        tables = [self.restored, self.readings.name, "--users", self.users.name, "--at", self.at.isoformat()]
+        assert recovery.main([*tables, *more], self.client) == 0
+
+    def connect(self, user_id: str, at: datetime) -> None:
+        """A person who logged in then."""
+        Connections(self.users, FakeClock(at)).save_new(user_id, _ENDPOINT, b"sealed", data_from=self.day)
+
+    def versions(self, user_id: str) -> list[int]:
+        """How often each hour of that person was written."""
+        values = {":user": user_id}
+        return [item["version"] for item in self.readings.query("pk = :user", values)]
+
+
+@pytest.fixture
+def disaster(cloud: Stack) -> Iterator[Disaster]:
+    """Two people with three hours each; a table restored from then; and after that everything goes wrong."""
+    client, clock = cloud.emulator.client("dynamodb"), SystemClock()
+    now = clock.now().replace(microsecond=0)
+    at, day = now - timedelta(minutes=5), (now - timedelta(days=5)).replace(hour=9, minute=0, second=0)
+    readings, users = Table(client, cloud.readings_table), Table(client, cloud.users_table)
+    stage = Disaster(client, readings, users, f"{readings.name}-restored", at, day)
+    logbook = Logbook(readings, clock, 730)
+    for user_id in ("ada", "bob", "grace"):
+        stage.connect(user_id, at - timedelta(days=9))
+        made = [Reading(day + timedelta(hours=hour), 100 + hour) for hour in range(3)]
+        logbook.save(user_id, made, now)
+    client.restore_table_to_point_in_time(SourceTableName=readings.name, TargetTableName=stage.restored)
+    yield stage
+    client.delete_table(TableName=stage.restored)
+
+
+def _hour(disaster: Disaster, number: int) -> str:
+    return f"{disaster.day + timedelta(hours=number):%Y-%m-%dT%H}"
+
+
+def test_what_was_lost_comes_back_and_who_was_erased_does_not(
+    disaster: Disaster, caller: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Missing hours, damaged hours, newer hours; the versions go on, and counting changes nothing."""
+    ada: Api = caller("ada")
+    before = ada.get("/api/bg/ada?limit=100&from=" + disaster.day.strftime("%Y-%m-%dT%H:%M:%SZ")).json()
+    assert [reading["glucose_mg_dl"] for reading in before] == [100, 101, 102]
+    # An hour is deleted, one is damaged, and one was written once more, rightly, since the restored instant.
+    disaster.readings.delete("ada", _hour(disaster, 0))
+    (_, damaged, newer) = [_hour(disaster, number) for number in range(3)]
+    disaster.readings.update("ada", damaged, "SET readings = :bad, version = :two", {":bad": "[]", ":two": 2})
+    later = Reading(disaster.day + timedelta(hours=2, minutes=5), 103)
+    Logbook(disaster.readings, SystemClock(), 730).save("ada", [later], SystemClock().now())
+    # One person is erased; another is erased and comes back as somebody new.
+    for user_id in ("bob", "grace"):
+        disaster.users.delete(user_id, "connection")
+        disaster.readings.delete_all((user_id, _hour(disaster, number)) for number in range(3))
+    disaster.connect("grace", SystemClock().now())
+
+    disaster.recover()
+    counted = capsys.readouterr().out
+    assert disaster.versions("ada") == [2, 2]
+    disaster.recover("--repair-before", newer, "--write")
+    disaster.recover("--repair-before", newer, "--write")
+
+    after = ada.get("/api/bg/ada?limit=100&from=" + disaster.day.strftime("%Y-%m-%dT%H:%M:%SZ")).json()
+    assert after[:3] == before
+    assert [reading["glucose_mg_dl"] for reading in after[3:]] == [103]
+    assert disaster.versions("ada") == [1, 3, 2]
+    assert (disaster.versions("bob"), disaster.versions("grace")) == ([], [])
+    assert "1  missing, not written yet" in counted
+    assert "2  different, left alone" in counted
+    assert "of people who were erased" in counted
+
+
+def test_a_lost_connection_comes_back_and_a_living_one_is_not_touched(
+    cloud: Stack, disaster: Disaster
+) -> None:
+    """A refresh token works once: an older copy over a newer one would end the connection."""
+    users = f"{disaster.users.name}-restored"
+    disaster.client.restore_table_to_point_in_time(
+        SourceTableName=disaster.users.name, TargetTableName=users
+    )
+    try:
+        disaster.users.delete("ada", "connection")
+        disaster.users.update("bob", "connection", "SET sealed_tokens = :newer", {":newer": b"newer"})
+        assert recovery.main([users, cloud.users_table, "--write", "--leave-out", "grace"], disaster.client) == 0
+    finally:
+        disaster.client.delete_table(TableName=users)
+
+    found = {name: disaster.users.get(name, "connection") for name in ("ada", "bob")}
+    assert {name: item and item["sealed_tokens"] for name, item in found.items()} == {
+        "ada": b"sealed",
+        "bob": b"newer",
+    }
+
+
+def test_nobody_forgets_who_was_erased(disaster: Disaster) -> None:
+    """Without the users table there is no repair, and without the instant no users table."""
+    for incomplete in (["--users", "users"], ["--repair-before", "2026-11-18T00"]):
+        with pytest.raises(SystemExit):
+            recovery.main([disaster.restored, disaster.readings.name, *incomplete], disaster.client)
