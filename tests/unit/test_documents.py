@@ -43,6 +43,18 @@ def test_no_table_is_cut_in_two() -> None:
                 assert re.search(r"^\s*\|[ :|-]+\|$", block, re.MULTILINE), f"{document.name}: {block[:60]}"
 
 
+def test_the_cost_adds_up() -> None:
+    """Quantity times price, and the sum of it: numbers that somebody budgets with."""
+    text = (CHECKOUT / "docs" / "operations.md").read_text().partition("\n## What it costs\n")[2]
+    rows = re.findall(r"^\| .+ \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.MULTILINE)
+    total = re.search(r"\*\*together\*\* \| \| \| \*\*([\d.]+)\*\*", text)
+
+    assert total is not None
+    for quantity, price, cost in rows:
+        assert float(cost) == pytest.approx(float(quantity) * float(price), abs=0.0051)
+    assert float(total[1]) == pytest.approx(sum(float(cost) for _, _, cost in rows), abs=0.001)
+
+
 def test_the_floors_name_every_package() -> None:
     """docs/architecture.md draws the building that the linter checks."""
     text = (CHECKOUT / "docs" / "architecture.md").read_text().partition("| floor |")[2].partition("\n\n")[0]
