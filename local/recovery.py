@@ -88,7 +88,10 @@ class Recovery:
             yield from page["Items"]
 
     def _recovered(self, item: RawItem, known: set[str] | None) -> str:
-        """One item's lot, in a word."""
+        """One item's lot, in a few words."""
+        return self._stays_lost(item, known) or self._compared(item)
+
+    def _stays_lost(self, item: RawItem, known: set[str] | None) -> str | None:
         user_id = item["pk"]["S"]
         if "expires_at" in item and int(item["expires_at"]["N"]) <= self.now_s:
             return "expired"
@@ -96,6 +99,9 @@ class Recovery:
             return "the application's own"
         if user_id in self.leave_out or (known is not None and user_id not in known):
             return "of people who were erased"
+        return None
+
+    def _compared(self, item: RawItem) -> str:
         key = {"pk": item["pk"], "sk": item["sk"]}
         live = self.client.get_item(TableName=self.live, Key=key, ConsistentRead=True).get("Item")
         if live is None:
@@ -165,8 +171,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("restored", help="the table that DynamoDB restored")
     parser.add_argument("live", help="the stack's own table")
     parser.add_argument("--users", help="for readings: the stack's users table, which knows who is erased")
-    parser.add_argument("--at", type=_instant, help="for readings: the instant that was restored, with its zone")
-    parser.add_argument("--leave-out", action="append", default=[], metavar="USER", help="nothing of this user")
+    parser.add_argument(
+        "--at", type=_instant, help="for readings: the instant that was restored, with its zone"
+    )
+    parser.add_argument(
+        "--leave-out", action="append", default=[], metavar="USER", help="nothing of this user"
+    )
     parser.add_argument("--repair-before", metavar="HOUR", help="replace damaged hours before this one")
     parser.add_argument("--write", action="store_true", help="write; without it nothing is changed")
     return parser

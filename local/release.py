@@ -28,7 +28,9 @@ def release(checkout: Path) -> str:
         raise NotReleasable("CHANGELOG.md has no heading such as '## 1.2.3'.")
     version, rest = newest["version"], newest["rest"].strip()
     if rest:
-        raise NotReleasable(f"CHANGELOG.md says '{version} {rest}': take '{rest}' away and commit that first.")
+        raise NotReleasable(
+            f"CHANGELOG.md says '{version} {rest}': take '{rest}' away and commit that first."
+        )
     code = _VERSION.search((checkout / "layers/core/bg_ingest/version.py").read_text(encoding="utf-8"))
     if code is None or code[1] != version:
         raise NotReleasable(f"bg_ingest/version.py does not say {version}, as CHANGELOG.md does.")
@@ -36,7 +38,9 @@ def release(checkout: Path) -> str:
         raise NotReleasable("There are changes that are not committed.")
     tag = f"v{version}"
     if _git(checkout, "tag", "--list", tag):
-        raise NotReleasable(f"{tag} exists already: the next version needs a heading of its own in CHANGELOG.md.")
+        raise NotReleasable(
+            f"{tag} exists already: the next version needs a heading of its own in CHANGELOG.md."
+        )
     _git(checkout, "tag", "--annotate", tag, "--message", f"BG Ingest {version}")
     return tag
 

@@ -128,7 +128,9 @@ def days(cloud: Stack, dexcom: httpx.Client, person: Api) -> Days:
     _fault(dexcom, kind="user_revoked")
     second = _queued(person)["error"]
     over = _synced(cloud, person, "over")
-    return Days(good, refreshed, unreadable, over, tuple(error and error["type"] for error in (first, second)))
+    return Days(
+        good, refreshed, unreadable, over, tuple(error and error["type"] for error in (first, second))
+    )
 
 
 def test_a_good_sync_has_the_right_numbers(days: Days) -> None:
@@ -138,7 +140,10 @@ def test_a_good_sync_has_the_right_numbers(days: Days) -> None:
 
     assert (good["syncs", "succeeded"], good["sync_failure_percent",]) == ([1], [0])
     assert good["readings_stored",] == [counts["stored"]]
-    assert (good["readings_revised",], good["readings_invalid",]) == ([counts["revised"]], [counts["invalid"]])
+    assert (good["readings_revised",], good["readings_invalid",]) == (
+        [counts["revised"]],
+        [counts["invalid"]],
+    )
     assert good["provider_calls", "egvs"] == good["provider_succeeded", "egvs"] == [1]
     assert -600 < good["data_age_s",][0] < 7 * 86_400
     assert good["api_requests", "2xx"] == [1]

@@ -1,4 +1,4 @@
-"""The rehearsal of docs/operations.md: what was lost comes back from a restored table, on the deployed stack."""
+"""The rehearsal of docs/operations.md: what was lost comes back, on the deployed stack."""
 
 from __future__ import annotations
 
@@ -116,13 +116,13 @@ def test_a_lost_connection_comes_back_and_a_living_one_is_not_touched(
 ) -> None:
     """A refresh token works once: an older copy over a newer one would end the connection."""
     users = f"{disaster.users.name}-restored"
-    disaster.client.restore_table_to_point_in_time(
-        SourceTableName=disaster.users.name, TargetTableName=users
-    )
+    disaster.client.restore_table_to_point_in_time(SourceTableName=disaster.users.name, TargetTableName=users)
     try:
         disaster.users.delete("ada", "connection")
         disaster.users.update("bob", "connection", "SET sealed_tokens = :newer", {":newer": b"newer"})
-        assert recovery.main([users, cloud.users_table, "--write", "--leave-out", "grace"], disaster.client) == 0
+        assert (
+            recovery.main([users, cloud.users_table, "--write", "--leave-out", "grace"], disaster.client) == 0
+        )
     finally:
         disaster.client.delete_table(TableName=users)
 

@@ -151,7 +151,10 @@ def test_a_revoked_connection_is_a_failed_sync_and_a_failed_refresh(
 
     found = _measured(_lines(capsys))
     assert found["syncs", "failed"] == [1]
-    assert (found["sync_failure_percent", None], found["sync_errors", "reauthorization-needed"]) == ([100], [1])
+    assert (found["sync_failure_percent", None], found["sync_errors", "reauthorization-needed"]) == (
+        [100],
+        [1],
+    )
     assert found["token_refreshes", "failed"] == [1]
     assert found["provider_errors", "TokenRejected"] == [1]
 

@@ -67,7 +67,9 @@ def test_what_stays_on_this_machine_is_not_sent_to_the_builder() -> None:
     assert {".git", ".venv*", ".local", ".env", ".aws-sam"} <= left_out
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has more than one address of its own, 127.0.0.2")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux has more than one address of its own, 127.0.0.2"
+)
 @pytest.mark.parametrize(("host", "elsewhere"), [([], False), (["--host", "0.0.0.0"], True)])  # noqa: S104 - the claim.
 def test_only_who_says_so_is_open_to_others(tmp_path: Path, host: list[str], *, elsewhere: bool) -> None:
     """By default the API listens on 127.0.0.1; in a container on every address of its own."""

@@ -28,7 +28,9 @@ class Checkout:
 
     def commit(self, heading: str, version: str) -> None:
         """A commit with this newest heading and this version in the code."""
-        (self.folder / "CHANGELOG.md").write_text(f"# Changelog\n\n## {heading}\n\n- New.\n\n## 0.9.0\n\n- Old.\n")
+        (self.folder / "CHANGELOG.md").write_text(
+            f"# Changelog\n\n## {heading}\n\n- New.\n\n## 0.9.0\n\n- Old.\n"
+        )
         code = self.folder / "layers/core/bg_ingest/version.py"
         code.parent.mkdir(parents=True, exist_ok=True)
         code.write_text(f'VERSION = "{version}"\n')
@@ -63,7 +65,7 @@ def test_a_released_version_is_tagged_once(checkout: Checkout) -> None:
 def test_what_is_being_worked_on_is_not_released(checkout: Checkout) -> None:
     """Its heading says so, and so does the refusal."""
     checkout.commit("1.1.0 (unreleased)", "1.1.0")
-    with pytest.raises(NotReleasable, match="take '.unreleased.' away"):
+    with pytest.raises(NotReleasable, match=r"take '.unreleased.' away"):
         release(checkout.folder)
 
 

@@ -18,7 +18,7 @@ from tests.template_document import resource, template
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 OURS = {metric.name: metric for metric in metrics.ALL}
-# What AWS itself measures, and of which kind of resource, by the dimension it documents; none: of the account.
+# What AWS measures, of which kind of resource, by the dimension it documents; without one, of the account.
 THEIRS = {
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): ("QueueName", "AWS::SQS::Queue"),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", "AWS::SQS::Queue"),

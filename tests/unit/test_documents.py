@@ -59,7 +59,9 @@ def test_the_floors_name_every_package() -> None:
     """docs/architecture.md draws the building that the linter checks."""
     text = (CHECKOUT / "docs" / "architecture.md").read_text().partition("| floor |")[2].partition("\n\n")[0]
     package = CHECKOUT / "layers/core/bg_ingest"
-    parts = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    parts = {
+        path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
 
     assert parts - {"__init__"} <= set(re.findall(r"`(\w+)/?`", text))
 
