@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -13,10 +12,11 @@ from bg_ingest.dexcom import errors
 from bg_ingest.sync import report
 from bg_ingest.sync.job import Kind, Status
 from bg_ingest.telemetry import metrics
+from local.paths import CHECKOUT
+from tests.documents import sections
 from tests.template.emitted import Series, alarms, dashboards, series
 from tests.template_document import resource, template
 
-OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 OURS = {metric.name: metric for metric in metrics.ALL}
 # What AWS measures, of which kind of resource, by the dimension it documents; without one, of the account.
 THEIRS = {
@@ -48,14 +48,12 @@ ALL = pytest.mark.parametrize("one", series(), ids=lambda one: f"{one.listener}-
 @pytest.mark.parametrize("name", alarms())
 def test_an_alarm_names_a_heading_that_says_what_to_do(name: str) -> None:
     """Whoever is woken finds the page, the place on it, and more there than a heading."""
-    description = alarms()[name]["AlarmDescription"]
-    text = OPERATIONS.read_text()
-    assert "docs/operations.md" in description
+    named = re.search(r"docs/operations\.md#([\w-]+)", alarms()[name]["AlarmDescription"])
+    assert named, f"{name} says nothing of docs/operations.md#its-heading"
 
-    sections = dict(re.findall(r"^##+ (.+)\n((?:(?!^##).*\n?)*)", text, re.MULTILINE))
-    named = [heading for heading in sections if f'"{heading}"' in description]
-    assert named, f"docs/operations.md has no heading for: {description}"
-    assert len(sections[named[0]].split()) > 40
+    below = sections(CHECKOUT / "docs" / "operations.md")
+    assert named[1] in below
+    assert len(below[named[1]].split()) > 40
 
 
 @pytest.mark.parametrize("name", alarms())

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bg_ingest.version import VERSION
+from local.paths import CHECKOUT
+from tests.documents import DOCUMENTS, sections
 
-CHECKOUT = Path(__file__).parents[2]
-DOCUMENTS = [CHECKOUT / "README.md", CHECKOUT / "local" / "README.md", *(CHECKOUT / "docs").glob("*.md")]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 # REQUIREMENTS' numbers never change meaning; how many there are of each letter.
 HIGHEST = {"A": 12, "B": 6, "C": 9, "D": 10, "E": 2, "F": 5, "G": 2, "H": 5, "I": 7, "J": 4}
 _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
-
-
-def _anchors(document: Path) -> set[str]:
-    """What can stand behind a `#`: GitHub's form of each heading, numbered where one comes again."""
-    text = re.sub(r"^ *```.*?^ *```", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
-    headings = re.findall(r"^#+ (.+?) *$", text, re.MULTILINE)
-    slugs = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
-    return {f"{slug}-{slugs[:i].count(slug)}" if slug in slugs[:i] else slug for i, slug in enumerate(slugs)}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -32,7 +27,7 @@ def test_every_link_leads_somewhere(document: Path) -> None:
         path, _, anchor = target.partition("#")
         file = (document.parent / path) if path else document
         assert file.exists(), target
-        assert not anchor or anchor in _anchors(file), target
+        assert not anchor or anchor in sections(file), target
 
 
 def test_no_table_is_cut_in_two() -> None:
