@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from local import demo
 from local.deploy import function_names
 from local.function_logs import function_lines
 from local.waiting import wait_until
-from tests.template.emitted import series
+from tests.template.emitted import alarms, series
 
 if TYPE_CHECKING:
     import httpx
@@ -185,6 +186,23 @@ def test_every_alarm_listens_to_what_the_stack_said(cloud: Stack) -> None:
         return not missing
 
     assert wait_until(is_said, _PATIENCE_S), missing
+
+
+def test_alarms_and_dashboard_are_deployed_with_real_names(cloud: Stack) -> None:
+    """What stood for something in the template is its name now, and all alarms tell one topic."""
+    watch, names = cloud.emulator.client("cloudwatch"), set(function_names(cloud.emulator).values())
+    deployed = watch.describe_alarms()["MetricAlarms"]
+    (dashboard,) = watch.list_dashboards()["DashboardEntries"]
+    body = watch.get_dashboard(DashboardName=dashboard["DashboardName"])["DashboardBody"]
+
+    assert 0 < len(deployed) <= len(alarms())
+    assert len({topic for alarm in deployed for topic in alarm["AlarmActions"] + alarm["OKActions"]}) == 1
+    for alarm in deployed:
+        dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+        assert {dimensions[name] for name in ("function", "FunctionName") if name in dimensions} <= names
+    assert json.loads(body)["widgets"]
+    assert "${" not in body
+    assert set(re.findall(r"arn:aws:cloudwatch:[^\"]+", body)) <= {alarm["AlarmArn"] for alarm in deployed}
 
 
 @pytest.mark.usefixtures("days")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from bg_ingest.dynamo import Item
     from local.stack import Stack
     from tests.e2e.conftest import Api
 
@@ -48,10 +49,13 @@ class Disaster:
         """A person who logged in then."""
         Connections(self.users, FakeClock(at)).save_new(user_id, _ENDPOINT, b"sealed", data_from=self.day)
 
+    def hours(self, user_id: str) -> list[Item]:
+        """That person's hours as they are now, oldest first."""
+        return list(self.readings.query("pk = :user", {":user": user_id}, consistent=True))
+
     def versions(self, user_id: str) -> list[int]:
-        """How often each hour of that person was written."""
-        values = {":user": user_id}
-        return [item["version"] for item in self.readings.query("pk = :user", values)]
+        """How often each of them was written."""
+        return [item["version"] for item in self.hours(user_id)]
 
 
 @pytest.fixture
@@ -66,7 +70,7 @@ def disaster(cloud: Stack) -> Iterator[Disaster]:
     for user_id in ("ada", "bob", "grace"):
         # As on the first day, whichever rehearsal was before this one.
         users.delete(user_id, "connection")
-        readings.delete_all((user_id, _hour(stage, number)) for number in range(3))
+        readings.delete_all((user_id, item["sk"]) for item in stage.hours(user_id))
         stage.connect(user_id, at - timedelta(days=9))
         made = [Reading(day + timedelta(hours=hour), 100 + hour) for hour in range(3)]
         logbook.save(user_id, made, now)
