@@ -38,7 +38,7 @@ test-integration: $(INSTALLED) ## The stores' contracts against Amazon's DynamoD
 simulation: $(INSTALLED) ## A thousand seeds of the engine's simulation
 	$(RUN) -m pytest --seeds 1000 tests/simulation
 
-check: $(INSTALLED) ## Lint, types, import contracts, template
+check: $(INSTALLED) ## Lint, types, import contracts, template, container
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
