@@ -155,11 +155,18 @@ def test_whoever_writes_meanwhile_wins(disaster: Disaster, capsys: pytest.Captur
 def test_a_lost_connection_comes_back_and_a_living_one_is_not_touched(
     cloud: Stack, disaster: Disaster
 ) -> None:
-    """A refresh token works once: an older copy over a newer one would end the connection."""
+    """
+    A refresh token works once: an older copy over a newer one would end the connection.
+
+    Neither does anybody come back who was named, nor what the application counted hours ago.
+    """
     users = f"{disaster.users.name}-restored"
+    disaster.users.put({"pk": "app#rehearsal", "sk": "2001-01-01T00", "taken": 1})
     disaster.client.restore_table_to_point_in_time(SourceTableName=disaster.users.name, TargetTableName=users)
     try:
+        disaster.users.delete("app#rehearsal", "2001-01-01T00")
         disaster.users.delete("ada", "connection")
+        disaster.users.delete("grace", "connection")
         disaster.users.update("bob", "connection", "SET sealed_tokens = :newer", {":newer": b"newer"})
         assert (
             recovery.main([users, cloud.users_table, "--write", "--leave-out", "grace"], disaster.client) == 0
@@ -167,11 +174,13 @@ def test_a_lost_connection_comes_back_and_a_living_one_is_not_touched(
     finally:
         disaster.client.delete_table(TableName=users)
 
-    found = {name: disaster.users.get(name, "connection") for name in ("ada", "bob")}
+    found = {name: disaster.users.get(name, "connection") for name in ("ada", "bob", "grace")}
     assert {name: item and item["sealed_tokens"] for name, item in found.items()} == {
         "ada": b"sealed",
         "bob": b"newer",
+        "grace": None,
     }
+    assert disaster.users.get("app#rehearsal", "2001-01-01T00") is None
 
 
 def test_nobody_forgets_who_was_erased(disaster: Disaster) -> None:
