@@ -16,7 +16,7 @@ RUN := .venv/bin/python
 # SAM and the emulator pin much of what they need, so each has an environment of its own.
 INSTALLED := .venv/.installed .venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed
 
-.PHONY: help setup up down test test-integration simulation interface check format interface build deploy invoke bench lock clean
+.PHONY: help setup up down test test-integration simulation interface check format interface build deploy invoke bench release lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -38,7 +38,7 @@ test-integration: $(INSTALLED) ## The stores' contracts against Amazon's DynamoD
 simulation: $(INSTALLED) ## A thousand seeds of the engine's simulation
 	$(RUN) -m pytest --seeds 1000 tests/simulation
 
-check: $(INSTALLED) .venv-checkov/.installed ## Lint, types, import contracts, template
+check: $(INSTALLED) .venv-checkov/.installed ## Lint, types, import contracts, template, container
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -46,6 +46,8 @@ check: $(INSTALLED) .venv-checkov/.installed ## Lint, types, import contracts, t
 	.venv-sam/bin/sam validate --lint
 	.venv-aws/bin/python local/transformed.py > .venv-checkov/template.json
 	.venv-checkov/bin/checkov --config-file .checkov.yaml --file .venv-checkov/template.json
+	.venv/bin/hadolint Dockerfile
+	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 format: $(INSTALLED) ## Format the code
 	.venv/bin/ruff format .
@@ -65,6 +67,9 @@ deploy: build ## Deploy to your AWS account (STAGE=dev, staging or prod)
 
 invoke: $(INSTALLED) ## Run one function with one event (FN=QueryFunction EVENT=events/query_latest.json)
 	@$(RUN) -m local invoke "$(FN)" "$(EVENT)"
+
+release: $(INSTALLED) ## Tag the version that CHANGELOG.md has released
+	@$(RUN) -m local.release
 
 lock: $(INSTALLED) ## Resolve the dependency groups of pyproject.toml into the pinned files
 	$(UV) pip compile $(LOCK) --group layer --output-file layers/core/requirements.txt pyproject.toml

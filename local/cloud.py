@@ -42,6 +42,7 @@ class Options:
     """What a person can choose about a local cloud."""
 
     port: int
+    front_host: str = HOST  # Where the API listens; everything else stays on this machine whatever it says.
     enforce_iam: bool = False
     provider_url: str | None = None  # Another Dexcom than the built-in simulator; nobody is connected then.
     poll_interval_seconds: str = "60"  # Every tick, so that there is something to see.
@@ -171,7 +172,8 @@ class Cloud:
         audiences = [callers.person_client_id, callers.local_client_id, outputs["ServiceClientId"]]
         create_routes(emulator, outputs["ApiId"], callers.issuer, audiences)
         target = f"{emulator.endpoint}/_aws/execute-api/{outputs['ApiId']}/$default"
-        self._start_module("local.front", "--port", str(self.options.port), "--target", target)
+        where = ["--host", self.options.front_host, "--port", str(self.options.port)]
+        self._start_module("local.front", *where, "--target", target)
         self._wait_for("The API", f"{self.api}/health")
         return callers
 

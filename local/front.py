@@ -96,9 +96,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--target", required=True)
+    parser.add_argument("--host", default=HOST, help="0.0.0.0 in a container, whose edge decides who gets in")
     arguments = parser.parse_args()
     uvicorn.run(
-        create_app(arguments.target), host=HOST, port=arguments.port, log_level="warning", access_log=False
+        create_app(arguments.target),
+        host=arguments.host,
+        port=arguments.port,
+        log_level="warning",
+        access_log=False,
     )
 
 

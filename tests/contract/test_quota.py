@@ -32,6 +32,17 @@ def test_one_process_may_spend_it_all(users_table: Table, clock: FakeClock) -> N
     assert spend(HourlyQuota(users_table, clock, SMALL)) == 600
 
 
+def test_whoever_watches_is_told_how_much_is_taken(users_table: Table, clock: FakeClock) -> None:
+    """By everybody, with each look at the shared count, up to the whole budget."""
+    spend(HourlyQuota(users_table, clock, SMALL), 300)
+    seen: list[float] = []
+    spend(HourlyQuota(users_table, clock, SMALL, observe=seen.append))
+
+    assert seen == sorted(seen)
+    assert 300 / 600 < seen[0] < 0.75
+    assert seen[-1] == 1.0
+
+
 def test_a_refusal_says_when_to_come_back(users_table: Table, clock: FakeClock) -> None:
     """At the full hour, to the second."""
     quota = HourlyQuota(users_table, clock, Budget(calls_per_hour=1))

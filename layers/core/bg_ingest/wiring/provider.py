@@ -48,7 +48,7 @@ def _http(base_url: str) -> httpx.Client:
 @cache
 def _quota() -> HourlyQuota:
     """This process's share of the application's budget, which is one for all regions."""
-    return HourlyQuota(stores.users_table(), stores.clock())
+    return HourlyQuota(stores.users_table(), stores.clock(), observe=telemetry.measure_quota)
 
 
 def application() -> Application:
