@@ -33,6 +33,7 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
     API = "api"
     CONNECTION = "connection"
+    WEBHOOK = "webhook"
 
 
 class Status(StrEnum):
@@ -63,6 +64,7 @@ class Order:
     window: tuple[datetime, datetime] | None = None  # Only where the caller named one.
     deferrals: int = 0  # How often it was put off, for reasons that are not ours.
     not_before: datetime | None = None  # The provider asked for patience until then.
+    brought: str | None = field(default=None, repr=False)  # What a webhook carried: nothing is to be fetched.
 
     @property
     def is_poll(self) -> bool:
@@ -94,6 +96,7 @@ class Order:
             "window": [edge.isoformat() for edge in self.window] if self.window else None,
             "deferrals": self.deferrals,
             "not_before": _text(self.not_before),
+            "brought": self.brought,
         }
 
     @classmethod
@@ -109,6 +112,7 @@ class Order:
             window=(datetime.fromisoformat(window[0]), datetime.fromisoformat(window[1])) if window else None,
             deferrals=message.get("deferrals", 0),
             not_before=_instant(message.get("not_before")),
+            brought=message.get("brought"),
         )
 
 

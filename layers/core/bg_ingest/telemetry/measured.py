@@ -1,4 +1,4 @@
-"""What syncs and requests count as."""
+"""What syncs, webhooks and requests count as."""
 
 from __future__ import annotations
 
@@ -21,6 +21,16 @@ def measure_sync(outcome: str, counts: Counts | None = None, data_age_s: float |
         add(metrics.READINGS_INVALID, sum(count for _, count in counts.invalid))
     if data_age_s is not None:
         add(metrics.DATA_AGE, data_age_s)
+
+
+def measure_webhook(outcome: str) -> None:
+    """One webhook came: accepted, duplicate, unproven, unknown, invalid, limited or failed."""
+    meter().add(metrics.WEBHOOKS, of=outcome)
+
+
+def measure_webhook_stored(processing_s: float) -> None:
+    """What one webhook brought, or asked for, is stored: so long after it was accepted."""
+    meter().add(metrics.WEBHOOK_PROCESSING, processing_s)
 
 
 def measure_request(status: int, latency_s: float) -> None:

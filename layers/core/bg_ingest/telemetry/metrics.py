@@ -33,6 +33,9 @@ READINGS_REVISED = Metric("readings_revised", "Count")
 READINGS_INVALID = Metric("readings_invalid", "Count")
 DATA_AGE = Metric("data_age_s", "Seconds")
 
+WEBHOOKS = Metric("webhooks", "Count", "outcome")
+WEBHOOK_PROCESSING = Metric("webhook_processing_s", "Seconds")
+
 API_REQUESTS = Metric("api_requests", "Count", "status_class")
 API_LATENCY = Metric("api_latency_ms", "Milliseconds")
 
@@ -51,6 +54,8 @@ ALL: tuple[Metric, ...] = (
     READINGS_REVISED,
     READINGS_INVALID,
     DATA_AGE,
+    WEBHOOKS,
+    WEBHOOK_PROCESSING,
     API_REQUESTS,
     API_LATENCY,
 )
