@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 # What the simulation uses. The others need operations it has no use for, and moto tells enough of them.
-_IN_MEMORY = ("dispatch", "jobs", "sync_states", "days", "logbook")
+_IN_MEMORY = ("dispatch", "jobs", "sync_states", "days", "logbook", "inbox")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

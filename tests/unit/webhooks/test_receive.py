@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from threading import Event
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from tests.contract.stepped import At, Crash, HalfWay, crash
 from tests.fakes import NOON, FakeClock
 from tests.simulation.provider import HOUR
 from tests.unit.webhooks.stage import CALLS_MAX, ONE_READING, WebhookStage, brought, record
+
+if TYPE_CHECKING:
+    from bg_ingest.access.limits import RateLimit
 
 RANGE = Asked(window=(NOON - HOUR, NOON))
 
@@ -209,7 +213,7 @@ def test_a_thousand_deliveries_by_sixteen_threads_are_one_job_and_one_set_of_rea
     assert len(list(stage.stores.logbook.between("ada", NOON - 24 * HOUR, NOON + HOUR))) == 50
 
 
-def _generous(stage: WebhookStage) -> object:
+def _generous(stage: WebhookStage) -> RateLimit:
     limit = stage.desk().limit
     return replace(limit, policy=replace(limit.policy, calls_max=10_000))
 
