@@ -102,17 +102,19 @@ def test_what_a_poll_has_is_a_duplicate_and_the_other_way_round() -> None:
     assert [stored.reading.at for stored in _stored(other)] == [NOON - 10 * MINUTE]
 
 
-def test_it_counts_as_fetched_when_it_was_accepted() -> None:
+@pytest.mark.parametrize("values", [(100, 120), (120, 100)])
+def test_it_counts_as_fetched_when_it_was_accepted(values: tuple[int, int]) -> None:
     """What waited in the queue does not override what was sent after it."""
     stage = WebhookStage()
-    stage.deliver(brought(record(NOON, 100)), "msg_1")
-    stage.clock.advance(60)
-    stage.deliver(brought(record(NOON, 120)), "msg_2")
+    for value in values:
+        stage.deliver(brought(record(NOON, value)), f"msg_{value}")
+        stage.clock.advance(60)
     first, second = stage.queue
     for order in (second, first):
         stage.carry_out(order)
+        stage.clock.advance(60)
 
-    assert [stored.reading.mg_dl for stored in _stored(stage)] == [120]
+    assert [stored.reading.mg_dl for stored in _stored(stage)] == [values[1]]
 
 
 def test_it_waits_for_no_sync() -> None:

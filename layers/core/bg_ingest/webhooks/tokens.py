@@ -46,8 +46,7 @@ class Tokens:
             claims = jwt.decode(
                 token, key, algorithms=list(ALGORITHMS), audience=self.audience, options=_OPTIONS
             )
-        # What is wrong with a stranger's token comes in every shape; a header nested a thousand deep is one.
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        except jwt.PyJWTError:
             return False
         return _is_timely(claims, now.timestamp()) and _is_about(claims, body)
 
