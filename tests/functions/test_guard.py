@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ABOUT_A_USER = sorted(
     path.stem
     for path in EVENTS.glob("*.json")
-    # Webhooks have no caller's token: their proof is another, see test_webhook.py.
+    # Webhooks have no caller's token: their proof is another, see test_webhook_refusals.py.
     if '"userId"' in path.read_text() and not path.stem.startswith("webhook")
 )
 
