@@ -127,6 +127,7 @@ and open the authorize_url it answers with: there the demo user is connected. Th
   curl -sH @.local/demo.header {mine}/latest
   curl -sH @.local/demo.header "{mine}?limit=3&order=desc"
   curl -sH @.local/demo.header {mine}/sync
+  .venv/bin/python -m local webhook {stack.demo_user_id}
 
 Addresses and tokens for programs are in .local/stack.json, logs in .local/logs.""")
 
