@@ -13,7 +13,7 @@ from bg_ingest.clock import SystemClock
 from local import demo
 from local.function_logs import function_lines
 from local.waiting import wait_until
-from local.webhook_sender import one_reading, signed_headers
+from local.webhook_sender import one_reading, send, signed_headers
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -98,6 +98,15 @@ def test_a_range_that_is_announced_is_fetched(
     (job,) = _jobs(demo_user, "/api/bg/demo", found)
     assert (job["trigger"], job["window"]["from"]) == ("webhook", start)
     assert job["counts"]["fetched"] == job["counts"]["duplicates"] > 40
+
+
+@pytest.mark.usefixtures("grace")
+def test_what_python_m_local_webhook_sends_is_taken(cloud: Stack) -> None:
+    """A reading of now, and a body out of events/; the same id again is a duplicate."""
+    file = "events/webhook_records_base64.json"
+    answers = [send(cloud, "grace"), *(send(cloud, "grace", file, "msg_e2e_file") for _ in range(2))]
+
+    assert [answer.status_code for answer in answers] == [202, 202, 200]
 
 
 def test_nothing_is_told_without_a_proof(cloud: Stack, http: httpx.Client) -> None:
