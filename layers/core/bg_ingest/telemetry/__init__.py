@@ -10,8 +10,10 @@ from bg_ingest.telemetry.entry import InvocationFailed, entry_point
 from bg_ingest.telemetry.exchanges import exchange_observer, tell_exchange
 from bg_ingest.telemetry.log import configure, tell
 from bg_ingest.telemetry.measured import (
+    measure_quota,
     measure_request,
     measure_sync,
+    measure_tick,
     measure_webhook,
     measure_webhook_stored,
 )
@@ -24,8 +26,10 @@ __all__ = [
     "entry_point",
     "exchange_observer",
     "header_ids",
+    "measure_quota",
     "measure_request",
     "measure_sync",
+    "measure_tick",
     "measure_webhook",
     "measure_webhook_stored",
     "tell",

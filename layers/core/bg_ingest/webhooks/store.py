@@ -48,15 +48,15 @@ def store(order: Order, *, stores: Stores, connections: Connections, clock: Cloc
     connection, state = connections.get(order.user_id), stores.states.get(order.user_id)
     # Every such order had a job when it was sent. Without one its user was erased, and may be here anew.
     if known is None or connection is None or state is None or connection.state is State.DISCONNECTED:
-        return Report(refused(order, stores, clock))
+        return Report(refused(order, stores, clock), counts=Counts())
     now = clock.now()
     try:
         data = unpack(order.brought)
         brought = egvs_of({name: data[name] for name in _ENVELOPE if name in data}, now)
     except (Unreadable, ContractBroken):
-        return Report(_over(order, stores, clock, now, failure=report.UNREADABLE))
+        return Report(_over(order, stores, clock, now, failure=report.UNREADABLE), counts=Counts())
     if _is_of_another(connection, brought):
-        return Report(_over(order, stores, clock, now, failure=report.ACCOUNT_CHANGED))
+        return Report(_over(order, stores, clock, now, failure=report.ACCOUNT_CHANGED), counts=Counts())
     try:
         counts = _save(order, stores, brought)
     except Exception:
@@ -67,7 +67,7 @@ def store(order: Order, *, stores: Stores, connections: Connections, clock: Cloc
         raise
     job = _over(order, stores, clock, now, brought=brought, counts=counts)
     _note_newest(state, stores, brought, clock)
-    return Report(job)
+    return Report(job, counts=counts)
 
 
 def _is_of_another(connection: Connection, brought: Egvs) -> bool:

@@ -15,6 +15,7 @@ from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.days import days_by_now
 from bg_ingest.sync.fetch import ConnectedProvider
 from bg_ingest.sync.job import Kind, Order, Status, Trigger, new_job_id
+from bg_ingest.sync.report import INTERNAL
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.user import sync_user
 from bg_ingest.webhooks.store import store
@@ -118,7 +119,7 @@ def _sync(order: Order, time_left_s: Callable[[], float]) -> Report:
     try:
         report = _carried_out(order, time_left_s)
     except Exception:
-        telemetry.measure_sync("crashed")
+        telemetry.measure_sync("crashed", error=INTERNAL)
         raise
     _measure(report)
     return report
@@ -126,13 +127,14 @@ def _sync(order: Order, time_left_s: Callable[[], float]) -> Report:
 
 def _measure(report: Report) -> None:
     job = report.job
-    if job is None or report.busy:
-        telemetry.measure_sync("busy")
+    if job is None or report.counts is None:
+        telemetry.measure_sync("busy" if report.busy else "over")
         return
     age_s = None
     if job.finished_at and report.newest_at:
         age_s = (job.finished_at - report.newest_at).total_seconds()
-    telemetry.measure_sync(job.status, job.counts, age_s)
+    error = job.failure.type if job.failure else None
+    telemetry.measure_sync(job.status, report.counts, data_age_s=age_s, error=error)
     if job.finished_at and job.order.trigger is Trigger.WEBHOOK and job.status is Status.SUCCEEDED:
         telemetry.measure_webhook_stored((job.finished_at - job.order.asked_at).total_seconds())
 
