@@ -19,6 +19,7 @@ from bg_ingest.telemetry import metrics
 from bg_ingest.wiring import provider
 from local.dexcom.application import Application
 from local.paths import CHECKOUT
+from tests.functions.webhook_sending import sent, worked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
