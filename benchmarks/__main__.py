@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import cold_start, cost, machine, reading, report
+from benchmarks import cold_start, cost, machine, reading, report, webhook
 from benchmarks.tables import tables
 from local.progress import Progress
 from local.trouble import CannotStart
@@ -34,6 +34,8 @@ def main() -> int:
                 measured += reading.requests(running, repeats)
             with progress.step("cold starts"):
                 measured += cold_start.cold_starts(running.endpoint, starts)
+        with progress.step("webhooks"):
+            measured += webhook.measured(5 if quick else 30)
     except CannotStart as trouble:
         print(trouble, file=sys.stderr)
         return 1

@@ -100,6 +100,28 @@ def test_nothing_is_left_wherever_a_backfill_was_when_its_user_was_erased(people
         assert kinds(people.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
 
 
+def test_nothing_is_left_wherever_a_webhook_was_when_its_user_was_erased(people: People) -> None:
+    """Taken in or carried out: it is paused there, the person erased, and it goes on to its end."""
+    people.connect("counted")
+    receiving, storing = AtStep(0, lambda: None), AtStep(0, lambda: None)
+    people.receive("counted", receiving)
+    people.store(people.orders[-1], storing)
+
+    # Every second: right after a call is right before the next.
+    for step in range(1, receiving.steps + storing.steps + 1, 2):
+        user_id = f"ada-{step}"
+        people.connect(user_id)
+        eraser = people.eraser()
+        erase = lambda e=eraser, u=user_id: e.erase(u, plenty)  # noqa: E731
+        known = len(people.orders)
+        people.receive(user_id, AtStep(step, erase))
+        for order in people.orders[known:]:
+            people.store(order, AtStep(step - receiving.steps, erase))
+        people.let_everything_end()
+
+        assert kinds(people.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
+
+
 def test_an_erasure_waits_for_a_sync_that_is_about_to_end(people: People) -> None:
     """Without tokens it ends at its next call; then there is nothing that could come late."""
 

@@ -26,6 +26,7 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
     API = "api"
     CONNECTION = "connection"
+    WEBHOOK = "webhook"
 
 
 class Status(StrEnum):
@@ -59,6 +60,7 @@ class Order:
     window: tuple[datetime, datetime] | None = None  # Only where the caller named one.
     deferrals: int = 0  # How often it was put off, for reasons that are not ours.
     not_before: datetime | None = None  # The provider asked for patience until then.
+    brought: str | None = field(default=None, repr=False)  # What a webhook carried: nothing is to be fetched.
 
     @property
     def is_poll(self) -> bool:
@@ -91,6 +93,7 @@ class Order:
             "window": [edge.isoformat() for edge in self.window] if self.window else None,
             "deferrals": self.deferrals,
             "not_before": to_text(self.not_before),
+            "brought": self.brought,
         }
 
     @classmethod
@@ -106,6 +109,7 @@ class Order:
             window=(datetime.fromisoformat(window[0]), datetime.fromisoformat(window[1])) if window else None,
             deferrals=message.get("deferrals", 0),
             not_before=from_text(message.get("not_before")),
+            brought=message.get("brought"),
         )
 
 

@@ -55,7 +55,7 @@ def sync_user(
         return Report(known)
     taken = stores.states.take(order)
     if taken is None:
-        return Report(_refused(order, stores, clock), counts=Counts())
+        return Report(refused(order, stores, clock), counts=Counts())
     if isinstance(taken, Busy):
         return _busy(order, taken.job)
     run = Run(order, taken, stores, provider, clock, time_left_s)
@@ -84,7 +84,8 @@ def _busy(order: Order, job: Job | None) -> Report:
     return Report(job, busy=True, again_in_s=0.0 if again else None)
 
 
-def _refused(order: Order, stores: Stores, clock: Clock) -> Job:
+def refused(order: Order, stores: Stores, clock: Clock) -> Job:
+    """The failed job of an order about somebody who is not connected."""
     now = clock.now()
     job = Job(order, Status.FAILED, now, now, failure=Failure(report.NOT_CONNECTED, retryable=False))
     if stores.jobs.get(order.user_id, order.job_id):
