@@ -16,6 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # What a user may choose from; the default for all need not be among them.
 POLL_INTERVALS_S = frozenset({300, 900, 1_800, 3_600, 21_600, 86_400})
+# What outside development is only in Secrets Manager, and the setting that names the secret.
+_IN_SECRETS_ONLY = {"dexcom_client_secret": "SECRET_NAME", "rabbitmq_url": "RABBITMQ_SECRET_NAME"}
 
 
 class Environment(StrEnum):
@@ -58,6 +60,13 @@ class Settings(BaseSettings):
     erasures_queue_url: str = "http://127.0.0.1:4566/000000000000/bg-ingest-erasures"
     tokens_key_id: str = "alias/bg-ingest-tokens"
 
+    # Where events go: a publisher with one of the latter two has RabbitMQ as its sink, any other the bus.
+    event_bus_name: str = "bg-ingest-events"
+    rabbitmq_url: SecretStr | None = None
+    rabbitmq_secret_name: str | None = None
+    # Where records of the stream are noted that cannot be published.
+    dead_publishes_queue_url: str = "http://127.0.0.1:4566/000000000000/bg-ingest-dead-publishes"
+
     dexcom_api_base_url: str = "https://sandbox-api.dexcom.com"
     dexcom_client_id: str = "local-client"
     dexcom_client_secret: SecretStr = SecretStr("local-secret")
@@ -97,16 +106,18 @@ class Settings(BaseSettings):
         ):
             if name not in self.model_fields_set:
                 raise ValueError(f"{name.upper()} is required in {self.environment}")
-        if "dexcom_client_secret" in self.model_fields_set:
-            raise ValueError(
-                f"DEXCOM_CLIENT_SECRET must not be set in {self.environment}; SECRET_NAME holds it"
-            )
+        self._keep_secrets_out()
         for name in ("dexcom_api_base_url", "dexcom_redirect_uri"):
             if not getattr(self, name).startswith("https://"):
                 raise ValueError(f"{name.upper()} must start with https:// in {self.environment}")
         if self.dynamodb_endpoint is not None:
             raise ValueError(f"DYNAMODB_ENDPOINT must not be set in {self.environment}")
         return self
+
+    def _keep_secrets_out(self) -> None:
+        for name, holder in _IN_SECRETS_ONLY.items():
+            if name in self.model_fields_set:
+                raise ValueError(f"{name.upper()} must not be set in {self.environment}; {holder} holds it")
 
 
 def load() -> Settings:

@@ -33,6 +33,12 @@ READINGS_REVISED = Metric("readings_revised", "Count")
 READINGS_INVALID = Metric("readings_invalid", "Count")
 DATA_AGE = Metric("data_age_s", "Seconds")
 
+EVENTS_PUBLISHED = Metric("events_published", "Count")
+EVENTS_REPUBLISHED = Metric("events_republished", "Count")
+PUBLISH_FAILURES = Metric("publish_failures", "Count")
+RECORDS_SET_ASIDE = Metric("records_set_aside", "Count")
+PUBLISH_DELAY = Metric("publish_delay_s", "Seconds")
+
 API_REQUESTS = Metric("api_requests", "Count", "status_class")
 API_LATENCY = Metric("api_latency_ms", "Milliseconds")
 
@@ -51,6 +57,11 @@ ALL: tuple[Metric, ...] = (
     READINGS_REVISED,
     READINGS_INVALID,
     DATA_AGE,
+    EVENTS_PUBLISHED,
+    EVENTS_REPUBLISHED,
+    PUBLISH_FAILURES,
+    RECORDS_SET_ASIDE,
+    PUBLISH_DELAY,
     API_REQUESTS,
     API_LATENCY,
 )
