@@ -56,7 +56,7 @@ def change_record(
         "eventName": "REMOVE" if after is None else "MODIFY" if before else "INSERT",
         "eventSource": "aws:dynamodb",
         "awsRegion": "eu-west-1",
-        "eventSourceARN": f"arn:aws:dynamodb:eu-west-1:123456789012:table/{table}/stream/2026-11-21T00:00:00.000",
+        "eventSourceARN": f"arn:aws:dynamodb:eu-west-1:123456789012:table/{table}/stream/2026-11-21T00:00",
         "dynamodb": {
             "ApproximateCreationDateTime": float(int(at_s)),
             "Keys": {name: item[name] for name in ("pk", "sk")},

@@ -1,4 +1,4 @@
-"""Stand-ins for what events are published to; tests/contract/test_sinks.py holds them to the real ones' contract."""
+"""Stand-ins for what events are published to."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ class MemoryBus:
             raise ClientError({"Error": {"Code": code, "Message": "refused"}}, "PutEvents")
         answers: list[dict[str, Any]] = []
         for entry in Entries:
-            code = self.refuses(entry)
-            answers.append({"ErrorCode": code} if code else {"EventId": str(len(self.entries))})
-            self.entries += [] if code else [entry]
+            error = self.refuses(entry)
+            answers.append({"ErrorCode": error} if error else {"EventId": str(len(self.entries))})
+            self.entries += [] if error else [entry]
         return {"FailedEntryCount": sum("ErrorCode" in answer for answer in answers), "Entries": answers}
 
     @property

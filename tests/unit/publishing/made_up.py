@@ -51,9 +51,4 @@ def ids(events: list[Event]) -> list[str]:
 
 def told(events: list[Event], event_type: str) -> list[Any]:
     """The readings, or the instants, of all events of a type."""
-    return [
-        shown
-        for event in events
-        if event.event_type == event_type
-        for shown in event.data.get("readings", event.data.get("timestamps"))
-    ]
+    return [shown for event in events if event.event_type == event_type for shown in event.data["readings"]]

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 
-from bg_ingest.publishing.events import READINGS_MAX, opaque_id, reading_events
 from bg_ingest.publishing.changes import hour_change
+from bg_ingest.publishing.events import READINGS_MAX, opaque_id, reading_events
 from bg_ingest.readings.hour import Hour
 from tests.unit.publishing.made_up import SOURCE, USER, events_between, ids, saved, told, wild_saves
-from tests.unit.readings.made_up import FIVE, LATER, MINUTE, QUICK, RECEIVER, SECOND, at, measured, realistic
+from tests.unit.readings.made_up import FIVE, LATER, MINUTE, QUICK, SECOND, at, measured, realistic
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from bg_ingest.readings.model import Reading
 
 # What an event may be at most, so that four of the largest fit into the smallest limit on its way.
 EVENT_BYTES_MAX = 64_000
@@ -23,7 +25,7 @@ EVENT_BYTES_MAX = 64_000
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
-def _minutes(count: int, start: datetime = FIVE) -> list:
+def _minutes(count: int, start: datetime = FIVE) -> list[Reading]:
     return [measured(start + SECOND * 59 * n, 100 + n, ticks=1_000 * n) for n in range(count)]
 
 
@@ -73,7 +75,7 @@ def test_a_revision_tells_what_was_there_before() -> None:
 
 
 def test_a_reading_that_turns_out_to_be_a_copy_is_taken_back() -> None:
-    """Two writers at once stored one measurement on both sides of a full hour; consumers must not keep both."""
+    """Two writers at once stored one measurement on both sides of a full hour; nobody must keep both."""
     six = FIVE + timedelta(hours=1)
     twin = saved(Hour(six), [measured(six + SECOND * 2)], LATER)
     (event,) = events_between(twin, replace(twin, readings=()))
@@ -111,7 +113,7 @@ def test_the_largest_event_stays_small() -> None:
 
 
 def test_a_life_after_an_erasure_has_ids_of_its_own() -> None:
-    """The same readings of the same hour, its versions counted from one again, are news to whoever forgot them."""
+    """The same readings of the same hour, versions counted from one again, are news to whoever forgot them."""
     first = saved(Hour(FIVE), _minutes(3), LATER)
     second = saved(Hour(FIVE), _minutes(3), LATER + MINUTE)
 
@@ -128,7 +130,7 @@ def test_two_people_never_share_an_id() -> None:
 @QUICK
 @given(wild_saves())
 def test_nobody_is_named_outside_the_data(states: list[Hour]) -> None:
-    """Ids, subjects and reprs end up in logs of brokers and consumers; times are as CloudEvents writes them."""
+    """Ids, subjects and reprs end up in logs of others; times are as CloudEvents writes them."""
     for event in events_between(Hour(FIVE), states[-1]):
         envelope = event.envelope(SOURCE)
         data = envelope.pop("data")
@@ -140,5 +142,5 @@ def test_nobody_is_named_outside_the_data(states: list[Hour]) -> None:
 
 
 def test_an_id_is_the_same_in_every_process() -> None:
-    """It is derived, and from nothing but what it is about; a change here makes every redelivery a stranger."""
+    """It is derived from nothing but what it is about; a change here makes every redelivery a stranger."""
     assert opaque_id("bg.sync.failed", "ada", "0" * 28) == "757d95dbab6cb8b05b4c76b76d56b69c"

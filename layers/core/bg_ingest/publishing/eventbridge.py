@@ -44,7 +44,7 @@ class EventBridgeSink:
     def publish(self, events: Sequence[Event]) -> Delivery:
         """Put them on the bus, ten at a time; what is refused is put again a few times."""
         arrived = 0
-        for batch in batches([self._entry(event) for event in events]):
+        for batch in batches([self.entry(event) for event in events]):
             missing, trouble = self._put(batch)
             if missing:
                 return Delivery(arrived + min(missing), trouble)
@@ -69,7 +69,8 @@ class EventBridgeSink:
                 break
         return missing, trouble
 
-    def _entry(self, event: Event) -> PutEventsRequestEntryTypeDef:
+    def entry(self, event: Event) -> PutEventsRequestEntryTypeDef:
+        """The event as PutEvents takes it."""
         return {
             "Source": SOURCE,
             "DetailType": event.event_type,

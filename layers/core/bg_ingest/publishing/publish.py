@@ -8,7 +8,7 @@ Publishing a batch of stream records: in order, at least once, and none lost.
                                                                    for a day because of one record
     it cannot be set aside either            comes again           come again
 
-Lambda shows a shard's records again from the first one that is reported, so one place is all that is answered.
+Lambda shows a shard's records again from the first one that is reported, so one place is all we answer.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Published:
 
 
 class NothingPublished(Exception):
-    """Not even the first record got through: the whole batch has to come again. Carries the kind of trouble."""
+    """Not even the first record got through: the batch has to come again. Carries the kind of trouble."""
 
 
 def publish_records(records: Sequence[Record], *, sink: Sink, set_aside: SetAside) -> Published:

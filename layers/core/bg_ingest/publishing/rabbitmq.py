@@ -5,8 +5,8 @@ RabbitMQ as a sink: a durable topic exchange, persistent messages, each confirme
                      └── nobody bound: bg.events.unrouted (fanout) ──► the queue bg.events.unrouted
 
 A message that no queue wants is kept in the queue of the unrouted: that nobody listens to one type of event
-must not hold up the others. Should that queue be gone as well, the broker hands the message back (`mandatory`),
-and that counts as not arrived.
+must not hold up the others. Should that queue be gone as well, the broker hands the message back
+(`mandatory`), and that counts as not arrived.
 
 A Lambda environment is frozen between two invocations, for minutes or for good, and cannot answer heartbeats.
 The broker then gives the connection up after twice HEARTBEAT_S, which is right: environments that never come
