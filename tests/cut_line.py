@@ -6,11 +6,9 @@ import socket
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from local.ports import HOST
-
-if TYPE_CHECKING:
 
 _CHUNK_BYTES = 65_536
 

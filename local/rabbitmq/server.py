@@ -40,7 +40,9 @@ kill -TERM $names; wait $names
 def missing() -> str | None:
     """What this machine lacks for it, in one line; None when it has everything."""
     if shutil.which("epmd") is None or _program() is None:
-        return "RabbitMQ is not installed (on Debian: apt install rabbitmq-server), and the tests of its sink need it"
+        return (
+            "the tests of the sink need RabbitMQ, and there is none (on Debian: apt install rabbitmq-server)"
+        )
     return None
 
 

@@ -188,7 +188,7 @@ def test_a_message_that_comes_back_has_not_arrived(
 def test_a_broker_that_is_stopped_delays_and_loses_nothing(
     broker: Broker, queue: str, sink_at: Callable[[str], RabbitMQSink]
 ) -> None:
-    """What was confirmed outlasts the stop, the rest comes when it is back, and EventBridge waits for nobody."""
+    """What was confirmed outlasts the stop, the rest comes afterwards, and EventBridge waits for nobody."""
     jobs = [JOB | {"sk": f"job#{number:028x}"} for number in range(6)]
     records = [
         change_record(None, to_attributes(job), f"{number:021d}", table="users")

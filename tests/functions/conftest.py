@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 REGION = "eu-west-1"
 EVENTS = Path(__file__).parents[2] / "events"
-FUNCTIONS = ("query", "sync", "connect", "erase", "site", "dispatch", "worker")
+FUNCTIONS = ("query", "sync", "connect", "erase", "site", "dispatch", "worker", "publish", "audit")
 
 
 class LambdaContext:
@@ -79,6 +79,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             "USERS_TABLE": "users",
             "JOBS_QUEUE_URL": clients.sqs().create_queue(QueueName="jobs")["QueueUrl"],
             "ERASURES_QUEUE_URL": clients.sqs().create_queue(QueueName="erasures")["QueueUrl"],
+            "EVENT_BUS_NAME": clients.events()
+            .create_event_bus(Name="events")["EventBusArn"]
+            .rpartition("/")[2],
+            "DEAD_PUBLISHES_QUEUE_URL": clients.sqs().create_queue(QueueName="dead-publishes")["QueueUrl"],
             "TOKENS_KEY_ID": clients.kms().create_key()["KeyMetadata"]["KeyId"],
             # Nobody listens there: what a provider that is down looks like.
             "DEXCOM_API_BASE_URL": f"http://127.0.0.1:{free_port()}",

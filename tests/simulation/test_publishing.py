@@ -1,9 +1,9 @@
 """
 A day of one person's readings, stored by the real logbook and published by the real publisher, under fire.
 
-The publisher is killed between two events, its sink goes down for a while, a batch is shown again although all
-of it had arrived. What must hold: everything that was stored or revised is in exactly one event id, whatever is
-repeated says the same, and the order is that of the stream.
+The publisher is killed between two events, its sink goes down for a while, a batch is shown again although
+all of it had arrived. What must hold: everything that was stored or revised is in exactly one event id,
+whatever is repeated says the same, and the order is that of the stream.
 """
 
 from __future__ import annotations

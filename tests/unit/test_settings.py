@@ -48,6 +48,7 @@ def test_outside_development_a_missing_setting_is_named(
         ("DEXCOM_API_BASE_URL", "http://api.dexcom.com"),
         ("DEXCOM_REDIRECT_URI", "http://bg.example.org/oauth/callback"),
         ("DYNAMODB_ENDPOINT", "http://127.0.0.1:8000"),
+        ("RABBITMQ_URL", "amqps://guest:hunter2@broker.example.org"),
     ],
 )
 def test_outside_development_an_insecure_setting_is_named(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -13,7 +12,7 @@ from bg_ingest.readings.hour import Hour, merge
 from tests.unit.readings.made_up import FIVE, LATER, MINUTE, wild_answers
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from bg_ingest.readings.model import Reading
 

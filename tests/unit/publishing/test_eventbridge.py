@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import count, zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +17,9 @@ from bg_ingest.publishing.events import Event
 from tests.fakes import NOON, FakeClock
 from tests.sinks import MemoryBus
 from tests.unit.publishing.made_up import SOURCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _events(many: int, size: int = 10) -> list[Event]:
@@ -92,7 +94,7 @@ def test_entries_that_are_refused_are_put_again_and_alone() -> None:
 
 
 def test_what_is_refused_for_good_ends_the_delivery_there() -> None:
-    """After a few tries; what stands before it has arrived, what stands after it in the same request may have."""
+    """After a few tries; what stands before it has arrived, what stands after it may have."""
     sink, bus, clock = _sink(lambda entry: "InternalFailure" if '"jobs/4"' in entry["Detail"] else None)
     delivery = sink.publish(_events(25))
 

@@ -113,7 +113,7 @@ def test_the_largest_event_stays_small() -> None:
 
 
 def test_a_life_after_an_erasure_has_ids_of_its_own() -> None:
-    """The same readings of the same hour, versions counted from one again, are news to whoever forgot them."""
+    """The same readings of the same hour, versions counted from one again, are news."""
     first = saved(Hour(FIVE), _minutes(3), LATER)
     second = saved(Hour(FIVE), _minutes(3), LATER + MINUTE)
 

@@ -6,7 +6,8 @@ stored. A redelivery, a second publisher and a publication from the table all co
 version comes to another. The hour's own version number would not do: after an erasure it begins at 1 again,
 and the table no longer knows which number a reading came with.
 
-An id is a hash, because ids end up where nobody expects a person: brokers' logs, consumers' lists of ids seen. For the same reason `subject` names the hour and not the person (CloudEvents 1.0.2, "Privacy and
+An id is a hash, because ids end up where nobody expects a person: brokers' logs, consumers' lists of ids.
+For the same reason `subject` names the hour and not the person (CloudEvents 1.0.2, "Privacy and
 Security": context attributes should carry nothing sensitive). Who it is about is in `data`, with the values.
 """
 
