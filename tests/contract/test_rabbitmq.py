@@ -17,6 +17,7 @@ from local.ports import HOST
 from local.rabbitmq import server
 from tests.certificates import own_authority
 from tests.cut_line import CutLine
+from tests.events_docs import consumer
 from tests.fakes import NOON, FakeClock
 from tests.memory_stream import change_record, deliver
 from tests.sinks import MemorySink
@@ -155,6 +156,24 @@ def test_events_arrive_as_cloudevents_in_their_order(
     assert properties.delivery_mode == 2
     assert properties.content_type == "application/cloudevents+json"
     assert (properties.message_id, properties.correlation_id) == (batch[0].event_id, "c-0")
+
+
+def test_the_documented_consumer_takes_each_event_once(
+    broker: Broker, queue: str, sink_at: Callable[[str], RabbitMQSink]
+) -> None:
+    """As it stands on the page, though it comes first and everything comes twice."""
+    assert queue
+    taken_by_it: list[dict[str, Any]] = []
+    consume, seen = consumer("RabbitMQ"), set[str]()
+    consume(broker.url, seen, taken_by_it.append, idle_s=0.1)
+    batch = events(3, "bg.readings.stored")
+    for _ in range(2):
+        sink_at(broker.url).publish(batch)
+    consume(broker.url, seen, taken_by_it.append, idle_s=2.0)
+    with channel(broker) as own:
+        assert own.queue_delete("dashboard").method.message_count == 0
+
+    assert taken_by_it == [event.envelope(SOURCE) for event in batch]
 
 
 def test_what_nobody_listens_to_is_kept(

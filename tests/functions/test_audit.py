@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.clock import SystemClock
@@ -20,9 +20,9 @@ def _recorded(user_id: str = "demo") -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _happened_now(event: dict[str, Any]) -> dict[str, Any]:
+def _happened_now(event: dict[str, Any], later: timedelta = timedelta(0)) -> dict[str, Any]:
     message = event["Records"][0]
-    body = json.loads(message["body"]) | {"time": f"{SystemClock().now():%Y-%m-%dT%H:%M:%SZ}"}
+    body = json.loads(message["body"]) | {"time": f"{SystemClock().now() + later:%Y-%m-%dT%H:%M:%SZ}"}
     message["body"] = json.dumps(body)
     return event
 
@@ -69,3 +69,6 @@ def test_nothing_about_a_person_is_recorded_after_they_were_erased(world: World)
 
     assert world.invoke("audit", before) == {"batchItemFailures": []}
     assert _recorded() == []
+    after = _happened_now(world.event("audit_revision"), timedelta(seconds=5))
+    world.invoke("audit", after)
+    assert len(_recorded()) == 1

@@ -9,7 +9,10 @@ import pytest
 
 from bg_ingest.telemetry import InvocationFailed
 from bg_ingest.wiring import clients
+from local.paths import CHECKOUT
 from local.ports import free_port
+from tests.events_docs import consumer
+from tests.functions.conftest import REGION
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World
@@ -26,7 +29,7 @@ TYPES = {
 @pytest.fixture
 def listened(world: World) -> str:
     """A queue that gets everything that is on the bus."""
-    assert world
+    assert world is not None
     queue = clients.sqs().create_queue(QueueName="listener")["QueueUrl"]
     pattern = json.dumps({"source": ["bg-ingest"]})
     clients.events().put_rule(Name="all", EventBusName="events", EventPattern=pattern)
@@ -65,6 +68,31 @@ def test_a_redelivery_has_the_same_id(world: World, listened: str) -> None:
     first, second = _heard(listened)
 
     assert first["detail"] == second["detail"]
+
+
+def test_the_documented_consumer_takes_each_event_once(
+    world: World, listened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it stands on the page, though everything comes twice."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)  # What a consumer has in its environment.
+    for name in (*TYPES, *TYPES):
+        world.invoke("publish", world.event(name))
+    taken: list[dict[str, Any]] = []
+    consumer("EventBridge")(listened, set(), taken.append)
+
+    assert [event["type"] for event in taken] == [*TYPES.values()]
+    assert _heard(listened) == []
+
+
+def test_the_page_shows_every_type_and_every_attribute(world: World, listened: str) -> None:
+    """What is sent is described."""
+    page = (CHECKOUT / "docs" / "events.md").read_text()
+    for name in TYPES:
+        world.invoke("publish", world.event(name))
+    for message in _heard(listened):
+        event = message["detail"]
+        names = {*event, *event["data"], event["type"]}
+        assert not [name for name in names if f'"{name}"' not in page and f"`{name}`" not in page]
 
 
 def test_what_nobody_can_read_is_noted_and_holds_up_nothing(world: World, listened: str) -> None:

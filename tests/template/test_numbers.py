@@ -153,7 +153,7 @@ PUBLISHERS = ("PublishEventBridgeFunction", "PublishRabbitMQFunction")
 @pytest.mark.parametrize("function", PUBLISHERS)
 @pytest.mark.parametrize("source", ["Readings", "Users"])
 def test_a_publisher_tries_for_nearly_as_long_as_a_stream_lasts(function: str, source: str) -> None:
-    """A broker that is down for most of a day loses nothing; what is given up then is noted, and nothing skipped."""
+    """A broker that is down for most of a day loses nothing; what is given up then is noted."""
     reads = _functions()[function]["Events"][source]["Properties"]
     dead = reads["DestinationConfig"]["OnFailure"]
     own_queue = f"Dead{function.replace('Publish', 'Publishes').replace('Function', 'Queue')}"
