@@ -52,7 +52,9 @@ class Listener:
 
     def told(self, event_type: str) -> list[dict[str, Any]]:
         """What the events of a type say, each id once, as far as they have come."""
-        while messages := self._sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
+        while messages := self._sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
             for message in messages:
                 event = json.loads(message["Body"])["detail"]
                 self.heard.setdefault(event["id"], event)
