@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from local import demo
 from local.waiting import wait_until
+from tests.e2e.conftest import PATIENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     import httpx
 
@@ -21,11 +24,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 _PATIENCE_S = 90.0
-_USER, _SIMULATED = "eva", "SandboxUser5"
+_NEWCOMER = "eva"
 
 
 class Listener:
-    """A consumer of this person's events, behind a rule of its own."""
+    """A consumer of two people's events, behind a rule of its own."""
 
     def __init__(self, cloud: Stack) -> None:
         self._sqs, self._events = cloud.emulator.client("sqs"), cloud.emulator.client("events")
@@ -39,7 +42,9 @@ class Listener:
         statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         self._sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": policy})
-        pattern = json.dumps({"source": ["bg-ingest"], "detail": {"data": {"user_id": [_USER]}}})
+        pattern = json.dumps(
+            {"source": ["bg-ingest"], "detail": {"data": {"user_id": [PATIENT.user_id, _NEWCOMER]}}}
+        )
         self._events.put_rule(Name="listener", EventBusName=self._bus, EventPattern=pattern)
         self._events.put_targets(
             Rule="listener", EventBusName=self._bus, Targets=[{"Id": "listener", "Arn": arn}]
@@ -62,50 +67,65 @@ class Listener:
         return [event for event in self.heard.values() if event["type"] == event_type]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def listener(cloud: Stack) -> Iterator[Listener]:
-    """Listening before anything happens to the person."""
+    """Listening before anything happens to them."""
     listener = Listener(cloud)
     listener.listen()
     yield listener
     listener.stop()
 
 
-def test_a_persons_readings_arrive_on_the_bus_and_revisions_on_record(
-    cloud: Stack, caller: Any, dexcom: httpx.Client, listener: Listener
+def test_a_reading_arrives_on_the_bus_and_its_revision_on_record(
+    caller: Any, dexcom: httpx.Client, now: datetime, listener: Listener
 ) -> None:
-    """Every reading of the history, the login, and later what the provider changed, each once by its id."""
-    api: Api = caller(_USER)
-    demo.connect(cloud.api, cloud.callers.token(_USER), _USER, _SIMULATED)
-    demo.wait_for_backfill(cloud.api, cloud.callers.token(_USER), _USER)
-    served = {reading["timestamp"] for reading in api.get(f"/api/bg/{_USER}?limit=100").json()}
+    """By a sync that stores it, and by one that finds it changed; each under one id."""
+    patient: Api = caller(PATIENT.user_id)
+    at = now - timedelta(minutes=47)
+    timestamp = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    path = f"/_sim/users/{PATIENT.simulated}/readings"
+    dexcom.post(path, json={"system_time": timestamp, "value": 133}).raise_for_status()
 
-    def told() -> list[str]:
-        events = listener.told("bg.readings.stored")
-        return [reading["timestamp"] for event in events for reading in event["data"]["readings"]]
+    def told(event_type: str) -> list[dict[str, Any]]:
+        readings = [each for event in listener.told(event_type) for each in event["data"]["readings"]]
+        return [reading for reading in readings if reading["timestamp"] == timestamp]
 
-    assert served
-    assert wait_until(lambda: served <= set(told()), _PATIENCE_S)
-    assert len(set(told())) == len(told())
-    (connected,) = listener.told("bg.connection.changed")
-    assert connected["data"]["state"] == "connected"
-    assert "token" not in json.dumps(connected)
+    _sync(patient, at)
+    assert wait_until(lambda: bool(told("bg.readings.stored")), _PATIENCE_S)
 
-    change = {"kind": "revised_values", "by_mg_dl": 7, "user": _SIMULATED}
-    fault = dexcom.post("/_sim/faults", json=change).raise_for_status().json()
-    body = {"from": min(served)}
+    revised = {"kind": "revised_values", "by_mg_dl": 7, "user": PATIENT.simulated, "since": timestamp}
+    revised["before"] = f"{at + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+    dexcom.post("/_sim/faults", json=revised).raise_for_status()
+    _sync(patient, at)
+    assert wait_until(lambda: bool(told("bg.readings.revised")), _PATIENCE_S)
+    (reading,) = told("bg.readings.revised")
+    assert (reading["glucose_mg_dl"], reading["previous"]["glucose_mg_dl"]) == (140, 133)
+    assert len(told("bg.readings.stored")) == 1
+
+    def is_on_record() -> bool:
+        entries = patient.get(f"/api/bg/{PATIENT.user_id}/audit").json()
+        return ("ingestion", "readings revised (1)") in {
+            (entry["actor"], entry["action"]) for entry in entries
+        }
+
+    assert wait_until(is_on_record, _PATIENCE_S)
+
+
+def test_a_login_is_told_and_no_token_with_it(cloud: Stack, listener: Listener) -> None:
+    """From the other table's stream, of which most changes wake nobody."""
+    demo.connect(cloud.api, cloud.callers.token(_NEWCOMER), _NEWCOMER, "SandboxUser5")
+
+    assert wait_until(lambda: bool(listener.told("bg.connection.changed")), _PATIENCE_S)
+    (event, *_) = listener.told("bg.connection.changed")
+    assert (event["data"]["user_id"], event["data"]["state"]) == (_NEWCOMER, "connected")
+    assert event["data"].keys().isdisjoint({"sealed_tokens", "account", "refresh_until"})
+
+
+def _sync(patient: Api, since: datetime) -> None:
+    """One that ran; the schedule may be at it."""
+    body = {"from": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
 
     def has_run() -> bool:
-        return api.post(f"/api/bg/{_USER}/sync", body).status_code == 200
+        return patient.post(f"/api/bg/{PATIENT.user_id}/sync", body).status_code == 200
 
     assert wait_until(has_run, _PATIENCE_S)
-    dexcom.delete(f"/_sim/faults/{fault['id']}").raise_for_status()
-    assert wait_until(lambda: bool(listener.told("bg.readings.revised")), _PATIENCE_S)
-    (reading, *_) = listener.told("bg.readings.revised")[0]["data"]["readings"]
-    assert reading["glucose_mg_dl"] == reading["previous"]["glucose_mg_dl"] + 7
-
-    def on_record() -> bool:
-        actions = [entry["action"] for entry in api.get(f"/api/bg/{_USER}/audit").json()]
-        return any(action.startswith("readings revised (") for action in actions)
-
-    assert wait_until(on_record, _PATIENCE_S)

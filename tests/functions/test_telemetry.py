@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from bg_ingest import telemetry
 from bg_ingest.accounts.connection import Endpoint
 from bg_ingest.clock import SystemClock
 from bg_ingest.dexcom.oauth import Tokens
@@ -19,6 +20,7 @@ from bg_ingest.telemetry import metrics
 from bg_ingest.wiring import provider
 from local.dexcom.application import Application
 from local.paths import CHECKOUT
+from local.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,6 +228,32 @@ def test_what_each_thread_of_the_worker_tells_is_under_its_own_orders_id(
     assert all(said.count("order carried out") == 1 for said in by_id.values())
     # Those that took the lease called the provider, each under its own id.
     assert {said.count("provider called") for said in by_id.values()} in ({0, 1}, {1})
+
+
+def test_publishing_is_measured(world: World, capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arrived, how late, what was set aside, what somebody had published again, and a sink that is down."""
+    batch = world.event("publish_readings")
+    batch["Records"] += world.event("publish_unreadable")["Records"]
+    now_s = SystemClock().now().timestamp()
+    for record in batch["Records"]:
+        record["dynamodb"]["ApproximateCreationDateTime"] = now_s - 300
+    world.invoke("publish", batch)
+    found = _measured(_lines(capsys))
+
+    assert found["events_published", None] == [1]
+    assert (found["records_set_aside", None], found["publish_failures", None]) == ([1], [0])
+    assert 300 <= found["publish_delay_s", None][0] < 600
+
+    order = world.event("publish_again")
+    order["republish"] |= {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
+    answer = world.invoke("publish", order)
+    assert _measured(_lines(capsys))["events_republished", None] == [answer["events"]]
+
+    world.restarted(monkeypatch, RABBITMQ_URL=f"amqp://guest:guest@127.0.0.1:{free_port()}")
+    with pytest.raises(telemetry.InvocationFailed):
+        world.invoke("publish", batch)
+    found = _measured(_lines(capsys))
+    assert (found["events_published", None], found["publish_failures", None]) == ([0], [1])
 
 
 def test_there_is_a_test_for_each_metric() -> None:
