@@ -16,8 +16,9 @@ from bg_ingest import telemetry
 from bg_ingest.accounts.connection import Endpoint
 from bg_ingest.clock import SystemClock
 from bg_ingest.dexcom.oauth import Tokens
+from bg_ingest.readings.hour_items import cause_of
 from bg_ingest.telemetry import metrics
-from bg_ingest.wiring import provider
+from bg_ingest.wiring import provider, stores
 from local.dexcom.application import Application
 from local.paths import CHECKOUT
 from local.ports import free_port
@@ -230,8 +231,20 @@ def test_what_each_thread_of_the_worker_tells_is_under_its_own_orders_id(
     assert {said.count("provider called") for said in by_id.values()} in ({0, 1}, {1})
 
 
+@pytest.mark.usefixtures("dexcom")
+def test_what_caused_a_change_is_kept_with_it(world: World) -> None:
+    """In the hours a sync stores and in the connection; from there it gets into the events."""
+    world.invoke("worker", world.event("worker_poll"))
+    hours = stores.readings_table().query("pk = :user", {":user": "demo"})
+    connection = stores.users_table().get("demo", "connection")
+
+    assert "0f0e7c9c-5b0f-4d3b-9f5e-2f8f0c1d2e3a" in {cause_of(hour) for hour in hours}
+    assert connection is not None
+    assert connection["caused_by"]
+
+
 def test_publishing_is_measured(world: World, capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What arrived, how late, what was set aside, what somebody had published again, and a sink that is down."""
+    """What arrived and how late, what was set aside or published again, and a sink that is down."""
     batch = world.event("publish_readings")
     batch["Records"] += world.event("publish_unreadable")["Records"]
     now_s = SystemClock().now().timestamp()

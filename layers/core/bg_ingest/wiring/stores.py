@@ -40,7 +40,7 @@ def users_table() -> Table:
 @cache
 def logbook() -> Logbook:
     """The readings."""
-    return Logbook(readings_table(), clock(), settings().retention_days)
+    return Logbook(readings_table(), clock(), settings().retention_days, telemetry.correlation_id)
 
 
 @cache
