@@ -22,6 +22,7 @@ from bg_ingest.readings.model import Device, Reading
 from bg_ingest.telemetry import log
 from bg_ingest.wiring import clients, provider, stores
 from local.ports import free_port
+from tests.moto_kms import quick_key
 from tests.template_document import create_table
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             .create_event_bus(Name="events")["EventBusArn"]
             .rpartition("/")[2],
             "DEAD_PUBLISHES_QUEUE_URL": clients.sqs().create_queue(QueueName="dead-publishes")["QueueUrl"],
-            "TOKENS_KEY_ID": clients.kms().create_key()["KeyMetadata"]["KeyId"],
+            "TOKENS_KEY_ID": quick_key(clients.kms()),
             # Nobody listens there: what a provider that is down looks like.
             "DEXCOM_API_BASE_URL": f"http://127.0.0.1:{free_port()}",
         }

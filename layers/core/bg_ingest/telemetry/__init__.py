@@ -11,9 +11,11 @@ from bg_ingest.telemetry.exchanges import exchange_observer, tell_exchange
 from bg_ingest.telemetry.log import configure, tell
 from bg_ingest.telemetry.measured import (
     measure_publishing,
+    measure_quota,
     measure_republishing,
     measure_request,
     measure_sync,
+    measure_tick,
 )
 
 __all__ = [
@@ -25,9 +27,11 @@ __all__ = [
     "exchange_observer",
     "header_ids",
     "measure_publishing",
+    "measure_quota",
     "measure_republishing",
     "measure_request",
     "measure_sync",
+    "measure_tick",
     "tell",
     "tell_exchange",
     "trace_id",
