@@ -4,7 +4,7 @@
 
 PORT ?= 5001
 STAGE ?= dev
-export PORT IAM DEXCOM_API_BASE_URL DEXCOM_CLIENT_ID DEXCOM_CLIENT_SECRET POLL_INTERVAL_SECONDS LOG_LEVEL
+export PORT IAM DEXCOM_API_BASE_URL DEXCOM_CLIENT_ID DEXCOM_CLIENT_SECRET POLL_INTERVAL_SECONDS LOG_LEVEL RABBITMQ_URL
 export SAM_CLI_TELEMETRY := 0
 
 # The first Python here that is new enough; `make PYTHON=/path/to/python` chooses another.
@@ -32,7 +32,7 @@ down: ## Stop it
 test: $(INSTALLED) ## Run the tests: unit, functions, contracts, template, end to end
 	$(RUN) -m pytest
 
-test-integration: $(INSTALLED) ## The stores' contracts against Amazon's DynamoDB Local (needs Java 17 and Maven)
+test-integration: $(INSTALLED) ## The contracts against Amazon's DynamoDB Local (Java 17 and Maven) and a real RabbitMQ (rabbitmq-server)
 	$(RUN) -m pytest --integration tests/contract tests/local
 
 simulation: $(INSTALLED) ## A thousand seeds of the engine's simulation

@@ -32,6 +32,7 @@ RETENTION_DAYS = 730
 # Every reading costs the plain way the same, and 90 days take it minutes: a part tells the rest.
 _PLAIN_DAYS_MAX = 30
 POLLED, GIVEN_HISTORY = "polled", "given-history"
+CAUSE = "0196f3a1-2c5d-4e6f-8a9b-0c1d2e3f4a5b"  # A correlation id as nearly all are.
 TODAY = datetime(2026, 11, 21, tzinfo=UTC)
 
 
@@ -66,7 +67,7 @@ def sync(tables: Tables, provider: Provider, user_id: str, kind: Kind) -> None:
     """One sync, by the code that does it in production."""
     clock = provider.clock
     order: Order | None = Order(user_id, new_job_id(clock.now()), kind, Trigger.SCHEDULE, "benchmark")
-    users, logbook = tables.users, Logbook(tables.readings, clock, RETENTION_DAYS)
+    users, logbook = tables.users, Logbook(tables.readings, clock, RETENTION_DAYS, lambda: CAUSE)
     stores = Stores(SyncStates(users, clock), Jobs(users, clock), logbook, Days(users, clock), lambda *_: 0)
     while order:  # A long history is several orders, one after the other.
         report = sync_user(order, stores=stores, provider=provider, clock=clock, time_left_s=lambda: 900.0)

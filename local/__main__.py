@@ -110,6 +110,8 @@ def _options() -> Options:
         }.items()
         if environ.get(name)
     }
+    if environ.get("RABBITMQ_URL"):
+        chosen["parameters"] = {"RabbitMqUrl": environ["RABBITMQ_URL"]}
     port = environ.get("PORT") or "5001"
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise CannotStart(f"PORT is '{port}'; it must be a number from 1 to 65535.")

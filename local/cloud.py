@@ -128,6 +128,7 @@ class Cloud:
             users_table=outputs["UsersTableName"],
             queue_url=outputs["JobsQueueUrl"],
             dead_queue_url=outputs["DeadJobsQueueUrl"],
+            event_bus=outputs["EventBusName"],
             demo_user_id=demo.USER_ID,
             demo_token=demo_token,
             simulated=self.options.provider_url is None,

@@ -24,6 +24,7 @@ class Stack:
     users_table: str
     queue_url: str
     dead_queue_url: str
+    event_bus: str
     demo_user_id: str
     demo_token: str
     service_token: str
@@ -48,6 +49,7 @@ class Stack:
             "users_table": self.users_table,
             "queue_url": self.queue_url,
             "dead_queue_url": self.dead_queue_url,
+            "event_bus": self.event_bus,
             "demo": {"user_id": self.demo_user_id, "token": self.demo_token},
             "service_token": self.service_token,
             "webhook_secret": self.webhook_secret,
@@ -77,6 +79,7 @@ def load(state: State) -> Stack:
         **{name: document[name] for name in ("api", "dexcom", "readings_table", "users_table")},
         queue_url=document["queue_url"],
         dead_queue_url=document["dead_queue_url"],
+        event_bus=document["event_bus"],
         demo_user_id=document["demo"]["user_id"],
         demo_token=document["demo"]["token"],
         service_token=document["service_token"],

@@ -18,6 +18,7 @@ from bg_ingest.dynamo import Table
 from bg_ingest.settings import Settings
 from local.deploy import build
 from local.dynamodb_local import jars, server
+from local.rabbitmq import server as rabbitmq
 from local.trouble import CannotStart
 from tests.fakes import FakeClock
 from tests.leak_watch import LeakWatch
@@ -49,9 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(watch, "leak-watch")
     if not config.getoption("--integration") or hasattr(config, "workerinput"):
         return
-    lacking = jars.missing()
-    if lacking:
+    for lacking in filter(None, (rabbitmq.missing(), jars.missing())):
         print(f"Skipped: {lacking}.")  # noqa: T201 - to the person at the terminal.
+    if jars.missing():
         return
     try:
         jars.fetch()
@@ -78,10 +79,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     others = [item for item in items if not _runs(item, integration=wanted)]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
-    lacking = jars.missing() if wanted else None
-    for item in items:
-        if lacking:
-            item.add_marker(pytest.mark.skip(reason=lacking))
+    if wanted:
+        of_the_broker, of_the_tables = rabbitmq.missing(), jars.missing()
+        for item in items:
+            lacking = of_the_broker if "broker" in getattr(item, "fixturenames", ()) else of_the_tables
+            if lacking:
+                item.add_marker(pytest.mark.skip(reason=lacking))
 
 
 def _runs(item: pytest.Item, *, integration: bool) -> bool:

@@ -32,7 +32,18 @@ if TYPE_CHECKING:
 
 REGION = "eu-west-1"
 EVENTS = Path(__file__).parents[2] / "events"
-FUNCTIONS = ("query", "sync", "connect", "webhook", "erase", "site", "dispatch", "worker")
+FUNCTIONS = (
+    "query",
+    "sync",
+    "connect",
+    "webhook",
+    "erase",
+    "site",
+    "dispatch",
+    "worker",
+    "publish",
+    "audit",
+)
 
 
 class LambdaContext:
@@ -95,6 +106,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             "JOBS_QUEUE_URL": clients.sqs().create_queue(QueueName="jobs")["QueueUrl"],
             "WEBHOOK_SECRETS": f"{WEBHOOK_SECRET},{OLD_WEBHOOK_SECRET}",
             "ERASURES_QUEUE_URL": clients.sqs().create_queue(QueueName="erasures")["QueueUrl"],
+            "EVENT_BUS_NAME": clients.events()
+            .create_event_bus(Name="events")["EventBusArn"]
+            .rpartition("/")[2],
+            "DEAD_PUBLISHES_QUEUE_URL": clients.sqs().create_queue(QueueName="dead-publishes")["QueueUrl"],
             "TOKENS_KEY_ID": quick_key(clients.kms()),
             # Nobody listens there: what a provider that is down looks like.
             "DEXCOM_API_BASE_URL": f"http://127.0.0.1:{free_port()}",

@@ -51,11 +51,23 @@ KEPT: dict[str, list[int]] = {  # Which messages of a batch stay in the queue.
     "worker_poison": [0],
 }
 OTHERS = {"dispatch_tick", "dispatch_reconcile", "erase_second_look"}
+PUBLISHED = {  # What each makes the publisher do: test_publish.py.
+    "publish_readings",
+    "publish_revision",
+    "publish_expired",
+    "publish_connection",
+    "publish_failed_job",
+    "publish_unreadable",
+    "publish_again",
+}
+RECORDED = {"audit_revision", "audit_poison"}  # test_audit.py
 
 
 def test_every_payload_is_tried() -> None:
     """A new file in events/ needs a line in this test."""
-    assert {path.stem for path in EVENTS.glob("*.json")} == ANSWERS.keys() | KEPT.keys() | OTHERS
+    assert {
+        path.stem for path in EVENTS.glob("*.json")
+    } == ANSWERS.keys() | KEPT.keys() | OTHERS | PUBLISHED | RECORDED
 
 
 def test_every_function_has_a_payload() -> None:

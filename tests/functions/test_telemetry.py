@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from bg_ingest import telemetry
 from bg_ingest.accounts.connection import Endpoint
 from bg_ingest.clock import SystemClock
 from bg_ingest.dexcom.oauth import Tokens
+from bg_ingest.readings.hour_items import cause_of
 from bg_ingest.telemetry import metrics
-from bg_ingest.wiring import provider
+from bg_ingest.wiring import provider, stores
 from local.dexcom.application import Application
 from local.paths import CHECKOUT
+from local.ports import free_port
 from tests.functions.webhook_sending import sent, worked
 
 if TYPE_CHECKING:
@@ -295,6 +298,44 @@ def test_webhooks_are_measured_by_what_became_of_them(world: World, capsys: Prin
     found = _measured(_lines(capsys))
     assert (found["webhooks", "unproven"], found["webhooks", "accepted"]) == ([1], [1])
     assert 0 <= found["webhook_processing_s", None][0] < timedelta(minutes=10).total_seconds()
+
+
+@pytest.mark.usefixtures("dexcom")
+def test_what_caused_a_change_is_kept_with_it(world: World) -> None:
+    """In the hours a sync stores and in the connection; from there it gets into the events."""
+    world.invoke("worker", world.event("worker_poll"))
+    hours = stores.readings_table().query("pk = :user", {":user": "demo"})
+    connection = stores.users_table().get("demo", "connection")
+
+    assert "0f0e7c9c-5b0f-4d3b-9f5e-2f8f0c1d2e3a" in {cause_of(hour) for hour in hours}
+    assert connection is not None
+    assert connection["caused_by"]
+
+
+def test_publishing_is_measured(world: World, capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arrived and how late, what was set aside or published again, and a sink that is down."""
+    batch = world.event("publish_readings")
+    batch["Records"] += world.event("publish_unreadable")["Records"]
+    now_s = SystemClock().now().timestamp()
+    for record in batch["Records"]:
+        record["dynamodb"]["ApproximateCreationDateTime"] = now_s - 300
+    world.invoke("publish", batch)
+    found = _measured(_lines(capsys))
+
+    assert found["events_published", None] == [1]
+    assert (found["records_set_aside", None], found["publish_failures", None]) == ([1], [0])
+    assert 300 <= found["publish_delay_s", None][0] < 600
+
+    order = world.event("publish_again")
+    order["republish"] |= {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
+    answer = world.invoke("publish", order)
+    assert _measured(_lines(capsys))["events_republished", None] == [answer["events"]]
+
+    world.restarted(monkeypatch, RABBITMQ_URL=f"amqp://guest:guest@127.0.0.1:{free_port()}")
+    with pytest.raises(telemetry.InvocationFailed):
+        world.invoke("publish", batch)
+    found = _measured(_lines(capsys))
+    assert (found["events_published", None], found["publish_failures", None]) == ([0], [1])
 
 
 def test_there_is_a_test_for_each_metric() -> None:

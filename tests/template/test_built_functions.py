@@ -23,9 +23,18 @@ LAYER_BYTES_MAX = 25_000_000
 _CALL = "import app, types; app.lambda_handler({}, types.SimpleNamespace(aws_request_id='x'))"
 
 
+# Two functions are made of this folder, one for each sink.
+_NAMED_OTHERWISE = {"publish": "PublishEventBridge"}
+
+
 def _run(built: Path, function: str, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     environment |= {"PYTHONDONTWRITEBYTECODE": "1"}  # Others deploy what is read here.
-    path = os.pathsep.join([str(built / f"{function.title()}Function"), str(built / "CoreLayer" / "python")])
+    path = os.pathsep.join(
+        [
+            str(built / f"{_NAMED_OTHERWISE.get(function, function.title())}Function"),
+            str(built / "CoreLayer" / "python"),
+        ]
+    )
     return subprocess.run(  # noqa: S603 - our own code.
         [RUNTIME, "-c", code],
         env={"PYTHONPATH": path, "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", **environment},
@@ -47,8 +56,17 @@ def test_a_built_function_imports_with_the_runtime_alone(built: Path, function: 
     loaded = set(done.stdout.split())
     assert "bg_ingest.telemetry" in loaded
     assert not loaded & {"awscrt", "niquests", "aws_xray_sdk", "moto", "fastapi"}
-    if function in {"query", "dispatch", "site", "webhook"}:
+    if function in {"query", "dispatch", "site", "webhook", "publish", "audit"}:
         assert not loaded & {"httpx", "cryptography", "jwt"}
+    assert "pika" not in loaded  # 100 ms for the one function that needs it, when it does.
+
+
+def test_the_sink_for_rabbitmq_is_in_the_layer(built: Path) -> None:
+    """Its function loads it when it connects first; here that is nowhere."""
+    code = "from bg_ingest.wiring import publishing; print(type(publishing.sink()).__name__)"
+    done = _run(built, "publish", code, RABBITMQ_URL="amqp://127.0.0.1")
+
+    assert done.stdout.strip() == "RabbitMQSink", done.stderr
 
 
 def test_the_layer_is_small_and_leaves_boto3_to_the_runtime(built: Path) -> None:

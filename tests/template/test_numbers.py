@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -147,6 +148,68 @@ def test_tables_survive_mistakes(table: str) -> None:
     assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
     assert properties["SSESpecification"]["SSEEnabled"]
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+# What DynamoDB's streams keep, and how many may read a shard of one at a time:
+# docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+STREAM_S = 86_400
+READERS_MAX = 2
+PUBLISHERS = ("PublishEventBridgeFunction", "PublishRabbitMQFunction")
+
+
+@pytest.mark.parametrize("function", PUBLISHERS)
+@pytest.mark.parametrize("source", ["Readings", "Users"])
+def test_a_publisher_tries_for_nearly_as_long_as_a_stream_lasts(function: str, source: str) -> None:
+    """A broker that is down for most of a day loses nothing; what is given up then is noted."""
+    reads = _functions()[function]["Events"][source]["Properties"]
+    dead = reads["DestinationConfig"]["OnFailure"]
+    own_queue = f"Dead{function.replace('Publish', 'Publishes').replace('Function', 'Queue')}"
+
+    assert reads["Stream"]["Fn::GetAtt"] == [f"{source}Table", "StreamArn"]
+    assert resource(f"{source}Table")["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert STREAM_S * 0.9 < reads["MaximumRecordAgeInSeconds"] < STREAM_S
+    assert reads["MaximumRetryAttempts"] * 10 > reads["MaximumRecordAgeInSeconds"]
+    assert reads["BisectBatchOnFunctionError"]
+    assert reads["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert reads["StartingPosition"] == "TRIM_HORIZON"
+    assert dead == {"Type": "SQS", "Destination": {"Fn::GetAtt": [own_queue, "Arn"]}}
+    assert resource(own_queue)["MessageRetentionPeriod"] == 14 * 86_400
+
+
+def test_no_stream_has_more_readers_than_it_bears() -> None:
+    """A third would slow down the other two; that is why the audit listens to the bus."""
+    readers = Counter(
+        event["Properties"]["Stream"]["Fn::GetAtt"][0]
+        for function in _functions().values()
+        for event in function["Events"].values()
+        if event["Type"] == "DynamoDB"
+    )
+
+    assert readers == {"ReadingsTable": READERS_MAX, "UsersTable": READERS_MAX}
+
+
+def test_of_the_users_table_only_connections_and_failed_jobs_wake_a_publisher() -> None:
+    """Leases, jobs that succeed, days and audit entries are most of its writes."""
+    for function in PUBLISHERS:
+        filters = _functions()[function]["Events"]["Users"]["Properties"]["FilterCriteria"]["Filters"]
+
+        assert [json.loads(one["Pattern"])["dynamodb"] for one in filters] == [
+            {"Keys": {"sk": {"S": ["connection"]}}},
+            {"Keys": {"sk": {"S": [{"prefix": "job#"}]}}, "NewImage": {"job_status": {"S": ["failed"]}}},
+        ]
+
+
+def test_rabbitmq_has_a_publisher_only_where_there_is_a_rabbitmq() -> None:
+    """Its address, or the secret that holds it."""
+    assert template()["Resources"]["PublishRabbitMQFunction"]["Condition"] == "HasRabbitMq"
+    assert template()["Conditions"]["HasRabbitMq"]["Fn::Or"][0] == {"Condition": "HasRabbitMqSecret"}
+
+
+def test_a_change_stays_hidden_while_it_is_recorded() -> None:
+    """Six times the function's timeout, as Lambda asks for."""
+    visibility_s = resource("ChangesQueue")["VisibilityTimeout"]
+
+    assert visibility_s >= VISIBILITY_TO_TIMEOUT * _timeout_s("AuditFunction")
 
 
 def test_dead_letters_are_kept_as_long_as_can_be() -> None:

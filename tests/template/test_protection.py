@@ -127,13 +127,55 @@ def test_every_queue_is_encrypted_and_refuses_plain_http() -> None:
     queues = {name for name, entry in template()["Resources"].items() if entry["Type"] == "AWS::SQS::Queue"}
     policy = template()["Resources"]["QueuesOverTlsOnly"]
     (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    behind_the_bus = {
+        "ChangesQueue",
+        "DeadChangesQueue",
+    }  # A queue has one policy; theirs is the next test's.
 
     assert all(resource(name)["SqsManagedSseEnabled"] for name in queues)
-    assert {name["Ref"] for name in policy["Properties"]["Queues"]} == queues
-    assert {arn["Fn::GetAtt"][0] for arn in statement["Resource"]} == queues
+    assert {name["Ref"] for name in policy["Properties"]["Queues"]} == queues - behind_the_bus
+    assert {arn["Fn::GetAtt"][0] for arn in statement["Resource"]} == queues - behind_the_bus
     assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert policy["Condition"] == "IsStrict"
+
+
+def test_the_queues_behind_the_bus_take_from_one_rule_and_over_tls() -> None:
+    """EventBridge may send what that rule sends; whoever speaks plain HTTP may nothing."""
+    policy = resource("ChangesQueuePolicy")
+    allow, deny = policy["PolicyDocument"]["Statement"]
+    queues = {"ChangesQueue", "DeadChangesQueue"}
+
+    assert {name["Ref"] for name in policy["Queues"]} == queues
+    assert (allow["Principal"], allow["Action"]) == ({"Service": "events.amazonaws.com"}, "sqs:SendMessage")
+    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["ChangesRule", "Arn"]}}}
+    assert deny["Fn::If"][0] == "IsStrict"
+    assert (deny["Fn::If"][1]["Effect"], deny["Fn::If"][1]["Action"]) == ("Deny", "sqs:*")
+    assert deny["Fn::If"][1]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    for statement in (allow, deny["Fn::If"][1]):
+        assert {arn["Fn::GetAtt"][0] for arn in statement["Resource"]} == queues
+
+
+def test_no_value_gets_into_the_queue_of_changes() -> None:
+    """Who, when and how many is picked out; the readings stay on the bus."""
+    (target,) = resource("ChangesRule")["Targets"]
+    picked = target["InputTransformer"]["InputPathsMap"]
+
+    assert set(picked.values()) == {
+        "$.detail-type",
+        "$.detail.id",
+        "$.detail.time",
+        "$.detail.data.user_id",
+        "$.detail.data.count",
+        "$.detail.data.reason",
+        "$.detail.correlationid",
+    }
+
+
+def test_the_brokers_password_is_shown_nowhere() -> None:
+    """Neither in the console nor in the template's outputs."""
+    assert template()["Parameters"]["RabbitMqUrl"]["NoEcho"] is True
+    assert "RabbitMq" not in json.dumps(template()["Outputs"])
 
 
 def test_the_key_is_used_for_this_stages_tokens_only() -> None:

@@ -51,6 +51,7 @@ def test_outside_development_a_missing_setting_is_named(
         ("DYNAMODB_ENDPOINT", "http://127.0.0.1:8000"),
         ("WEBHOOK_SECRETS", WEBHOOK_SECRET),
         ("WEBHOOK_JWKS_URL", "http://sender.example.org/keys"),
+        ("RABBITMQ_URL", "amqps://guest:hunter2@broker.example.org"),
     ],
 )
 def test_outside_development_an_insecure_setting_is_named(

@@ -16,6 +16,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # What a user may choose from; the default for all need not be among them.
 POLL_INTERVALS_S = frozenset({300, 900, 1_800, 3_600, 21_600, 86_400})
+# What outside development is only in Secrets Manager, and the setting that names the secret.
+_IN_SECRETS_ONLY = {
+    "dexcom_client_secret": "SECRET_NAME",
+    "webhook_secrets": "SECRET_NAME",
+    "rabbitmq_url": "RABBITMQ_SECRET_NAME",
+}
 
 
 class Environment(StrEnum):
@@ -57,6 +63,13 @@ class Settings(BaseSettings):
     jobs_queue_url: str = "http://127.0.0.1:4566/000000000000/bg-ingest-jobs"
     erasures_queue_url: str = "http://127.0.0.1:4566/000000000000/bg-ingest-erasures"
     tokens_key_id: str = "alias/bg-ingest-tokens"
+
+    # Where events go: a publisher with one of the latter two has RabbitMQ as its sink, any other the bus.
+    event_bus_name: str = "bg-ingest-events"
+    rabbitmq_url: SecretStr | None = None
+    rabbitmq_secret_name: str | None = None
+    # Where records of the stream are noted that cannot be published.
+    dead_publishes_queue_url: str = "http://127.0.0.1:4566/000000000000/bg-ingest-dead-publishes"
 
     dexcom_api_base_url: str = "https://sandbox-api.dexcom.com"
     dexcom_client_id: str = "local-client"
@@ -118,11 +131,9 @@ class Settings(BaseSettings):
         return self
 
     def _holds_secrets_elsewhere(self) -> None:
-        for name in ("dexcom_client_secret", "webhook_secrets"):
+        for name, holder in _IN_SECRETS_ONLY.items():
             if name in self.model_fields_set:
-                raise ValueError(
-                    f"{name.upper()} must not be set in {self.environment}; SECRET_NAME holds it"
-                )
+                raise ValueError(f"{name.upper()} must not be set in {self.environment}; {holder} holds it")
 
     def _speaks_https(self) -> None:
         for name in ("dexcom_api_base_url", "dexcom_redirect_uri", "webhook_jwks_url"):

@@ -24,6 +24,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
 
@@ -84,6 +86,7 @@ class Connections:
 
     table: Table
     clock: Clock
+    cause: Callable[[], str | None] = lambda: None  # The correlation id of whatever is being done now.
 
     def get(self, user_id: str) -> Connection | None:
         """The connection as it is now; None if this person never had one."""
@@ -114,7 +117,7 @@ class Connections:
             "SET provider = :provider, environment = :environment, base_url = :base_url,"
             " connection_state = :connected, connected_at = :now, data_from = :data_from,"
             " login_started_at = :started, sealed_tokens = :sealed,"
-            " generation = if_not_exists(generation, :first) + :one"
+            " generation = if_not_exists(generation, :first) + :one, caused_by = :cause"
             " REMOVE refresh_holder, refresh_until",
             {
                 ":provider": endpoint.provider,
@@ -127,6 +130,7 @@ class Connections:
                 ":sealed": sealed,
                 ":first": int(now.timestamp()),
                 ":one": 1,
+                ":cause": self.cause(),
             },
         )
         assert write.item is not None  # noqa: S101 - an accepted update answers with the item.
@@ -144,13 +148,15 @@ class Connections:
         write = self.table.update(
             user_id,
             SK,
-            "SET sealed_tokens = :sealed, connection_state = :connected, generation = :next"
+            "SET sealed_tokens = :sealed, connection_state = :connected, generation = :next,"
+            " caused_by = :cause"
             " REMOVE refresh_holder, refresh_until",
             {
                 ":sealed": sealed,
                 ":connected": State.CONNECTED,
                 ":generation": generation,
                 ":next": generation + 1,
+                ":cause": self.cause(),
             },
             CURRENT,
         )
@@ -162,11 +168,12 @@ class Connections:
         write = self.table.update(
             user_id,
             SK,
-            "SET connection_state = :needs_reauth REMOVE refresh_holder, refresh_until",
+            "SET connection_state = :needs_reauth, caused_by = :cause REMOVE refresh_holder, refresh_until",
             {
                 ":needs_reauth": State.NEEDS_REAUTH,
                 ":connected": State.CONNECTED,
                 ":generation": generation,
+                ":cause": self.cause(),
             },
             f"{CURRENT} AND {still_connected}",
         )
@@ -177,9 +184,9 @@ class Connections:
         write = self.table.update(
             user_id,
             SK,
-            "SET connection_state = :disconnected, generation = generation + :one"
+            "SET connection_state = :disconnected, generation = generation + :one, caused_by = :cause"
             " REMOVE sealed_tokens, refresh_holder, refresh_until",
-            {":disconnected": State.DISCONNECTED, ":one": 1},
+            {":disconnected": State.DISCONNECTED, ":one": 1, ":cause": self.cause()},
             "attribute_exists(pk)",
         )
         return write.accepted

@@ -29,6 +29,11 @@ class Receipt:
     erased_at: datetime | None = None
     removed: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def begun_at(self) -> datetime:
+        """When the erasure was asked for: its id begins with it."""
+        return datetime.fromtimestamp(int(self.receipt_id[:12], 16) / 1000, UTC)
+
     def as_json(self) -> dict[str, Any]:
         """The form the API shows it in."""
         return {
@@ -65,6 +70,11 @@ class Receipts:
             page_items_max=1,
         )
         return next(map(_from_item, found), None)
+
+    def erased_since(self, user_id: str, instant: datetime) -> bool:
+        """Whether an erasure of this user was begun at that time or later."""
+        newest = self.newest(user_id)
+        return newest is not None and newest.begun_at >= instant
 
     def add(self, receipt: Receipt, removed: Counter[str]) -> Receipt:
         """Count what was removed; what a crash keeps from being counted is one batch at most."""

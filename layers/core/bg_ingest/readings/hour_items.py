@@ -5,9 +5,12 @@
 #   readings      the text of stored_form
 #   version       counts the writes of this item; the condition of the next one
 #   expires_at    epoch seconds; DynamoDB removes the item within days after, reads stop at once
+#   by            the correlation id of what caused the last write; a UUID as its sixteen bytes, because an
+#                 hour has to stay under a kilobyte. Nothing in items that are older than this attribute
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -50,7 +53,7 @@ class HourItems:
             page_items_max=page_items_max,
         )
 
-    def write(self, user_id: str, hour: Hour) -> Write:
+    def write(self, user_id: str, hour: Hour, cause: str | None = None) -> Write:
         """Store the hour unless somebody else has since it was read; then theirs comes back."""
         #   read (version 7)          write (version 8)
         #       |-- nobody else writes --|                 accepted
@@ -66,6 +69,7 @@ class HourItems:
                 "readings": to_text(hour.start, hour.readings),
                 "version": hour.version + 1,
                 "expires_at": int(expires_at.timestamp()),
+                **({"by": _compact(cause)} if cause else {}),
             },
             unchanged if hour.version else never_written,
             {":seen": hour.version} if hour.version else None,
@@ -76,6 +80,21 @@ def hour_from(item: Item) -> Hour:
     """The hour an item holds."""
     start = datetime.fromisoformat(f"{item['sk']}:00").replace(tzinfo=UTC)
     return Hour(start, from_text(start, item["readings"]), item["version"])
+
+
+def cause_of(item: Item) -> str | None:
+    """The correlation id of what caused the last write of this item, if that is known."""
+    cause: str | bytes | None = item.get("by")
+    return str(uuid.UUID(bytes=cause)) if isinstance(cause, bytes) else cause
+
+
+def _compact(cause: str) -> str | bytes:
+    try:
+        identifier = uuid.UUID(cause)
+    except ValueError:
+        return cause
+    # Only what comes back letter for letter: Python reads other spellings of a UUID, too.
+    return identifier.bytes if str(identifier) == cause else cause
 
 
 def _key(instant: datetime) -> str:

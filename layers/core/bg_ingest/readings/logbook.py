@@ -12,10 +12,11 @@ from bg_ingest.readings.hour_items import HourItems, hour_from
 from bg_ingest.readings.saving import HourContended, save_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Table
+    from bg_ingest.readings.hour import Hour
     from bg_ingest.readings.model import Reading
     from bg_ingest.readings.stored_reading import StoredReading
 
@@ -45,6 +46,7 @@ class Logbook:
     table: Table
     clock: Clock
     retention_days: int
+    cause: Callable[[], str | None] = lambda: None  # The correlation id of whatever is being done now.
 
     def save(self, user_id: str, readings: Iterable[Reading], fetched_at: datetime) -> SaveReport:
         """
@@ -56,7 +58,9 @@ class Logbook:
         now = self.clock.now()
         oldest = self._items.first_kept(now)
         records = [record for record in given if record.at >= oldest]
-        steps = save_records(self._items, user_id, records, fetched_at=fetched_at, stored_at=now)
+        steps = save_records(
+            self._items, user_id, records, fetched_at=fetched_at, stored_at=now, cause=self.cause()
+        )
         reports = [report(step.before, step.after, 0) for step in steps]
         # Folding twins that a writer left behind when it died takes away more than is stored: not below none.
         stored = max(sum(step.stored for step in reports), 0)
@@ -101,6 +105,16 @@ class Logbook:
             if start <= stored.reading.at < end
         )
         return islice(found, limit)
+
+    def hours(self, user_id: str, start: datetime, end: datetime) -> Iterator[Hour]:
+        """The hours that begin in `[start, end)` and have not expired, oldest first, read as consumed."""
+        now = self.clock.now()
+        start, end = start.astimezone(UTC), end.astimezone(UTC)
+        if start >= end:
+            return iter(())
+        items = self._items.query(user_id, start, end - timedelta.resolution)
+        hours = (hour_from(item) for item in items if item["expires_at"] > now.timestamp())
+        return (hour for hour in hours if start <= hour.start)
 
     def latest(self, user_id: str) -> StoredReading | None:
         """The newest reading that has not expired."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bg_ingest.readings.hour import HOUR, Hour, hour_of, merge_hours
@@ -24,9 +25,10 @@ from bg_ingest.readings.hour_items import hour_from
 from bg_ingest.readings.sameness import COPIES_APART_MAX, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from bg_ingest.dynamo import Write
     from bg_ingest.readings.hour_items import HourItems
     from bg_ingest.readings.model import Reading
 
@@ -57,13 +59,14 @@ def save_records(
     *,
     fetched_at: datetime,
     stored_at: datetime,
+    cause: str | None = None,
 ) -> list[Step]:
     """Write until everything the records say is in the table; every step that was ours."""
     steps: list[Step] = []
     hours = _hours_around(items, user_id, records)
     for _ in range(ROUNDS_MAX):
         merged = merge_hours(hours, records, fetched_at=fetched_at, stored_at=stored_at)
-        accepted, refused = _write_changed(items, user_id, hours, merged)
+        accepted, refused = _write_changed(partial(items.write, user_id, cause=cause), hours, merged)
         steps += accepted
         if any(map(_may_have_a_twin, accepted)):
             hours = _hours_around(items, user_id, records)
@@ -75,7 +78,7 @@ def save_records(
 
 
 def _write_changed(
-    items: HourItems, user_id: str, hours: Mapping[datetime, Hour], merged: Mapping[datetime, Hour]
+    write_hour: Callable[[Hour], Write], hours: Mapping[datetime, Hour], merged: Mapping[datetime, Hour]
 ) -> tuple[list[Step], dict[datetime, Hour]]:
     """The steps that were accepted, and the hours as they now are where a write was refused."""
     accepted: list[Step] = []
@@ -84,7 +87,7 @@ def _write_changed(
         before = hours.get(start, Hour(start))
         if after.readings == before.readings:
             continue
-        write = items.write(user_id, after)
+        write = write_hour(after)
         if write.accepted:
             accepted.append(Step(before, replace(after, version=after.version + 1)))
         else:

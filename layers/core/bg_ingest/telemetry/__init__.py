@@ -10,7 +10,9 @@ from bg_ingest.telemetry.entry import InvocationFailed, entry_point
 from bg_ingest.telemetry.exchanges import exchange_observer, tell_exchange
 from bg_ingest.telemetry.log import configure, tell
 from bg_ingest.telemetry.measured import (
+    measure_publishing,
     measure_quota,
+    measure_republishing,
     measure_request,
     measure_sync,
     measure_tick,
@@ -26,7 +28,9 @@ __all__ = [
     "entry_point",
     "exchange_observer",
     "header_ids",
+    "measure_publishing",
     "measure_quota",
+    "measure_republishing",
     "measure_request",
     "measure_sync",
     "measure_tick",

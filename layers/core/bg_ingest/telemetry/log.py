@@ -14,6 +14,9 @@ _logger = logging.getLogger("bg_ingest")
 # Below WARNING these write what nobody may read: botocore the plaintext KMS answers with, httpx whole URLs,
 # httpcore headers.
 _LOOSE_TONGUES = ("boto3", "botocore", "urllib3", "httpx", "httpcore")
+# pika writes the beginning of a message that came back, which holds values, and warns of every connection
+# that ends, which for a function that rests is the rule. What matters of it is told by ourselves.
+_NEVER_HEARD = "pika"
 
 
 def configure(*, level: str | None = None, output: str | None = None) -> None:
@@ -28,6 +31,7 @@ def configure(*, level: str | None = None, output: str | None = None) -> None:
     _logger.propagate = False  # The runtime's own handler would write every line a second time.
     for name in _LOOSE_TONGUES:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger(_NEVER_HEARD).setLevel(logging.CRITICAL)
 
 
 def ready() -> None:

@@ -43,6 +43,11 @@ DATA_AGE = Metric("data_age_s", "Seconds")
 
 WEBHOOKS = Metric("webhooks", "Count", "outcome")
 WEBHOOK_PROCESSING = Metric("webhook_processing_s", "Seconds")
+EVENTS_PUBLISHED = Metric("events_published", "Count")
+EVENTS_REPUBLISHED = Metric("events_republished", "Count")
+PUBLISH_FAILURES = Metric("publish_failures", "Count")
+RECORDS_SET_ASIDE = Metric("records_set_aside", "Count")
+PUBLISH_DELAY = Metric("publish_delay_s", "Seconds")
 
 API_REQUESTS = Metric("api_requests", "Count", "status_class")
 API_LATENCY = Metric("api_latency_ms", "Milliseconds")
@@ -70,6 +75,11 @@ ALL: tuple[Metric, ...] = (
     DATA_AGE,
     WEBHOOKS,
     WEBHOOK_PROCESSING,
+    EVENTS_PUBLISHED,
+    EVENTS_REPUBLISHED,
+    PUBLISH_FAILURES,
+    RECORDS_SET_ASIDE,
+    PUBLISH_DELAY,
     API_REQUESTS,
     API_LATENCY,
 )

@@ -12,6 +12,7 @@ from bg_ingest.settings import settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
@@ -37,6 +38,13 @@ def dynamodb() -> DynamoDBClient:
 def sqs() -> SQSClient:
     """SQS."""
     client: SQSClient = _client("sqs")
+    return client
+
+
+@cache
+def events() -> EventBridgeClient:
+    """EventBridge."""
+    client: EventBridgeClient = _client("events")
     return client
 
 

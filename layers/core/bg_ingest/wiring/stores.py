@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from bg_ingest import telemetry
 from bg_ingest.access.audit import Audit
 from bg_ingest.accounts.connection import Connections
 from bg_ingest.clock import SystemClock
@@ -40,7 +41,7 @@ def users_table() -> Table:
 @cache
 def logbook() -> Logbook:
     """The readings."""
-    return Logbook(readings_table(), clock(), settings().retention_days)
+    return Logbook(readings_table(), clock(), settings().retention_days, telemetry.correlation_id)
 
 
 @cache
@@ -64,7 +65,7 @@ def jobs() -> Jobs:
 @cache
 def connections() -> Connections:
     """Each user's connection."""
-    return Connections(users_table(), clock())
+    return Connections(users_table(), clock(), telemetry.correlation_id)
 
 
 @cache

@@ -1,0 +1,60 @@
+"""DynamoDB streams: publish what changed; by hand: publish a person's readings again."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from bg_ingest import telemetry
+from bg_ingest.publishing.publish import NothingPublished, publish_records
+from bg_ingest.publishing.republish import republish
+from bg_ingest.wiring import publishing, stores
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@telemetry.entry_point
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Take a batch of changes, or an order by hand."""
+    if "republish" in event:
+        return _again(event["republish"], context)
+    return _publish(event["Records"])
+
+
+def _publish(records: list[dict[str, Any]]) -> dict[str, Any]:
+    oldest_s = min(record["dynamodb"]["ApproximateCreationDateTime"] for record in records)
+    delay_s = max(stores.clock().now().timestamp() - oldest_s, 0.0)
+    try:
+        done = publish_records(records, sink=publishing.sink(), set_aside=publishing.set_aside)
+    except NothingPublished as error:
+        telemetry.measure_publishing(0, failed=True, delay_s=delay_s)
+        telemetry.tell("nothing published", level=logging.ERROR, trouble=str(error), records=len(records))
+        raise
+    telemetry.measure_publishing(
+        done.events, set_aside=done.set_aside, failed=done.again_from is not None, delay_s=delay_s
+    )
+    telemetry.tell(
+        "changes published",
+        level=logging.WARNING if done.trouble or done.set_aside else logging.INFO,
+        records=len(records),
+        events=done.events,
+        set_aside=done.set_aside,
+        trouble=done.trouble,
+    )
+    return {"batchItemFailures": [{"itemIdentifier": done.again_from}] if done.again_from else []}
+
+
+def _again(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    start, end = (datetime.fromisoformat(order[edge]).astimezone(UTC) for edge in ("from", "to"))
+    done = republish(
+        order["user_id"],
+        stores.logbook().hours(order["user_id"], start, end),
+        sink=publishing.sink(),
+        time_left_s=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+    telemetry.measure_republishing(done.events)
+    telemetry.tell("published again", hours=done.hours, events=done.events, trouble=done.trouble)
+    again_from = done.again_from.isoformat() if done.again_from else None
+    return {"hours": done.hours, "events": done.events, "again_from": again_from, "trouble": done.trouble}

@@ -1,0 +1,123 @@
+"""
+RabbitMQ as a sink: a durable topic exchange, persistent messages, each confirmed before it counts.
+
+    publisher ──► bg.events (topic, routing key = type) ──► whatever queues consumers have bound
+                     └── nobody bound: bg.events.unrouted (fanout) ──► the queue bg.events.unrouted
+
+A message that no queue wants is kept in the queue of the unrouted: that nobody listens to one type of event
+must not hold up the others. Should that queue be gone as well, the broker hands the message back
+(`mandatory`), and that counts as not arrived.
+
+A Lambda environment is frozen between two invocations, for minutes or for good, and cannot answer heartbeats.
+The broker then gives the connection up after twice HEARTBEAT_S, which is right: environments that never come
+back would otherwise stay connected for ever. So a connection that has rested too long is not used again.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pika
+from pika.exceptions import AMQPError
+
+from bg_ingest.publishing.publish import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bg_ingest.clock import Clock
+    from bg_ingest.publishing.events import Event
+
+EXCHANGE = "bg.events"
+UNROUTED = "bg.events.unrouted"
+HEARTBEAT_S = 60
+RESTED_S_MAX = 30.0
+# Together well under the function's timeout: a broker that does not answer is down.
+_SOCKET_S = 5.0
+_CONNECTED_S = 15.0
+_BLOCKED_S = 10.0
+_PERSISTENT = 2
+
+
+@dataclass(slots=True)
+class RabbitMQSink:
+    """One broker; the URL is asked for whenever it is connected to, so that a password can change."""
+
+    url: Callable[[], str]
+    source: str
+    clock: Clock
+    _channel: pika.adapters.blocking_connection.BlockingChannel | None = field(default=None, repr=False)
+    _used_at_s: float = 0.0
+
+    def publish(self, events: Sequence[Event]) -> Delivery:
+        """Publish and have confirmed, one after the other; a connection that broke is made anew once."""
+        arrived, trouble = self._publish(events)
+        if trouble and arrived < len(events):
+            more, trouble = self._publish(events[arrived:])
+            arrived += more
+        return Delivery(arrived, trouble)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        channel, self._channel = self._channel, None
+        if channel:
+            with suppress(AMQPError, OSError):
+                channel.connection.close()
+
+    def _publish(self, events: Sequence[Event]) -> tuple[int, str | None]:
+        arrived = 0
+        try:
+            channel = self._ready_channel()
+            for event in events:
+                channel.basic_publish(
+                    EXCHANGE,
+                    event.event_type,
+                    event.as_text(self.source).encode(),
+                    _properties(event),
+                    mandatory=True,
+                )
+                arrived += 1
+        except (AMQPError, OSError) as error:
+            self.close()
+            return arrived, type(error).__name__
+        self._used_at_s = self.clock.monotonic_s()
+        return arrived, None
+
+    def _ready_channel(self) -> pika.adapters.blocking_connection.BlockingChannel:
+        rested_s = self.clock.monotonic_s() - self._used_at_s
+        if self._channel and (rested_s > RESTED_S_MAX or not self._channel.is_open):
+            self.close()
+        if self._channel is None:
+            self._channel = _opened(self.url())
+        return self._channel
+
+
+def _opened(url: str) -> pika.adapters.blocking_connection.BlockingChannel:
+    parameters = pika.URLParameters(url)  # With amqps:// it checks the broker's certificate and name.
+    parameters.heartbeat = HEARTBEAT_S
+    parameters.socket_timeout = _SOCKET_S
+    parameters.stack_timeout = _CONNECTED_S
+    parameters.blocked_connection_timeout = _BLOCKED_S
+    parameters.connection_attempts = 1
+    channel = pika.BlockingConnection(parameters).channel()
+    channel.confirm_delivery()
+    channel.exchange_declare(UNROUTED, "fanout", durable=True)
+    channel.queue_declare(UNROUTED, durable=True)
+    channel.queue_bind(UNROUTED, UNROUTED)
+    channel.exchange_declare(EXCHANGE, "topic", durable=True, arguments={"alternate-exchange": UNROUTED})
+    return channel
+
+
+def _properties(event: Event) -> pika.BasicProperties:
+    return pika.BasicProperties(
+        content_type="application/cloudevents+json",
+        content_encoding="utf-8",
+        delivery_mode=_PERSISTENT,
+        message_id=event.event_id,
+        type=event.event_type,
+        correlation_id=event.correlation_id,
+        timestamp=int(event.time.timestamp()),
+        app_id="bg-ingest",
+    )

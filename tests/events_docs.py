@@ -1,0 +1,23 @@
+"""The consumers of docs/events.md as they stand there."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from local.paths import CHECKOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def consumer(section: str) -> Callable[..., None]:
+    """The function in the first Python block below a heading, made from the very text."""
+    text = (CHECKOUT / "docs" / "events.md").read_text()
+    below = text.partition(f"\n## {section}\n")[2]
+    found = re.search(r"```python\n(.*?)```", below, re.DOTALL)
+    assert found
+    names: dict[str, Any] = {}
+    exec(compile(found[1], "docs/events.md", "exec"), names)  # noqa: S102 - our own page.
+    consume: Callable[..., None] = names["consume"]
+    return consume

@@ -1,0 +1,155 @@
+"""The publisher as Lambda calls it, with EventBridge as its sink."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bg_ingest.telemetry import InvocationFailed
+from bg_ingest.wiring import clients
+from local.paths import CHECKOUT
+from local.ports import free_port
+from tests.events_docs import consumer
+from tests.functions.conftest import REGION
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import World
+
+TYPES = {
+    "publish_readings": "bg.readings.stored",
+    "publish_revision": "bg.readings.revised",
+    "publish_expired": "bg.readings.removed",
+    "publish_connection": "bg.connection.changed",
+    "publish_failed_job": "bg.sync.failed",
+}
+
+
+@pytest.fixture
+def listened(world: World) -> str:
+    """A queue that gets everything that is on the bus."""
+    assert world is not None
+    queue = clients.sqs().create_queue(QueueName="listener")["QueueUrl"]
+    pattern = json.dumps({"source": ["bg-ingest"]})
+    clients.events().put_rule(Name="all", EventBusName="events", EventPattern=pattern)
+    arn = "arn:aws:sqs:eu-west-1:123456789012:listener"
+    clients.events().put_targets(Rule="all", EventBusName="events", Targets=[{"Id": "listener", "Arn": arn}])
+    return queue
+
+
+def _heard(queue: str) -> list[dict[str, Any]]:
+    heard: list[dict[str, Any]] = []
+    while messages := clients.sqs().receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+        heard += [json.loads(message["Body"]) for message in messages]
+    return heard
+
+
+@pytest.mark.parametrize(("name", "event_type"), TYPES.items())
+def test_a_change_is_published(world: World, listened: str, name: str, event_type: str) -> None:
+    """Every type there is, under the correlation id of what caused it."""
+    assert world.invoke("publish", world.event(name)) == {"batchItemFailures": []}
+    (event,) = _heard(listened)
+
+    assert (event["source"], event["detail-type"], event["detail"]["type"]) == (
+        "bg-ingest",
+        event_type,
+        event_type,
+    )
+    assert event["detail"]["source"] == "https://bg-ingest.dev/development"
+    caused = "0196f3a1-2c5d-4e6f-8a9b-0c1d2e3f4a5b" if event_type != "bg.readings.removed" else None
+    assert event["detail"].get("correlationid") == caused
+
+
+def test_a_redelivery_has_the_same_id(world: World, listened: str) -> None:
+    """So a consumer recognises it."""
+    for _ in range(2):
+        world.invoke("publish", world.event("publish_readings"))
+    first, second = _heard(listened)
+
+    assert first["detail"] == second["detail"]
+
+
+def test_the_documented_consumer_takes_each_event_once(
+    world: World, listened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it stands on the page, though everything comes twice."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)  # What a consumer has in its environment.
+    for name in (*TYPES, *TYPES):
+        world.invoke("publish", world.event(name))
+    taken: list[dict[str, Any]] = []
+    consumer("EventBridge")(listened, set(), taken.append)
+
+    assert [event["type"] for event in taken] == [*TYPES.values()]
+    assert _heard(listened) == []
+
+
+def test_the_page_shows_every_type_and_every_attribute(world: World, listened: str) -> None:
+    """What is sent is described."""
+    page = (CHECKOUT / "docs" / "events.md").read_text()
+    for name in TYPES:
+        world.invoke("publish", world.event(name))
+    for message in _heard(listened):
+        event = message["detail"]
+        names = {*event, *event["data"], event["type"]}
+        assert not [name for name in names if f'"{name}"' not in page and f"`{name}`" not in page]
+
+
+def test_what_nobody_can_read_is_noted_and_holds_up_nothing(world: World, listened: str) -> None:
+    """By its place in the stream, and never by what is in it."""
+    readable, unreadable = world.event("publish_readings"), world.event("publish_unreadable")
+    unreadable["Records"] += readable["Records"]
+
+    assert world.invoke("publish", unreadable) == {"batchItemFailures": []}
+    assert len(_heard(listened)) == 1
+    queue = clients.sqs().get_queue_url(QueueName="dead-publishes")["QueueUrl"]
+    (note,) = _heard(queue)
+    assert note == {
+        "condition": "RecordUnreadable",
+        "raised": "HourUnreadable",
+        "streamArn": unreadable["Records"][0]["eventSourceARN"],
+        "sequenceNumber": unreadable["Records"][0]["dynamodb"]["SequenceNumber"],
+        "approximateArrival": unreadable["Records"][0]["dynamodb"]["ApproximateCreationDateTime"],
+    }
+
+
+def test_a_bus_that_is_gone_fails_the_batch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is taken for done, and the log says the kind of trouble and no more."""
+    world.restarted(monkeypatch, RABBITMQ_URL=f"amqp://guest:hunter2@127.0.0.1:{free_port()}")
+
+    with pytest.raises(InvocationFailed, match="NothingPublished"):
+        world.invoke("publish", world.event("publish_readings"))
+
+
+def test_outside_development_a_broker_without_tls_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a password or a reading is sent to it."""
+    clients.secrets().create_secret(Name="broker", SecretString="amqp://guest:hunter2@127.0.0.1")
+    strict = {
+        "ENVIRONMENT": "production",
+        "DEXCOM_API_BASE_URL": "https://api.dexcom.com",
+        "DEXCOM_REDIRECT_URI": "https://bg.example.org/oauth/callback",
+        "SECRET_NAME": "dexcom",
+        "RABBITMQ_SECRET_NAME": "broker",
+    }
+    world.restarted(monkeypatch, **strict)
+
+    with pytest.raises(InvocationFailed, match="BrokerUrlInsecure"):
+        world.invoke("publish", world.event("publish_readings"))
+
+
+def test_a_day_is_published_again_with_the_ids_it_had(
+    world: World, listened: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By hand, from the table; twice is as good as once."""
+    order = world.event("publish_again")
+    order["republish"] |= {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
+    answers = [world.invoke("publish", order) for _ in range(2)]
+    events = [event["detail"] for event in _heard(listened)]
+
+    assert answers[0] == answers[1]
+    assert answers[0]["again_from"] is None
+    assert answers[0]["events"] == len(events) / 2 == len({event["id"] for event in events})
+    assert sum(event["data"]["count"] for event in events) == 2 * 12
+    assert "glucose" not in capsys.readouterr().out

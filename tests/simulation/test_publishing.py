@@ -1,0 +1,118 @@
+"""
+A day of one person's readings, stored by the real logbook and published by the real publisher, under fire.
+
+The publisher is killed between two events, its sink goes down for a while, a batch is shown again although
+all of it had arrived. What must hold: everything that was stored or revised is in exactly one event id,
+whatever is repeated says the same, and the order is that of the stream.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from bg_ingest.dynamo import Table
+from bg_ingest.publishing.publish import Delivery, publish_records
+from bg_ingest.publishing.stream import events_of
+from bg_ingest.readings.logbook import Logbook
+from tests.fakes import FakeClock
+from tests.memory_stream import Killed, StreamingDynamo, deliver
+from tests.unit.readings.made_up import realistic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bg_ingest.publishing.events import Event
+    from bg_ingest.readings.model import Reading
+
+DAY = datetime(2026, 11, 21, tzinfo=UTC)
+POLL = timedelta(minutes=15)
+
+
+@dataclass
+class HostileSink:
+    """A sink that dies with its process, goes down, and says nothing of what it took."""
+
+    chance: random.Random
+    arrived: list[Event] = field(default_factory=list)
+
+    def publish(self, events: Sequence[Event]) -> Delivery:
+        """Take some of them."""
+        for place, event in enumerate(events):
+            if self.chance.random() < 0.02:
+                raise Killed
+            if self.chance.random() < 0.02:
+                return Delivery(place, "SinkDown")
+            self.arrived.append(event)
+        if self.chance.random() < 0.05:
+            raise Killed  # Everything arrived, and nobody got to say so.
+        return Delivery(len(events))
+
+
+def _a_day(chance: random.Random) -> tuple[StreamingDynamo, Logbook]:
+    """Polls with an overlap, some data late, some values changed after the fact."""
+    dynamo, clock = StreamingDynamo(), FakeClock(DAY)
+    logbook = Logbook(Table(cast("Any", dynamo), "readings"), clock, 730, lambda: f"poll-{clock.now():%H%M}")
+    measured, late = realistic(DAY, 24), set[datetime]()
+    for reading in measured:
+        if chance.random() < 0.1:
+            late.add(reading.at)
+    while clock.now() < DAY + timedelta(days=1, hours=2):
+        clock.advance(POLL.total_seconds())
+        now = clock.now()
+        visible = [
+            _changed(reading, chance)
+            for reading in measured
+            if now - timedelta(hours=2) <= reading.at + timedelta(hours=1) * (reading.at in late) < now
+        ]
+        logbook.save("ada", visible, now)
+    return dynamo, logbook
+
+
+def _changed(reading: Reading, chance: random.Random) -> Reading:
+    return replace(reading, mg_dl=reading.mg_dl + 1) if chance.random() < 0.01 else reading
+
+
+def _versions(events: Sequence[Event], event_type: str) -> Counter[tuple[str, int]]:
+    return Counter(
+        (reading["timestamp"], reading["revision"])
+        for event in events
+        if event.event_type == event_type
+        for reading in event.data["readings"]
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_reading_of_a_day_is_in_exactly_one_event_id(seed: int) -> None:
+    """Whatever crashes: when each id is kept once, nothing is missing and nothing is doubled."""
+    chance = random.Random(seed)  # noqa: S311 - a schedule, no secret.
+    dynamo, logbook = _a_day(chance)
+    sink = HostileSink(chance)
+
+    def publisher(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        done = publish_records(records, sink=sink, set_aside=lambda *_: None)
+        return {"batchItemFailures": [{"itemIdentifier": done.again_from}] if done.again_from else []}
+
+    deliver(dynamo.streams["readings"], publisher, batch_size=20)
+    once = {event.event_id: event for event in sink.arrived}  # In the order they first arrived in.
+
+    assert len(sink.arrived) > len(once), "nothing was repeated, so nothing was put to the test"
+    assert all(event == once[event.event_id] for event in sink.arrived)
+    assert list(once.values()) == [
+        event for record in dynamo.streams["readings"] for event in events_of(record)
+    ]
+    stored = list(logbook.between("ada", DAY, DAY + timedelta(days=2)))
+    told, revised = (_versions([*once.values()], f"bg.readings.{what}") for what in ("stored", "revised"))
+    assert told == Counter((f"{one.reading.at:%Y-%m-%dT%H:%M:%SZ}", 0) for one in stored)
+    assert revised == Counter(
+        (f"{one.reading.at:%Y-%m-%dT%H:%M:%SZ}", number)
+        for one in stored
+        for number in range(1, one.revision + 1)
+    )
+    assert revised.total() > 0
+    assert all(event.correlation_id == f"poll-{event.time:%H%M}" for event in once.values())

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from itertools import count, zip_longest
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bg_ingest.publishing.eventbridge import (
+    ENTRIES_MAX,
+    REQUEST_BYTES_MAX,
+    EventBridgeSink,
+    batches,
+    size_bytes,
+)
+from bg_ingest.publishing.events import Event
+from tests.fakes import NOON, FakeClock
+from tests.sinks import MemoryBus
+from tests.unit.publishing.made_up import SOURCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _events(many: int, size: int = 10) -> list[Event]:
+    return [
+        Event(f"{number:032x}-1", "bg.sync.failed", f"jobs/{number}", NOON, {"padding": "x" * size}, "c-1")
+        for number in range(many)
+    ]
+
+
+def _sink(
+    refuses: Callable[[dict[str, Any]], str | None] = lambda _: None, *, down: bool = False
+) -> tuple[EventBridgeSink, MemoryBus, FakeClock]:
+    client, bus = MemoryBus.client(refuses=refuses, down=down)
+    clock = FakeClock()
+    return EventBridgeSink(client, "the-bus", SOURCE, clock, lambda: 0.5), bus, clock
+
+
+def test_an_entry_is_the_cloudevent_and_what_rules_look_at() -> None:
+    """Type and source outside as well, so that a rule needs not look into the detail."""
+    sink, bus, _ = _sink()
+    (event,) = _events(1)
+    sink.publish([event])
+    (entry,), (detail,) = bus.entries, bus.details
+
+    assert (entry["Source"], entry["DetailType"]) == ("bg-ingest", "bg.sync.failed")
+    assert (entry["EventBusName"], entry["Time"]) == ("the-bus", NOON)
+    assert detail == event.envelope(SOURCE)
+
+
+def test_ten_go_at_a_time() -> None:
+    """PutEvents takes no more."""
+    sink, bus, _ = _sink()
+
+    assert sink.publish(_events(25)).arrived == 25
+    assert bus.requests == [10, 10, 5]
+    assert [detail["subject"] for detail in bus.details] == [f"jobs/{number}" for number in range(25)]
+
+
+def test_large_events_go_in_smaller_company() -> None:
+    """A request has a size limit, too."""
+    sink, bus, _ = _sink()
+
+    assert sink.publish(_events(5, size=100_000)).arrived == 5
+    assert bus.requests == [2, 2, 1]
+
+
+@given(st.lists(st.integers(0, 120_000), max_size=30))
+def test_every_request_keeps_both_limits_and_the_order(sizes: list[int]) -> None:
+    """Nothing is left out, and no request could have taken the next event as well."""
+    sink, _, _ = _sink()
+    entries = [sink.entry(event) for size in sizes for event in _events(1, size)]
+    sent = list(batches(entries))
+
+    assert [entry for batch in sent for entry in batch] == entries
+    for batch, following in zip_longest(sent, sent[1:]):
+        total = sum(map(size_bytes, batch))
+        assert len(batch) <= ENTRIES_MAX
+        assert total <= REQUEST_BYTES_MAX
+        if following:
+            assert len(batch) == ENTRIES_MAX or total + size_bytes(following[0]) > REQUEST_BYTES_MAX
+
+
+def test_entries_that_are_refused_are_put_again_and_alone() -> None:
+    """A part of a request fails by itself, and only that part is sent again."""
+    calls = count()
+    sink, bus, clock = _sink(lambda _: "ThrottlingException" if next(calls) in {3, 7} else None)
+
+    assert sink.publish(_events(10)).arrived == 10
+    assert bus.requests == [10, 2]
+    assert sorted(detail["id"] for detail in bus.details) == [event.event_id for event in _events(10)]
+    assert clock.naps == [0.2]
+
+
+def test_what_is_refused_for_good_ends_the_delivery_there() -> None:
+    """After a few tries; what stands before it has arrived, what stands after it may have."""
+    sink, bus, clock = _sink(lambda entry: "InternalFailure" if '"jobs/4"' in entry["Detail"] else None)
+    delivery = sink.publish(_events(25))
+
+    assert (delivery.arrived, delivery.trouble) == (4, "InternalFailure")
+    assert bus.requests == [10, 1, 1, 1]
+    assert len(bus.entries) == 9
+    assert clock.naps == [0.2, 0.4, 0.8]
+
+
+def test_a_bus_that_is_down_is_an_answer() -> None:
+    """Nothing arrived, and nobody has to catch anything."""
+    sink, _, _ = _sink(down=True)
+    delivery = sink.publish(_events(3))
+
+    assert (delivery.arrived, delivery.trouble) == (0, "ClientError")

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+
+from bg_ingest.publishing.changes import hour_change
+from bg_ingest.publishing.events import READINGS_MAX, opaque_id, reading_events
+from bg_ingest.readings.hour import Hour
+from tests.unit.publishing.made_up import SOURCE, events_between, ids, saved, told, wild_saves
+from tests.unit.readings.made_up import FIVE, LATER, MINUTE, QUICK, SECOND, at, measured, realistic
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bg_ingest.readings.model import Reading
+
+# What an event may be at most, so that four of the largest fit into the smallest limit on its way.
+EVENT_BYTES_MAX = 64_000
+# RFC 3339, as CloudEvents asks for.
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def _minutes(count: int, start: datetime = FIVE) -> list[Reading]:
+    return [measured(start + SECOND * 59 * n, 100 + n, ticks=1_000 * n) for n in range(count)]
+
+
+def test_an_envelope_is_a_cloudevent() -> None:
+    """Every attribute the specification requires, and ours, in its form."""
+    (event,) = events_between(Hour(FIVE), saved(Hour(FIVE), [measured(at(1))], LATER), cause="ticket-4711")
+
+    assert event.envelope(SOURCE) == {
+        "specversion": "1.0",
+        "id": event.event_id,
+        "source": SOURCE,
+        "type": "bg.readings.stored",
+        "subject": "hours/2026-11-21T05",
+        "time": "2026-11-21T08:00:00Z",
+        "datacontenttype": "application/json",
+        "correlationid": "ticket-4711",
+        "data": {
+            "user_id": "ada",
+            "count": 1,
+            "readings": [
+                {
+                    "timestamp": "2026-11-21T05:01:00Z",
+                    "glucose_mg_dl": 110,
+                    "trend": "flat",
+                    "trend_rate": 0.3,
+                    "status": None,
+                    "type": "cgm",
+                    "local_offset_minutes": None,
+                    "stored_at": "2026-11-21T08:00:00Z",
+                    "revision": 0,
+                    "device": {"generation": "g7", "display": "iOS", "app": "G7"},
+                }
+            ],
+        },
+    }
+
+
+def test_a_revision_tells_what_was_there_before() -> None:
+    """The reading as it is served, and as it was."""
+    before = saved(Hour(FIVE), [measured(at(1), 110)], LATER)
+    (event,) = events_between(before, saved(before, [measured(at(1), 112)], LATER + MINUTE))
+    (reading,) = event.data["readings"]
+
+    assert event.event_type == "bg.readings.revised"
+    assert (reading["glucose_mg_dl"], reading["revision"]) == (112, 1)
+    assert (reading["previous"]["glucose_mg_dl"], reading["previous"]["revision"]) == (110, 0)
+
+
+def test_a_reading_that_turns_out_to_be_a_copy_is_taken_back() -> None:
+    """Two writers at once stored one measurement on both sides of a full hour; nobody must keep both."""
+    six = FIVE + timedelta(hours=1)
+    twin = saved(Hour(six), [measured(six + SECOND * 2)], LATER)
+    (event,) = events_between(twin, replace(twin, readings=()))
+
+    assert event.event_type == "bg.readings.removed"
+    assert (event.data["reason"], event.data["timestamps"]) == ("duplicate", ["2026-11-21T06:00:02Z"])
+
+
+def test_without_a_known_cause_there_is_no_correlation_id() -> None:
+    """Hours that were written before it was kept have none; an empty attribute would be no CloudEvent."""
+    (event,) = events_between(Hour(FIVE), saved(Hour(FIVE), [measured(at(1))], LATER))
+
+    assert "correlationid" not in event.envelope(SOURCE)
+
+
+def test_many_readings_are_several_events_of_sixty() -> None:
+    """Numbered from one behind the same id; together they tell each reading once."""
+    hour = saved(Hour(FIVE), _minutes(61), LATER)
+    first, second = events_between(Hour(FIVE), hour)
+
+    assert [event.data["count"] for event in (first, second)] == [READINGS_MAX, 1]
+    assert [event.event_id[-2:] for event in (first, second)] == ["-1", "-2"]
+    assert first.event_id[:-2] == second.event_id[:-2]
+    assert len({reading["timestamp"] for reading in told([first, second], "bg.readings.stored")}) == 61
+
+
+def test_the_largest_event_stays_small() -> None:
+    """Sixty revisions, each with what was there before, in the longest form sensors have."""
+    before = saved(Hour(FIVE), realistic(FIVE, 1, every_s=59), LATER)
+    again = [replace(stored.reading, mg_dl=401, status="high") for stored in before.readings]
+    largest = events_between(before, saved(before, again, LATER + MINUTE), cause="c" * 128)[0]
+
+    assert largest.data["count"] == READINGS_MAX
+    assert len(largest.as_text(SOURCE).encode()) < EVENT_BYTES_MAX
+
+
+def test_a_life_after_an_erasure_has_ids_of_its_own() -> None:
+    """The same readings of the same hour, versions counted from one again, are news."""
+    first = saved(Hour(FIVE), _minutes(3), LATER)
+    second = saved(Hour(FIVE), _minutes(3), LATER + MINUTE)
+
+    assert not {*ids(events_between(Hour(FIVE), first))} & {*ids(events_between(Hour(FIVE), second))}
+
+
+def test_two_people_never_share_an_id() -> None:
+    """Alike in everything but who they are."""
+    change = hour_change(Hour(FIVE), saved(Hour(FIVE), _minutes(3), LATER))
+
+    assert not {*ids(reading_events("ada", change))} & {*ids(reading_events("bob", change))}
+
+
+@QUICK
+@given(wild_saves())
+def test_nobody_is_named_outside_the_data(states: list[Hour]) -> None:
+    """Ids, subjects and reprs end up in logs of others; times are as CloudEvents writes them."""
+    for event in reading_events("grace", hour_change(Hour(FIVE), states[-1])):
+        envelope = event.envelope(SOURCE)
+        data = envelope.pop("data")
+        assert data["user_id"] == "grace"  # Whose name has letters that are no hexadecimal digits.
+        assert "grace" not in json.dumps(envelope)
+        assert "glucose" not in f"{event!r}{envelope}"
+        assert _TIME.fullmatch(envelope["time"])
+        assert re.fullmatch(r"[0-9a-f]{32}-\d+", envelope["id"])
+
+
+def test_an_id_is_the_same_in_every_process() -> None:
+    """It is derived from nothing but what it is about; a change here makes every redelivery a stranger."""
+    assert opaque_id("bg.sync.failed", "ada", "0" * 28) == "757d95dbab6cb8b05b4c76b76d56b69c"
