@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-import boto3
 import pytest
 
 from bg_ingest.access.audit import Outcome
@@ -14,13 +13,14 @@ from tests.contract.people import HISTORY, LoginPage, People, kinds
 from tests.contract.stepped import At, Crash, HalfWay, crash
 from tests.contract.token_world import TokenProvider, World
 from tests.fakes import FakeClock
+from tests.moto_kms import kms_client, quick_key
 
 
 @pytest.fixture
 def people(users_table: Table, readings_table: Table, clock: FakeClock) -> People:
     """Nobody yet."""
-    kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
-    world = World(users_table, kms, kms.create_key()["KeyMetadata"]["KeyId"], clock, TokenProvider(clock))
+    kms = kms_client()
+    world = World(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     return People(world, readings_table, clock)
 
 
@@ -130,6 +130,7 @@ def test_saying_no_leaves_nothing_but_the_record(
     assert len(people.stored_about("ada")) == 1
 
 
+@pytest.mark.exhaustive
 def test_a_login_that_dies_at_any_step_can_be_repeated(people: People) -> None:
     """Whatever was left, logging in again connects, polls and fetches."""
     steps = _steps_of_a_login(people)
@@ -149,6 +150,7 @@ def test_a_login_that_dies_at_any_step_can_be_repeated(people: People) -> None:
         assert len(people.orders) == before + 1
 
 
+@pytest.mark.exhaustive
 def test_nobody_is_polled_without_tokens_wherever_a_login_dies(people: People) -> None:
     """A seat comes after the tokens, never before."""
     for step in range(1, _steps_of_a_login(people) + 1):
@@ -162,6 +164,7 @@ def test_nobody_is_polled_without_tokens_wherever_a_login_dies(people: People) -
         assert known is None or desk.connections.get(user_id) is not None
 
 
+@pytest.mark.exhaustive
 def test_a_person_erased_while_logging_in_stays_erased(people: People) -> None:
     """Step by step: the callback is paused there, the person erased, and the callback goes on."""
     for step in range(1, _steps_of_a_login(people) + 1):

@@ -28,7 +28,7 @@ every_guarded_route = pytest.mark.parametrize(("method", "path"), GUARDED, ids=m
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=50,
+    max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
