@@ -38,12 +38,14 @@ test-integration: $(INSTALLED) ## The stores' contracts against Amazon's DynamoD
 simulation: $(INSTALLED) ## A thousand seeds of the engine's simulation
 	$(RUN) -m pytest --seeds 1000 tests/simulation
 
-check: $(INSTALLED) ## Lint, types, import contracts, template, container
+check: $(INSTALLED) .venv-checkov/.installed ## Lint, types, import contracts, template, container
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	PYTHONPATH=. .venv/bin/lint-imports
 	.venv-sam/bin/sam validate --lint
+	.venv-aws/bin/python local/transformed.py > .venv-checkov/template.json
+	.venv-checkov/bin/checkov --config-file .checkov.yaml --file .venv-checkov/template.json
 	.venv/bin/hadolint Dockerfile
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
@@ -74,12 +76,13 @@ lock: $(INSTALLED) ## Resolve the dependency groups of pyproject.toml into the p
 	$(UV) pip compile $(LOCK) --group emulator --output-file local/requirements-emulator.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group runtime --output-file local/requirements-runtime.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group sam --output-file local/requirements-sam.txt pyproject.toml
+	$(UV) pip compile $(LOCK) --group policies --output-file local/requirements-checkov.txt pyproject.toml
 	grep -E '^boto(3|core)==' local/requirements-emulator.txt > .venv/same-boto.txt
 	$(UV) pip compile $(LOCK) --group dev --constraint layers/core/requirements.txt --constraint .venv/same-boto.txt \
 		--output-file requirements-dev.txt pyproject.toml
 
 clean: down ## Remove everything that can be made again
-	rm -rf .venv .venv-sam .venv-aws .venv-runtime .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-aws .venv-runtime .venv-checkov .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 LOCK := --quiet --universal --python-version 3.11 --no-header --upgrade
 
@@ -101,7 +104,8 @@ LOCK := --quiet --universal --python-version 3.11 --no-header --upgrade
 .venv-sam/.installed: local/requirements-sam.txt .venv/.installed
 .venv-aws/.installed: local/requirements-emulator.txt .venv/.installed
 .venv-runtime/.installed: local/requirements-runtime.txt .venv/.installed
-.venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed:
+.venv-checkov/.installed: local/requirements-checkov.txt .venv/.installed
+.venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed .venv-checkov/.installed:
 	@rm -rf $(@D)
 	@$(UV) venv --quiet --python $(RUN) $(@D)
 	@$(UV) pip install --quiet --python $(@D)/bin/python --requirement $<

@@ -46,6 +46,9 @@ class Person:
 # Somebody whose new reading is planted before the first test runs, and found by the schedule alone.
 PATIENT = Person("patient", "SandboxUser3")
 PLANTED_VALUE = 222
+# Whose pages may call the API, and where a person may be sent after a login.
+ORIGIN = "https://app.example.org"
+RETURN_URL = f"{ORIGIN}/connected"
 
 
 # The emulator unpacks the layer for every function. A disk takes half a minute to forget so many files.
@@ -79,7 +82,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, built: Path, scratch: Path |
         port=free_port(),
         enforce_iam=True,
         simulator_arguments=("--upload-delay-seconds", "0", "--people", "10"),
-        parameters={"BackfillDaysMax": "14"},
+        parameters={"BackfillDaysMax": "14", "CorsOrigins": ORIGIN, "ReturnUrls": RETURN_URL},
         built=built,
     )
     cloud = Cloud(State(tmp_path_factory.mktemp("cloud"), scratch), options, Progress(None))

@@ -1,0 +1,20 @@
+"""The template, as SAM makes it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from local.paths import CHECKOUT, EMULATOR_BIN
+
+
+@pytest.fixture(scope="session")
+def processed() -> dict[str, Any]:
+    """The template as SAM makes it: what CloudFormation is given."""
+    command = [EMULATOR_BIN / "python", CHECKOUT / "local" / "transformed.py"]
+    done = subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own code.
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
