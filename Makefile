@@ -45,7 +45,7 @@ check: $(INSTALLED) .venv-checkov/.installed ## Lint, types, import contracts, t
 	PYTHONPATH=. .venv/bin/lint-imports
 	.venv-sam/bin/sam validate --lint
 	.venv-aws/bin/python local/transformed.py > .venv-checkov/template.json
-	.venv-checkov/bin/checkov --config-file .checkov.yaml --file .venv-checkov/template.json
+	LOG_LEVEL=WARNING .venv-checkov/bin/checkov --config-file .checkov.yaml --file .venv-checkov/template.json
 	.venv/bin/hadolint Dockerfile
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
