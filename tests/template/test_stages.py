@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bg_ingest.settings import load
 from local.paths import CHECKOUT
 from tests.template_document import resource, template
 
@@ -47,6 +48,34 @@ def test_only_production_speaks_to_the_real_dexcom() -> None:
 
     assert address["prod"].startswith("https://api.dexcom.")
     assert {address["dev"], address["staging"]} == {"https://sandbox-api.dexcom.com"}
+
+
+# What an operator brings along: docs/operations.md, deploying.
+_BROUGHT = {
+    "DexcomRedirectUri": "https://bg.example.org/oauth/callback",
+    "RabbitMqSecretName": "bg-ingest/broker",
+}
+_FUNCTIONS = [
+    name for name, entry in template()["Resources"].items() if entry["Type"] == "AWS::Serverless::Function"
+]
+
+
+@pytest.mark.parametrize("stage", ["staging", "prod"])
+@pytest.mark.parametrize("function", _FUNCTIONS)
+def test_every_function_has_the_settings_it_insists_on(
+    function: str, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside development a missing setting stops a function before its first event."""
+    parameters = {name: entry.get("Default", "") for name, entry in template()["Parameters"].items()}
+    parameters |= _BROUGHT | _parameters(stage)
+    environment = template()["Globals"]["Function"]["Environment"]["Variables"] | (
+        resource(function).get("Environment", {}).get("Variables", {})
+    )
+    for name, value in environment.items():
+        referred = value["Ref"]
+        monkeypatch.setenv(name, str(parameters.get(referred, referred)))
+
+    assert load().environment == STAGES[stage]
 
 
 def test_two_stages_fit_into_one_account() -> None:
