@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
+from bg_ingest.readings.hour import hour_of
 from bg_ingest.readings.model import Device, Reading
+from bg_ingest.readings.served import ServedHour, served
 from bg_ingest.readings.stored_reading import StoredReading
 
 if TYPE_CHECKING:
@@ -47,6 +49,20 @@ class PlainLogbook:
             page_items_max=limit,
         )
         return islice(map(_stored, items), limit)
+
+    def served(
+        self,
+        user_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        descending: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[ServedHour]:
+        """The same, in the form that is rendered."""
+        found = self.between(user_id, start, end, descending=descending, limit=limit)
+        for hour, stored in groupby(found, lambda stored: hour_of(stored.reading.at)):
+            yield served(hour, list(stored))
 
     def latest(self, user_id: str) -> StoredReading | None:
         """The newest."""

@@ -68,7 +68,7 @@ def fortnight(tables: Tables, repeats: int) -> list[Measured]:
 
 
 def _response(logbook: Logbook | PlainLogbook) -> str:
-    return json_array(logbook.between(GIVEN_HISTORY, TODAY - timedelta(days=14), TODAY))
+    return json_array(logbook.served(GIVEN_HISTORY, TODAY - timedelta(days=14), TODAY))
 
 
 def _must_answer(app: Any, event: dict[str, Any]) -> None:

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from bg_ingest.readings.hour import Hour
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.readings.stored_form import READERS, HourUnreadable, from_text, to_text
+from bg_ingest.readings.served import served
+from bg_ingest.readings.stored_form import (
+    READERS,
+    SERVERS,
+    HourUnreadable,
+    from_text,
+    served_from_text,
+    to_text,
+)
 from bg_ingest.readings.stored_reading import Copy, StoredReading, Version
 from tests.unit.readings.made_up import (
     FIVE,
@@ -77,8 +85,8 @@ def test_format_1_is_read_for_ever() -> None:
 
 
 def test_no_reader_is_ever_removed() -> None:
-    """Each format that was released has its reader."""
-    assert set(READERS) >= {1}
+    """Each format that was released has its reader, for everything in it and for what is served."""
+    assert set(READERS) == set(SERVERS) >= {1}
 
 
 @QUICK
@@ -86,6 +94,19 @@ def test_no_reader_is_ever_removed() -> None:
 def test_an_hour_comes_back(hour: Hour) -> None:
     """Whatever merging makes of wild answers survives being stored."""
     assert from_text(FIVE, to_text(FIVE, hour.readings)) == hour.readings
+
+
+@QUICK
+@given(wild_hours())
+def test_what_is_served_is_what_is_stored(hour: Hour) -> None:
+    """The short way to what callers see says the same as the long one."""
+    assert served_from_text(FIVE, to_text(FIVE, hour.readings)) == served(FIVE, hour.readings)
+
+
+def test_what_is_served_of_format_1() -> None:
+    """The second way to read what the first release wrote, too."""
+    assert served_from_text(FIVE, FORMAT_1) == served(FIVE, from_text(FIVE, FORMAT_1))
+    assert served_from_text(FIVE, FORMAT_1).columns.revision == [0, 0, 1]
 
 
 @QUICK
@@ -151,6 +172,8 @@ def test_what_is_not_an_hour_is_refused_by_name(text: str) -> None:
     """A person must look, and finds one exception for it."""
     with pytest.raises(HourUnreadable):
         from_text(FIVE, text)
+    with pytest.raises(HourUnreadable):
+        served_from_text(FIVE, text)
 
 
 def test_a_refusal_says_no_value() -> None:
