@@ -16,7 +16,7 @@ RUN := .venv/bin/python
 # SAM and the emulator pin much of what they need, so each has an environment of its own.
 INSTALLED := .venv/.installed .venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed
 
-.PHONY: help setup up down test test-integration simulation interface check format interface build deploy invoke bench lock clean
+.PHONY: help setup up down test test-integration fuzz mutation simulation interface check format interface build deploy invoke bench lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -34,6 +34,12 @@ test: $(INSTALLED) ## Run the tests: unit, functions, contracts, template, end t
 
 test-integration: $(INSTALLED) ## The stores' contracts against Amazon's DynamoDB Local (needs Java 17 and Maven)
 	$(RUN) -m pytest --integration tests/contract tests/local
+
+fuzz: $(INSTALLED) ## Look long at everything that takes what somebody else has written (some 20 minutes)
+	$(RUN) -m pytest -m fuzz --hypothesis-profile=fuzz
+
+mutation: $(INSTALLED) ## Break the pure core in every small way; a test has to notice (some 20 minutes)
+	$(RUN) -m tests.mutation
 
 simulation: $(INSTALLED) ## A thousand seeds of the engine's simulation
 	$(RUN) -m pytest --seeds 1000 tests/simulation

@@ -189,12 +189,14 @@ def test_a_rejected_record_does_not_show_in_logs() -> None:
     assert repr(reading_of(a_record(value=1234), NOON)) == "Rejected(reason='value-out-of-range')"
 
 
+@pytest.mark.fuzz
 @given(JSON)
 def test_no_json_makes_it_raise(value: Any) -> None:
     """Anything at all is a reading or has a reason not to be one."""
     assert isinstance(reading_of(value, NOON), Reading | Rejected)
 
 
+@pytest.mark.fuzz
 @given(ODD_RECORDS)
 def test_no_odd_record_makes_it_raise(record: dict[str, Any]) -> None:
     """Whatever is odd about a record: a reading made of it is plausible, and can be written down."""

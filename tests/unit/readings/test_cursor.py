@@ -23,6 +23,7 @@ def test_a_cursor_comes_back(last: datetime, descending: bool) -> None:  # noqa:
     assert text.replace("-", "").replace("_", "").isalnum()
 
 
+@pytest.mark.fuzz
 @QUICK
 @given(
     st.one_of(
