@@ -9,7 +9,7 @@ _READINGS, _SYNC, _DEXCOM = "tests/unit/readings", "tests/unit/sync", "tests/uni
 _MERGING = tuple(
     f"{_READINGS}/test_{name}.py" for name in ("hour", "revisions", "sameness", "shelf", "hour_properties")
 )
-_RECORDS = tuple(f"{_DEXCOM}/test_{name}.py" for name in ("records", "glucose", "times", "answers"))
+_RECORDS = tuple(f"{_DEXCOM}/test_{name}.py" for name in ("records", "glucose", "times", "pseudonym"))
 
 MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.readings.hour": _MERGING,
@@ -18,7 +18,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.readings.shelf": _MERGING,
     "bg_ingest.readings.stored_reading": _MERGING,
     "bg_ingest.readings.gaps": (f"{_READINGS}/test_gaps.py", f"{_READINGS}/test_completeness.py"),
-    "bg_ingest.sync.windows": (f"{_SYNC}/test_windows.py", f"{_SYNC}/test_late_data.py"),
+    "bg_ingest.readings.cursor": (f"{_READINGS}/test_cursor.py",),
+    "bg_ingest.sync.windows": (f"{_SYNC}/test_windows.py",),
     "bg_ingest.sync.seats": (f"{_SYNC}/test_seats.py",),
     "bg_ingest.dexcom.breaker": (f"{_DEXCOM}/test_breaker.py",),
     "bg_ingest.dexcom.circuit": (f"{_DEXCOM}/test_circuit.py", f"{_DEXCOM}/test_breaker.py"),

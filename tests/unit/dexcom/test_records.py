@@ -70,6 +70,16 @@ def test_null_is_as_good_as_absent(name: str) -> None:
     assert read(**{name: None}) == absent
 
 
+def test_an_empty_text_says_nothing() -> None:
+    """As if it were absent."""
+    assert (read(trend="").trend, read(displayApp="").device.app) == (None, None)
+
+
+def test_a_transmitter_has_the_same_name_in_every_version() -> None:
+    """Names are stored: under another one, the same sensor's readings would be another's."""
+    assert read(transmitterId="8G1234").device.transmitter == "cb1e1c095aa99cbc"
+
+
 def test_an_empty_transmitter_is_none() -> None:
     """The empty string was seen; it names no transmitter, and two of them are not the same one."""
     assert read(transmitterId="").device.transmitter is None
@@ -101,7 +111,7 @@ def test_texts_have_a_limit_and_can_be_stored() -> None:
     assert reading.device.app == "a?b"
 
 
-@pytest.mark.parametrize(("value", "status"), [(39, "low"), (401, "high")])
+@pytest.mark.parametrize(("value", "status"), [(39, "low"), (401, "high"), (45, "low")])
 def test_low_and_high_keep_their_codes(value: int, status: str) -> None:
     """39 and 401 stay what Dexcom said, and say what they mean."""
     reading = read(value=value, status=status)
