@@ -9,9 +9,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from benchmarks.measured import Measured
-from benchmarks.tables import CREDENTIALS, READINGS, USERS
+from benchmarks.tables import environ
 from local.deploy import build
-from local.emulator import REGION
 from local.paths import CHECKOUT
 
 if TYPE_CHECKING:
@@ -82,19 +81,13 @@ def _median_ms(function: Path, layer: Path, endpoint: str, event: str, starts: i
 
 
 def _start_ms(function: Path, layer: Path, endpoint: str, event: str) -> float:
-    environ = {
+    variables = environ(endpoint) | {
         "PYTHONPATH": os.pathsep.join([str(function), str(layer)]),
         "PYTHONDONTWRITEBYTECODE": "1",  # Lambda's folders are read-only.
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "DYNAMODB_ENDPOINT": endpoint,
-        "DYNAMODB_TABLE": READINGS,
-        "USERS_TABLE": USERS,
-        **CREDENTIALS,
     }
     done = subprocess.run(  # noqa: S603 - our own code.
         [_RUNTIME, "-c", _START, CHECKOUT / "events" / f"{event}.json"],
-        env=environ,
+        env=variables,
         cwd=_FOLDER,
         capture_output=True,
         text=True,

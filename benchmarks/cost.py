@@ -23,8 +23,14 @@ if TYPE_CHECKING:
     from bg_ingest.dexcom.answers import Span
     from bg_ingest.dexcom.records import Rejected
     from bg_ingest.readings.model import Reading
+    from bg_ingest.sync import run
 
 SECTION = "DynamoDB units"
+POLLED_WRITES = "a day of polls, readings: written"
+POLLED_BOOKKEEPING = "a poll's bookkeeping: written"
+POLLED_READS = "a day of polls: read"
+POLLED_CALLS = "a poll's calls to DynamoDB"
+POLLED_ASKS = "a day's polls: calls to Dexcom"
 POLL_INTERVAL_S = 900
 POLLS_PER_DAY = 86_400 // POLL_INTERVAL_S
 RETENTION_DAYS = 730
@@ -61,9 +67,8 @@ class Provider:
         return None
 
 
-def sync(tables: Tables, provider: Provider, user_id: str, kind: Kind) -> None:
+def sync(tables: Tables, provider: run.Provider, clock: FakeClock, user_id: str, kind: Kind) -> None:
     """One sync, by the code that does it in production."""
-    clock = provider.clock
     order: Order | None = Order(user_id, new_job_id(clock.now()), kind, Trigger.SCHEDULE, "benchmark")
     users, logbook = tables.users, Logbook(tables.readings, clock, RETENTION_DAYS)
     stores = Stores(SyncStates(users, clock), Jobs(users, clock), logbook, Days(users, clock), lambda *_: 0)
@@ -79,22 +84,28 @@ def polled_day(tables: Tables) -> list[Measured]:
     clock = FakeClock(TODAY)
     provider = Provider(readings_of(TODAY - timedelta(days=1), 2), clock, [])
     SyncStates(tables.users, clock).begin(POLLED, POLL_INTERVAL_S, TODAY - timedelta(days=1))
-    sync(tables, provider, POLLED, Kind.BACKFILL)
+    sync(tables, provider, clock, POLLED, Kind.BACKFILL)
     PlainLogbook(tables.plain).save(POLLED, provider.answers.pop(), TODAY)
     provider.answers.clear()
     tables.meter.reset()
     for _ in range(POLLS_PER_DAY):
         clock.advance(POLL_INTERVAL_S)
-        sync(tables, provider, POLLED, Kind.INCREMENTAL)
+        sync(tables, provider, clock, POLLED, Kind.INCREMENTAL)
     readings, users = tables.meter.written(READINGS), tables.meter.written(USERS)
-    reads = tables.meter.read(READINGS) + tables.meter.read(USERS)
+    reads, calls = tables.meter.read(READINGS) + tables.meter.read(USERS), tables.meter.calls
+    # The plain way keeps the same books: a lease and a job for each poll.
+    bookkeeping_reads, bookkeeping_calls = tables.meter.read(USERS), tables.meter.calls_to[USERS]
+    tables.meter.reset()
     for answer in provider.answers:
         PlainLogbook(tables.plain).save(POLLED, answer, clock.now())
-    plain = tables.meter.written(PLAIN)
+    plain_calls = tables.meter.calls + bookkeeping_calls
+    plain, plain_reads = tables.meter.written(PLAIN), tables.meter.read(PLAIN) + bookkeeping_reads
     return [
-        Measured(SECTION, "a day of polls, readings: written", readings, "WU", 130, plain),
-        Measured(SECTION, "a poll's bookkeeping: written", users / POLLS_PER_DAY, "WU", 3),
-        Measured(SECTION, "a day of polls: read", reads, "RU"),
+        Measured(SECTION, POLLED_WRITES, readings, "WU", 130, plain),
+        Measured(SECTION, POLLED_BOOKKEEPING, users / POLLS_PER_DAY, "WU", 3),
+        Measured(SECTION, POLLED_READS, reads, "RU", None, plain_reads),
+        Measured(SECTION, POLLED_CALLS, calls / POLLS_PER_DAY, "calls", None, plain_calls / POLLS_PER_DAY),
+        Measured(SECTION, POLLED_ASKS, len(provider.answers), "calls"),
     ]
 
 
@@ -104,7 +115,7 @@ def backfill(tables: Tables, days: int) -> list[Measured]:
     provider = Provider(readings_of(TODAY - timedelta(days=days), days), clock, [])
     SyncStates(tables.users, clock).begin(GIVEN_HISTORY, POLL_INTERVAL_S, TODAY - timedelta(days=days))
     tables.meter.reset()
-    sync(tables, provider, GIVEN_HISTORY, Kind.BACKFILL)
+    sync(tables, provider, clock, GIVEN_HISTORY, Kind.BACKFILL)
     written, bookkeeping = tables.meter.written(READINGS), tables.meter.written(USERS)
     part = provider.knows[-min(days, _PLAIN_DAYS_MAX) * READINGS_PER_DAY :]
     PlainLogbook(tables.plain).save(GIVEN_HISTORY, part, TODAY)
