@@ -32,7 +32,8 @@ def environ(endpoint: str) -> dict[str, str]:
         "DYNAMODB_TABLE": READINGS,
         "USERS_TABLE": USERS,
         "JOBS_QUEUE_URL": "http://127.0.0.1:1/123456789012/jobs",  # Nothing is ever sent there.
-        "SYNCS_PER_MINUTE_MAX": "10000",  # Or the limit would be what is measured.
+        "SYNCS_PER_MINUTE_MAX": "10000",  # Or the limits would be what is measured.
+        "CONNECTIONS_PER_HOUR_MAX": "10000",
         **CREDENTIALS,
     }
 
