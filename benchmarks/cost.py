@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from benchmarks.measured import Measured
 from benchmarks.plain import PlainLogbook
@@ -67,10 +67,19 @@ class Provider:
         return None
 
 
-def sync(tables: Tables, provider: run.Provider, clock: FakeClock, user_id: str, kind: Kind) -> None:
-    """One sync, by the code that does it in production."""
+def sync(
+    tables: Tables,
+    provider: run.Provider,
+    clock: FakeClock,
+    user_id: str,
+    kind: Kind,
+    *,
+    plainly: bool = False,
+) -> None:
+    """One sync, by the code that does it in production; plainly, but for how readings are stored."""
     order: Order | None = Order(user_id, new_job_id(clock.now()), kind, Trigger.SCHEDULE, "benchmark")
-    users, logbook = tables.users, Logbook(tables.readings, clock, RETENTION_DAYS)
+    users, ours = tables.users, Logbook(tables.readings, clock, RETENTION_DAYS)
+    logbook = cast("Logbook", PlainLogbook(tables.plain)) if plainly else ours
     stores = Stores(SyncStates(users, clock), Jobs(users, clock), logbook, Days(users, clock), lambda *_: 0)
     while order:  # A long history is several orders, one after the other.
         report = sync_user(order, stores=stores, provider=provider, clock=clock, time_left_s=lambda: 900.0)
@@ -81,32 +90,44 @@ def sync(tables: Tables, provider: run.Provider, clock: FakeClock, user_id: str,
 
 def polled_day(tables: Tables) -> list[Measured]:
     """One user polled every 15 minutes for a day; the day before is there already."""
-    clock = FakeClock(TODAY)
+    ours, plain = _polled(tables, READINGS, plainly=False), _polled(tables, PLAIN, plainly=True)
+    return [
+        Measured(SECTION, POLLED_WRITES, ours.written, "WU", 130, plain.written),
+        Measured(SECTION, POLLED_BOOKKEEPING, ours.bookkeeping, "WU", 3),
+        Measured(SECTION, POLLED_READS, ours.read, "RU", None, plain.read),
+        Measured(SECTION, POLLED_CALLS, ours.calls, "calls", None, plain.calls),
+        Measured(SECTION, POLLED_ASKS, ours.asked, "calls"),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What a day of polls took: of a day, or of each poll where the report says so."""
+
+    written: float
+    bookkeeping: float
+    read: float
+    calls: float
+    asked: int
+
+
+def _polled(tables: Tables, table: str, *, plainly: bool) -> Polled:
+    user_id, clock, meter = f"{POLLED}-{table}", FakeClock(TODAY), tables.meter
     provider = Provider(readings_of(TODAY - timedelta(days=1), 2), clock, [])
-    SyncStates(tables.users, clock).begin(POLLED, POLL_INTERVAL_S, TODAY - timedelta(days=1))
-    sync(tables, provider, clock, POLLED, Kind.BACKFILL)
-    PlainLogbook(tables.plain).save(POLLED, provider.answers.pop(), TODAY)
+    SyncStates(tables.users, clock).begin(user_id, POLL_INTERVAL_S, TODAY - timedelta(days=1))
+    sync(tables, provider, clock, user_id, Kind.BACKFILL, plainly=plainly)
     provider.answers.clear()
-    tables.meter.reset()
+    meter.reset()
     for _ in range(POLLS_PER_DAY):
         clock.advance(POLL_INTERVAL_S)
-        sync(tables, provider, clock, POLLED, Kind.INCREMENTAL)
-    readings, users = tables.meter.written(READINGS), tables.meter.written(USERS)
-    reads, calls = tables.meter.read(READINGS) + tables.meter.read(USERS), tables.meter.calls
-    # The plain way keeps the same books: a lease and a job for each poll.
-    bookkeeping_reads, bookkeeping_calls = tables.meter.read(USERS), tables.meter.calls_to[USERS]
-    tables.meter.reset()
-    for answer in provider.answers:
-        PlainLogbook(tables.plain).save(POLLED, answer, clock.now())
-    plain_calls = tables.meter.calls + bookkeeping_calls
-    plain, plain_reads = tables.meter.written(PLAIN), tables.meter.read(PLAIN) + bookkeeping_reads
-    return [
-        Measured(SECTION, POLLED_WRITES, readings, "WU", 130, plain),
-        Measured(SECTION, POLLED_BOOKKEEPING, users / POLLS_PER_DAY, "WU", 3),
-        Measured(SECTION, POLLED_READS, reads, "RU", None, plain_reads),
-        Measured(SECTION, POLLED_CALLS, calls / POLLS_PER_DAY, "calls", None, plain_calls / POLLS_PER_DAY),
-        Measured(SECTION, POLLED_ASKS, len(provider.answers), "calls"),
-    ]
+        sync(tables, provider, clock, user_id, Kind.INCREMENTAL, plainly=plainly)
+    return Polled(
+        written=meter.written(table),
+        bookkeeping=meter.written(USERS) / POLLS_PER_DAY,
+        read=meter.read(table) + meter.read(USERS),
+        calls=meter.calls / POLLS_PER_DAY,
+        asked=len(provider.answers),
+    )
 
 
 def backfill(tables: Tables, days: int) -> list[Measured]:

@@ -8,6 +8,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.readings.hour import hour_of
+from bg_ingest.readings.logbook import SaveReport
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.readings.served import ServedHour, served
 from bg_ingest.readings.stored_reading import StoredReading
@@ -24,16 +25,16 @@ class PlainLogbook:
 
     table: Table
 
-    def save(self, user_id: str, readings: Sequence[Reading], fetched_at: datetime) -> int:
-        """Read what is there, put the rest; how many were new. Two writers at once would both put."""
+    def save(self, user_id: str, readings: Sequence[Reading], fetched_at: datetime) -> SaveReport:
+        """Read what is there, put the rest. Two writers at once would both put."""
         if not readings:
-            return 0
+            return SaveReport(0, 0, 0, 0)
         first, last = min(reading.at for reading in readings), max(reading.at for reading in readings)
         known = {stored.reading.at for stored in self.between(user_id, first, last)}
         new = [reading for reading in readings if reading.at not in known]
         for reading in new:
             self.table.put(_item(user_id, reading, fetched_at))
-        return len(new)
+        return SaveReport(len(new), 0, len(readings) - len(new), 0)
 
     def between(
         self,

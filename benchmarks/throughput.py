@@ -56,35 +56,28 @@ def taking_in(tables: Tables, days: int) -> list[Measured]:
 
 
 def _polls(tables: Tables) -> list[Measured]:
-    clock = FakeClock(TODAY)
+    ours_s, plain_s = _polled_s(tables, plainly=False), _polled_s(tables, plainly=True)
+    per_poll = 1_000 / POLLS_PER_DAY
+    stored = [READINGS_PER_DAY / cpu_s for cpu_s in (ours_s, plain_s)]
+    return [
+        Measured(SECTION, POLL_CPU, ours_s * per_poll, "ms", None, plain_s * per_poll),
+        Measured(SECTION, "stored by polls, a CPU second", stored[0], "readings", None, stored[1]),
+    ]
+
+
+def _polled_s(tables: Tables, *, plainly: bool) -> float:
+    """The CPU of a day of polls."""
+    user_id, clock = f"{_POLLED}-{plainly}", FakeClock(TODAY)
     provider = _provider(readings_of(TODAY - timedelta(days=1), 2), clock)
-    SyncStates(tables.users, clock).begin(_POLLED, POLL_INTERVAL_S, TODAY - timedelta(days=1))
-    sync(tables, provider, clock, _POLLED, Kind.BACKFILL)
-    plain = PlainLogbook(tables.plain)
-    plain.save(_POLLED, _parsed(provider.answers.pop(), clock), TODAY)
-    provider.answers.clear()
-    ours_s = 0.0
+    SyncStates(tables.users, clock).begin(user_id, POLL_INTERVAL_S, TODAY - timedelta(days=1))
+    sync(tables, provider, clock, user_id, Kind.BACKFILL, plainly=plainly)
+    cpu_s = 0.0
     for _ in range(POLLS_PER_DAY):
         clock.advance(POLL_INTERVAL_S)
         began_s = time.process_time()
-        sync(tables, provider, clock, _POLLED, Kind.INCREMENTAL)
-        ours_s += time.process_time() - began_s
-    began_s = time.process_time()
-    for answer in provider.answers:
-        plain.save(_POLLED, _parsed(answer, clock), TODAY)
-    plain_s = time.process_time() - began_s
-    per_poll = 1_000 / POLLS_PER_DAY
-    return [
-        Measured(SECTION, POLL_CPU, ours_s * per_poll, "ms", None, plain_s * per_poll),
-        Measured(
-            SECTION,
-            "stored by polls, a CPU second",
-            READINGS_PER_DAY / ours_s,
-            "readings",
-            None,
-            READINGS_PER_DAY / plain_s,
-        ),
-    ]
+        sync(tables, provider, clock, user_id, Kind.INCREMENTAL, plainly=plainly)
+        cpu_s += time.process_time() - began_s
+    return cpu_s
 
 
 def _history(tables: Tables, days: int) -> list[Measured]:
