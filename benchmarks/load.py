@@ -177,8 +177,8 @@ def _told(
 # Many readers at once
 
 Written by `make load`: {readers:,} readers, each of whom looks about once in {THINK_S:.0f} s, for
-{seconds} s, at the data of {PEOPLE} people who are polled every {POLL_INTERVAL_S} s meanwhile (stalled: not for
-{STALLED_AFTER_S} s); the template deployed on the emulated AWS of this machine.
+{seconds} s, at the data of {PEOPLE} people who are polled every {POLL_INTERVAL_S} s meanwhile
+(stalled: not for {STALLED_AFTER_S} s); the template deployed on the emulated AWS of this machine.
 
 {where}
 
