@@ -135,7 +135,7 @@ ROUTES: dict[tuple[str, str], Entry] = {
         "getCompleteness",
         SYNCING,
         "How complete each day is, as the last reconciliation found it.",
-        (Answer(200, "The days that were looked at", shapes.Completeness),),
+        (Answer(200, "The days of the person's history", shapes.Completeness),),
         READ_SCOPE,
         (problems.RANGE_TOO_LONG,),
     ),

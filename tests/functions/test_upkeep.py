@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bg_ingest.clock import SystemClock
+from bg_ingest.readings.completeness import Day
 from bg_ingest.sync import seats
 from bg_ingest.wiring import stores
 
@@ -38,6 +42,39 @@ def test_who_is_not_polled_has_nothing_to_choose(world: World) -> None:
     stores.states().stop("demo")
 
     assert world.invoke("sync", world.event("sync_settings"))["statusCode"] == 409
+
+
+def _days(world: World, user_id: str, query: str) -> list[dict[str, Any]]:
+    event = world.event(
+        "sync_completeness",
+        rawQueryString=query,
+        queryStringParameters=dict(pair.split("=") for pair in query.split("&")),
+    )
+    event["pathParameters"] = {"userId": user_id}
+    event["rawPath"] = event["requestContext"]["http"]["path"] = f"/api/bg/{user_id}/completeness"
+    event["requestContext"]["authorizer"]["jwt"]["claims"] |= {"sub": user_id}
+    days: list[dict[str, Any]] = json.loads(world.invoke("sync", event)["body"])["days"]
+    return days
+
+
+def test_the_newest_days_are_worked_out_and_older_ones_are_on_record(world: World) -> None:
+    """What a poll stored a moment ago counts; of the days before that, those that were looked at."""
+    today = SystemClock().now().date()
+    week_ago = today - timedelta(days=7)
+    on_record = Day(week_ago, 288, 200, 0, 88, ())
+    stores.days().record("demo", [on_record, replace(on_record, date=today)])
+
+    days = _days(world, "demo", f"from={today - timedelta(days=8)}&to={today}")
+
+    newest = [str(today - timedelta(days=days)) for days in (3, 2, 1, 0)]
+    assert [day["date"] for day in days] == [str(week_ago), *newest]
+    assert days[0]["received"] == 200
+    assert sum(day["received"] for day in days[1:]) == 12
+
+
+def test_nothing_is_expected_of_who_never_connected(world: World) -> None:
+    """They have no days."""
+    assert _days(world, "newcomer", "from=2026-11-01&to=2026-11-20") == []
 
 
 @pytest.mark.parametrize("query", ["from=yesterday", "from=2026-02-30", "from=2026-11-02&to=2026-11-01"])

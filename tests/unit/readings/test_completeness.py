@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from bg_ingest.readings.completeness import LATE_AFTER, completeness
+from bg_ingest.readings.completeness import LATE_AFTER, Followed, completeness
 from bg_ingest.readings.gaps import INTERVAL, Gap
 from bg_ingest.readings.stored_reading import StoredReading
 from tests.unit.readings.made_up import MINUTE, measured
@@ -11,6 +11,7 @@ from tests.unit.readings.made_up import MINUTE, measured
 MONDAY = date(2026, 11, 16)
 MIDNIGHT = datetime(2026, 11, 16, tzinfo=UTC)
 MUCH_LATER = MIDNIGHT + timedelta(days=9)
+FOR_LONG = Followed(MIDNIGHT - timedelta(days=90), MIDNIGHT - timedelta(days=1))
 
 
 def stored(n: int, after: timedelta = timedelta(hours=1)) -> StoredReading:
@@ -21,7 +22,7 @@ def stored(n: int, after: timedelta = timedelta(hours=1)) -> StoredReading:
 
 def test_a_complete_day() -> None:
     """288 readings are a day, and nothing is missing."""
-    (day,) = completeness(map(stored, range(288)), MONDAY, MONDAY, MUCH_LATER)
+    (day,) = completeness(map(stored, range(288)), MONDAY, MONDAY, MUCH_LATER, FOR_LONG)
 
     assert (day.date, day.expected, day.received, day.late, day.missing, day.gaps) == (
         MONDAY,
@@ -35,7 +36,9 @@ def test_a_complete_day() -> None:
 
 def test_a_day_with_a_gap() -> None:
     """What is missing is counted, and it is said where."""
-    (day,) = completeness((stored(n) for n in range(288) if not 99 < n < 112), MONDAY, MONDAY, MUCH_LATER)
+    (day,) = completeness(
+        (stored(n) for n in range(288) if not 99 < n < 112), MONDAY, MONDAY, MUCH_LATER, FOR_LONG
+    )
 
     assert (day.expected, day.received, day.missing) == (288, 276, 12)
     assert day.gaps == (Gap(stored(99).reading.at, stored(112).reading.at, 12),)
@@ -47,22 +50,41 @@ def test_late_is_by_the_first_version() -> None:
     revised = replace(revised, revision=1, earlier=stored(1).versions)
     readings = [stored(0), revised, stored(2, LATE_AFTER), stored(3, LATE_AFTER + MINUTE)]
 
-    (day,) = completeness(readings, MONDAY, MONDAY, MUCH_LATER)
+    (day,) = completeness(readings, MONDAY, MONDAY, MUCH_LATER, FOR_LONG)
     assert (day.received, day.late) == (4, 1)
+
+
+def test_what_was_measured_before_they_connected_is_not_late() -> None:
+    """The clock starts at the connection: its history could not come earlier."""
+    connected = Followed(FOR_LONG.history_from, MIDNIGHT + timedelta(hours=20))
+    in_time, late = timedelta(hours=23), timedelta(hours=24, minutes=1) + MINUTE
+
+    (day,) = completeness([stored(0, in_time), stored(1, late)], MONDAY, MONDAY, MUCH_LATER, connected)
+    assert (day.received, day.late) == (2, 1)
+
+
+def test_nothing_is_expected_of_the_time_before_the_history() -> None:
+    """Days before it are left out, and its first day is as long as what there is of it."""
+    from_noon = Followed(MIDNIGHT + timedelta(days=1, hours=12), MUCH_LATER)
+    (day,) = completeness([], MONDAY, MONDAY + timedelta(days=1), MUCH_LATER, from_noon)
+
+    assert (day.date, day.expected, day.missing) == (MONDAY + timedelta(days=1), 144, 144)
 
 
 def test_a_day_that_is_not_over() -> None:
     """By noon half a day is expected, and what may still be on its way is not missing."""
     noon = MIDNIGHT + timedelta(hours=12)
     due = (noon - LATE_AFTER - MIDNIGHT) // INTERVAL
-    (day,) = completeness(map(stored, range(due - 6)), MONDAY, MONDAY, noon)
+    (day,) = completeness(map(stored, range(due - 6)), MONDAY, MONDAY, noon, FOR_LONG)
 
     assert (day.expected, day.received, day.missing) == (144, due - 6, 6)
 
 
 def test_days_without_data() -> None:
     """Every day asked for is there: an empty one is one gap, one in the future expects nothing."""
-    days = completeness([], MONDAY, MONDAY + timedelta(days=2), MIDNIGHT + timedelta(days=1, hours=4))
+    days = completeness(
+        [], MONDAY, MONDAY + timedelta(days=2), MIDNIGHT + timedelta(days=1, hours=4), FOR_LONG
+    )
 
     assert [(day.expected, day.missing, len(day.gaps)) for day in days] == [
         (288, 288, 1),
@@ -74,7 +96,11 @@ def test_days_without_data() -> None:
 def test_fingersticks_do_not_count() -> None:
     """They come when the person wants to, not every five minutes."""
     (day,) = completeness(
-        [replace(stored(0), reading=replace(stored(0).reading, kind="manual"))], MONDAY, MONDAY, MUCH_LATER
+        [replace(stored(0), reading=replace(stored(0).reading, kind="manual"))],
+        MONDAY,
+        MONDAY,
+        MUCH_LATER,
+        FOR_LONG,
     )
 
     assert (day.received, day.missing) == (0, 288)

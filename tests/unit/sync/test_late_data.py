@@ -70,7 +70,17 @@ def test_what_a_receiver_delivers_after_weeks_is_found_by_the_reconciliation() -
     assert not stage.missing()
     days = list(stage.stores.days.between("ada", (NOON - 21 * DAY).date(), NOON.date()))
     assert (len(days), days[5].missing, days[5].received) == (22, 0, 288)
-    assert days[5].late == 288
+    assert days[5].late == 144  # The other half was there when they connected.
+
+
+def test_a_history_says_how_complete_it_is() -> None:
+    """Every day of it is on record when it was fetched."""
+    stage = Stage(_receiver_plugged_in())
+    stage.sync(stage.order(Kind.BACKFILL))
+
+    days = list(stage.stores.days.between("ada", (NOON - 40 * DAY).date(), NOON.date()))
+    assert len(days) == 31
+    assert {(day.received, day.missing, day.late) for day in days[10:-1]} == {(144, 144, 0)}
 
 
 @pytest.mark.parametrize("late", [_phone_out_of_reach, _receiver_plugged_in])

@@ -13,10 +13,13 @@ from bg_ingest.problems import Problem
 from bg_ingest.sync.rendering import days_as_json, job_as_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
     from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
     from bg_ingest.clock import Clock
-    from bg_ingest.sync.days import Days
+    from bg_ingest.readings.completeness import Day
     from bg_ingest.sync.job import Job
     from bg_ingest.sync.state import SyncStates
 
@@ -30,13 +33,12 @@ class Keeper(Protocol):
         ...
 
     @property
-    def days(self) -> Days:
-        """How complete each day is."""
-        ...
-
-    @property
     def clock(self) -> Clock:
         """The time."""
+        ...
+
+    def completeness(self, user_id: str, first: date, last: date) -> Iterable[Day]:
+        """How complete these days are."""
         ...
 
     def reconcile(self, user_id: str, correlation_id: str) -> Job:
@@ -60,7 +62,7 @@ def add_upkeep(app: APIGatewayHttpResolver, keeper: Keeper) -> None:
         user_id: params.UserId, from_: params.FirstDay = None, to: params.LastDay = None
     ) -> Response[str]:
         first, last = params.asked_days(from_, to, keeper.clock.now())
-        return serving.answered(days_as_json(keeper.days.between(user_id, first, last)))
+        return serving.answered(days_as_json(keeper.completeness(user_id, first, last)))
 
     @app.put("/api/bg/<user_id>/settings")
     def settle(user_id: params.UserId, asked: params.SettingsBody) -> Response[str]:

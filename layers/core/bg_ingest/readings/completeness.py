@@ -34,32 +34,45 @@ class Day:
     gaps: tuple[Gap, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """From when on somebody's readings are wanted, and since when they could have come in time."""
+
+    history_from: datetime
+    connected_at: datetime
+
+
 def completeness(
-    readings: Iterable[StoredReading], first: date, last: date, now: datetime
+    readings: Iterable[StoredReading], first: date, last: date, now: datetime, followed: Followed
 ) -> tuple[Day, ...]:
     """
-    Every day from `first` to `last`.
+    Every day from `first` to `last` that is part of the person's history.
 
     Of a day that is not over, as many readings are expected as there should be by now; missing are only
-    those that are not on their way any more.
+    those that are not on their way any more. What was measured before the person connected was not late.
     """
+    first = max(first, followed.history_from.astimezone(UTC).date())
     by_date: defaultdict[date, list[StoredReading]] = defaultdict(list)
     for stored in readings:
         if stored.reading.kind == "cgm":  # Nobody expects a fingerstick every five minutes.
             by_date[stored.reading.at.astimezone(UTC).date()].append(stored)
     days = range((last - first).days + 1)
-    return tuple(_day(first + DAY * n, by_date[first + DAY * n], now) for n in days)
+    return tuple(_day(first + DAY * n, by_date[first + DAY * n], now, followed) for n in days)
 
 
-def _day(day: date, readings: list[StoredReading], now: datetime) -> Day:
-    start = datetime.combine(day, time(), UTC)
-    end = start + DAY
+def _day(day: date, readings: list[StoredReading], now: datetime, followed: Followed) -> Day:
+    midnight = datetime.combine(day, time(), UTC)
+    start, end = max(midnight, followed.history_from), midnight + DAY
     gaps = find_gaps((stored.reading.at for stored in readings), start, min(end, now - LATE_AFTER))
     return Day(
         date=day,
         expected=max(min(end, now) - start, timedelta(0)) // INTERVAL,
         received=len(readings),
-        late=sum(stored.first_stored_at - stored.reading.at > LATE_AFTER for stored in readings),
+        late=sum(_came_after(stored, followed) > LATE_AFTER for stored in readings),
         missing=sum(gap.missing for gap in gaps),
         gaps=gaps,
     )
+
+
+def _came_after(stored: StoredReading, followed: Followed) -> timedelta:
+    return stored.first_stored_at - max(stored.reading.at, followed.connected_at)

@@ -1,12 +1,17 @@
-"""The completeness of each user's days, as the last reconciliation found it."""
+"""
+How complete each user's days are.
+
+A day is recorded whenever all of it was fetched: with the history, by a reconciliation, or because somebody
+asked for it. The newest days change with every poll, so those are worked out when they are asked for.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.readings.completeness import Day
+from bg_ingest.readings.completeness import DAY, Day, Followed, completeness
 from bg_ingest.readings.gaps import Gap
 
 if TYPE_CHECKING:
@@ -14,8 +19,12 @@ if TYPE_CHECKING:
 
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
+    from bg_ingest.readings.logbook import Logbook
+    from bg_ingest.sync.standing import SyncState
 
 _PREFIX = "day#"
+# A poll fills in the last day, a reconciliation looks at three.
+_WORKED_OUT = timedelta(days=3)
 _KEPT = timedelta(days=400)  # A year can be looked at, and compared with the one before.
 
 
@@ -33,12 +42,28 @@ class Days:
             self.table.put(_to_item(user_id, day) | {"expires_at": expires_at_s})
 
     def between(self, user_id: str, first: date, last: date) -> Iterator[Day]:
-        """What is known of the days from `first` to `last`, oldest first."""
+        """What is recorded of the days from `first` to `last`, oldest first."""
         items = self.table.query(
             "pk = :pk AND sk BETWEEN :first AND :last",
             {":pk": user_id, ":first": f"{_PREFIX}{first}", ":last": f"{_PREFIX}{last}"},
         )
         return map(_from_item, items)
+
+
+def worked_out(logbook: Logbook, state: SyncState, first: date, last: date, now: datetime) -> tuple[Day, ...]:
+    """The days from `first` to `last` by what is stored now."""
+    edges = (datetime.combine(first, time(), UTC), datetime.combine(last + DAY, time(), UTC))
+    stored = logbook.between(state.user_id, *edges)
+    return completeness(stored, first, last, now, Followed(state.backfill.start, state.begun_at))
+
+
+def days_by_now(
+    logbook: Logbook, days: Days, state: SyncState, first: date, last: date, now: datetime
+) -> list[Day]:
+    """The days from `first` to `last`: old ones as they were recorded, the newest by what is stored now."""
+    newest_from = max(first, (now - _WORKED_OUT).date())
+    recorded = [day for day in days.between(state.user_id, first, last) if day.date < newest_from]
+    return [*recorded, *worked_out(logbook, state, newest_from, min(last, now.date()), now)]
 
 
 def _to_item(user_id: str, day: Day) -> Item:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Protocol
 
-from bg_ingest.readings.completeness import DAY, completeness
 from bg_ingest.sync import windows
+from bg_ingest.sync.days import worked_out
 from bg_ingest.sync.job import Counts, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
     from bg_ingest.accounts.quarantine import Unreadable
     from bg_ingest.clock import Clock
@@ -112,7 +112,7 @@ class Run:
         for window in windows.newest_first(asked):
             if not self._fits_another():
                 return replace(self.order, window=(asked[0], window[1]))
-            self._store(window)
+            self._store_whole_days(window)
         return None
 
     def _backfill(self) -> Order | None:
@@ -128,7 +128,7 @@ class Run:
             # The first always, or a provider that is slow with the poll would keep the history waiting.
             if not first and not self._fits_another():
                 return self.order
-            self._store(window)
+            self._store_whole_days(window)
             if not self.stores.states.advance(self.lease, window[0]):
                 raise LeaseLost
             backfill, first = replace(backfill, reached=window[0]), False
@@ -143,17 +143,17 @@ class Run:
         for window in windows.newest_first(asked):
             if not self._fits_another():
                 return replace(self.order, window=(asked[0], window[1]))
-            self._store(window)
-            self._record_days(window, now)
+            self._store_whole_days(window)
         self.reconciled_at = self.order.asked_at
         # A history whose own job got lost is taken up again by one of its own.
         return None if state.backfill.done else self.order.for_history(now)
 
-    def _record_days(self, window: windows.Window, now: datetime) -> None:
+    def _store_whole_days(self, window: windows.Window) -> None:
+        self._store(window)
+        state, now = self.lease.state, self.clock.now()
         first, last = window[0].date(), min(window[1], now).date()
-        edges = (datetime.combine(first, time(), UTC), datetime.combine(last + DAY, time(), UTC))
-        stored = self.stores.logbook.between(self.order.user_id, *edges)
-        self.stores.days.record(self.order.user_id, completeness(stored, first, last, now))
+        days = worked_out(self.stores.logbook, state, first, last, now)
+        self.stores.days.record(self.order.user_id, days)
 
     def _store(self, window: windows.Window) -> None:
         fetched_at = self.clock.now()

@@ -12,6 +12,7 @@ from bg_ingest.accounts.connection import State
 from bg_ingest.settings import settings
 from bg_ingest.sync import work as work_module
 from bg_ingest.sync.ask import ask_for_sync
+from bg_ingest.sync.days import days_by_now
 from bg_ingest.sync.fetch import ConnectedProvider
 from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
 from bg_ingest.sync.run import Stores
@@ -20,10 +21,12 @@ from bg_ingest.wiring import provider, stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import date, datetime
 
     from bg_ingest.accounts.connection import Connections
     from bg_ingest.clock import Clock
+    from bg_ingest.readings.completeness import Day
+    from bg_ingest.readings.logbook import Logbook
     from bg_ingest.sync.days import Days
     from bg_ingest.sync.job import Job, Jobs
     from bg_ingest.sync.queue import JobsQueue
@@ -39,6 +42,7 @@ class Engine:
     states: SyncStates
     jobs: Jobs
     days: Days
+    logbook: Logbook
     connections: Connections
     jobs_queue: JobsQueue
     sync: Callable[[Order, Callable[[], float]], Report]
@@ -67,6 +71,13 @@ class Engine:
             self.jobs_queue.send([report.rest or order])
         return report
 
+    def completeness(self, user_id: str, first: date, last: date) -> list[Day]:
+        """How complete a user's days are; nothing is expected of who never connected."""
+        state = self.states.get(user_id)
+        if state is None:
+            return []
+        return days_by_now(self.logbook, self.days, state, first, last, self.clock.now())
+
     def connection_state(self, user_id: str) -> State:
         """How the connection stands; a user nobody knows looks like one who never connected."""
         connection = self.connections.get(user_id)
@@ -80,6 +91,7 @@ def engine() -> Engine:
         states=stores.states(),
         jobs=stores.jobs(),
         days=stores.days(),
+        logbook=stores.logbook(),
         connections=stores.connections(),
         jobs_queue=stores.queue(),
         sync=_sync,
