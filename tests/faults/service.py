@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from bg_ingest.dynamo import Table
-from bg_ingest.readings.completeness import completeness
+from bg_ingest.readings.completeness import Followed, completeness
 from bg_ingest.readings.logbook import Logbook
 from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.days import Days
@@ -120,13 +120,15 @@ class Service:
     def missing(self) -> int:
         """What the completeness of everybody's days, up to now, says is missing."""
         now, begun = self.clock.now(), NOON - HISTORY
-        return sum(
-            day.missing
+        followed = Followed(history_from=begun, connected_at=NOON)
+        days = (
+            day
             for user_id in self.users
             for day in completeness(
-                self.logbook.between(user_id, begun, now + HISTORY), begun.date(), now.date(), now
+                self.logbook.between(user_id, begun, now + HISTORY), begun.date(), now.date(), now, followed
             )
         )
+        return sum(day.missing for day in days)
 
     def held(self) -> list[str]:
         """Those whose lease somebody still holds."""

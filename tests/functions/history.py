@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from bg_ingest.readings.completeness import completeness
+from bg_ingest.readings.completeness import Followed, completeness
 from bg_ingest.readings.cursor import Cursor, encode
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.sync.job import Counts, Failure, Job, Kind, Order, Status, Trigger, new_job_id
@@ -31,7 +31,10 @@ def live_in(world: World, user_id: str) -> dict[str, list[str]]:
     for job in jobs:
         stores.jobs().keep(job)
     stored = list(stores.logbook().between(user_id, now - 48 * _HOUR, now))
-    stores.days().record(user_id, completeness(stored, now.date() - timedelta(days=2), now.date(), now))
+    days = completeness(
+        stored, now.date() - timedelta(days=2), now.date(), now, Followed(now - 24 * _HOUR, now)
+    )
+    stores.days().record(user_id, days)
     claims = {"sub": "another-service", "scope": "bg/read bg/write"}
     send(world, Request("GET", f"/api/bg/{user_id}/latest", claims))
     _, login = send(world, Request("POST", f"/api/bg/{user_id}/connection", claims, body="{}"))
