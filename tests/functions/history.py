@@ -55,21 +55,21 @@ def live_in(world: World, user_id: str) -> dict[str, list[str]]:
 
 
 def _readings(user_id: str, now: datetime) -> None:
-    """Twelve hours with a gap; and whatever is odd: revisions, copies, unknown words, nothing but a value."""
+    """Three hours with a gap; and whatever is odd: revisions, copies, unknown words, nothing but a value."""
     phone, receiver = Device("g7", "iOS", "G7", "one"), Device("g7", "receiver", None, "one")
     series = [
         Reading(now - 5 * n * _MINUTE, 60 + n % 300, "flat", 0.1, device=phone, transmitter_ticks=n)
-        for n in range(144)
-        if not 60 <= n < 100
+        for n in range(36)
+        if not 15 <= n < 25
     ]
     odd = [
-        Reading(now - 601 * _MINUTE, 39, status="low"),
+        Reading(now - 101 * _MINUTE, 39, status="low"),
         Reading(
-            now - 602 * _MINUTE, 401, '\u2197 "sharp", =1+1', -0.0, "high", device=Device("g6 pro", "\u2028")
+            now - 102 * _MINUTE, 401, '\u2197 "sharp", =1+1', -0.0, "high", device=Device("g6 pro", "\u2028")
         ),
-        Reading(now - 603 * _MINUTE, 13, trend="rateOutOfRange", kind="manual", local_offset_minutes=345),
+        Reading(now - 103 * _MINUTE, 13, trend="rateOutOfRange", kind="manual", local_offset_minutes=345),
     ]
-    copies = [replace(one, at=one.at + timedelta(seconds=4), device=receiver) for one in series[:20]]
+    copies = [replace(one, at=one.at + timedelta(seconds=4), device=receiver) for one in series[:10]]
     revised = [replace(one, mg_dl=one.mg_dl + 1) for one in series[5:10]]
     for n, answer in enumerate((series, odd, copies, revised)):
         stores.logbook().save(user_id, answer, now + n * _MINUTE)
