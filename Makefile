@@ -16,7 +16,7 @@ RUN := .venv/bin/python
 # SAM and the emulator pin much of what they need, so each has an environment of its own.
 INSTALLED := .venv/.installed .venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed
 
-.PHONY: help setup up down test test-integration fuzz mutation simulation interface check format interface build deploy invoke bench load faults lock clean
+.PHONY: help setup up down test test-integration fuzz mutation simulation interface check format interface build deploy invoke bench load faults release lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -44,12 +44,16 @@ mutation: $(INSTALLED) ## Break the pure core in every small way; a test has to 
 simulation: $(INSTALLED) ## A thousand seeds of the engine's simulation
 	$(RUN) -m pytest --seeds 1000 tests/simulation
 
-check: $(INSTALLED) ## Lint, types, import contracts, template
+check: $(INSTALLED) .venv-checkov/.installed ## Lint, types, import contracts, template, container
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	PYTHONPATH=. .venv/bin/lint-imports
 	.venv-sam/bin/sam validate --lint
+	.venv-aws/bin/python local/transformed.py > .venv-checkov/template.json
+	LOG_LEVEL=WARNING .venv-checkov/bin/checkov --config-file .checkov.yaml --file .venv-checkov/template.json
+	.venv/bin/hadolint Dockerfile
+	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 format: $(INSTALLED) ## Format the code
 	.venv/bin/ruff format .
@@ -77,17 +81,21 @@ deploy: build ## Deploy to your AWS account (STAGE=dev, staging or prod)
 invoke: $(INSTALLED) ## Run one function with one event (FN=QueryFunction EVENT=events/query_latest.json)
 	@$(RUN) -m local invoke "$(FN)" "$(EVENT)"
 
+release: $(INSTALLED) ## Tag the version that CHANGELOG.md has released
+	@$(RUN) -m local.release
+
 lock: $(INSTALLED) ## Resolve the dependency groups of pyproject.toml into the pinned files
 	$(UV) pip compile $(LOCK) --group layer --output-file layers/core/requirements.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group emulator --output-file local/requirements-emulator.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group runtime --output-file local/requirements-runtime.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group sam --output-file local/requirements-sam.txt pyproject.toml
+	$(UV) pip compile $(LOCK) --group policies --output-file local/requirements-checkov.txt pyproject.toml
 	grep -E '^boto(3|core)==' local/requirements-emulator.txt > .venv/same-boto.txt
 	$(UV) pip compile $(LOCK) --group dev --constraint layers/core/requirements.txt --constraint .venv/same-boto.txt \
 		--output-file requirements-dev.txt pyproject.toml
 
 clean: down ## Remove everything that can be made again
-	rm -rf .venv .venv-sam .venv-aws .venv-runtime .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-aws .venv-runtime .venv-checkov .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 LOCK := --quiet --universal --python-version 3.11 --no-header --upgrade
 
@@ -109,7 +117,8 @@ LOCK := --quiet --universal --python-version 3.11 --no-header --upgrade
 .venv-sam/.installed: local/requirements-sam.txt .venv/.installed
 .venv-aws/.installed: local/requirements-emulator.txt .venv/.installed
 .venv-runtime/.installed: local/requirements-runtime.txt .venv/.installed
-.venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed:
+.venv-checkov/.installed: local/requirements-checkov.txt .venv/.installed
+.venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed .venv-checkov/.installed:
 	@rm -rf $(@D)
 	@$(UV) venv --quiet --python $(RUN) $(@D)
 	@$(UV) pip install --quiet --python $(@D)/bin/python --requirement $<

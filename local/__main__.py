@@ -99,6 +99,7 @@ def _options() -> Options:
             "LOG_LEVEL": "log_level",
             "DEXCOM_CLIENT_ID": "client_id",
             "DEXCOM_CLIENT_SECRET": "client_secret",
+            "FRONT_HOST": "front_host",
         }.items()
         if environ.get(name)
     }

@@ -28,10 +28,12 @@ from local.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from local.paths import State
 
 _STARTED_S_MAX = 30.0
+_SUBSCRIPTIONS_PATH = "/v3/users/self/subscriptions"  # Of the simulator; Dexcom has none.
 _SERVICE = "reporting"  # The service that service_token speaks for.
 
 
@@ -40,6 +42,7 @@ class Options:
     """What a person can choose about a local cloud."""
 
     port: int
+    front_host: str = HOST  # Where the API listens; everything else stays on this machine whatever it says.
     enforce_iam: bool = False
     provider_url: str | None = None  # Another Dexcom than the built-in simulator; nobody is connected then.
     poll_interval_seconds: str = "60"  # Every tick, so that there is something to see.
@@ -48,6 +51,7 @@ class Options:
     client_secret: str = "local-secret"  # noqa: S105 - the simulator's, and no secret.
     simulator_arguments: tuple[str, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)  # More of template.yaml's.
+    built: Path | None = None  # What SAM has built already; otherwise it builds.
 
 
 @dataclass(frozen=True)
@@ -102,12 +106,9 @@ class Cloud:
             emulator = self._start_emulator()
             provider = self.options.provider_url or self._start_simulator()
             self._wait_for("The emulated AWS", f"{emulator.endpoint}/_ministack/health")
-        with step("Building functions and layer"):
-            build(self.state.build, self.state.logs / "sam.log")
+        built = self.options.built or self._build()
         with step("Deploying template.yaml"):
-            outputs = deploy(
-                emulator, self.state.build, self._parameters(provider), self.state.logs / "sam.log"
-            )
+            outputs = deploy(emulator, built, self._parameters(provider), self.state.logs / "sam.log")
         with step("Opening the API"):
             callers = self._open_api(emulator, outputs)
         with step("Creating the demo user"):
@@ -131,6 +132,11 @@ class Cloud:
         stack.save(self.state)
         return stack
 
+    def _build(self) -> Path:
+        with self.progress.step("Building functions and layer"):
+            build(self.state.build, self.state.logs / "sam.log")
+        return self.state.build
+
     def _connect_demo_user(self, emulator: Emulator, token: str) -> None:
         try:
             with self.progress.step("Connecting the demo user to Dexcom"):
@@ -153,7 +159,7 @@ class Cloud:
     def _start_simulator(self) -> str:
         address = f"http://{HOST}:{(port := free_port())}"
         credentials = ["--client-id", self.options.client_id, "--client-secret", self.options.client_secret]
-        more = self.options.simulator_arguments
+        more = ["--subscriptions-path", _SUBSCRIPTIONS_PATH, *self.options.simulator_arguments]
         self._start_module("local.dexcom", "--host", HOST, "--port", str(port), *credentials, *more)
         self._wait_for("The simulated Dexcom", f"{address}/_sim/health")
         return address
@@ -166,7 +172,8 @@ class Cloud:
         audiences = [callers.person_client_id, callers.local_client_id, outputs["ServiceClientId"]]
         create_routes(emulator, outputs["ApiId"], callers.issuer, audiences)
         target = f"{emulator.endpoint}/_aws/execute-api/{outputs['ApiId']}/$default"
-        self._start_module("local.front", "--port", str(self.options.port), "--target", target)
+        where = ["--host", self.options.front_host, "--port", str(self.options.port)]
+        self._start_module("local.front", *where, "--target", target)
         self._wait_for("The API", f"{self.api}/health")
         return callers
 
@@ -187,6 +194,7 @@ class Cloud:
             "DexcomClientId": self.options.client_id,
             "DexcomClientSecret": self.options.client_secret,
             "DexcomRedirectUri": f"{self.api}/oauth/callback",
+            "DexcomSubscriptionsPath": "" if self.options.provider_url else _SUBSCRIPTIONS_PATH,
             "PublicUrl": self.api,
             "PollIntervalSeconds": self.options.poll_interval_seconds,
             "UserIdClaim": "username",  # Cognito's `sub` is a number of its own; names are easier to type.

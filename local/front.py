@@ -11,25 +11,25 @@ import argparse
 import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from local.ports import HOST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
 # Belong to one connection, not to the message (RFC 9110, 7.6.1); the rest is passed on as it came.
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "content-length", "host"}
 )
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 # A gateway gives its function 30 s; a little more, so that the gateway's own answer arrives.
 _ANSWER_WITHIN_S = 35.0
 # AWS starts an instance of a function for each request that is under way; on a laptop fifty at once would be
@@ -51,22 +51,25 @@ def create_app(target: str) -> Starlette:
             app.state.actions = asyncio.Semaphore(_ACTIONS_AT_ONCE)
             yield
 
+    prefix = urlsplit(target).path.encode("ascii")
+
     async def forward(request: Request) -> Response:
         state = request.app.state
         client: httpx.AsyncClient = state.client
-        # The raw path: decoding it and encoding it again would change what the function sees.
-        path = request.scope["raw_path"].decode("ascii")
-        query = request.scope["query_string"].decode("latin-1")
+        # Byte for byte: decoding it, encoding it again or taking dots out changes what the function sees.
+        query: bytes = request.scope["query_string"]
+        line = prefix + request.scope["raw_path"] + (b"?" + query if query else b"")
         body = await request.body()
         try:
             async with state.reads if request.method == "GET" else state.actions:
                 answer = await client.request(
                     request.method,
-                    f"{target}{path}{'?' + query if query else ''}",
+                    target,
                     headers=[
                         (name, value) for name, value in request.headers.items() if name not in _HOP_BY_HOP
                     ],
                     content=body,
+                    extensions={"target": line},
                 )
         except httpx.HTTPError as error:
             return Response(f"The local cloud did not answer ({type(error).__name__}).\n", status_code=502)
@@ -77,7 +80,15 @@ def create_app(target: str) -> Starlette:
                 response.headers.append(name, value)
         return response
 
-    return Starlette(routes=[Route("/{path:path}", forward, methods=_METHODS)], lifespan=connected)
+    async def everything(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            response = await forward(Request(scope, receive))
+            await response(scope, receive, send)
+
+    app = Starlette(lifespan=connected)
+    # Not a route: no pattern takes every path there is (one with a line break, for one).
+    app.router.default = everything
+    return app
 
 
 def main() -> None:
@@ -85,9 +96,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--target", required=True)
+    parser.add_argument("--host", default=HOST, help="0.0.0.0 in a container, whose edge decides who gets in")
     arguments = parser.parse_args()
     uvicorn.run(
-        create_app(arguments.target), host=HOST, port=arguments.port, log_level="warning", access_log=False
+        create_app(arguments.target),
+        host=arguments.host,
+        port=arguments.port,
+        log_level="warning",
+        access_log=False,
     )
 
 

@@ -1,7 +1,7 @@
 """
-Gives the emulated HTTP API its routes.
+Gives the emulated HTTP API its routes, and the web origins that may call it.
 
-The emulator ignores the OpenAPI body that SAM puts on an HTTP API. So the routes are made here from that very
+The emulator ignores the OpenAPI body that SAM puts on an HTTP API. So both are made here from that very
 body, as CloudFormation processed it: what is in template.yaml is what answers, and nothing else.
 """
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from local.emulator import Emulator
 
 _FUNCTION = re.compile(r"functions/\$\{(\w+)\.Arn\}")
+DEFAULT = "$default"  # The path of the route that takes what no other does; it has every method.
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class RouteSpec:
     path: str
     function: str  # Its name in the template.
     needs_token: bool
+
+    @property
+    def key(self) -> str:
+        """What API Gateway calls it."""
+        return DEFAULT if self.path == DEFAULT else f"{self.method} {self.path}"
 
 
 def routes_of(processed_template: dict[str, Any]) -> list[RouteSpec]:
@@ -44,8 +50,17 @@ def routes_of(processed_template: dict[str, Any]) -> list[RouteSpec]:
     return routes
 
 
+def cors_of(processed_template: dict[str, Any], origins: list[str]) -> dict[str, Any] | None:
+    """What pages of these origins may do, in the API's own words; None while there are none."""
+    body = processed_template["Resources"]["HttpApi"]["Properties"]["Body"]
+    _, named, _ = body["x-amazon-apigateway-cors"]["Fn::If"]
+    if not origins:
+        return None
+    return {name[0].upper() + name[1:]: value for name, value in named.items()} | {"AllowOrigins": origins}
+
+
 def create_routes(emulator: Emulator, api_id: str, issuer: str, audiences: list[str]) -> list[RouteSpec]:
-    """Create authorizer, integrations and routes on the deployed API."""
+    """Create authorizer, integrations, routes and CORS on an API, as the deployed template has them."""
     gateway = emulator.client("apigatewayv2")
     lambdas = emulator.client("lambda")
     authorizer = gateway.create_authorizer(
@@ -56,7 +71,10 @@ def create_routes(emulator: Emulator, api_id: str, issuer: str, audiences: list[
         JwtConfiguration={"Issuer": issuer, "Audience": audiences},
     )["AuthorizerId"]
     names = function_names(emulator)
-    routes = routes_of(_processed_template(emulator))
+    template = _processed_template(emulator)
+    if cors := cors_of(template, _origins(emulator)):
+        gateway.update_api(ApiId=api_id, CorsConfiguration=cors)
+    routes = routes_of(template)
     integrations = {
         function: gateway.create_integration(
             ApiId=api_id,
@@ -70,11 +88,18 @@ def create_routes(emulator: Emulator, api_id: str, issuer: str, audiences: list[
         security = {"AuthorizationType": "JWT", "AuthorizerId": authorizer} if route.needs_token else {}
         gateway.create_route(
             ApiId=api_id,
-            RouteKey=f"{route.method} {route.path}",
+            RouteKey=route.key,
             Target=f"integrations/{integrations[route.function]}",
             **security,
         )
     return routes
+
+
+def _origins(emulator: Emulator) -> list[str]:
+    # The emulator processes a template with every parameter at its default.
+    (stack,) = emulator.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
+    values = {entry["ParameterKey"]: entry["ParameterValue"] for entry in stack["Parameters"]}
+    return [origin for origin in values["CorsOrigins"].split(",") if origin]
 
 
 def _processed_template(emulator: Emulator) -> dict[str, Any]:

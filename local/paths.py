@@ -17,6 +17,7 @@ class State:
     """One local cloud's folder: what it logged, what it built, and the addresses it can be reached at."""
 
     folder: Path
+    scratch: Path | None = None  # Where the temporary folder goes, if not beside the rest.
 
     @property
     def stack_file(self) -> Path:
@@ -46,7 +47,7 @@ class State:
     @property
     def temporary(self) -> Path:
         """The emulator's temporary folder, removed when it ends."""
-        return self.folder / "tmp"
+        return (self.scratch or self.folder) / "tmp"
 
 
 DEFAULT_STATE = State(CHECKOUT / ".local")

@@ -99,12 +99,14 @@ class Processes:
 
 def _started(pid: int) -> str:
     answer = subprocess.run(  # noqa: S603 - a number of ours.
-        ["ps", "-o", "lstart=", "-p", str(pid)],  # noqa: S607 - wherever ps is.
+        ["ps", "-o", "state=,lstart=", "-p", str(pid)],  # noqa: S607 - wherever ps is.
         capture_output=True,
         text=True,
         check=False,
     )
-    return answer.stdout.strip()
+    state, _, started = answer.stdout.strip().partition(" ")
+    # A zombie has ended; it is listed until whoever started it asks how.
+    return "" if state.startswith("Z") else started.strip()
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

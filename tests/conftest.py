@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from bg_ingest.dynamo import Table
 from bg_ingest.settings import Settings
+from local.deploy import build
 from local.dynamodb_local import jars, server
 from local.trouble import CannotStart
 from tests.fakes import FakeClock
@@ -22,6 +25,7 @@ from tests.template_document import create_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -78,7 +82,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatTheySh
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each tier runs what is its own."""
+    """Each tier runs what is its own; what waits for the schedule comes last, when it has waited enough."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     wanted = config.getoption("--integration")
     others = [item for item in items if not _runs(item, integration=wanted)]
     config.hook.pytest_deselected(items=others)
@@ -105,6 +110,20 @@ def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built functions and the built layer, for this machine's Python; built once for all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # noqa: TID251 - xdist says it nowhere else.
+        folder = folder.parent
+    with (folder / "built.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "built").exists():
+            build(folder / "build", folder / "sam.log")
+            (folder / "build").rename(folder / "built")
+    return folder / "built"
 
 
 @pytest.fixture

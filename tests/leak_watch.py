@@ -3,20 +3,23 @@ Watches all that the test run logs, measures and raises, and fails the test in w
 
 Watched are: each record of our loggers as the line it becomes, metrics being records, too; records of
 libraries that Lambda would print; what the functions' tests print; and the text of each exception of our own
-classes, caught or not. Exceptions of other classes are not: our log never writes their text
-(`telemetry.entry_point` and `JsonLines`, which have tests of their own).
+classes, caught or not. What is ours may not hold a number either that nothing explains. Exceptions of other
+classes are not watched: our log never writes their text (`telemetry.entry_point` and `JsonLines`, which have
+tests of their own).
 """
 
 from __future__ import annotations
 
 import logging
 from functools import wraps
+from itertools import chain
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bg_ingest.telemetry.json_lines import JsonLines
+from tests.bare_numbers import unexplained_in_error, unexplained_in_line
 from tests.leaks import leaks_in
 
 if TYPE_CHECKING:
@@ -55,7 +58,9 @@ class LeakWatch:
         report = yield
         found = self.drain()
         if "tests/functions" in item.path.as_posix() and call.when == "call":
-            found += leaks_in(report.capstdout + report.capstderr)
+            printed = report.capstdout + report.capstderr
+            found += leaks_in(printed)
+            found += chain.from_iterable(map(unexplained_in_line, printed.splitlines()))
         if found and report.outcome != "failed":
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid} let out {'; '.join(sorted(set(found)))}"
@@ -80,7 +85,12 @@ class LeakWatch:
             raised, self._raised = self._raised, []
         lines = [_line(record) for record in records if _is_heard(record)]
         texts = [f"{error} {error!r}" for error in raised]
-        return [leak for text in (*lines, *texts) for leak in leaks_in(text)]
+        ours = [_line(record) for record in records if _is_ours(record)]
+        return [
+            *(leak for text in (*lines, *texts) for leak in leaks_in(text)),
+            *(number for line in ours for number in unexplained_in_line(line)),
+            *(number for text in texts for number in unexplained_in_error(text)),
+        ]
 
     def _noting(self, make: Callable[..., None]) -> Callable[..., None]:
         @wraps(make)
@@ -100,7 +110,11 @@ def _classes_beneath(kind: type[BaseException]) -> Iterator[type[BaseException]]
 
 def _is_heard(record: logging.LogRecord) -> bool:
     # A record made by hand may have neither name nor level.
-    return (record.name or "").startswith(_OURS) or (record.levelno or 0) >= logging.WARNING
+    return _is_ours(record) or (record.levelno or 0) >= logging.WARNING
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return (record.name or "").startswith(_OURS)
 
 
 def _line(record: logging.LogRecord) -> str:

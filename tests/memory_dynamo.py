@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Attributes = dict[str, Any]
 Key = tuple[str, str]
 
+_BATCH_ITEMS_MAX = 25
+_INDEX = "seat"  # The one there is.
+_NAMES_PARTITION = re.compile(r"(\w+) = (:\w+)")
 _NAMES_RANGE = re.compile(r"pk = (:\w+) AND sk BETWEEN (:\w+) AND (:\w+)$")
 
 
@@ -86,16 +89,33 @@ class MemoryDynamo:
             return {"Items": page}
         return {"Items": page, "LastEvaluatedKey": {name: page[-1][name] for name in ("pk", "sk")}}
 
+    def batch_write_item(self, *, RequestItems: dict[str, list[Attributes]]) -> Attributes:  # noqa: N803 - boto3's.
+        """Remove several items of one table, whether they are there or not."""
+        for table, requests in RequestItems.items():
+            assert len(requests) <= _BATCH_ITEMS_MAX
+            for request in requests:
+                self._write(table, _key(request["DeleteRequest"]["Key"]), {}, lambda _: None)
+        return {}
+
+    def scan(self, *, TableName: str) -> Attributes:  # noqa: N803 - boto3's.
+        """All items; in one page, because only tests scan."""
+        with self._lock:
+            return {"Items": [dict(item) for item in self.tables[TableName].values()]}
+
     def _candidates(self, table: str, request: Attributes) -> list[Attributes]:
         """Those that may meet the key condition; only to be quick about it."""
         items = self.tables[table]
+        condition, values = request["KeyConditionExpression"], request["ExpressionAttributeValues"]
         if index := request.get("IndexName"):
-            wanted = request["ExpressionAttributeValues"][f":{index}"]
-            return [item for item in items.values() if item.get(index) == wanted]
-        named = _NAMES_RANGE.match(request["KeyConditionExpression"])
+            named = _NAMES_PARTITION.match(condition)
+            assert named
+            assert named[1] == index == _INDEX
+            keys = self._keys[index][values[named[2]]["S"]]
+            return [items[key] for key in sorted(keys) if key in items]
+        named = _NAMES_RANGE.match(condition)
         if named is None:
             return list(items.values())
-        user_id, first, last = (request["ExpressionAttributeValues"][name]["S"] for name in named.groups())
+        user_id, first, last = (values[name]["S"] for name in named.groups())
         return [items[key] for key in self._keys[table][user_id] if first <= key[1] <= last and key in items]
 
     def _write(
@@ -117,6 +137,8 @@ class MemoryDynamo:
             else:
                 self.tables[table][key] = after
                 self._keys[table][key[0]].add(key)
+                if _INDEX in after:
+                    self._keys[_INDEX][after[_INDEX]["S"]].add(key)
         return before, after
 
 

@@ -2,7 +2,7 @@
 DynamoDB's expressions, as far as the stores use them; anything else is refused loudly.
 
     condition  := term (OR term)*        term := factor (AND factor)*
-    factor     := ( condition ) | attribute_exists(a) | attribute_not_exists(a)
+    factor     := ( condition ) | attribute_exists(a) | attribute_not_exists(a) | begins_with(a, :v)
                 | a BETWEEN :x AND :y | a IN (:x, :y) | operand (= | <> | < | <= | > | >=) operand
     change     := SET a = sum, ...  REMOVE a, ...  ADD a :v, ...       sum := operand [(+ | -) operand]
     operand    := a | :v | if_not_exists(a, operand)
@@ -128,6 +128,13 @@ class _Parser:
                 name = self._next()
                 self._expect(")")
                 return lambda item, _: (name in item) is wanted
+        if self._accept("begins_with"):
+            self._expect("(")
+            whole = self._operand()
+            self._expect(",")
+            start = self._operand()
+            self._expect(")")
+            return lambda item, values: _begins(whole(item, values), start(item, values))
         return self._comparison(self._operand())
 
     def _comparison(
@@ -189,6 +196,10 @@ def _compared(comparing: str, left: Any, right: Any) -> bool:
     if kind == "N":
         one, other = int(one), int(other)
     return bool(_COMPARE[comparing](one, other))
+
+
+def _begins(whole: Any, start: Any) -> bool:
+    return whole is not None and "S" in whole and bool(whole["S"].startswith(start["S"]))
 
 
 def _added(left: Any, right: Any, sign: int) -> Attributes:

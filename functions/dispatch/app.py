@@ -29,4 +29,5 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
         clock=stores.clock(),
     )
     telemetry.tell("tick served", kind=schedule.kind, periods=done.periods, users=done.users)
+    telemetry.measure_tick(schedule.kind, done.periods, done.users)
     return {"periods": done.periods, "users": done.users}

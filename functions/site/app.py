@@ -1,4 +1,4 @@
-"""HTTP: whether the service is there, whether it can work, and how it is spoken to."""
+"""HTTP: whether the service is there and can work, how it is spoken to, and whatever is no route at all."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from bg_ingest import telemetry
+from bg_ingest import problems, telemetry
 from bg_ingest.http_api import serving
+from bg_ingest.problems import Problem
 from bg_ingest.version import VERSION
 from bg_ingest.wiring import stores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from aws_lambda_powertools.event_handler.exceptions import NotFoundError
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from bg_ingest.dynamo import Table
@@ -42,6 +44,10 @@ def build(tables: Iterable[tuple[str, Table]]) -> APIGatewayHttpResolver:
                 return serving.answered(body, HTTPStatus.SERVICE_UNAVAILABLE)
         return serving.answered({"status": "ok"})
 
+    @app.not_found
+    def anything_else(_: NotFoundError) -> Response[str]:
+        return _no_route(app.current_event.http_method)
+
     @app.get("/openapi.json")
     def description() -> Response[str]:
         return serving.readable(app, _file("openapi.json"), headers=_FOR_EVERYBODY)
@@ -52,6 +58,13 @@ def build(tables: Iterable[tuple[str, Table]]) -> APIGatewayHttpResolver:
         return serving.readable(app, _file("docs.html"), "text/html; charset=utf-8", headers=headers)
 
     return app
+
+
+def _no_route(method: str) -> Response[str]:
+    # What a browser asks before it calls from another origin; the gateway adds what it allows.
+    if method == "OPTIONS":
+        return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NOT_KEPT)
+    return serving.refused(Problem(problems.NOT_FOUND))
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 from contextlib import suppress
@@ -55,7 +56,18 @@ def arguments_of(line: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--upload-delay-seconds", type=int, default=PHONE_DELAY_S, help="0: phones are served at once"
     )
+    parser.add_argument(
+        "--subscriptions-path",
+        type=_path,
+        help="where to register webhooks, such as /v3/users/self/subscriptions; without it there are none",
+    )
     return parser.parse_args(line)
+
+
+def _path(text: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._-]+)+", text) or text.startswith("/_sim"):
+        raise argparse.ArgumentTypeError("must be a path like /v3/users/self/subscriptions")
+    return text
 
 
 def world_of(arguments: argparse.Namespace) -> World:
@@ -66,6 +78,7 @@ def world_of(arguments: argparse.Namespace) -> World:
         application=application,
         upload_delay_s=arguments.upload_delay_seconds,
         people=arguments.people,
+        subscriptions_path=arguments.subscriptions_path,
     )
 
 

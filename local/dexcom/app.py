@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from fastapi import FastAPI
 
-from local.dexcom import api, api_v2, control, control_faults, login, tokens
+from local.dexcom import api, api_v2, control, control_faults, login, subscribing, tokens
 from local.dexcom.gate import Gate
 from local.dexcom.refusals import Refused
 
@@ -25,6 +25,9 @@ def create_app(world: World) -> FastAPI:
     app.state.world = world
     for routes in (login, tokens, api, api_v2, control, control_faults):
         app.include_router(routes.router)
+    app.include_router(subscribing.control)
+    if world.subscriptions_path is not None:
+        app.include_router(subscribing.routes(world.subscriptions_path))
     app.add_exception_handler(Refused, _refuse)
     app.add_middleware(Gate, world=world)
     return app

@@ -22,6 +22,7 @@ from local.dexcom.journal import Journal
 from local.dexcom.oauth import Consents
 from local.dexcom.people import PEOPLE, population
 from local.dexcom.quota import Quota
+from local.dexcom.subscriptions import Subscriptions
 from local.dexcom.traces import DAY_S
 from local.dexcom.uploads import PHONE_DELAY_S
 
@@ -55,6 +56,7 @@ class World:
         application: Application | None = None,
         upload_delay_s: int = PHONE_DELAY_S,
         people: int = PEOPLE,
+        subscriptions_path: str | None = None,
     ) -> None:
         self.seed = seed
         self.clock = MovedClock(clock or SystemClock())
@@ -64,6 +66,8 @@ class World:
         self.quota = Quota()
         self.faults = FaultBook(seed)
         self.consents = Consents(seed, self.clock)
+        self.subscriptions_path = subscriptions_path  # None: this provider has none, as Dexcom.
+        self.subscriptions = Subscriptions()
         self._upload_delay_s = upload_delay_s
         self._since_s = (self.now_s() - HISTORY_S) // DAY_S * DAY_S
         self.journal = self._blank_journal()
@@ -96,6 +100,7 @@ class World:
         match fault:
             case UserRevoked(user=user):
                 self.consents.revoke(user)
+                self.subscriptions.forget(user)
             case RefreshTokenUsed(user=user):
                 self.consents.kill_refresh_tokens(user)
             case AccessTokenExpired(user=user):
@@ -129,6 +134,7 @@ class World:
         self.faults = FaultBook(self.seed)
         self.quota.forget()
         self.consents.forget()
+        self.subscriptions.forget()
         self.calls.clear()
         self.clock.offset_by(0.0)
         self.journal = self._blank_journal()

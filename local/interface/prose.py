@@ -22,7 +22,8 @@ callback are open.
 it is and never changes; `instance` is the correlation id of the request. Nothing of what was sent is \
 repeated in them.
 
-**Correlation.** Every answer of the service carries `X-Correlation-ID`: the caller's own if the request \
+**Correlation.** Every answer but the gateway's own (401, and 429 for all callers together) carries \
+`X-Correlation-ID`: the caller's own if the request \
 had one, else the trace id of its `traceparent`, else a new one. The same id is in the log and in the \
 job that the request started.
 

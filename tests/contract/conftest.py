@@ -14,16 +14,20 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-# What the simulation uses. The others need operations it has no use for, and moto tells enough of them.
-_IN_MEMORY = ("dispatch", "jobs", "sync_states", "days", "logbook")
+# What the simulation uses, and what erasing does beside: the one in memory is held to all of it.
+_IN_MEMORY = ("dispatch", "jobs", "sync_states", "days", "logbook", "erasing", "connections", "vault")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Which stores are held to both."""
-    if "tables" in metafunc.fixturenames:
-        name = metafunc.module.__name__.rpartition(".")[2].removeprefix("test_")
-        both = name.startswith(_IN_MEMORY)
-        metafunc.parametrize("tables", ["moto", "memory"] if both else ["moto"], indirect=True)
+    """Which stores are held to both; and what takes too many calls for moto, which needs 10 ms for each."""
+    if "tables" not in metafunc.fixturenames:
+        return
+    name = metafunc.module.__name__.rpartition(".")[2].removeprefix("test_")
+    kinds = ["moto", "memory"] if name.startswith(_IN_MEMORY) else ["moto"]
+    exhaustive = metafunc.definition.get_closest_marker("exhaustive") is not None
+    if exhaustive and not metafunc.config.getoption("--integration"):
+        kinds = ["memory"]
+    metafunc.parametrize("tables", kinds, indirect=True)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from local.dexcom.faults.kinds import Fault
 
 PERSON = "SandboxUser7"
+SUBSCRIPTIONS_PATH = "/v3/users/self/subscriptions"
 CALLBACK = "https://service.test/oauth/callback"
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -63,13 +64,14 @@ class Caller:
         return sorted(egvs.readings, key=lambda reading: (reading.at, reading.device.display or ""))
 
 
-def connected(upload_delay_s: int = 0) -> Caller:
+def connected(upload_delay_s: int = 0, subscriptions_path: str | None = None) -> Caller:
     """A person who has connected and not yet been asked about; it is noon."""
     clock, metrics = FakeClock(datetime(2026, 4, 26, 12, tzinfo=UTC)), ClientMetrics()
-    world = World(clock=clock, upload_delay_s=upload_delay_s)
+    world = World(clock=clock, upload_delay_s=upload_delay_s, subscriptions_path=subscriptions_path)
     http = polite_http("http://dexcom.sim", clock, observe=metrics.observe, inner=InProcess(world))
     application = Application(world.application.client_id, world.application.client_secret, CALLBACK)
     oauth = OAuth(http, application, clock)
     tokens = oauth.exchange(world.consents.grant_code(PERSON, CALLBACK))
     world.calls.clear()
-    return Caller(world, clock, DexcomClient(http, clock), oauth, metrics, tokens)
+    client = DexcomClient(http, clock, subscriptions_path=subscriptions_path)
+    return Caller(world, clock, client, oauth, metrics, tokens)

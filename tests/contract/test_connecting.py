@@ -1,7 +1,7 @@
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
-import boto3
 import pytest
 
 from bg_ingest.access.audit import Outcome
@@ -14,13 +14,14 @@ from tests.contract.people import HISTORY, LoginPage, People, kinds
 from tests.contract.stepped import At, Crash, HalfWay, crash
 from tests.contract.token_world import TokenProvider, World
 from tests.fakes import FakeClock
+from tests.moto_kms import kms_client, quick_key
 
 
 @pytest.fixture
 def people(users_table: Table, readings_table: Table, clock: FakeClock) -> People:
     """Nobody yet."""
-    kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
-    world = World(users_table, kms, kms.create_key()["KeyMetadata"]["KeyId"], clock, TokenProvider(clock))
+    kms = kms_client()
+    world = World(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     return People(world, readings_table, clock)
 
 
@@ -130,6 +131,7 @@ def test_saying_no_leaves_nothing_but_the_record(
     assert len(people.stored_about("ada")) == 1
 
 
+@pytest.mark.exhaustive
 def test_a_login_that_dies_at_any_step_can_be_repeated(people: People) -> None:
     """Whatever was left, logging in again connects, polls and fetches."""
     steps = _steps_of_a_login(people)
@@ -149,6 +151,7 @@ def test_a_login_that_dies_at_any_step_can_be_repeated(people: People) -> None:
         assert len(people.orders) == before + 1
 
 
+@pytest.mark.exhaustive
 def test_nobody_is_polled_without_tokens_wherever_a_login_dies(people: People) -> None:
     """A seat comes after the tokens, never before."""
     for step in range(1, _steps_of_a_login(people) + 1):
@@ -162,6 +165,7 @@ def test_nobody_is_polled_without_tokens_wherever_a_login_dies(people: People) -
         assert known is None or desk.connections.get(user_id) is not None
 
 
+@pytest.mark.exhaustive
 def test_a_person_erased_while_logging_in_stays_erased(people: People) -> None:
     """Step by step: the callback is paused there, the person erased, and the callback goes on."""
     for step in range(1, _steps_of_a_login(people) + 1):
@@ -173,6 +177,57 @@ def test_a_person_erased_while_logging_in_stays_erased(people: People) -> None:
         people.let_everything_end()
 
         assert kinds(people.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
+
+
+@pytest.mark.parametrize("dies_after", [1, 3, 7])
+def test_who_is_erased_while_logging_in_stays_erased_even_if_the_callback_dies(
+    people: People, dies_after: int
+) -> None:
+    """Paused wherever it writes, for an erasure; then it dies, early or late in what it still does."""
+    seen: list[str] = []
+    back(people.desk(seen.append), _started(people, "counted"))
+    writes = [at for at, step in enumerate(seen, 1) if step.endswith(("_item", "exchange"))][::2]
+    for paused_at in writes:
+        user_id = f"ada-{paused_at}"
+        turn = _Unlucky(people, user_id, paused_at, paused_at + dies_after)
+        with suppress(Crash):  # It may have come to its end before.
+            back(people.desk(turn), _started(people, user_id))
+        if people.desk().states.get(user_id):
+            people.backfill(user_id)  # Somebody takes up what it left behind.
+        people.let_everything_end()
+
+        assert kinds(people.stored_about(user_id)) == {"receipt"}, turn.seen[paused_at - 1 :]
+
+
+def test_a_callback_that_dies_while_it_takes_back_leaves_nobody_behind(people: People) -> None:
+    """Erased while the provider was asked; that is noticed, and setting it right is cut off at every step."""
+    seen: list[str] = []
+    back(people.desk(seen.append), _started(people, "counted"))
+    for dies_at in range(len(seen) - 1, len(seen) + 6):
+        user_id = f"ada-{dies_at}"
+        turn = _Unlucky(people, user_id, seen.index("before exchange") + 1, dies_at)
+        with suppress(Crash):  # The last one comes to its end.
+            back(people.desk(turn), _started(people, user_id))
+        people.let_everything_end()
+
+        assert kinds(people.stored_about(user_id)) == {"receipt"}, turn.seen[-3:]
+
+
+class _Unlucky:
+    """A process that is paused for an erasure, and dies at a later step; time passes with each."""
+
+    def __init__(self, people: People, user_id: str, paused_at: int, dies_at: int) -> None:
+        self.people, self.user_id, self.paused_at, self.dies_at = people, user_id, paused_at, dies_at
+        self.seen: list[str] = []
+
+    def __call__(self, step: str) -> None:
+        """Take note, and do it when it is time."""
+        self.seen.append(step)
+        self.people.clock.advance(0.01)
+        if len(self.seen) == self.paused_at:
+            self.people.eraser().erase(self.user_id, lambda: 29.0)
+        if len(self.seen) == self.dies_at:
+            crash()
 
 
 def test_the_table_opens_no_login(people: People) -> None:

@@ -212,6 +212,37 @@ def test_members_nobody_has_documented(fault: Fault) -> None:
     assert caller.egvs() == plain
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        LateUploads(delay_s=3_600),
+        RevisedValues(),
+        Duplicates(),
+        Unordered(),
+        UnknownEnums(),
+        MissingMembers(),
+        OddValues(),
+        MmolUnits(convert=True),
+        TimeStrings(system="any", display="any"),
+        ClockDrift(drift_s=600),
+        DstChange(),
+        ExtraMembers(),
+        PluralRecordType(),
+    ],
+    ids=lambda fault: fault.kind,
+)
+def test_nothing_odd_about_the_records_costs_a_call_or_an_error(fault: Fault) -> None:
+    """Whatever is in an answer, it is one call, no error, and no reason to doubt the provider."""
+    caller = connected()
+    caller.order(fault)
+
+    caller.egvs()
+
+    assert caller.calls == 1
+    seen = caller.metrics.snapshot()
+    assert (seen.retries, dict(seen.errors), dict(seen.breaker_transitions)) == (0, {}, {})
+
+
 def test_another_account() -> None:
     """Every answer says whose it is, under a name that tells accounts apart and nothing more."""
     caller = connected()

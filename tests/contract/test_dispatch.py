@@ -145,6 +145,7 @@ def test_a_default_of_the_past_is_still_looked_at(table: Table, clock: FakeClock
     assert "late" in sent.times
 
 
+@pytest.mark.exhaustive
 def test_everybody_is_reconciled_once_a_day(table: Table, clock: FakeClock) -> None:
     """Twenty-four hourly ticks reach each user once, in whatever seat they sit."""
     SyncStates(table, clock).begin("slow", 86_400, NOON - timedelta(days=1))

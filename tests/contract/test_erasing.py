@@ -1,6 +1,5 @@
 from collections.abc import Callable
 
-import boto3
 import pytest
 
 from bg_ingest.dynamo import Table
@@ -9,13 +8,14 @@ from tests.contract.people import People, kinds
 from tests.contract.stepped import Crash, HalfWay, crash
 from tests.contract.token_world import TokenProvider, World
 from tests.fakes import FakeClock
+from tests.moto_kms import kms_client, quick_key
 
 
 @pytest.fixture
 def people(users_table: Table, readings_table: Table, clock: FakeClock) -> People:
     """Nobody yet."""
-    kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
-    world = World(users_table, kms, kms.create_key()["KeyMetadata"]["KeyId"], clock, TokenProvider(clock))
+    kms = kms_client()
+    world = World(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     return People(world, readings_table, clock)
 
 
@@ -82,6 +82,7 @@ def test_somebody_nobody_knows_is_erased_like_anybody(people: People) -> None:
     }
 
 
+@pytest.mark.exhaustive
 def test_nothing_is_left_wherever_a_backfill_was_when_its_user_was_erased(people: People) -> None:
     """Step by step: the worker is paused there, the person erased, and the worker goes on to its end."""
     people.connect("counted")
@@ -129,6 +130,7 @@ def test_an_erasure_does_not_wait_for_ever(people: People) -> None:
     assert kinds(people.stored_about("ada")) == {"receipt"}
 
 
+@pytest.mark.exhaustive
 def test_an_erasure_that_dies_is_carried_on(people: People) -> None:
     """Whatever step it died at, the second look finishes it, and the receipt says what was removed."""
     people.connect("counted")

@@ -4,7 +4,6 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +20,7 @@ from bg_ingest.accounts.quarantine import (
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.dexcom.records import Rejected
 from tests.fakes import NOON, FakeClock
+from tests.moto_kms import kms_client, quick_key
 
 if TYPE_CHECKING:
     from bg_ingest.dynamo import Table
@@ -39,8 +39,8 @@ rejections = st.lists(st.builds(Rejected, reasons, json_values), max_size=60)
 @pytest.fixture
 def quarantine(users_table: Table, clock: FakeClock) -> Quarantine:
     """An empty quarantine, on DynamoDB and KMS."""
-    kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
-    keys = DataKeys(kms, kms.create_key()["KeyMetadata"]["KeyId"], "test", clock)
+    kms = kms_client()
+    keys = DataKeys(kms, quick_key(kms), "test", clock)
     return Quarantine(users_table, Sealer(keys), clock)
 
 

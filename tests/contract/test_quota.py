@@ -26,9 +26,21 @@ def spend(quota: HourlyQuota, calls_max: int = 10_000) -> int:
     return calls_max
 
 
+@pytest.mark.exhaustive
 def test_one_process_may_spend_it_all(users_table: Table, clock: FakeClock) -> None:
     """A budget of 600 is 600 calls for whoever is alone, then a refusal."""
     assert spend(HourlyQuota(users_table, clock, SMALL)) == 600
+
+
+def test_whoever_watches_is_told_how_much_is_taken(users_table: Table, clock: FakeClock) -> None:
+    """By everybody, with each look at the shared count, up to the whole budget."""
+    spend(HourlyQuota(users_table, clock, SMALL), 300)
+    seen: list[float] = []
+    spend(HourlyQuota(users_table, clock, SMALL, observe=seen.append))
+
+    assert seen == sorted(seen)
+    assert 300 / 600 < seen[0] < 0.75
+    assert seen[-1] == 1.0
 
 
 def test_a_refusal_says_when_to_come_back(users_table: Table, clock: FakeClock) -> None:
@@ -40,6 +52,7 @@ def test_a_refusal_says_when_to_come_back(users_table: Table, clock: FakeClock) 
     assert quota.take() == 3_000
 
 
+@pytest.mark.exhaustive
 def test_the_next_hour_brings_a_new_budget(users_table: Table, clock: FakeClock) -> None:
     """All of it, and nothing of what was left unspent."""
     quota = HourlyQuota(users_table, clock, SMALL)
@@ -50,6 +63,7 @@ def test_the_next_hour_brings_a_new_budget(users_table: Table, clock: FakeClock)
     assert spend(quota) == 600
 
 
+@pytest.mark.exhaustive
 def test_a_spent_budget_costs_no_more_writes(users_table: Table, clock: FakeClock) -> None:
     """Who knows that nothing is left does not ask again before the hour is over."""
     requests = At("never", lambda: None)
@@ -61,6 +75,7 @@ def test_a_spent_budget_costs_no_more_writes(users_table: Table, clock: FakeCloc
     assert len(requests.steps) == before
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(5))
 def test_eight_processes_share_the_hour(users_table: Table, clock: FakeClock, seed: int) -> None:
     """
@@ -81,6 +96,7 @@ def test_eight_processes_share_the_hour(users_table: Table, clock: FakeClock, se
     assert calls == 600
 
 
+@pytest.mark.exhaustive
 def test_a_dead_process_wastes_less_than_its_share(users_table: Table, clock: FakeClock) -> None:
     """Seven processes that die just after taking a block cost the eighth less than 5 %."""
     calls = sum(spend(HourlyQuota(users_table, clock, SMALL), 37) for _ in range(7))
@@ -101,6 +117,7 @@ def test_a_rare_caller_holds_little(users_table: Table, clock: FakeClock) -> Non
     assert item["taken"] <= 7
 
 
+@pytest.mark.exhaustive
 def test_a_busy_hour_costs_few_writes(users_table: Table, clock: FakeClock) -> None:
     """Thousands of calls, one write for each sixty of them."""
     requests = At("never", lambda: None)

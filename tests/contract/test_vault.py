@@ -3,7 +3,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
@@ -14,6 +13,7 @@ from bg_ingest.accounts.vault import NotConnected, VaultLimits
 from bg_ingest.dexcom.errors import TryLater, Unavailable
 from tests.contract.token_world import ADA, EU, LIFETIME, TokenProvider, World
 from tests.fakes import NOON
+from tests.moto_kms import kms_client, quick_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +27,8 @@ MARGIN = VaultLimits().margin
 @pytest.fixture
 def world(users_table: Table, clock: FakeClock) -> World:
     """Ada has logged in."""
-    kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
-    world = World(users_table, kms, kms.create_key()["KeyMetadata"]["KeyId"], clock, TokenProvider(clock))
+    kms = kms_client()
+    world = World(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     world.login()
     return world
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ReadTimeoutError
 
@@ -12,10 +11,13 @@ from bg_ingest.accounts.connection import State
 from bg_ingest.accounts.vault import NotConnected, VaultLimits
 from tests.contract.stepped import At, Crash, crash
 from tests.contract.token_world import ADA, LIFETIME, TokenProvider, World
+from tests.moto_kms import kms_client, quick_key
 
 if TYPE_CHECKING:
     from bg_ingest.dynamo import Table
     from tests.fakes import FakeClock
+
+pytestmark = pytest.mark.exhaustive
 
 LIMITS = VaultLimits()
 
@@ -39,8 +41,8 @@ TIMELINE = [
 @pytest.fixture
 def world(users_table: Table, clock: FakeClock) -> World:
     """Ada has logged in, and her access token has expired."""
-    kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
-    world = World(users_table, kms, kms.create_key()["KeyMetadata"]["KeyId"], clock, TokenProvider(clock))
+    kms = kms_client()
+    world = World(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     world.login()
     clock.advance(LIFETIME.total_seconds())
     return world

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 
 from bg_ingest.accounts.connection import SK, State
@@ -14,6 +13,7 @@ from bg_ingest.dexcom.errors import TryLater
 from bg_ingest.dexcom.policy import Policy
 from tests.contract.stepped import At, Crash, HalfWay, crash
 from tests.contract.token_world import ADA, TokenProvider, World
+from tests.moto_kms import kms_client, quick_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from bg_ingest.dynamo import Table
     from tests.fakes import FakeClock
 
+pytestmark = pytest.mark.exhaustive
+
 LIMITS = VaultLimits()
 
 
 @pytest.fixture
 def world(users_table: Table, clock: FakeClock) -> World:
     """Ada has logged in, and the provider has begun to answer 401 to her first token."""
-    kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
-    world = World(users_table, kms, kms.create_key()["KeyMetadata"]["KeyId"], clock, TokenProvider(clock))
+    kms = kms_client()
+    world = World(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     world.login()
     return world
 

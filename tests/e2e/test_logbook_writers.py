@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.dynamo import Table
-from tests.e2e.test_shared_state import SPAWN, THREADS, Shared, let_loose, shared
+from tests.e2e.crowd import SPAWN, THREADS
 from tests.writers import WRITERS, assert_each_measurement_once, assert_merge_of_all, batch, kept, save
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.readings.logbook import SaveReport
     from local.stack import Stack
-
-__all__ = ["shared"]  # A fixture: pytest finds it by its name here.
+    from tests.e2e.crowd import Crowd, Shared
 
 pytestmark = pytest.mark.e2e
 
@@ -42,19 +41,23 @@ def start_writing(
     return lambda: save(table, shared.name, mine.pop())
 
 
-def test_writers_at_once_store_the_merge_of_all(shared: Shared, cloud: Stack, numbers: Queue[int]) -> None:
+def test_writers_at_once_store_the_merge_of_all(
+    shared: Shared, cloud: Stack, crowd: Crowd, numbers: Queue[int]
+) -> None:
     """
     32 writers in 4 processes store overlapping batches.
 
     Nothing is lost, nothing is there twice, and every reading is reported as stored by exactly one.
     """
-    reports = let_loose(WRITERS // THREADS, start_writing, shared, cloud.readings_table, 1, numbers)
+    reports = crowd.let_loose(WRITERS // THREADS, start_writing, shared, cloud.readings_table, 1, numbers)
 
     assert_merge_of_all(kept(Table(shared.client("dynamodb"), cloud.readings_table), shared.name), reports)
 
 
-def test_two_devices_told_by_many_count_once(shared: Shared, cloud: Stack, numbers: Queue[int]) -> None:
+def test_two_devices_told_by_many_count_once(
+    shared: Shared, cloud: Stack, crowd: Crowd, numbers: Queue[int]
+) -> None:
     """Also where the phone's record lies in one hour and the receiver's in the next."""
-    let_loose(WRITERS // THREADS, start_writing, shared, cloud.readings_table, 2, numbers)
+    crowd.let_loose(WRITERS // THREADS, start_writing, shared, cloud.readings_table, 2, numbers)
 
     assert_each_measurement_once(kept(Table(shared.client("dynamodb"), cloud.readings_table), shared.name))

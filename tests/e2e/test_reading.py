@@ -85,6 +85,7 @@ def test_latest_is_the_newest_of_the_range(demo_user: Api) -> None:
     assert 0 <= latest.json()["age_seconds"] < 3_600
 
 
+@pytest.mark.last
 def test_a_new_reading_arrives_by_the_schedule_alone(caller: Any, planted: datetime) -> None:
     """Nobody asked for a sync since Dexcom got it."""
     patient: Api = caller(PATIENT.user_id)

@@ -1,4 +1,4 @@
-"""The description of the interface, from the deployed stack."""
+"""Health, version and the description of the interface, from the deployed stack."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bg_ingest.version import VERSION
 from local.interface.document import document
 
 if TYPE_CHECKING:
     import httpx
 
 pytestmark = pytest.mark.e2e
+
+
+def test_health_says_which_version_is_running(http: httpx.Client) -> None:
+    """Through the front that people use, without a token, and never from a cache."""
+    answer = http.get("/health")
+
+    assert answer.json() == {"status": "ok", "version": VERSION}
+    assert "no-store" in answer.headers["cache-control"]
 
 
 def test_anybody_may_read_how_to_ask(http: httpx.Client) -> None:

@@ -22,6 +22,7 @@ from bg_ingest.readings.model import Device, Reading
 from bg_ingest.telemetry import log
 from bg_ingest.wiring import clients, provider, stores
 from local.ports import free_port
+from tests.moto_kms import quick_key
 from tests.template_document import create_table
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             "USERS_TABLE": "users",
             "JOBS_QUEUE_URL": clients.sqs().create_queue(QueueName="jobs")["QueueUrl"],
             "ERASURES_QUEUE_URL": clients.sqs().create_queue(QueueName="erasures")["QueueUrl"],
-            "TOKENS_KEY_ID": clients.kms().create_key()["KeyMetadata"]["KeyId"],
+            "TOKENS_KEY_ID": quick_key(clients.kms()),
             # Nobody listens there: what a provider that is down looks like.
             "DEXCOM_API_BASE_URL": f"http://127.0.0.1:{free_port()}",
         }

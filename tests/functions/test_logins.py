@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.wiring import stores
+from bg_ingest.wiring import clients, stores
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World
@@ -76,3 +76,38 @@ def test_a_person_is_sent_on_with_what_went_wrong(
 
     assert (answer["statusCode"], answer["headers"]["Location"]) == (302, location)
     assert _back(world, started, **query)["statusCode"] == 400
+
+
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+def test_a_login_that_is_too_old_is_refused_as_one_nobody_started(world: World, accept: str) -> None:
+    """To a person as a page, to a program as a problem, and the same for both."""
+    started = world.invoke("connect", world.event("connect_start"))
+    stores.users_table().update(*_login_key(), "SET expires_at = :past", {":past": 1_700_000_000})
+    state = json.loads(started["body"])["authorize_url"].partition("state=")[2].partition("&")[0]
+    answers = []
+    for tried in (state, "made-up"):
+        event = world.event("connect_callback", queryStringParameters={"state": tried, "code": "good"})
+        event["headers"] |= {"accept": accept, "x-correlation-id": "ticket-4711"}
+        answers.append(world.invoke("connect", event))
+
+    assert [answer["statusCode"] for answer in answers] == [400, 400]
+    assert answers[0]["body"] == answers[1]["body"]
+    said = "older than ten minutes" if accept == "text/html" else "/state-invalid"
+    assert said in answers[0]["body"]
+
+
+def test_the_applications_credentials_come_from_secrets_manager(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as a secret is named; those of the environment have no say then."""
+    secret = json.dumps({"client_id": "from-the-secret", "client_secret": "x"})
+    clients.secrets().create_secret(Name="bg/dexcom", SecretString=secret)
+    world.restarted(monkeypatch, SECRET_NAME="bg/dexcom", DEXCOM_CLIENT_ID="from-the-environment")
+    started = world.invoke("connect", world.event("connect_start"))
+
+    assert "client_id=from-the-secret&" in json.loads(started["body"])["authorize_url"]
+
+
+def _login_key() -> tuple[str, str]:
+    (login,) = stores.users_table().query("pk = :pk AND begins_with(sk, :l)", {":pk": "demo", ":l": "login"})
+    return login["pk"], login["sk"]

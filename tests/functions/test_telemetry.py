@@ -113,6 +113,9 @@ def test_a_good_poll_is_measured(world: World, capsys: Printed) -> None:
     assert carried_out["stored"] > 0
     assert (found["readings_revised", None], found["readings_invalid", None]) == ([0], [0])
     assert 0 <= found["data_age_s", None][0] < timedelta(minutes=10).total_seconds()
+    assert (found["sync_failure_percent", None], found["readings_invalid_percent", None]) == ([0], [0])
+    # The first block is one call of 60,000.
+    assert found["quota_used_percent", None] == pytest.approx([100 / 60_000])
     assert (found["provider_calls", "egvs"], found["provider_succeeded", "egvs"]) == ([1], [1])
     (called,) = [line for line in lines if line["message"] == "provider called"]
     assert found["provider_latency_ms", "egvs"][0] == pytest.approx(called["latency_ms"], abs=0.1)
@@ -120,6 +123,8 @@ def test_a_good_poll_is_measured(world: World, capsys: Printed) -> None:
 
 def test_a_failed_poll_is_measured(world: World, dexcom: httpx.Client, capsys: Printed) -> None:
     """Calls, retries, errors by class, and a sync that was put off."""
+    world.invoke("worker", world.event("worker_poll"))
+    _lines(capsys)
     dexcom.post("/_sim/faults", json={"kind": "status", "status": 503}).raise_for_status()
     # The order waits as a new message: nothing stays of the one that was received.
     assert world.invoke("worker", world.event("worker_poll")) == {"batchItemFailures": []}
@@ -132,6 +137,9 @@ def test_a_failed_poll_is_measured(world: World, dexcom: httpx.Client, capsys: P
     assert found["provider_succeeded", "egvs"] == [0]
     assert len(found["provider_wait_ms", "egvs"]) == calls - 1
     assert found["syncs", "deferred"] == [1]
+    # In an outage every sync is put off and none is ever called failed: the rate and the age must show it.
+    assert (found["sync_failure_percent", None], found["sync_errors", "Unavailable"]) == ([100], [1])
+    assert len(found["data_age_s", None]) == 1
 
 
 def test_a_revoked_connection_is_a_failed_sync_and_a_failed_refresh(
@@ -143,8 +151,57 @@ def test_a_revoked_connection_is_a_failed_sync_and_a_failed_refresh(
 
     found = _measured(_lines(capsys))
     assert found["syncs", "failed"] == [1]
+    assert (found["sync_failure_percent", None], found["sync_errors", "reauthorization-needed"]) == (
+        [100],
+        [1],
+    )
     assert found["token_refreshes", "failed"] == [1]
     assert found["provider_errors", "TokenRejected"] == [1]
+
+
+def test_an_answer_nobody_can_read_has_a_number_of_its_own(
+    world: World, dexcom: httpx.Client, capsys: Printed
+) -> None:
+    """A 200 that keeps no contract: the call succeeded, the sync did not."""
+    unreadable = {"kind": "status", "status": 200, "body": "error", "path": "/v3/users/self/egvs"}
+    dexcom.post("/_sim/faults", json=unreadable).raise_for_status()
+    world.invoke("worker", world.event("worker_poll"))
+
+    found = _measured(_lines(capsys))
+    assert (found["sync_errors", "ContractBroken"], found["syncs", "failed"]) == ([1], [1])
+
+
+def test_records_nobody_can_read_show_as_a_share(world: World, dexcom: httpx.Client, capsys: Printed) -> None:
+    """One bad record and all bad records are not the same alarm."""
+    odd = {"kind": "odd_values", "values": [-7]}
+    dexcom.post("/_sim/faults", json=odd).raise_for_status()
+    world.invoke("worker", world.event("worker_poll"))
+
+    found = _measured(_lines(capsys))
+    assert found["readings_invalid", None][0] > 0
+    assert found["readings_invalid_percent", None] == [100]
+
+
+def test_a_tick_is_measured_by_what_it_served(world: World, capsys: Printed) -> None:
+    """Each minute once: a doubled tick serves nothing, and the alarm listens for silence."""
+    for _ in range(2):
+        world.invoke("dispatch", world.event("dispatch_tick"))
+
+    found = _measured(_lines(capsys))
+    assert found["periods_served", "incremental"][0] == 1
+    assert sum(found["periods_served", "incremental"]) <= 2  # A minute may have ended in between.
+    assert sum(found["users_dispatched", "incremental"]) <= 1
+
+
+@pytest.mark.usefixtures("dexcom")
+def test_an_order_that_is_over_is_no_sync(world: World, capsys: Printed) -> None:
+    """A doubled message does nothing, and counts nothing a second time."""
+    for _ in range(2):
+        world.invoke("worker", world.event("worker_range"))
+
+    found = _measured(_lines(capsys))
+    assert (found["syncs", "succeeded"], found["syncs", "over"]) == ([1], [1])
+    assert (len(found["readings_stored", None]), found["sync_failure_percent", None]) == (1, [0])
 
 
 def test_an_outage_opens_the_breaker_once(world: World, dexcom: httpx.Client, capsys: Printed) -> None:

@@ -93,9 +93,9 @@ class Visitor:
         return standing
 
 
-def arrived(seed: int = 1, upload_delay_s: int = 0) -> Visitor:
+def arrived(seed: int = 1, upload_delay_s: int = 0, subscriptions_path: str | None = None) -> Visitor:
     """A visitor to a fresh world at noon, in which uploads are served at once unless said otherwise."""
     clock = FakeClock()
-    world = World(seed, clock=clock, upload_delay_s=upload_delay_s)
+    world = World(seed, clock=clock, upload_delay_s=upload_delay_s, subscriptions_path=subscriptions_path)
     client = httpx.Client(transport=InProcess(world), base_url="http://dexcom.sim")
     return Visitor(client, world, clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,14 +22,18 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.enable_socket
 
 CHECKOUT = Path(__file__).parents[2]
+README = (CHECKOUT / "local" / "README.md").read_text(encoding="utf-8")
+(STARTS_IT,) = (line for line in README.splitlines() if "-m local.dexcom" in line)
 
 
 def served(*arguments: str) -> subprocess.Popen[str]:
-    """The command as people run it, on a port of its own choice."""
+    """The command that README.md gives, on a port of its own choice, in an empty environment."""
+    python, *words = shlex.split(STARTS_IT)
+    assert python == ".venv/bin/python"
     return subprocess.Popen(  # noqa: S603 - our own command.
-        [sys.executable, "-m", "local.dexcom", "--port", "0", *arguments],
+        [sys.executable, *words, "--port", "0", *arguments],
         cwd=CHECKOUT,
-        env={"PYTHONPATH": f"{CHECKOUT / 'layers' / 'core'}:{CHECKOUT}"},
+        env={},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -86,3 +86,12 @@ def test_a_listener_is_noticed() -> None:
         listener.listen()
         assert is_taken(listener.getsockname()[1])
     assert not is_taken(free_port())
+
+
+def test_what_has_ended_is_not_waited_for(processes: Processes, tmp_path: Path) -> None:
+    """Also while nobody has asked how it ended, which only the program that started it can do."""
+    started = processes.start("helper", [sys.executable, "-c", "input()"], tmp_path / "log", ENVIRON)
+    os.waitid(os.P_PID, started.pid, os.WEXITED | os.WNOWAIT)
+
+    assert Processes(tmp_path / "processes.json").alive() == []
+    processes.end()

@@ -24,6 +24,7 @@ _CALL = "import app, types; app.lambda_handler({}, types.SimpleNamespace(aws_req
 
 
 def _run(built: Path, function: str, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1"}  # Others deploy what is read here.
     path = os.pathsep.join([str(built / f"{function.title()}Function"), str(built / "CoreLayer" / "python")])
     return subprocess.run(  # noqa: S603 - our own code.
         [RUNTIME, "-c", code],
@@ -62,24 +63,30 @@ def test_the_layer_is_small_and_leaves_boto3_to_the_runtime(built: Path) -> None
     assert (layer / "bg_ingest" / "telemetry" / "entry.py").exists()
 
 
+_AT_FAULT: list[tuple[dict[str, str], str]] = [
+    ({"POLL_INTERVAL_SECONDS": "abc"}, "POLL_INTERVAL_SECONDS"),
+    ({"ENVIRONMENT": "production", "DYNAMODB_TABLE": "r", "USERS_TABLE": "u"}, "DEXCOM_API_BASE_URL"),
+    (
+        {
+            "ENVIRONMENT": "production",
+            "DYNAMODB_TABLE": "r",
+            "USERS_TABLE": "u",
+            "DEXCOM_API_BASE_URL": "https://api.dexcom.com",
+            "DEXCOM_REDIRECT_URI": "https://bg.example.org/oauth/callback",
+        },
+        "SECRET_NAME",
+    ),
+]
+
+
 @pytest.mark.parametrize(
-    ("environment", "name"),
+    ("function", "environment", "name"),
+    # Each function reads its settings first; what is wrong with them is found by the same code for all.
     [
-        ({"POLL_INTERVAL_SECONDS": "abc"}, "POLL_INTERVAL_SECONDS"),
-        ({"ENVIRONMENT": "production", "DYNAMODB_TABLE": "r", "USERS_TABLE": "u"}, "DEXCOM_API_BASE_URL"),
-        (
-            {
-                "ENVIRONMENT": "production",
-                "DYNAMODB_TABLE": "r",
-                "USERS_TABLE": "u",
-                "DEXCOM_API_BASE_URL": "https://api.dexcom.com",
-                "DEXCOM_REDIRECT_URI": "https://bg.example.org/oauth/callback",
-            },
-            "SECRET_NAME",
-        ),
+        *((function, *_AT_FAULT[0]) for function in FUNCTIONS),
+        *(("worker", *fault) for fault in _AT_FAULT[1:]),
     ],
 )
-@pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_setting_at_fault_stops_the_function_with_its_name(
     built: Path, function: str, environment: dict[str, str], name: str
 ) -> None:

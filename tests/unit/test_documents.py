@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bg_ingest.version import VERSION
+from local.paths import CHECKOUT
+from tests.documents import DOCUMENTS, sections
 
-CHECKOUT = Path(__file__).parents[2]
-DOCUMENTS = [CHECKOUT / "README.md", CHECKOUT / "local" / "README.md", *(CHECKOUT / "docs").glob("*.md")]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 # REQUIREMENTS' numbers never change meaning; how many there are of each letter.
 HIGHEST = {"A": 12, "B": 6, "C": 9, "D": 10, "E": 2, "F": 5, "G": 2, "H": 5, "I": 7, "J": 4}
 _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
@@ -18,9 +21,44 @@ _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_leads_somewhere(document: Path) -> None:
-    """A newcomer who follows one arrives."""
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
-        assert (document.parent / target).exists(), target
+    """A newcomer who follows one arrives: at the file, and at the heading in it."""
+    # Not across a blank line, but across the end of one: prose is wrapped.
+    for target in re.findall(r"\]\(\s*((?![a-z]+:)[^)\s]+)\s*\)", document.read_text()):
+        path, _, anchor = target.partition("#")
+        file = (document.parent / path) if path else document
+        assert file.exists(), target
+        assert not anchor or anchor in sections(file), target
+
+
+def test_no_table_is_cut_in_two() -> None:
+    """A row after a blank line is no row any more, it is text with bars in it."""
+    for document in DOCUMENTS:
+        for block in re.split(r"\n\s*\n", document.read_text()):
+            if block.lstrip().startswith("| ") and not block.lstrip().startswith("| ---"):
+                assert re.search(r"^\s*\|[ :|-]+\|$", block, re.MULTILINE), f"{document.name}: {block[:60]}"
+
+
+def test_the_cost_adds_up() -> None:
+    """Quantity times price, and the sum of it: numbers that somebody budgets with."""
+    text = (CHECKOUT / "docs" / "operations.md").read_text().partition("\n## What it costs\n")[2]
+    rows = re.findall(r"^\| .+ \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.MULTILINE)
+    total = re.search(r"\*\*together\*\* \| \| \| \*\*([\d.]+)\*\*", text)
+
+    assert total is not None
+    for quantity, price, cost in rows:
+        assert float(cost) == pytest.approx(float(quantity) * float(price), abs=0.0051)
+    assert float(total[1]) == pytest.approx(sum(float(cost) for _, _, cost in rows), abs=0.001)
+
+
+def test_the_floors_name_every_package() -> None:
+    """docs/architecture.md draws the building that the linter checks."""
+    text = (CHECKOUT / "docs" / "architecture.md").read_text().partition("| floor |")[2].partition("\n\n")[0]
+    package = CHECKOUT / "layers/core/bg_ingest"
+    parts = {
+        path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+
+    assert parts - {"__init__"} <= set(re.findall(r"`(\w+)/?`", text))
 
 
 def test_the_version_is_the_newest_heading_of_the_changelog() -> None:
@@ -50,13 +88,32 @@ def test_every_requirement_is_accounted_for() -> None:
     assert numbers == [f"{letter}{n}" for letter, count in HIGHEST.items() for n in range(1, count + 1)]
 
 
-def test_every_test_that_shows_a_requirement_exists() -> None:
+def test_every_requirement_names_its_test() -> None:
     """A line without a test says what is missing."""
     for line in (CHECKOUT / "docs" / "requirements.md").read_text().splitlines():
         if not re.match(r"\| [A-J]\d+ \|", line):
             continue
         shown = _TEST.findall(line)
         assert shown or "not yet" in line, line
-        for path, name in shown:
-            assert (CHECKOUT / path).exists(), path
-            assert not name or f"def {name}(" in (CHECKOUT / path).read_text(), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_test_that_is_named_exists(document: Path) -> None:
+    """What is said to be shown is."""
+    for path, name in _TEST.findall(document.read_text()):
+        assert (CHECKOUT / path).exists(), path
+        assert not name or f"def {name}(" in (CHECKOUT / path).read_text(), name
+
+
+def test_every_threat_names_what_stops_it_and_a_test() -> None:
+    """A row without a test would be a hope."""
+    text = (CHECKOUT / "docs" / "security.md").read_text()
+    _, _, section = text.partition("## Who could try what\n")
+    rows = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| ")][1:]
+
+    assert len(rows) > 20
+    for row in rows:
+        _, who, what, shown, _ = row.split("|")
+        assert who.strip()
+        assert what.strip()
+        assert [name for _, name in _TEST.findall(shown) if name], row

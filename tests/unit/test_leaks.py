@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bare_numbers import unexplained_in_error, unexplained_in_line
 from tests.leaks import leaks_in
 
 CHECKOUT = Path(__file__).parents[2]
@@ -39,24 +40,29 @@ def pytest_configure(config):
 TESTS = {
     "a log line": "tell('fetched', what=PLANT)",
     "the message of a log line": "logging.getLogger('bg_ingest.dexcom').warning('got %s', PLANT)",
-    "a metric's dimension": "meter().add(metrics.PROVIDER_ERRORS, of=PLANT); flush()",
+    "a metric's dimension": "meter().add(metrics.PROVIDER_ERRORS, of=str(PLANT)); flush()",
     "an exception that was caught": "caught()",
 }
 TEST = """
 import logging
+import pytest
 from contextlib import suppress
 from bg_ingest.dexcom.errors import Unavailable
 from bg_ingest.telemetry import metrics, tell
 from bg_ingest.telemetry.meter import flush, meter
-PLANT = {plant!r}
 
 def caught():
     with suppress(Unavailable):
-        raise Unavailable('egvs of ' + PLANT)
+        raise Unavailable(f'egvs of {PLANT}')
 
-def test_it():
+@pytest.mark.parametrize('plant', PLANTS)
+def test_it(plant):
+    global PLANT
+    PLANT = plant
     {deed}
 """
+# A person, a glucose value by itself, as a number and in a text; and what is harmless.
+PLANTS = ["SandboxUser7", 222, "222", "5.9", "nobody"]
 
 
 @pytest.mark.parametrize("line", HARMLESS)
@@ -74,10 +80,48 @@ def test_what_nobody_may_see_is_found(text: str) -> None:
     assert not [leak for leak in found if len(text) > 12 and text in leak]
 
 
-def _run(folder: Path, plant: str) -> str:
+@pytest.mark.parametrize("line", HARMLESS)
+def test_an_ordinary_line_has_no_number_that_nothing_explains(line: str) -> None:
+    """Statuses, counts and times are under names that docs/logs-and-metrics.md gives."""
+    assert unexplained_in_line(line) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"message":"fetched 222"}',
+        '{"message":"fetched","newest":222}',
+        '{"message":"fetched","newest":5.9}',
+        '{"message":"fetched","newest":"222"}',
+        '{"message":"fetched","error":"222"}',
+        '{"message":"fetched","newest":{"of":[222]}}',
+        '{"_aws":{},"message":"metrics","glucose":[222]}',
+    ],
+)
+def test_a_bare_number_is_found(line: str) -> None:
+    """A glucose value needs neither a name nor a unit to be one."""
+    assert len(unexplained_in_line(line)) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["egvs: 503", "GET /v3/users/self/egvs: 429", "3 orders were refused 8 times", ""]
+)
+def test_an_ordinary_error_has_no_number_that_nothing_explains(text: str) -> None:
+    """A refusal's status, a version in a path, a count of ours."""
+    assert unexplained_in_error(f"{text} Unavailable({text!r})") == []
+
+
+@pytest.mark.parametrize("text", ["egvs: 222", "222", "after 5.9", "reading -3", "[112]"])
+def test_a_bare_number_in_an_error_is_found(text: str) -> None:
+    """The same of an exception's text."""
+    assert unexplained_in_error(f"{text} Unavailable({text!r})")
+
+
+def _run(folder: Path) -> str:
     (folder / "conftest.py").write_text(CONFTEST)
     for number, deed in enumerate(TESTS.values()):
-        (folder / f"test_{number}.py").write_text(TEST.format(plant=plant, deed=deed))
+        test = TEST.replace("{deed}", deed).replace("PLANTS", repr(PLANTS))
+        (folder / f"test_{number}.py").write_text(test)
     options = [
         "-q",
         "-p",
@@ -101,5 +145,6 @@ def _run(folder: Path, plant: str) -> str:
 
 def test_planting_a_leak_anywhere_fails_the_test_it_is_in(tmp_path: Path) -> None:
     """In a line, a message, a metric or an exception, each by itself; and without the plant all is well."""
-    assert _run(tmp_path, "SandboxUser7").startswith(f"{len(TESTS)} failed")
-    assert _run(tmp_path, "nobody").startswith(f"{len(TESTS)} passed")
+    places = len(TESTS)
+
+    assert _run(tmp_path).startswith(f"{places * (len(PLANTS) - 1)} failed, {places} passed")

@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     dexcom_client_id: str = "local-client"
     dexcom_client_secret: SecretStr = SecretStr("local-secret")
     dexcom_redirect_uri: str = "http://127.0.0.1:5001/oauth/callback"
+    # Where a provider registers webhooks; Dexcom documents no such thing.
+    dexcom_subscriptions_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]+)+$")] | None = None
     secret_name: str | None = None
 
     # Where callers reach the API; empty: at the address the gateway has.

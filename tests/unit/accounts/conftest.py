@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from moto import mock_aws
+
+from tests.moto_kms import kms_client, quick_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,10 +21,10 @@ def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[KMSClient]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
-        yield boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
+        yield kms_client()
 
 
 @pytest.fixture
 def key_id(kms: KMSClient) -> str:
     """A key of ours in KMS."""
-    return kms.create_key()["KeyMetadata"]["KeyId"]
+    return quick_key(kms)

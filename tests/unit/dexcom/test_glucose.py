@@ -104,3 +104,11 @@ def test_the_codes_39_and_401_are_low_and_high(mg_dl: int, said: object, status:
 def test_a_rate_is_in_mg_dl_per_minute(rate: object, unit: object, mg_dl_min: float | None) -> None:
     """A rate that cannot be read is missing; the reading stays."""
     assert rate_of(rate, unit) == mg_dl_min
+
+
+@pytest.mark.parametrize(
+    ("rate", "unit"), [(-0.0, None), (-0.0, "mmol/L/min"), (-0.00001, "mmol/L/min"), (0, None)]
+)
+def test_a_rate_of_nothing_has_no_sign(rate: float, unit: str | None) -> None:
+    """Nobody reads "-0.0" in an answer, and 0.0 is not revised to it."""
+    assert str(rate_of(rate, unit)) == "0.0"

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 _SLOTS = [NOON - 22 * DAY + number * 5 * MINUTE for number in range(24 * 12 * 24)]
+_LAST_DAYS = _SLOTS[20 * 24 * 12 :]  # For what is late by hours.
 
 
 def _three_hours_late() -> list[Known]:
     """Every upload is served three hours after it was made, as outside the United States."""
-    return [Known(at, at + 3 * HOUR, 100, None) for at in _SLOTS]
+    return [Known(at, at + 3 * HOUR, 100, None) for at in _LAST_DAYS]
 
 
 def _phone_out_of_reach() -> list[Known]:
@@ -29,7 +30,9 @@ def _phone_out_of_reach() -> list[Known]:
     def uploaded(at: timedelta) -> timedelta:
         return (found - NOON) + (found - NOON - at) / 10
 
-    return [Known(at, NOON + uploaded(at - NOON) if lost <= at < found else at, 100, None) for at in _SLOTS]
+    return [
+        Known(at, NOON + uploaded(at - NOON) if lost <= at < found else at, 100, None) for at in _LAST_DAYS
+    ]
 
 
 def _receiver_plugged_in() -> list[Known]:

@@ -14,6 +14,7 @@ from bg_ingest.dexcom.errors import ContractBroken, DexcomError, OutOfTime, Thro
 from bg_ingest.dexcom.records import Rejected
 from bg_ingest.readings.model import Reading
 from bg_ingest.sync import seats
+from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.fetch import AccountChanged
 from bg_ingest.sync.job import Kind, Status, Trigger
 from tests.fakes import NOON
@@ -177,6 +178,21 @@ def test_what_does_not_fit_is_left_for_the_queue() -> None:
     assert report.rest is not None
     assert report.rest.window == (NOON - 70 * DAY, NOON - 30 * DAY)
     assert not stage.missing()
+
+
+def test_a_job_in_stretches_adds_up_and_each_stretch_tells_its_own() -> None:
+    """The job counts everything, a report what its run did, and a run that finds the job over nothing."""
+    stage = Stage(seen_at_once([NOON - number * DAY for number in range(1, 60)]))
+    stage.time_left_s = 25.0
+    order = stage.order(Kind.BACKFILL, Trigger.CONNECTION)
+    stage.stores.states.begin("ada", None, NOON - 60 * DAY)
+    ask_for_sync(order, jobs=stage.stores.jobs, send=lambda _: None)
+    stretches = [stage.sync(order) for _ in range(3)]
+
+    ran = [report.counts.stored for report in stretches if report.counts]
+    assert ran == [30, 29]
+    assert stretches[2].job is not None
+    assert stretches[2].job.counts.stored == 59
 
 
 def test_a_call_that_ran_out_of_time_is_no_fault_of_the_providers() -> None:

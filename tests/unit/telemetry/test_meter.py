@@ -120,5 +120,5 @@ def test_no_metric_can_have_an_id_as_its_dimension() -> None:
     """Operations, error classes, outcomes: each has a handful of values, and no person among them."""
     dimensions = {metric.dimension for metric in metrics.ALL} - {None}
 
-    assert dimensions == {"operation", "error", "to", "outcome", "status_class"}
+    assert dimensions == {"operation", "error", "to", "outcome", "schedule", "status_class"}
     assert len({metric.name for metric in metrics.ALL}) == len(metrics.ALL)

@@ -49,10 +49,10 @@ def caller_from_claims(claims: Mapping[str, Any], user_id_claim: str) -> Caller:
 
 
 def _scopes(claims: Mapping[str, Any]) -> list[str]:
-    """Most issuers send `scope` with spaces; some send a list as `scp`, which the gateway turns into text."""
-    found: list[str] = []
-    for name in ("scope", "scp"):
-        value = claims.get(name)
-        if isinstance(value, str):
-            found += value.strip("[]").replace(",", " ").split()
-    return found
+    """
+    Most issuers send `scope`, with spaces (RFC 8693, 4.2: a comma is part of a name there).
+
+    Some send a list as `scp`, which the gateway turns into text: "[a b]".
+    """
+    scope, scp = (value if isinstance(value, str) else "" for value in map(claims.get, ("scope", "scp")))
+    return scope.split() + scp.strip("[]").replace(",", " ").split()

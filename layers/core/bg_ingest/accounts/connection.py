@@ -90,8 +90,20 @@ class Connections:
         item = self.table.get(user_id, SK)
         return from_item(item) if item else None
 
-    def save_new(self, user_id: str, endpoint: Endpoint, sealed: bytes, *, data_from: datetime) -> Connection:
-        """Connect or reconnect; a login at the provider beats whatever was there: there is no condition."""
+    def save_new(
+        self,
+        user_id: str,
+        endpoint: Endpoint,
+        sealed: bytes,
+        *,
+        data_from: datetime,
+        login_started_at: datetime | None = None,
+    ) -> Connection:
+        """
+        Connect or reconnect; a login at the provider beats whatever was there: there is no condition.
+
+        When the login was started is kept for erasing; a login that took no time started now.
+        """
         # The account stays: only so can the first answer show that it is another one. The lease goes: it
         # was for tokens that no longer count. Generations start at the time of day, not at 1, so that a
         # person who was erased and came back never meets a write meant for their first life.
@@ -101,7 +113,8 @@ class Connections:
             SK,
             "SET provider = :provider, environment = :environment, base_url = :base_url,"
             " connection_state = :connected, connected_at = :now, data_from = :data_from,"
-            " sealed_tokens = :sealed, generation = if_not_exists(generation, :first) + :one"
+            " login_started_at = :started, sealed_tokens = :sealed,"
+            " generation = if_not_exists(generation, :first) + :one"
             " REMOVE refresh_holder, refresh_until",
             {
                 ":provider": endpoint.provider,
@@ -110,6 +123,7 @@ class Connections:
                 ":connected": State.CONNECTED,
                 ":now": now.isoformat(),
                 ":data_from": data_from.isoformat(),
+                ":started": (login_started_at or now).isoformat(),
                 ":sealed": sealed,
                 ":first": int(now.timestamp()),
                 ":one": 1,
@@ -195,6 +209,12 @@ class Connections:
         if known is None:
             return AccountSeen.GONE
         return AccountSeen.SAME if known == account else AccountSeen.OTHER
+
+
+def login_started_at(item: Item) -> datetime:
+    """When the login was started that this connection comes from."""
+    started_at: str = item.get("login_started_at") or item["connected_at"]
+    return datetime.fromisoformat(started_at)
 
 
 def from_item(item: Item) -> Connection:

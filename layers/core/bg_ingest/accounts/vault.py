@@ -88,10 +88,20 @@ class Vault:
         self._refresh = refresh
         self._limits = limits or VaultLimits()
 
-    def store(self, user_id: str, endpoint: Endpoint, tokens: Tokens, *, data_from: datetime) -> Connection:
+    def store(
+        self,
+        user_id: str,
+        endpoint: Endpoint,
+        tokens: Tokens,
+        *,
+        data_from: datetime,
+        login_started_at: datetime | None = None,
+    ) -> Connection:
         """Keep the tokens of a login: the person is connected from now on."""
         sealed = self._sealer.seal(user_id, _to_bytes(tokens))
-        return self._connections.save_new(user_id, endpoint, sealed, data_from=data_from)
+        return self._connections.save_new(
+            user_id, endpoint, sealed, data_from=data_from, login_started_at=login_started_at
+        )
 
     def access_token(self, user_id: str, *, rejected: str | None = None) -> str:
         """

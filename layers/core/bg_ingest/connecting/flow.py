@@ -117,7 +117,7 @@ def _ended(desk: Desk, login: Login, *, code: str | None, error: str | None, cor
         tokens = desk.provider.exchange(code)
     except DexcomError:
         return Ended(Ending.REFUSED, login.return_url)
-    job = _begin(desk, login.user_id, tokens, correlation_id)
+    job = _begin(desk, login, tokens, correlation_id)
     if not desk.logins.done(login):
         _take_back(desk, job)
         return Ended(Ending.REFUSED, login.return_url)
@@ -126,17 +126,20 @@ def _ended(desk: Desk, login: Login, *, code: str | None, error: str | None, cor
 
 def _take_back(desk: Desk, job: Job) -> None:
     """The person was erased while they logged in: nothing of this login may stay."""
-    # Should this process die right here, a connected user is left, whom the person can see and erase again.
-    for sk in (connection.SK, state.SK, f"job#{job.order.job_id}"):
+    # Should this process die before it is through, the connection is left, and the erasure's second look sees
+    # that its login is older than the erasure. So the connection goes last.
+    for sk in (f"job#{job.order.job_id}", state.SK, connection.SK):
         desk.logins.table.delete(job.order.user_id, sk)
 
 
-def _begin(desk: Desk, user_id: str, tokens: Tokens, correlation_id: str) -> Job:
+def _begin(desk: Desk, login: Login, tokens: Tokens, correlation_id: str) -> Job:
     # In this order: a crash in between leaves a connection that the person sees is not being synced,
     # and logging in again repairs it; the other way round there would be polls without tokens.
-    now = desk.clock.now()
+    user_id, now = login.user_id, desk.clock.now()
     known = desk.states.get(user_id)
-    desk.vault.store(user_id, desk.endpoint, tokens, data_from=now - desk.history)
+    desk.vault.store(
+        user_id, desk.endpoint, tokens, data_from=now - desk.history, login_started_at=login.started_at
+    )
     history_from = now - desk.history
     if known:
         history_from = history_after_reconnecting(known, history_from)

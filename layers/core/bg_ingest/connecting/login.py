@@ -35,6 +35,7 @@ class Login:
     """A login that was started."""
 
     user_id: str = field(repr=False)
+    started_at: datetime
     expires_at: datetime
     return_url: str | None = field(repr=False)
     key: str = field(repr=False)
@@ -50,13 +51,15 @@ class Logins:
     def start(self, user_id: str, return_url: str | None) -> tuple[str, Login]:
         """A new state value, and the login it stands for."""
         state = secrets.token_urlsafe(_STATE_BYTES)
-        login = Login(user_id, self.clock.now() + _VALID_FOR, return_url, _key(state))
+        now = self.clock.now()
+        login = Login(user_id, now, now + _VALID_FOR, return_url, _key(state))
         self.table.put(
             {
                 "pk": user_id,
                 "sk": login.key,
                 "seat": login.key,
                 "return_url": return_url,
+                "started_at": now.isoformat(),
                 "expires_at": int(login.expires_at.timestamp()),
             }
         )
@@ -82,7 +85,9 @@ class Logins:
         if not write.accepted or write.item is None:
             return None
         item = write.item
-        return Login(item["pk"], datetime.fromtimestamp(item["expires_at"], UTC), item["return_url"], key)
+        started_at = datetime.fromisoformat(item["started_at"])
+        expires_at = datetime.fromtimestamp(item["expires_at"], UTC)
+        return Login(item["pk"], started_at, expires_at, item["return_url"], key)
 
     def done(self, login: Login) -> bool:
         """Everything that follows from a used login is written; False if it was erased meanwhile."""

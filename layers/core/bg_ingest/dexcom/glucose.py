@@ -62,7 +62,9 @@ def rate_of(rate: object, unit: object) -> float | None:
     number = number_of(rate)
     if number is None:
         return None
-    return round(number * MG_DL_PER_MMOL_L, 3) if _says_mmol(unit) else number
+    mg_dl_min = round(number * MG_DL_PER_MMOL_L, 3) if _says_mmol(unit) else number
+    # Nobody is shown "-0.0". Adding zero changes no other number.
+    return mg_dl_min + 0.0
 
 
 def status_of(mg_dl: int, status: object) -> Status | None:

@@ -26,6 +26,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from bg_ingest.clock import Clock
@@ -62,10 +63,19 @@ class Budget:
 class HourlyQuota:
     """This process's hand on the shared budget; thread-safe."""
 
-    def __init__(self, table: Table, clock: Clock, budget: Budget | None = None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        clock: Clock,
+        budget: Budget | None = None,
+        *,
+        observe: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """`observe` is told how much of the budget is taken, from 0 to 1, whenever this process looks."""
         self._table = table
         self._clock = clock
         self._budget = budget or Budget()
+        self._observe = observe
         # Held while a block is fetched, so that 32 threads that run dry together fetch one.
         self._lock = Lock()
         self._hour: datetime | None = None
@@ -115,4 +125,5 @@ class HourlyQuota:
         )
         assert write.item is not None  # noqa: S101 - taken or refused, there is an item.
         self._taken = write.item["taken"]
+        self._observe(self._taken / self._budget.calls_per_hour)
         return write.accepted

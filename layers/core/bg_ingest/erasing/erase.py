@@ -20,7 +20,9 @@ came, or carries on an erasure that was interrupted. It leaves alone whoever has
 what was recorded or asked for after the erasure.
 
 A login that was under way is removed as well; its callback notices and takes back what it wrote
-(connecting/flow.py). Every step may be repeated, by anybody, at any time.
+(connecting/flow.py). One that dies before it has done so leaves a connection whose login is older than the
+erasure, or a sync item without any: the second look then erases once more. Every step may be repeated, by
+anybody, at any time.
 """
 
 from __future__ import annotations
@@ -85,9 +87,16 @@ class Eraser:
     def second_look(self, user_id: str, time_left_s: Callable[[], float]) -> None:
         """Carry on an interrupted erasure; after one that is through, remove what came late."""
         receipt = self.receipts.newest(user_id)
+        # In this order: whoever connects writes the connection first.
+        polled = self.users.get(user_id, state.SK) is not None
+        connected = self.users.get(user_id, connection.SK)
         if receipt is None or receipt.erased_at is None:
             self.erase(user_id, time_left_s)
-        elif self.users.get(user_id, connection.SK) is None:
+        elif connected and connection.login_started_at(connected) > receipt.erased_at:
+            return  # Whoever has connected anew keeps what is new.
+        elif connected or polled:
+            self.erase(user_id, time_left_s)  # Left by a callback that died, or by one before it was noticed.
+        else:
             for partition in self._everything(user_id, until=receipt.erased_at):
                 for removed in partition.empty():
                     self.receipts.add(receipt, removed)

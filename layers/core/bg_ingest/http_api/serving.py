@@ -55,26 +55,26 @@ def routes(audit: Audit | None = None, *, own_proof: bool = False) -> APIGateway
 
     @app.exception_handler(Problem)
     def _problem(problem: Problem) -> Response[str]:
-        return _rendered(problem)
+        return refused(problem)
 
     @app.exception_handler(Forbidden)
     def _forbidden(_: Forbidden) -> Response[str]:
-        return _rendered(Problem(problems.FORBIDDEN))
+        return refused(Problem(problems.FORBIDDEN))
 
     @app.exception_handler(RequestValidationError)
     def _invalid(error: RequestValidationError) -> Response[str]:
         # Where and why, never what: the value could be anybody's data.
         faults = [{"field": _field(fault["loc"]), "reason": fault["msg"]} for fault in error.errors()]
-        return _rendered(Problem(problems.INVALID_REQUEST, errors=faults))
+        return refused(Problem(problems.INVALID_REQUEST, errors=faults))
 
     @app.exception_handler(NotFoundError)
     def _not_found(_: NotFoundError) -> Response[str]:
-        return _rendered(Problem(problems.NOT_FOUND))
+        return refused(Problem(problems.NOT_FOUND))
 
     @app.exception_handler(Exception)
     def _unexpected(error: Exception) -> Response[str]:
         telemetry.tell("request failed", level=logging.ERROR, raised=error)
-        return _rendered(Problem(problems.INTERNAL))
+        return refused(Problem(problems.INTERNAL))
 
     return app
 
@@ -146,7 +146,8 @@ def _matches(if_none_match: str | None, digest: str) -> bool:
     return "*" in wanted or f'"{digest}"' in wanted
 
 
-def _rendered(problem: Problem) -> Response[str]:
+def refused(problem: Problem) -> Response[str]:
+    """A problem as an answer; routes raise it instead."""
     return Response(
         problem.kind.status,
         content_type=problems.CONTENT_TYPE,

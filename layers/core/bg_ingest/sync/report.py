@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bg_ingest.sync.job import Job, Order
+    from bg_ingest.sync.job import Counts, Job, Order
 
 # How these failures are called in a job; what a caller is told depends on the first two.
 NOT_CONNECTED = "not-connected"
@@ -24,6 +24,7 @@ class Report:
 
     `job` is the finished job, or the one that is running already when `busy`. `again_in_s` says when the
     order is worth another try; None when it is not. `rest` is what did not fit into the time there was.
+    `counts` is what this run did, where the job's are of all its runs; None without a run.
     """
 
     job: Job | None
@@ -31,6 +32,7 @@ class Report:
     again_in_s: float | None = None
     rest: Order | None = None
     newest_at: datetime | None = None  # Of everything that is stored now.
+    counts: Counts | None = None
 
     @property
     def unfinished(self) -> bool:
@@ -39,7 +41,7 @@ class Report:
 
     def facts(self) -> dict[str, Any]:
         """What a log line may say about it."""
-        if self.job is None or self.busy:
+        if self.job is None or self.counts is None:
             return {"busy": self.busy}
         counts, failure = self.job.counts, self.job.failure
         return {

@@ -81,6 +81,7 @@ class Run:
     clock: Clock
     time_left_s: Callable[[], float]
     counts: Counts = field(default_factory=Counts)
+    counted_before: Counts = field(default_factory=Counts)  # By earlier runs of the same job.
     window: windows.Window | None = None
     data_until: datetime | None = None
     reconciled_at: datetime | None = None

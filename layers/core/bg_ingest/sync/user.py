@@ -25,7 +25,7 @@ from bg_ingest.accounts.vault import NotConnected
 from bg_ingest.dexcom.errors import DexcomError, OutOfTime, TokenRejected, TryLater
 from bg_ingest.sync import pace, report
 from bg_ingest.sync.fetch import AccountChanged
-from bg_ingest.sync.job import Failure, Job, Status
+from bg_ingest.sync.job import Counts, Failure, Job, Status
 from bg_ingest.sync.report import Report
 from bg_ingest.sync.run import LeaseLost, Run
 from bg_ingest.sync.state import Busy
@@ -55,12 +55,12 @@ def sync_user(
         return Report(known)
     taken = stores.states.take(order)
     if taken is None:
-        return Report(_refused(order, stores, clock))
+        return Report(_refused(order, stores, clock), counts=Counts())
     if isinstance(taken, Busy):
         return _busy(order, taken.job)
     run = Run(order, taken, stores, provider, clock, time_left_s)
     if known:
-        run.counts = known.counts
+        run.counted_before = known.counts
     try:
         rest = run.carry_out()
     except LeaseLost:
@@ -75,7 +75,7 @@ def sync_user(
     # Another job's order is no rest of this one.
     own_rest = rest is not None and rest.job_id == order.job_id
     job = _end(run, Status.DEFERRED if own_rest else Status.SUCCEEDED)
-    return Report(job, rest=rest, newest_at=run.data_until)
+    return Report(job, rest=rest, newest_at=run.data_until, counts=run.counts)
 
 
 def _busy(order: Order, job: Job | None) -> Report:
@@ -103,7 +103,13 @@ def _failed(run: Run, error: Failed) -> Report:
         run.stores.states.stop(run.order.user_id)  # Until the person connects, polling is pointless.
     asked_s = getattr(error, "retry_after_s", None) or 0.0
     timed_out = again and isinstance(error, OutOfTime)
-    return Report(job, again_in_s=asked_s if again else None, rest=run.order if timed_out else None)
+    return Report(
+        job,
+        again_in_s=asked_s if again else None,
+        rest=run.order if timed_out else None,
+        newest_at=run.data_until,
+        counts=run.counts,
+    )
 
 
 def _name_of(error: Failed) -> str:
@@ -120,7 +126,8 @@ def _name_of(error: Failed) -> str:
 def _end(run: Run, status: Status, failure: Failure | None = None) -> Job:
     """Keep the job, give the lease back, and let the user sit where they belong by now."""
     states, state, now = run.stores.states, run.lease.state, run.clock.now()
-    job = Job(run.order, status, state.last_attempt_at, now, run.window, run.counts, failure)
+    counts = run.counted_before + run.counts
+    job = Job(run.order, status, state.last_attempt_at, now, run.window, counts, failure)
     # The job first: a crash in between costs the rest of a lease, the other way round the job's counts.
     run.stores.jobs.keep(job)
     ours = states.release(

@@ -9,7 +9,7 @@ from bg_ingest.telemetry.correlation import adopt_correlation_id, correlation_id
 from bg_ingest.telemetry.entry import InvocationFailed, entry_point
 from bg_ingest.telemetry.exchanges import exchange_observer, tell_exchange
 from bg_ingest.telemetry.log import configure, tell
-from bg_ingest.telemetry.measured import measure_request, measure_sync
+from bg_ingest.telemetry.measured import measure_quota, measure_request, measure_sync, measure_tick
 
 __all__ = [
     "InvocationFailed",
@@ -19,8 +19,10 @@ __all__ = [
     "entry_point",
     "exchange_observer",
     "header_ids",
+    "measure_quota",
     "measure_request",
     "measure_sync",
+    "measure_tick",
     "tell",
     "tell_exchange",
     "trace_id",

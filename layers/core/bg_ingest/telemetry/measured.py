@@ -1,4 +1,4 @@
-"""What syncs and requests count as."""
+"""What syncs, ticks and requests count as."""
 
 from __future__ import annotations
 
@@ -11,16 +11,47 @@ if TYPE_CHECKING:
     from bg_ingest.sync.job import Counts
 
 
-def measure_sync(outcome: str, counts: Counts | None = None, data_age_s: float | None = None) -> None:
-    """One sync ended: succeeded, failed, deferred, busy or crashed."""
+_NOT_RUN = {"busy", "over"}
+
+
+def measure_sync(
+    outcome: str,
+    counts: Counts | None = None,
+    *,
+    data_age_s: float | None = None,
+    error: str | None = None,
+) -> None:
+    """One order was carried out: succeeded, failed, deferred or crashed; or was not: busy or over already."""
     add = meter().add
     add(metrics.SYNCS, of=outcome)
+    if outcome not in _NOT_RUN:
+        add(metrics.SYNC_FAILURE, 100 if error else 0)
+    if error:
+        add(metrics.SYNC_ERRORS, of=error)
     if counts:
-        add(metrics.READINGS_STORED, counts.stored)
-        add(metrics.READINGS_REVISED, counts.revised)
-        add(metrics.READINGS_INVALID, sum(count for _, count in counts.invalid))
+        _measure_records(counts)
     if data_age_s is not None:
         add(metrics.DATA_AGE, data_age_s)
+
+
+def _measure_records(counts: Counts) -> None:
+    add, invalid = meter().add, sum(count for _, count in counts.invalid)
+    add(metrics.READINGS_STORED, counts.stored)
+    add(metrics.READINGS_REVISED, counts.revised)
+    add(metrics.READINGS_INVALID, invalid)
+    if counts.fetched:
+        add(metrics.READINGS_INVALID_PERCENT, 100 * invalid / counts.fetched)
+
+
+def measure_tick(schedule: str, periods: int, users: int) -> None:
+    """One tick did what was due: minutes or hours were served, and these users sent for."""
+    meter().add(metrics.PERIODS_SERVED, periods, of=schedule)
+    meter().add(metrics.USERS_DISPATCHED, users, of=schedule)
+
+
+def measure_quota(used: float) -> None:
+    """So much of the hour's budget of calls is taken, by all processes together."""
+    meter().add(metrics.QUOTA_USED, 100 * used)
 
 
 def measure_request(status: int, latency_s: float) -> None:

@@ -13,7 +13,7 @@ class Metric:
     """One metric; beside the function it has one dimension at most, and never an id: each value costs."""
 
     name: str
-    unit: Literal["Count", "Milliseconds", "Seconds"]
+    unit: Literal["Count", "Milliseconds", "Seconds", "Percent"]
     dimension: str | None = None
 
 
@@ -26,11 +26,19 @@ PROVIDER_WAIT = Metric("provider_wait_ms", "Milliseconds", "operation")
 PROVIDER_ERRORS = Metric("provider_errors", "Count", "error")
 BREAKER_TRANSITIONS = Metric("breaker_transitions", "Count", "to")
 TOKEN_REFRESHES = Metric("token_refreshes", "Count", "outcome")
+QUOTA_USED = Metric("quota_used_percent", "Percent")
+
+PERIODS_SERVED = Metric("periods_served", "Count", "schedule")
+USERS_DISPATCHED = Metric("users_dispatched", "Count", "schedule")
 
 SYNCS = Metric("syncs", "Count", "outcome")
+# 0 or 100 for each sync: its average is the rate, and an alarm needs no arithmetic.
+SYNC_FAILURE = Metric("sync_failure_percent", "Percent")
+SYNC_ERRORS = Metric("sync_errors", "Count", "error")
 READINGS_STORED = Metric("readings_stored", "Count")
 READINGS_REVISED = Metric("readings_revised", "Count")
 READINGS_INVALID = Metric("readings_invalid", "Count")
+READINGS_INVALID_PERCENT = Metric("readings_invalid_percent", "Percent")
 DATA_AGE = Metric("data_age_s", "Seconds")
 
 API_REQUESTS = Metric("api_requests", "Count", "status_class")
@@ -46,10 +54,16 @@ ALL: tuple[Metric, ...] = (
     PROVIDER_ERRORS,
     BREAKER_TRANSITIONS,
     TOKEN_REFRESHES,
+    QUOTA_USED,
+    PERIODS_SERVED,
+    USERS_DISPATCHED,
     SYNCS,
+    SYNC_FAILURE,
+    SYNC_ERRORS,
     READINGS_STORED,
     READINGS_REVISED,
     READINGS_INVALID,
+    READINGS_INVALID_PERCENT,
     DATA_AGE,
     API_REQUESTS,
     API_LATENCY,

@@ -48,7 +48,7 @@ def _http(base_url: str) -> httpx.Client:
 @cache
 def _quota() -> HourlyQuota:
     """This process's share of the application's budget, which is one for all regions."""
-    return HourlyQuota(stores.users_table(), stores.clock())
+    return HourlyQuota(stores.users_table(), stores.clock(), observe=telemetry.measure_quota)
 
 
 def application() -> Application:
@@ -95,7 +95,8 @@ def quarantine() -> Quarantine:
 
 def client_for(base_url: str, time_left_s: Callable[[], float] = lambda: math.inf) -> DexcomClient:
     """One region's data, within the time its caller has left."""
-    return DexcomClient(http(base_url), stores.clock(), time_left_s=time_left_s)
+    path = settings().dexcom_subscriptions_path
+    return DexcomClient(http(base_url), stores.clock(), time_left_s=time_left_s, subscriptions_path=path)
 
 
 def _refresh(time_left_s: Callable[[], float], refresh_token: str, base_url: str) -> Tokens:

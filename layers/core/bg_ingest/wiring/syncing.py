@@ -15,6 +15,7 @@ from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.days import days_by_now
 from bg_ingest.sync.fetch import ConnectedProvider
 from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.report import INTERNAL
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.user import sync_user
 from bg_ingest.wiring import provider, stores
@@ -117,7 +118,7 @@ def _sync(order: Order, time_left_s: Callable[[], float]) -> Report:
     try:
         report = _sync_user(order, time_left_s)
     except Exception:
-        telemetry.measure_sync("crashed")
+        telemetry.measure_sync("crashed", error=INTERNAL)
         raise
     _measure(report)
     return report
@@ -125,13 +126,14 @@ def _sync(order: Order, time_left_s: Callable[[], float]) -> Report:
 
 def _measure(report: Report) -> None:
     job = report.job
-    if job is None or report.busy:
-        telemetry.measure_sync("busy")
+    if job is None or report.counts is None:
+        telemetry.measure_sync("busy" if report.busy else "over")
         return
     age_s = None
     if job.finished_at and report.newest_at:
         age_s = (job.finished_at - report.newest_at).total_seconds()
-    telemetry.measure_sync(job.status, job.counts, age_s)
+    error = job.failure.type if job.failure else None
+    telemetry.measure_sync(job.status, report.counts, data_age_s=age_s, error=error)
 
 
 def _sync_user(order: Order, time_left_s: Callable[[], float]) -> Report:

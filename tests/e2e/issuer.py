@@ -1,0 +1,123 @@
+"""An OpenID Connect issuer of the tests' own: it can sign what no honest issuer would."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from base64 import urlsafe_b64encode
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from bg_ingest.clock import SystemClock
+from local.ports import HOST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AUDIENCE = "bg-ingest-tests"
+_KEY_ID = "the-issuers-key"
+
+
+class Issuer:
+    """Its address, and the tokens it signs; each change of a token is one lie."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.key = _new_key()
+        self._strangers_key = _new_key()
+
+    def claims(self, person: str, scope: str = "", **changes: Any) -> dict[str, Any]:
+        """What a good token of this person says; a change to None leaves a claim out."""
+        now_s = int(SystemClock().now().timestamp())
+        good = {
+            "iss": self.url,
+            "aud": AUDIENCE,
+            "sub": f"subject-of-{person}",
+            "username": person,
+            "iat": now_s - 60,
+            "nbf": now_s - 60,
+            "exp": now_s + 600,
+            "scope": scope,
+        }
+        return {name: value for name, value in (good | changes).items() if value is not None}
+
+    def token(self, person: str, scope: str = "", **changes: Any) -> str:
+        """A signed token."""
+        return jwt.encode(self.claims(person, scope, **changes), self.key, "RS256", {"kid": _KEY_ID})
+
+    def signed_by_a_stranger(self, person: str) -> str:
+        """By another key that calls itself this one."""
+        return jwt.encode(self.claims(person), self._strangers_key, "RS256", {"kid": _KEY_ID})
+
+    def unsigned(self, person: str) -> str:
+        """`alg: none`, which says that there is nothing to check."""
+        return jwt.encode(self.claims(person), "", "none", {"kid": _KEY_ID})
+
+    def signed_with_the_public_key(self, person: str) -> str:
+        """`alg: HS256` with what everybody may know as the secret, for who takes the header's word."""
+        public = self.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        header = {"alg": "HS256", "kid": _KEY_ID}
+        # By hand: PyJWT refuses to be used for this attack.
+        signed = ".".join(_in_url(json.dumps(part).encode()) for part in (header, self.claims(person)))
+        return f"{signed}.{_in_url(hmac.digest(public, signed.encode(), 'sha256'))}"
+
+    def keys(self) -> dict[str, Any]:
+        """The public key, as it is published."""
+        numbers = self.key.public_key().public_numbers()
+        one = {"kid": _KEY_ID, "kty": "RSA", "use": "sig", "alg": "RS256"}
+        return {"keys": [one | {"n": _as_text(numbers.n), "e": _as_text(numbers.e)}]}
+
+
+def tampered(token: str, **changes: Any) -> str:
+    """The same signature under other claims."""
+    header, _, signature = token.split(".")
+    claims = jwt.decode(token, options={"verify_signature": False}) | changes
+    return f"{header}.{_in_url(json.dumps(claims).encode())}.{signature}"
+
+
+@contextmanager
+def running() -> Iterator[Issuer]:
+    """An issuer that answers."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = {
+                "/.well-known/openid-configuration": {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys"},
+                "/keys": issuer.keys(),
+            }
+            body = json.dumps(known[self.path]).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nobody listens."""
+
+    with ThreadingHTTPServer((HOST, 0), Answers) as server:
+        issuer = Issuer(f"http://{HOST}:{server.server_port}")
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield issuer
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+
+
+def _as_text(number: int) -> str:
+    return _in_url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+
+
+def _in_url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()

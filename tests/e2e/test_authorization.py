@@ -1,0 +1,175 @@
+"""
+Who gets past the door: every route of the deployed template, for every kind of caller.
+
+The routes are those of the template as CloudFormation processed it, so a new one is in here by itself. They
+answer a second time, for an issuer of the tests' own, because only who has the issuer's key can make a token
+that is wrong in one thing alone; the emulated gateway looks at signature, issuer, audience and times. What
+AWS looks at beyond that is in docs/security.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from local.gateway import DEFAULT, create_routes
+from tests.e2e import issuer as issuers
+from tests.e2e.issuer import AUDIENCE, Issuer, tampered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.gateway import RouteSpec
+    from local.stack import Stack
+
+pytestmark = pytest.mark.e2e
+
+# What each caller is answered about one person, whom nothing is known about: 401, 403, or "in": anything
+# but these two. A read is a GET. Open routes are those without a token and without a person in their path;
+# a route with a person and without a token brings its own proof, and here nobody has it.
+#
+#                             read   write  own proof  open
+ANSWERS = {
+    "no token":              ("401", "401", "401",     "in"),
+    "no JWT":                ("401", "401", "401",     "in"),
+    "expired":               ("401", "401", "401",     "in"),
+    "not valid yet":         ("401", "401", "401",     "in"),
+    "wrong audience":        ("401", "401", "401",     "in"),
+    "wrong issuer":          ("401", "401", "401",     "in"),
+    "of the real user pool": ("401", "401", "401",     "in"),
+    "tampered":              ("401", "401", "401",     "in"),
+    "alg: none":             ("401", "401", "401",     "in"),
+    "alg: HS256":            ("401", "401", "401",     "in"),
+    "a stranger's key":      ("401", "401", "401",     "in"),
+    "another person":        ("403", "403", "401",     "in"),
+    "names nobody":          ("403", "403", "401",     "in"),
+    "service, no scope":     ("403", "403", "401",     "in"),
+    "service, other scope":  ("403", "403", "401",     "in"),
+    "service, bg/read":      ("in",  "403", "401",     "in"),
+    "service, bg/write":     ("403", "in",  "401",     "in"),
+    "the person":            ("in",  "in",  "401",     "in"),
+}  # fmt: skip
+PERSON = "una"
+_COLUMNS = ("read", "write", "own proof", "open")
+_BODIES = {"/settings": {"poll_interval_seconds": 900}}  # Refused before its caller is, without one.
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[Issuer]:
+    """An issuer whose key the tests have."""
+    with issuers.running() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def routes(cloud: Stack, issuer: Issuer) -> list[tuple[RouteSpec, str]]:
+    """Every route of the template, and where it answers to this issuer's tokens."""
+    gateway = cloud.emulator.client("apigatewayv2")
+    api_id = gateway.create_api(Name="of-the-tests-issuer", ProtocolType="HTTP")["ApiId"]
+    made = create_routes(cloud.emulator, api_id, issuer.url, [AUDIENCE])
+    base = f"{cloud.emulator.endpoint}/_aws/execute-api/{api_id}/$default"
+    return [(route, base + _path(route)) for route in made]
+
+
+@pytest.fixture(scope="module")
+def tokens(cloud: Stack, issuer: Issuer) -> dict[str, str | None]:
+    """A token of each caller."""
+    good, long_ago, soon = issuer.token(PERSON), 1_600_000_000, 4_000_000_000
+    return {
+        "no token": None,
+        "no JWT": "nonsense",
+        "expired": issuer.token(PERSON, exp=long_ago + 600, iat=long_ago, nbf=long_ago),
+        "not valid yet": issuer.token(PERSON, nbf=soon, exp=soon + 600),
+        "wrong audience": issuer.token(PERSON, aud="another-service"),
+        "wrong issuer": issuer.token(PERSON, iss="https://issuer.example.org"),
+        "of the real user pool": cloud.callers.token(PERSON),
+        "tampered": tampered(issuer.token("eve"), username=PERSON),
+        "alg: none": issuer.unsigned(PERSON),
+        "alg: HS256": issuer.signed_with_the_public_key(PERSON),
+        "a stranger's key": issuer.signed_by_a_stranger(PERSON),
+        "another person": issuer.token("eve"),
+        "names nobody": issuer.token("", username=None),
+        "service, no scope": issuer.token("a-service"),
+        "service, other scope": issuer.token("a-service", "bg bg/ bg/reader bg/read,bg openid"),
+        "service, bg/read": issuer.token("a-service", "openid bg/read"),
+        "service, bg/write": issuer.token("a-service", "bg/write"),
+        "the person": good,
+    }
+
+
+@pytest.fixture(scope="module")
+def door() -> Iterator[httpx.Client]:
+    """Connections for them all."""
+    with httpx.Client(timeout=60, trust_env=False) as client:
+        yield client
+
+
+@pytest.mark.parametrize("caller", ANSWERS)
+def test_every_route_answers_each_caller_as_the_table_says(
+    routes: list[tuple[RouteSpec, str]], tokens: dict[str, str | None], door: httpx.Client, caller: str
+) -> None:
+    """Whatever the route does, and before it does it."""
+    expected = dict(zip(_COLUMNS, ANSWERS[caller], strict=True))
+    wrong = {}
+    for route, url in routes:
+        answer = _asked(door, route, url, tokens[caller])
+        if _seen(answer) != expected[_column(route)]:
+            wrong[route.key] = answer.status_code
+
+    assert wrong == {}
+
+
+def test_the_table_is_about_every_kind_of_route(routes: list[tuple[RouteSpec, str]]) -> None:
+    """Readers, writers and open ones are all among them, the last one for what is no route."""
+    assert {"read", "write", "open"} <= {_column(route) for route, _ in routes} <= set(_COLUMNS)
+    assert [route.key for route, _ in routes].count(DEFAULT) == 1
+
+
+def test_a_refused_caller_has_changed_nothing_and_learns_nothing(
+    routes: list[tuple[RouteSpec, str]], tokens: dict[str, str | None], door: httpx.Client
+) -> None:
+    """The same words about somebody who exists and about somebody who does not."""
+    for route, url in routes:
+        if _column(route) not in {"read", "write"}:
+            continue
+        about = [url, url.replace(f"/{PERSON}", "/demo")]
+        one, other = (_asked(door, route, address, tokens["another person"]).json() for address in about)
+
+        assert one.pop("instance") != other.pop("instance")
+        assert one == other
+
+
+def test_the_emulated_gateway_takes_a_token_without_an_end(
+    routes: list[tuple[RouteSpec, str]], issuer: Issuer, door: httpx.Client
+) -> None:
+    """AWS documents that `exp` must be after now; here it may be missing, and docs/security.md says so."""
+    endless = issuer.token(PERSON, exp=None)
+    answers = [_asked(door, *route, endless) for route in routes if _column(route[0]) == "read"]
+
+    assert {_seen(answer) for answer in answers} == {"in"}
+
+
+def _asked(door: httpx.Client, route: RouteSpec, url: str, token: str | None) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+    body: Any = next((body for ending, body in _BODIES.items() if route.path.endswith(ending)), None)
+    # The $default route has every method; one that no other route has.
+    method = "PATCH" if route.path == DEFAULT else route.method
+    return door.request(method, url, headers=headers, json=body)
+
+
+def _path(route: RouteSpec) -> str:
+    path = "/nothing/of/ours" if route.path == DEFAULT else route.path
+    return path.replace("{userId}", PERSON).replace("{jobId}", "0" * 28)
+
+
+def _column(route: RouteSpec) -> str:
+    if route.needs_token:
+        return "read" if route.method == "GET" else "write"
+    return "own proof" if "{userId}" in route.path else "open"
+
+
+def _seen(answer: httpx.Response) -> str:
+    refused = answer.status_code in {401, 403}
+    return str(answer.status_code) if refused else "in"

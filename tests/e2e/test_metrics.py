@@ -1,0 +1,227 @@
+"""The metrics that operators see, from the deployed stack's own log: good days, bad days, and who listens."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bg_ingest.telemetry.metrics import NAMESPACE
+from local import demo
+from local.deploy import function_names
+from local.function_logs import function_lines
+from local.waiting import wait_until
+from tests.template.emitted import alarms, series
+
+if TYPE_CHECKING:
+    import httpx
+
+    from local.stack import Stack
+    from tests.e2e.conftest import Api
+
+pytestmark = pytest.mark.e2e
+
+_PATIENCE_S = 90.0
+_USER, _SIMULATED = "patient-2", "SandboxUser6"
+Found = dict[tuple[str, ...], list[float]]
+
+
+def _lines(cloud: Stack) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in function_lines(cloud.emulator) if line.startswith("{")]
+
+
+def _measured(lines: list[dict[str, Any]]) -> Found:
+    """Every series as CloudWatch would read it: function, name and the dimension's value, if it has one."""
+    found: Found = defaultdict(list)
+    for line in lines:
+        for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
+            assert directive["Namespace"] == NAMESPACE
+            (names,) = directive["Dimensions"]
+            function, *of = [line[name] for name in names]
+            for metric in directive["Metrics"]:
+                value = line[metric["Name"]]
+                found[function, metric["Name"], *of] += value if isinstance(value, list) else [value]
+    return found
+
+
+def _caused_by(cloud: Stack, correlation_id: str) -> Found:
+    """What one request measured, without the function's own name, which differs with every deployment."""
+    found: Found = {}
+
+    def is_written() -> bool:
+        lines = [line for line in _lines(cloud) if line.get("correlation_id") == correlation_id]
+        found.update({series[1:]: values for series, values in _measured(lines).items()})
+        return bool(found)
+
+    assert wait_until(is_written, _PATIENCE_S)  # The log may be a moment behind the answer.
+    return found
+
+
+@pytest.fixture(scope="module")
+def person(cloud: Stack, caller: Any) -> Api:
+    """Somebody who has just connected, and whose history is there."""
+    token = cloud.callers.token(_USER)
+    demo.connect(cloud.api, token, _USER, _SIMULATED)
+    demo.wait_for_backfill(cloud.api, token, _USER)
+    api: Api = caller(_USER)
+    return api
+
+
+def _synced(cloud: Stack, person: Api, name: str) -> tuple[httpx.Response, Found]:
+    """A sync that ran, and what it measured; one that meets a poll is asked for again."""
+    answers: list[httpx.Response] = []
+
+    def has_run() -> bool:
+        correlation = {"X-Correlation-ID": f"{name}-{len(answers)}"}
+        answers.append(person.post("/api/bg/patient-2/sync", None, **correlation))
+        return not answers[-1].json().get("type", "").endswith("/sync-running")
+
+    assert wait_until(has_run, _PATIENCE_S)
+    return answers[-1], _caused_by(cloud, f"{name}-{len(answers) - 1}")
+
+
+def _queued(person: Api) -> dict[str, Any]:
+    """A sync by the worker, when it is over."""
+    where = person.post("/api/bg/patient-2/sync", None, Prefer="respond-async").headers["location"]
+    job: dict[str, Any] = {}
+
+    def is_over() -> bool:
+        job.update(person.get(where).json())
+        return job["status"] in {"succeeded", "failed"}
+
+    assert wait_until(is_over, _PATIENCE_S)
+    return job
+
+
+def _fault(dexcom: httpx.Client, **fault: Any) -> None:
+    dexcom.post("/_sim/faults", json={"user": _SIMULATED, **fault}).raise_for_status()
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """What each sync answered and measured."""
+
+    good: tuple[httpx.Response, Found]
+    refreshed: Found
+    unreadable: Found
+    over: tuple[httpx.Response, Found]
+    of_the_worker: tuple[str | None, ...]  # The error of each order that it carried out.
+
+
+@pytest.fixture(scope="module")
+def days(cloud: Stack, dexcom: httpx.Client, person: Api) -> Days:
+    """A good sync, a refresh, an answer nobody can read, and the end of a connection."""
+    person.get(f"/api/bg/{_USER}/latest")
+    # A tick of our own, which the schedule's next one does not mind: it may be a minute away.
+    dispatcher = function_names(cloud.emulator)["DispatchFunction"]
+    cloud.emulator.client("lambda").invoke(FunctionName=dispatcher, Payload=b"{}")
+    good = _synced(cloud, person, "good")
+    _fault(dexcom, kind="access_token_expired")
+    _, refreshed = _synced(cloud, person, "refreshed")
+    _fault(dexcom, kind="status", status=200, body="error", path="/v3/users/self/egvs")
+    _, unreadable = _synced(cloud, person, "unreadable")
+    first = _queued(person)["error"]
+    dexcom.delete("/_sim/faults").raise_for_status()
+    _fault(dexcom, kind="user_revoked")
+    second = _queued(person)["error"]
+    over = _synced(cloud, person, "over")
+    return Days(
+        good, refreshed, unreadable, over, tuple(error and error["type"] for error in (first, second))
+    )
+
+
+def test_a_good_sync_has_the_right_numbers(days: Days) -> None:
+    """Volume, age, calls, latency, failure rate and budget, as the caller was told."""
+    answer, good = days.good
+    counts = answer.json()["counts"]
+
+    assert (good["syncs", "succeeded"], good["sync_failure_percent",]) == ([1], [0])
+    assert good["readings_stored",] == [counts["stored"]]
+    assert (good["readings_revised",], good["readings_invalid",]) == (
+        [counts["revised"]],
+        [counts["invalid"]],
+    )
+    assert good["provider_calls", "egvs"] == good["provider_succeeded", "egvs"] == [1]
+    assert -600 < good["data_age_s",][0] < 7 * 86_400
+    assert good["api_requests", "2xx"] == [1]
+    assert 0 < good["api_latency_ms",][0] < 29_000
+    assert all(0 < percent < 100 for percent in good.get(("quota_used_percent",), []))
+
+
+def test_a_refresh_is_counted_once_and_fails_nothing(days: Days) -> None:
+    """The refused call, the refresh, and the sync that succeeded all the same."""
+    assert days.refreshed["token_refreshes", "succeeded"] == [1]
+    assert days.refreshed["provider_errors", "TokenRejected"] == [1]
+    assert (days.refreshed["syncs", "succeeded"], days.refreshed["sync_failure_percent",]) == ([1], [0])
+
+
+def test_failed_syncs_say_why(days: Days) -> None:
+    """An answer nobody can read is not a person who has to log in again."""
+    answer, over = days.over
+
+    assert (days.unreadable["syncs", "failed"], days.unreadable["sync_failure_percent",]) == ([1], [100])
+    assert days.unreadable["sync_errors", "ContractBroken"] == [1]
+    assert days.of_the_worker == ("ContractBroken", "reauthorization-needed")
+    assert (answer.status_code, over["syncs", "failed"], over["api_requests", "4xx"]) == (409, [1], [1])
+
+
+@pytest.mark.usefixtures("days")
+def test_every_alarm_listens_to_what_the_stack_said(cloud: Stack) -> None:
+    """An alarm on a series that nobody writes never rings; here each was written, by its own function."""
+    names = function_names(cloud.emulator)
+    wanted = {
+        (names[one.function], one.metric, *[value for _, value in one.dimensions[1:]])
+        for one in series()
+        if one.namespace == NAMESPACE and one.listener.endswith("Alarm")
+    }
+    missing: set[tuple[str, ...]] = set()
+
+    def is_said() -> bool:
+        missing.clear()
+        missing.update(wanted - _measured(_lines(cloud)).keys())
+        return not missing
+
+    assert wait_until(is_said, _PATIENCE_S), missing
+
+
+def test_alarms_and_dashboard_are_deployed_with_real_names(cloud: Stack) -> None:
+    """What stood for something in the template is its name now, and all alarms tell one topic."""
+    watch, names = cloud.emulator.client("cloudwatch"), set(function_names(cloud.emulator).values())
+    deployed = watch.describe_alarms()["MetricAlarms"]
+    (dashboard,) = watch.list_dashboards()["DashboardEntries"]
+    body = watch.get_dashboard(DashboardName=dashboard["DashboardName"])["DashboardBody"]
+
+    assert 0 < len(deployed) <= len(alarms())
+    assert len({topic for alarm in deployed for topic in alarm["AlarmActions"] + alarm["OKActions"]}) == 1
+    for alarm in deployed:
+        dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+        assert {dimensions[name] for name in ("function", "FunctionName") if name in dimensions} <= names
+    assert json.loads(body)["widgets"]
+    assert "${" not in body
+    assert set(re.findall(r"arn:aws:cloudwatch:[^\"]+", body)) <= {alarm["AlarmArn"] for alarm in deployed}
+
+
+@pytest.mark.usefixtures("days")
+def test_no_sync_of_the_worker_goes_uncounted(cloud: Stack) -> None:
+    """What its lines tell and what its metrics count is the same, over everything it did so far."""
+    worker = function_names(cloud.emulator)["WorkerFunction"]
+    told: dict[str, int] = defaultdict(int)
+    counted: dict[str, float] = defaultdict(float)
+
+    def agree() -> bool:
+        lines = [line for line in _lines(cloud) if line.get("function") == worker]
+        told.clear()
+        counted.clear()
+        for line in lines:
+            if line["message"] == "order carried out":
+                told[line.get("status") or ("busy" if line["busy"] else "over")] += 1
+        for series_, values in _measured(lines).items():
+            if series_[1] == "syncs" and series_[2] != "crashed":
+                counted[series_[2]] += sum(values)
+        return dict(told) == dict(counted)
+
+    assert wait_until(agree, _PATIENCE_S), (dict(told), dict(counted))

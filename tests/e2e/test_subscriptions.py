@@ -1,0 +1,33 @@
+"""The local cloud's provider takes webhook subscriptions, at the path its functions are configured with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bg_ingest.clock import SystemClock
+from bg_ingest.dexcom import DexcomClient
+from local.deploy import function_names
+from tests.e2e.witness import Witness
+
+if TYPE_CHECKING:
+    import httpx
+
+    from local.stack import Stack
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_subscription_is_registered_listed_and_removed(cloud: Stack, dexcom: httpx.Client) -> None:
+    """Through the client, with what the worker's configuration says."""
+    worker = function_names(cloud.emulator)["WorkerFunction"]
+    configured = cloud.emulator.client("lambda").get_function_configuration(FunctionName=worker)
+    path = configured["Environment"]["Variables"]["DEXCOM_SUBSCRIPTIONS_PATH"]
+    token = Witness(dexcom, "SandboxUser9").login().access_token
+    ours = DexcomClient(dexcom, SystemClock(), subscriptions_path=path).subscriptions
+
+    hook = ours.register(token, f"{cloud.api}/api/bg/somebody/webhook")
+    assert ours.listed(token) == (hook,)
+    assert ours.remove(token, hook.id)
+    assert ours.listed(token) == ()
