@@ -16,7 +16,7 @@ RUN := .venv/bin/python
 # SAM and the emulator pin much of what they need, so each has an environment of its own.
 INSTALLED := .venv/.installed .venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed
 
-.PHONY: help setup up down test test-integration fuzz mutation simulation interface check format interface build deploy invoke bench load faults release lock clean
+.PHONY: help setup up down test test-integration fuzz mutation simulation breaks interface check format interface build deploy invoke bench load faults release lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -43,6 +43,9 @@ mutation: $(INSTALLED) ## Break the pure core in every small way; a test has to 
 
 simulation: $(INSTALLED) ## A thousand seeds of the engine's simulation
 	$(RUN) -m pytest --seeds 1000 tests/simulation
+
+breaks: $(INSTALLED) ## Break the engine on purpose in every way of the list; the simulation has to catch each
+	$(RUN) -m tests.simulation.breaks
 
 check: $(INSTALLED) .venv-checkov/.installed ## Lint, types, import contracts, template, container
 	.venv/bin/ruff format --check .

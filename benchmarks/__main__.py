@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import cold_start, cost, fleet, machine, price, reading, report, routes, throughput
+from benchmarks import cold_start, cost, fleet, machine, price, reading, report, routes, throughput, webhook
 from benchmarks.tables import environ, tables
 from local.progress import Progress
 from local.trouble import CannotStart
@@ -42,6 +42,8 @@ def main() -> int:
             measured += price.bill(measured)
             with progress.step("cold starts"):
                 measured += cold_start.cold_starts(running.endpoint, starts)
+        with progress.step("webhooks"):
+            measured += webhook.measured(5 if quick else 30)
     except CannotStart as trouble:
         print(trouble, file=sys.stderr)
         return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import statistics
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measured import Measured
 from benchmarks.tables import environ
+from bg_ingest.clock import SystemClock
 from local.deploy import build
 from local.paths import CHECKOUT
+from local.webhook_sender import made_secret, signed_headers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,11 +23,13 @@ FIRST_EVENTS = {
     "query": "query_latest",
     "sync": "sync_state",
     "connect": "connect_state",
+    "webhook": "webhook_records",
     "site": "site_health",
     "dispatch": "dispatch_tick",
     "worker": "worker_poll",
 }
 BUDGET_MS = 600
+_WEBHOOK_SECRET = made_secret()
 _FOLDER = CHECKOUT / ".local" / "benchmarks"
 # Nothing is installed there but the Lambda runtime client and boto3.
 _RUNTIME = CHECKOUT / ".venv-runtime" / "bin" / "python"
@@ -84,9 +89,10 @@ def _start_ms(function: Path, layer: Path, endpoint: str, event: str) -> float:
     variables = environ(endpoint) | {
         "PYTHONPATH": os.pathsep.join([str(function), str(layer)]),
         "PYTHONDONTWRITEBYTECODE": "1",  # Lambda's folders are read-only.
+        "WEBHOOK_SECRETS": _WEBHOOK_SECRET,
     }
     done = subprocess.run(  # noqa: S603 - our own code.
-        [_RUNTIME, "-c", _START, CHECKOUT / "events" / f"{event}.json"],
+        [_RUNTIME, "-c", _START, _signed(CHECKOUT / "events" / f"{event}.json")],
         env=variables,
         cwd=_FOLDER,
         capture_output=True,
@@ -97,3 +103,17 @@ def _start_ms(function: Path, layer: Path, endpoint: str, event: str) -> float:
     if done.returncode:
         raise RuntimeError(f"a cold start of {function.name} failed: {done.stderr[-500:]}")
     return float(done.stdout.splitlines()[-1])
+
+
+def _signed(file: Path) -> Path:
+    """An event as it is; a webhook's with a signature that is good now, or it would be refused at once."""
+    event = json.loads(file.read_text())
+    if "webhook-signature" not in event.get("headers", {}):
+        return file
+    now = SystemClock().now()
+    event["headers"] |= signed_headers(
+        _WEBHOOK_SECRET, event["headers"]["webhook-id"], event["body"].encode(), now
+    )
+    signed = _FOLDER / file.name
+    signed.write_text(json.dumps(event))
+    return signed

@@ -12,7 +12,8 @@ from benchmarks.series import READINGS_PER_DAY, readings_of
 from benchmarks.tables import PLAIN, READINGS, USERS
 from bg_ingest.readings.logbook import Logbook
 from bg_ingest.sync.days import Days
-from bg_ingest.sync.job import Jobs, Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.user import sync_user

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _ABOUT = """\
 # What it costs and how long it takes
 
-Written by `make bench`; the budgets are H1 and H5 of docs/requirements.md. Numbers of CPU are medians of this
-machine's process time and vary with it; units are DynamoDB Local's own answers and do not.
+Written by `make bench`; the budgets are H1, H3 and H5 of docs/requirements.md. Numbers of CPU are medians of
+this machine's process time and vary with it; units are DynamoDB Local's own answers and do not.
 
 "The plain way" is one item per reading: what is there is read, and what is not is put, by the same code
 otherwise and in the same run. (Two writers at once would both put; a condition on each put instead costs a
@@ -29,6 +29,9 @@ DynamoDB runs in a process of its own, so none of its CPU is counted.
 A cold start is a fresh process with the runtime client and boto3 as Lambda brings them (taken to be
 compiled), the built function and the built layer, from its first instruction to its first answer. Beside it
 stands the same start from a layer without .pyc files.
+
+A webhook is timed by the clock, from outside: the emulated AWS runs every function as a process of this
+machine, and asks its queues once in a while where Lambda keeps asking.
 """
 
 ABOUT = {

@@ -17,6 +17,7 @@ from local.paths import DEFAULT_STATE
 from local.processes import Processes
 from local.stack import Stack, load
 from local.trouble import CannotStart
+from local.webhook_sender import send
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +81,12 @@ def _token(asked: argparse.Namespace) -> int:
     return 0
 
 
+def _webhook(asked: argparse.Namespace) -> int:
+    answer = send(load(DEFAULT_STATE), asked.user, asked.file, asked.id)
+    print(answer.status_code, answer.text)
+    return 0 if answer.is_success else 1
+
+
 def _invoke(asked: argparse.Namespace) -> int:
     return invoke(asked.function, asked.event)
 
@@ -121,6 +128,7 @@ and open the authorize_url it answers with: there the demo user is connected. Th
   curl -sH @.local/demo.header {mine}/latest
   curl -sH @.local/demo.header "{mine}?limit=3&order=desc"
   curl -sH @.local/demo.header {mine}/sync
+  .venv/bin/python -m local webhook {stack.demo_user_id}
 
 Addresses and tokens for programs are in .local/stack.json, logs in .local/logs.""")
 
@@ -140,6 +148,11 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("user")
     token.add_argument("--scope", action="append", default=[], choices=SCOPES, help="may be given twice")
     token.set_defaults(run=_token)
+    webhook = commands.add_parser("webhook", help="send a signed webhook about a user: one reading of now")
+    webhook.add_argument("user")
+    webhook.add_argument("--file", help="another body: JSON, or a file such as events/webhook_records.json")
+    webhook.add_argument("--id", help="its webhook-id; a new one if left out")
+    webhook.set_defaults(run=_webhook)
     logs = commands.add_parser("logs", help="print what the functions logged so far")
     logs.set_defaults(run=_logs)
     call = commands.add_parser("invoke", help="run one function with one event (make invoke)")

@@ -25,6 +25,7 @@ from local.stack import Stack
 from local.trouble import CannotStart
 from local.uninterrupted import uninterrupted
 from local.waiting import wait_until
+from local.webhook_sender import made_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +67,11 @@ class Cloud:
     def api(self) -> str:
         """The address that stays."""
         return f"http://{HOST}:{self.options.port}"
+
+    @cached_property
+    def webhook_secret(self) -> str:
+        """What senders of webhooks sign with, made anew for each start."""
+        return made_secret()
 
     @cached_property
     def processes(self) -> Processes:
@@ -126,6 +132,7 @@ class Cloud:
             demo_token=demo_token,
             simulated=self.options.provider_url is None,
             service_token=callers.token(_SERVICE, SCOPES),
+            webhook_secret=self.webhook_secret,
             emulator=emulator,
             callers=callers,
         )
@@ -194,6 +201,7 @@ class Cloud:
             "DexcomClientId": self.options.client_id,
             "DexcomClientSecret": self.options.client_secret,
             "DexcomRedirectUri": f"{self.api}/oauth/callback",
+            "WebhookSecrets": self.webhook_secret,
             "DexcomSubscriptionsPath": "" if self.options.provider_url else _SUBSCRIPTIONS_PATH,
             "PublicUrl": self.api,
             "PollIntervalSeconds": self.options.poll_interval_seconds,

@@ -27,6 +27,7 @@ class Stack:
     demo_user_id: str
     demo_token: str
     service_token: str
+    webhook_secret: str  # What senders of webhooks sign with.
     simulated: bool  # Dexcom is the built-in simulator, and the demo user is connected to it.
     emulator: Emulator
     callers: Callers
@@ -49,6 +50,7 @@ class Stack:
             "dead_queue_url": self.dead_queue_url,
             "demo": {"user_id": self.demo_user_id, "token": self.demo_token},
             "service_token": self.service_token,
+            "webhook_secret": self.webhook_secret,
             "internal": {
                 "simulated": self.simulated,
                 "emulator": asdict(self.emulator),
@@ -78,6 +80,7 @@ def load(state: State) -> Stack:
         demo_user_id=document["demo"]["user_id"],
         demo_token=document["demo"]["token"],
         service_token=document["service_token"],
+        webhook_secret=document["webhook_secret"],
         simulated=internal["simulated"],
         emulator=emulator,
         callers=Callers(emulator=emulator, **pool),

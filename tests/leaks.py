@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 
+# What the tests' senders of webhooks sign with, as they are given it: the secret, and the one it replaced.
+WEBHOOK_SECRET = "whsec_bWFkZSB1cCBmb3IgdGhlIHRlc3RzLCBub2JvZHlz"
+OLD_WEBHOOK_SECRET = "whsec_dGhlIG9uZSBiZWZvcmUsIG1hZGUgdXAgYXMgd2VsbA=="
+
 # Every user id of the tests and of events/ that is no ordinary word, and those that are, as whole words.
-_PEOPLE = r"SandboxUser\d*|\b(?:ada|bob|demo|grace|patient|stranger)\b"
+_PEOPLE = r"SandboxUser\d*|\bhourly-\d+|\b(?:ada|bob|demo|grace|patient|stranger|kira)\b"
 _MADE_UP = r"access-token-of-\w+|\b(?:access|refresh|old|new)-\d+\b|hunter2|in-the-clear"
-_CREDENTIALS = r"(?:local|bg-ingest)-secret\b|\bBearer\s+\S+|\beyJ[\w-]{10,}\.[\w-]+"
+_CREDENTIALS = (
+    r"(?:local|bg-ingest)-secret\b|\bBearer\s+\S+|\beyJ[\w-]{10,}\.[\w-]+|"
+    r"whsec_[\w+/]{8,}|\bv1,[\w+/]{20,}"
+)
 # The simulator's codes, tokens and transmitters are 64 hexadecimal digits or more; our pseudonyms are 16.
 _OPAQUE = r"\b(?=[0-9a-f]*[a-f])(?:[0-9a-f]{64,}|[0-9a-f]{16})\b"
 _GLUCOSE = (

@@ -45,7 +45,7 @@ def build(engine: Engine, audit: Audit, starts: RateLimit) -> APIGatewayHttpReso
         else:
             engine.queue(order)
         where = links.address(app.current_event.raw_event, f"/api/bg/{user_id}/sync/jobs/{order.job_id}")
-        job = engine.jobs.get(user_id, order.job_id)
+        job = engine.trail.get(user_id, order.job_id)
         return serving.answered(job and job_as_json(job), HTTPStatus.ACCEPTED, standing | {"Location": where})
 
     @app.get("/api/bg/<user_id>/sync")
@@ -58,7 +58,7 @@ def build(engine: Engine, audit: Audit, starts: RateLimit) -> APIGatewayHttpReso
     def jobs(
         user_id: params.UserId, limit: params.JobsLimit = 50, cursor: params.Cursor = None
     ) -> Response[str]:
-        found = list(islice(engine.jobs.newest_first(user_id, params.job_cursor(cursor)), limit + 1))
+        found = list(islice(engine.trail.newest_first(user_id, params.job_cursor(cursor)), limit + 1))
         page, more = found[:limit], found[limit:]
         query = {"limit": str(limit), "cursor": page[-1].order.job_id} if more else {}
         link = links.next_link(app.current_event.raw_event, query) if more else {}
@@ -68,7 +68,7 @@ def build(engine: Engine, audit: Audit, starts: RateLimit) -> APIGatewayHttpReso
 
     @app.get("/api/bg/<user_id>/sync/jobs/<job_id>")
     def job(user_id: params.UserId, job_id: params.JobId) -> Response[str]:
-        found = engine.jobs.get(user_id, job_id)
+        found = engine.trail.get(user_id, job_id)
         if found is None:
             raise Problem(problems.NOT_FOUND, "There is no such job, or it is older than 30 days.")
         return serving.answered(job_as_json(found))

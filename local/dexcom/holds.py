@@ -3,6 +3,9 @@ Uploads that are held up: what has not arrived when the hold begins arrives late
 
     uploaded   before since    after since             the hold was lifted first
     arrives    as it did       uploaded + delay        when it was lifted
+
+A phone that is found again may send what it kept newest first: what was uploaded last arrives when the hold
+is lifted, and what was uploaded first `newest_first_s` later.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ class Hold:
     since_s: int
     delay_s: int
     lifted_s: int | None = None
+    newest_first_s: int = 0  # How long the phone takes to send everything, once it is found.
 
     def concerns(self, user: str) -> bool:
         """Whether it holds that person's uploads."""
@@ -29,4 +33,9 @@ class Hold:
         if uploaded_s <= self.since_s:
             return uploaded_s
         late_s = uploaded_s + self.delay_s
-        return late_s if self.lifted_s is None else min(late_s, max(uploaded_s, self.lifted_s))
+        if self.lifted_s is None:
+            return late_s
+        if uploaded_s >= self.lifted_s:
+            return uploaded_s
+        age = (self.lifted_s - uploaded_s) / (self.lifted_s - self.since_s)
+        return min(late_s, self.lifted_s + int(age * self.newest_first_s))

@@ -118,7 +118,7 @@ class Journal:
         return _span(dated)
 
     def _lateness_s_max(self, person: Person) -> int:
-        held_s = sum(hold.delay_s for hold in self._holds if hold.concerns(person.name))
+        held_s = sum(hold.delay_s + hold.newest_first_s for hold in self._holds if hold.concerns(person.name))
         return lateness_s_max(person, self.delay_s(person)) + held_s
 
     def _seen(self, person: Person, now_s: int) -> Iterator[Added]:

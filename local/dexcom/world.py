@@ -115,7 +115,15 @@ class World:
             case QuotaExhausted():
                 self.quota.limit(fault.calls_per_hour_max, retry_after=fault.retry_after)
             case LateUploads():
-                self.journal.hold(Hold(standing.number, fault.user, self.now_s(), fault.delay_s))
+                self.journal.hold(
+                    Hold(
+                        standing.number,
+                        fault.user,
+                        self.now_s(),
+                        fault.delay_s,
+                        newest_first_s=fault.newest_first_s,
+                    )
+                )
         return standing
 
     def take_back(self, number: int | None = None) -> list[Standing]:

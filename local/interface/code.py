@@ -9,7 +9,7 @@ from typing import Any
 
 from bg_ingest.http_api.serving import PUBLIC_NAMES
 
-FUNCTIONS = ("query", "sync", "connect", "erase", "site")
+FUNCTIONS = ("query", "sync", "connect", "webhook", "erase", "site")
 
 
 def operations() -> dict[tuple[str, str], dict[str, Any]]:

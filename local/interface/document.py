@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
@@ -12,6 +12,12 @@ from local.interface.prose import ABOUT, HEADERS, REQUEST_HEADERS, TAGS
 from local.interface.refusals import refusals, shared_refusals
 from local.interface.routes import ROUTES, Answer, Entry
 from local.interface.shapes import SHAPES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import BaseModel
+    from pydantic.json_schema import JsonSchemaMode
 
 _SHAPE = "#/components/schemas/{model}"
 _CORRELATION_ID = "X-Correlation-ID"
@@ -38,7 +44,7 @@ def document() -> dict[str, Any]:
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": _tidied(paths),
         "components": {
-            "schemas": _tidied(code.bodies() | _shapes()),
+            "schemas": _tidied(code.bodies() | _shapes(SHAPES, "serialization") | _sent()),
             "responses": shared_refusals(),
             "parameters": {name: _request_header(name) for name in REQUEST_HEADERS},
             "headers": HEADERS,
@@ -51,6 +57,7 @@ def document() -> dict[str, Any]:
 
 
 def _operation(entry: Entry, described: dict[str, Any]) -> dict[str, Any]:
+    described = described | _raw_body(entry)
     headers = (*entry.asks_with, _CORRELATION_ID)
     asked = [{"$ref": f"#/components/parameters/{name}"} for name in headers]
     responses = refusals(entry, takes_input=bool(described["parameters"] or "requestBody" in described))
@@ -93,10 +100,24 @@ def _either(answer: dict[str, Any], problem: dict[str, Any] | None) -> dict[str,
     }
 
 
-def _shapes() -> dict[str, Any]:
-    _, schema = models_json_schema([(shape, "serialization") for shape in SHAPES], ref_template=_SHAPE)
+def _shapes(models: Sequence[type[BaseModel]], mode: JsonSchemaMode) -> dict[str, Any]:
+    _, schema = models_json_schema([(model, mode) for model in models], ref_template=_SHAPE)
     shapes: dict[str, Any] = schema["$defs"]
     return shapes
+
+
+def _sent() -> dict[str, Any]:
+    """The bodies that are read byte for byte, of which Powertools knows nothing."""
+    return _shapes([model for entry in ROUTES.values() for model in entry.sends], "validation")
+
+
+def _raw_body(entry: Entry) -> dict[str, Any]:
+    if not entry.sends:
+        return {}
+    schema = {"anyOf": [{"$ref": _SHAPE.format(model=model.__name__)} for model in entry.sends]}
+    content = {"application/json": {"schema": schema}}
+    text = "Its proof covers every byte of it"
+    return {"requestBody": {"description": text, "content": content, "required": True}}
 
 
 def _request_header(name: str) -> dict[str, Any]:

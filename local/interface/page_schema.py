@@ -35,11 +35,12 @@ def kind_html(schema: Schema) -> str:
             return kind_html(first)
         case {"anyOf": choices}:
             return " or ".join(map(kind_html, choices))
-        case {"enum": choices}:
-            return " or ".join(f"<code>{escape(str(choice))}</code>" for choice in choices)
+        case {"enum": choices} | {"const": choices}:
+            listed = choices if isinstance(choices, list) else [choices]
+            return " or ".join(f"<code>{escape(str(choice))}</code>" for choice in listed)
         case {"type": "array", "items": items}:
             return f"list of {kind_html(items)}"
-    return escape(schema.get("format") or schema["type"])
+    return escape(schema.get("format") or schema.get("type") or "anything")
 
 
 def limits_html(schema: Schema) -> str:

@@ -16,7 +16,7 @@ Times are RFC 3339 in UTC with `Z`, names in JSON are snake_case, glucose is in 
 is missing or not valid. A person's token opens their own data. A service's token needs the scope \
 `{READ_SCOPE}` to read anybody's data and `{WRITE_SCOPE}` to act for anybody; a token issued without the \
 scope a request needs gets 403, whether the user exists or not. Health, this description and the login \
-callback are open.
+callback are open; a webhook carries its own proof.
 
 **Errors** are problem documents (RFC 9457, `{CONTENT_TYPE}`). Their `type` says which kind of problem \
 it is and never changes; `instance` is the correlation id of the request. Nothing of what was sent is \
@@ -52,6 +52,9 @@ TAGS = {
 
 REQUEST_HEADERS = {
     "If-None-Match": "The ETag of the answer the caller has; 304 if it is still the right one",
+    "Webhook-Id": "The sender's own id of this webhook: a repetition under the same id is harmless",
+    "Webhook-Timestamp": "When it was sent, in seconds of the Unix epoch; five minutes either way",
+    "Webhook-Signature": "By Standard Webhooks 1.0: `v1,` and the HMAC-SHA256 in base64; several by spaces",
     "X-Correlation-ID": "An id of the caller's own for this request: up to 128 letters, digits and `._:/=+-`",
 }
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bg_ingest import problems
 from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
+from bg_ingest.http_api.webhook_request import EgvsAvailable, EgvsCreated
 from local.interface import shapes
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Entry:
     scope: str | None = None  # What a service needs; without one the route is open to everybody.
     refusals: tuple[Kind, ...] = ()
     asks_with: tuple[str, ...] = ()  # Request headers that change the answer.
+    sends: tuple[type[BaseModel], ...] = ()  # One of these, where the code reads the body byte for byte.
 
 
 READINGS, SYNCING, CONNECTING = "Readings", "Syncing", "Connecting"
@@ -194,6 +196,26 @@ ROUTES: dict[tuple[str, str], Entry] = {
         "End the connection: tokens are gone, polling stops, readings stay.",
         (Answer(204, "There is no connection any more"),),
         WRITE_SCOPE,
+    ),
+    ("POST", "/api/bg/{userId}/webhook"): Entry(
+        "receiveWebhook",
+        SYNCING,
+        "Take in a webhook: a range to fetch, or records. Its proof is a signature, or instead of"
+        " `Webhook-Timestamp` and `Webhook-Signature` a token for this body as `Authorization: Bearer`.",
+        (
+            Answer(202, "It is queued", shapes.AcceptedWebhook, headers=_LIMITED),
+            Answer(200, "It came before, and was queued then", shapes.DuplicateWebhook, headers=_LIMITED),
+        ),
+        refusals=(
+            problems.SIGNATURE_INVALID,
+            problems.USER_UNKNOWN,
+            problems.NOT_FOUND,
+            problems.BODY_TOO_LARGE,
+            problems.RANGE_TOO_LONG,
+            problems.TOO_MANY_REQUESTS,
+        ),
+        asks_with=("Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"),
+        sends=(EgvsAvailable, EgvsCreated),
     ),
     ("GET", "/oauth/callback"): Entry(
         "finishLogin",

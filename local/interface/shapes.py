@@ -95,6 +95,19 @@ class Job(BaseModel):
     correlation_id: str
 
 
+class AcceptedWebhook(BaseModel):
+    """A webhook was taken in; its job has the same correlation id."""
+
+    status: Literal["accepted"]
+    correlation_id: str
+
+
+class DuplicateWebhook(BaseModel):
+    """A webhook was taken in before."""
+
+    status: Literal["duplicate"]
+
+
 class Backfill(BaseModel):
     """How far a person's history has been fetched, newest first."""
 
@@ -233,6 +246,8 @@ SHAPES: tuple[type[BaseModel], ...] = (
     Reading,
     LatestReading,
     Job,
+    AcceptedWebhook,
+    DuplicateWebhook,
     SyncState,
     Completeness,
     Settings,

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
 
 # What the simulation uses, and what erasing does beside: the one in memory is held to all of it.
-_IN_MEMORY = ("dispatch", "jobs", "sync_states", "days", "logbook", "erasing", "connections", "vault")
+_IN_MEMORY = (
+    "dispatch",
+    "jobs",
+    "sync_states",
+    "days",
+    "logbook",
+    "erasing",
+    "connections",
+    "vault",
+    "inbox",
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

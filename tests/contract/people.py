@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest.access.audit import Audit
+from bg_ingest.access.limits import Policy, RateLimit
+from bg_ingest.accounts.connection import Connections
 from bg_ingest.accounts.vault import NotConnected
 from bg_ingest.connecting.flow import Desk
 from bg_ingest.connecting.login import Logins
@@ -17,12 +19,18 @@ from bg_ingest.erasing.receipt import Receipts
 from bg_ingest.readings.logbook import Logbook
 from bg_ingest.readings.model import Reading
 from bg_ingest.sync.days import Days
-from bg_ingest.sync.job import Jobs, Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.user import sync_user
+from bg_ingest.webhooks.inbox import Inbox
+from bg_ingest.webhooks.receive import Desk as ReceivingDesk
+from bg_ingest.webhooks.receive import receive
+from bg_ingest.webhooks.store import store
 from tests.contract.stepped import stepped
 from tests.contract.token_world import EU, World
+from tests.unit.webhooks.stage import brought, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.dexcom.oauth import Tokens
     from bg_ingest.sync.report import Report
+    from bg_ingest.webhooks.receive import Received
     from tests.fakes import FakeClock
 
 HISTORY = timedelta(days=60)  # Two windows.
@@ -125,6 +134,32 @@ class People:
         order = Order(user_id, new_job_id(self.clock.now()), Kind.BACKFILL, Trigger.CONNECTION, "c")
         provider = Readings(self.world, turn)
         return sync_user(order, stores=stores, provider=provider, clock=self.clock, time_left_s=lambda: 110.0)
+
+    def receive(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> Received:
+        """A sender sends a reading about somebody; `turn` is told of the receiver's every step."""
+        users = self._users(turn)
+
+        def send(orders: Iterable[Order]) -> None:
+            turn("before send")
+            self.orders.extend(orders)
+
+        desk = ReceivingDesk(
+            inbox=Inbox(users, self.clock),
+            connections=Connections(users, self.clock),
+            jobs=Jobs(users, self.clock),
+            audit=Audit(users, self.clock, 365),
+            limit=RateLimit(users, self.clock, Policy("webhook", 100, 60)),
+            send=send,
+            clock=self.clock,
+        )
+        return receive(desk, user_id, "msg_1", brought(record(self.clock.now())), "c")
+
+    def store(self, order: Order, turn: Callable[[str], None] = lambda _: None) -> Report:
+        """A worker that carries out what a webhook brought; `turn` is told of its every step."""
+        users = self._users(turn)
+        states, jobs = SyncStates(users, self.clock), Jobs(users, self.clock)
+        stores = Stores(states, jobs, self._logbook(turn), Days(users, self.clock), lambda *_: 0)
+        return store(order, stores=stores, connections=Connections(users, self.clock), clock=self.clock)
 
     def eraser(self, turn: Callable[[str], None] = lambda _: None, clock: FakeClock | None = None) -> Eraser:
         """An erasing process; `turn` is told of its every step."""

@@ -58,6 +58,7 @@ def test_an_erasure_leaves_only_its_receipt(people: People) -> None:
         "connections": 1,
         "logins": 1,
         "sync_states": 1,
+        "days": 61,  # One for each of the history.
     }
     assert people.stored_about("bob") == before
 
@@ -95,6 +96,28 @@ def test_nothing_is_left_wherever_a_backfill_was_when_its_user_was_erased(people
         people.connect(user_id)
         eraser = people.eraser()
         people.backfill(user_id, AtStep(step, lambda e=eraser, u=user_id: e.erase(u, plenty)))  # type: ignore[misc]
+        people.let_everything_end()
+
+        assert kinds(people.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
+
+
+def test_nothing_is_left_wherever_a_webhook_was_when_its_user_was_erased(people: People) -> None:
+    """Taken in or carried out: it is paused there, the person erased, and it goes on to its end."""
+    people.connect("counted")
+    receiving, storing = AtStep(0, lambda: None), AtStep(0, lambda: None)
+    people.receive("counted", receiving)
+    people.store(people.orders[-1], storing)
+
+    # Every second: right after a call is right before the next.
+    for step in range(1, receiving.steps + storing.steps + 1, 2):
+        user_id = f"ada-{step}"
+        people.connect(user_id)
+        eraser = people.eraser()
+        erase = lambda e=eraser, u=user_id: e.erase(u, plenty)  # noqa: E731
+        known = len(people.orders)
+        people.receive(user_id, AtStep(step, erase))
+        for order in people.orders[known:]:
+            people.store(order, AtStep(step - receiving.steps, erase))
         people.let_everything_end()
 
         assert kinds(people.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"

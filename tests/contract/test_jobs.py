@@ -4,7 +4,8 @@ from itertools import islice
 import pytest
 
 from bg_ingest.dynamo import Table
-from bg_ingest.sync.job import Counts, Failure, Job, Jobs, Kind, Order, Status, Trigger, new_job_id
+from bg_ingest.sync.job import Counts, Failure, Job, Kind, Order, Status, Trigger, new_job_id
+from bg_ingest.sync.jobs import Jobs
 from tests.fakes import NOON, FakeClock
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from bg_ingest.dynamo import Table
 from bg_ingest.sync import seats
 from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.standing import SyncState
 from bg_ingest.sync.state import LEASE_TTL, Busy, Lease, SyncStates
 from tests.fakes import NOON, FakeClock
 
@@ -120,3 +122,24 @@ def test_a_connected_user_has_a_seat_and_a_disconnected_one_none(states: SyncSta
     stopped = states.get("ada")
     assert stopped is not None
     assert stopped.seat is None
+
+
+def test_data_that_came_without_a_sync_moves_how_far_it_goes_and_never_back(states: SyncStates) -> None:
+    """Whoever knows less than is true by now changes nothing; nor does anybody make an item of it."""
+    begun = _known(states)
+    states.note_newest(begun, NOON)
+    early = _known(states)
+    states.note_newest(early, NOON + timedelta(minutes=10))
+    states.note_newest(early, NOON + timedelta(minutes=5))
+    states.note_newest(replace(begun, user_id="nobody"), NOON)
+    late = _known(states)
+
+    assert (begun.data_until, early.data_until) == (None, NOON)
+    assert late == replace(begun, data_until=NOON + timedelta(minutes=10))
+    assert states.get("nobody") is None
+
+
+def _known(states: SyncStates) -> SyncState:
+    state = states.get("ada")
+    assert state is not None
+    return state

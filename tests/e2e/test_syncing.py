@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bg_ingest.clock import SystemClock
+from bg_ingest.dynamo import Table
+from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.state import Lease, SyncStates
+from local import demo
 from local.waiting import wait_until
 
 if TYPE_CHECKING:
     import httpx
 
+    from local.stack import Stack
     from tests.e2e.conftest import Api
 
 pytestmark = pytest.mark.e2e
@@ -82,6 +89,43 @@ def test_the_callers_correlation_id_comes_back_and_is_kept(demo_user: Api) -> No
 
     assert answer.headers["x-correlation-id"] == "ticket-4711"
     assert job["correlation_id"] == "ticket-4711"
+
+
+def test_while_one_runs_callers_are_told_which(cloud: Stack, demo_user: Api, dexcom: httpx.Client) -> None:
+    """Ten at once get 409 and the job's id, whose view says that it runs; Dexcom is called by none."""
+    states = SyncStates(
+        Table(cloud.emulator.client("dynamodb"), cloud.users_table), SystemClock(), default_interval_s=60
+    )
+    taken: list[Lease] = []
+
+    def runs(order: Order) -> bool:
+        """A sync of another process than the functions'; the schedule may be at it just now."""
+        lease = states.take(order)
+        taken.extend([lease] if isinstance(lease, Lease) else [])
+        return bool(taken)
+
+    order = Order(demo.USER_ID, new_job_id(SystemClock().now()), Kind.RECONCILE, Trigger.SCHEDULE, "other")
+    assert wait_until(lambda: runs(order), _PATIENCE_S)
+    try:
+        called = _calls_of(dexcom)
+        with ThreadPoolExecutor(10) as callers:
+            answers = list(callers.map(lambda _: demo_user.post(_SYNC), range(10)))
+        job = demo_user.get(f"{_SYNC}/jobs/{order.job_id}").json()
+        listed = {one["job_id"]: one["status"] for one in demo_user.get(f"{_SYNC}/jobs").json()}
+        state = demo_user.get(_SYNC).json()
+        calls = _calls_of(dexcom) - called
+    finally:
+        states.release(taken[0], succeeded=True, data_until=taken[0].state.data_until)
+
+    assert {(answer.status_code, answer.json()["job_id"]) for answer in answers} == {(409, order.job_id)}
+    assert (job["status"], job["kind"], listed[order.job_id]) == ("running", "reconcile", "running")
+    assert (state["running_job"], calls) == (order.job_id, 0)
+    assert _synced(demo_user).status_code == 200
+
+
+def _calls_of(dexcom: httpx.Client) -> int:
+    seen = dexcom.get("/_sim/calls").json()["by_user"]["SandboxUser7"]
+    return sum(sum(counts.values()) for counts in seen.values())
 
 
 def test_who_never_connected_is_told_so(caller: Any) -> None:

@@ -16,7 +16,8 @@ from bg_ingest.readings.logbook import Logbook
 from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.days import Days
 from bg_ingest.sync.dispatch import POLLS, RECONCILIATIONS, dispatch
-from bg_ingest.sync.job import Jobs, Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.queue import JobsQueue
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates

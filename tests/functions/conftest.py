@@ -22,6 +22,8 @@ from bg_ingest.readings.model import Device, Reading
 from bg_ingest.telemetry import log
 from bg_ingest.wiring import clients, provider, stores
 from local.ports import free_port
+from local.webhook_sender import body_in, signed_headers
+from tests.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
 from tests.moto_kms import quick_key
 from tests.template_document import create_table
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 REGION = "eu-west-1"
 EVENTS = Path(__file__).parents[2] / "events"
-FUNCTIONS = ("query", "sync", "connect", "erase", "site", "dispatch", "worker")
+FUNCTIONS = ("query", "sync", "connect", "webhook", "erase", "site", "dispatch", "worker")
 
 
 class LambdaContext:
@@ -65,6 +67,18 @@ class World:
         document: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
         return document | changes
 
+    def webhook(self, name: str, body: Any = None, secret: str = WEBHOOK_SECRET) -> dict[str, Any]:
+        """A webhook of events/ with a signature that is good now; with another body, if there is one."""
+        event = self.event(f"webhook_{name}")
+        if body is not None:
+            event |= {"body": body if isinstance(body, str) else json.dumps(body), "isBase64Encoded": False}
+            raw = event["body"].encode()
+        else:
+            raw = body_in(str(EVENTS / f"webhook_{name}.json"))
+        webhook_id = event["headers"].get("webhook-id", "msg_1")
+        event["headers"] |= signed_headers(secret, webhook_id, raw, SystemClock().now())
+        return event
+
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
@@ -79,6 +93,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             "DYNAMODB_TABLE": "readings",
             "USERS_TABLE": "users",
             "JOBS_QUEUE_URL": clients.sqs().create_queue(QueueName="jobs")["QueueUrl"],
+            "WEBHOOK_SECRETS": f"{WEBHOOK_SECRET},{OLD_WEBHOOK_SECRET}",
             "ERASURES_QUEUE_URL": clients.sqs().create_queue(QueueName="erasures")["QueueUrl"],
             "TOKENS_KEY_ID": quick_key(clients.kms()),
             # Nobody listens there: what a provider that is down looks like.

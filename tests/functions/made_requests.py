@@ -36,6 +36,7 @@ any_json = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
+_PLAIN = {"null": st.none(), "array": st.lists(any_json, max_size=3)}
 accepted = st.sampled_from(["*/*", "text/csv", "application/x-ndjson", "text/html"])
 instants = st.datetimes().map(lambda moment: f"{moment.isoformat()}Z") | st.sampled_from(
     ["2026-04-26T12:00:00Z", "2026-04-27T12:00:00+02:00", "2026-11-21T00:00:00Z"]
@@ -47,8 +48,8 @@ def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     match described.resolved(schema):
         case {"anyOf": choices}:
             return st.one_of([fitting(choice) for choice in choices])
-        case {"type": "null"}:
-            return st.none()
+        case {"type": "null" | "array" as kind}:
+            return _PLAIN[kind]
         case {"type": "integer", "enum": values}:
             return st.sampled_from(values)
         case {"type": "integer", "minimum": least, "maximum": most}:
@@ -62,6 +63,8 @@ def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 
 def _texts(schema: dict[str, Any]) -> st.SearchStrategy[str]:
+    if "const" in schema:
+        return st.just(schema["const"])
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     if schema.get("format") == "date-time":

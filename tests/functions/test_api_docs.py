@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,12 +14,17 @@ import pytest
 from local.paths import CHECKOUT
 from tests.functions import described
 from tests.functions.gateway import Request, send
+from tests.leaks import WEBHOOK_SECRET
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.functions.conftest import World
 
 TEXT = (CHECKOUT / "docs" / "api.md").read_text(encoding="utf-8")
 CURLS = [line for line in TEXT.splitlines() if line.startswith("curl ")]
+# The one that needs the lines before it.
+SIGNED = next(line for line in CURLS if "$SIGNATURE" in line)
 # An answer that is shown, and the last command before it.
 SHOWN = re.findall(r"(curl [^\n]*)\n```\n```json\n(.*?)```", TEXT, flags=re.DOTALL)
 
@@ -31,7 +38,7 @@ def request_of(line: str) -> Request:
             case "-X":
                 method = next(words)
             case "-d":
-                body = next(words)
+                method, body = method if method != "GET" else "POST", next(words)
             case "-H":
                 name, _, value = next(words).partition(": ")
                 headers[name] = value
@@ -43,13 +50,37 @@ def request_of(line: str) -> Request:
     return Request(method, url, claims, headers, body)
 
 
-@pytest.mark.parametrize("line", CURLS)
+@pytest.mark.parametrize("line", [line for line in CURLS if line != SIGNED])
 def test_every_command_works(world: World, line: str) -> None:
     """It succeeds, and the answer is the described one."""
     request = request_of(line)
     route, answer = send(world, request)
 
     assert answer["statusCode"] in {200, 201, 202, 204}, answer["body"]
+    described.check(route.method, route.path, answer)
+
+
+def test_a_webhook_that_is_signed_by_hand_is_accepted(world: World, tmp_path: Path) -> None:
+    """The lines are run as they stand; only curl is another, that notes what it was told."""
+    missing = [tool for tool in ("bash", "openssl", "od") if not shutil.which(tool)]
+    if missing:
+        pytest.skip(f"needs {' and '.join(missing)}")
+    (tmp_path / ".venv").symlink_to(CHECKOUT / ".venv")
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "stack.json").write_text(json.dumps({"webhook_secret": WEBHOOK_SECRET}))
+    (block,) = [block for block in re.findall(r"```sh\n(.*?)```", TEXT, flags=re.DOTALL) if SIGNED in block]
+    noted = 'curl() { printf "%s\\n" "$@"; }\nset -e\n'
+    ran = subprocess.run(  # noqa: S603 - what the page says.
+        ["bash", "-c", noted + block],  # noqa: S607 - wherever it is.
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    words = ran.stdout.splitlines()
+    route, answer = send(world, request_of(shlex.join(["curl", *words])))
+
+    assert answer["statusCode"] == 202, answer["body"]
     described.check(route.method, route.path, answer)
 
 

@@ -19,6 +19,7 @@ from bg_ingest.telemetry import metrics
 from bg_ingest.wiring import provider
 from local.dexcom.application import Application
 from local.paths import CHECKOUT
+from tests.functions.webhook_sending import sent, worked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -283,6 +284,17 @@ def test_what_each_thread_of_the_worker_tells_is_under_its_own_orders_id(
     assert all(said.count("order carried out") == 1 for said in by_id.values())
     # Those that took the lease called the provider, each under its own id.
     assert {said.count("provider called") for said in by_id.values()} in ({0, 1}, {1})
+
+
+def test_webhooks_are_measured_by_what_became_of_them(world: World, capsys: Printed) -> None:
+    """One without a proof, one that is taken in, and from then on until it is stored."""
+    sent(world, world.event("webhook_unsigned"))
+    sent(world, world.webhook("records"))
+    worked(world)
+
+    found = _measured(_lines(capsys))
+    assert (found["webhooks", "unproven"], found["webhooks", "accepted"]) == ([1], [1])
+    assert 0 <= found["webhook_processing_s", None][0] < timedelta(minutes=10).total_seconds()
 
 
 def test_there_is_a_test_for_each_metric() -> None:

@@ -59,3 +59,13 @@ def test_a_hold_delays_only_what_has_not_arrived(since_s: int, delay_s: int, lif
             assert arrives_s == uploaded + delay_s
         elif arrives_s != uploaded + delay_s:
             assert arrives_s == max(uploaded, lifted_s)
+
+
+def test_a_phone_that_is_found_sends_the_newest_first() -> None:
+    """What was uploaded last arrives at once, what was uploaded first when the phone is through."""
+    hold = Hold(1, None, 0, 100_000, lifted_s=36_000, newest_first_s=1_800)
+    arrivals = [hold.arrives_s(uploaded_s) for uploaded_s in range(600, 36_001, 600)]
+
+    assert arrivals == sorted(arrivals, reverse=True)
+    assert (arrivals[0], arrivals[-1]) == (36_000 + 1_770, 36_000)
+    assert hold.arrives_s(36_300) == 36_300

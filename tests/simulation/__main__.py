@@ -2,8 +2,8 @@
 
 import sys
 
-from tests.simulation.test_simulation import run
+from tests.simulation.test_simulation import run_noted
 
 first = int(sys.argv[1])
 for seed in range(first, int(sys.argv[2]) + 1 if len(sys.argv) > 2 else first + 1):
-    run(seed)
+    run_noted(seed)

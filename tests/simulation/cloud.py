@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from tests.fakes import FakeClock
+    from bg_ingest.clock import Clock
     from tests.memory_dynamo import MemoryDynamo
 
 VISIBILITY_S, RECEIVES_MAX = 720, 5
@@ -28,7 +28,7 @@ class SteppingDynamo:
     memory: MemoryDynamo
     step: Callable[[], None]
     random: Random
-    watch: Callable[[dict[str, Any], dict[str, Any]], None]
+    watch: Callable[[str, dict[str, Any], dict[str, Any]], None]
     trouble: float = 0.0
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
@@ -38,19 +38,18 @@ class SteppingDynamo:
             self.step()
             if self.random.random() < self.trouble:
                 raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, operation)
-            key = arguments.get("Key") or arguments.get("Item")
-            watched = operation in _WRITES and key and arguments["TableName"] == "users"
-            before = self._item(key) if watched and key else {}
+            table, key = arguments["TableName"], arguments.get("Key") or arguments.get("Item")
+            before = self._item(table, key) if key else {}
             answer = call(**arguments)
-            if watched and key:
-                self.watch(before, self._item(key))
+            if key and operation in _WRITES:
+                self.watch(table, before, self._item(table, key))
             self.step()
             return answer
 
         return request
 
-    def _item(self, key: dict[str, Any]) -> dict[str, Any]:
-        return from_attributes(self.memory.tables["users"].get((key["pk"]["S"], key["sk"]["S"]), {}))
+    def _item(self, table: str, key: dict[str, Any]) -> dict[str, Any]:
+        return from_attributes(self.memory.tables[table].get((key["pk"]["S"], key["sk"]["S"]), {}))
 
 
 @dataclass(eq=False)
@@ -67,7 +66,7 @@ class Message:
 class SimulatedQueue:
     """A standard queue: at least once, in any order, and some batches are refused in part."""
 
-    clock: FakeClock
+    clock: Clock
     step: Callable[[], None]
     random: Random
     sent: Callable[[dict[str, Any]], None]
@@ -100,19 +99,19 @@ class SimulatedQueue:
         self.sent(json.loads(body))
 
     def receive(self) -> Message | None:
-        """Any visible message, hidden from now on; one that was received too often is a dead letter."""
+        """Any visible message, hidden from now on; those that were received too often become dead letters."""
         now_s = self.clock.monotonic_s()
         visible = [message for message in self.messages if message.visible_at_s <= now_s]
-        if not visible:
-            return None
-        message = self.random.choice(visible)
-        if message.received >= RECEIVES_MAX:
+        while visible:
+            message = self.random.choice(visible)
+            if message.received < RECEIVES_MAX:
+                message.received += 1
+                message.visible_at_s = now_s + VISIBILITY_S
+                return message
+            visible.remove(message)
             self.messages.remove(message)
             self.dead.append(message)
-            return None
-        message.received += 1
-        message.visible_at_s = now_s + VISIBILITY_S
-        return message
+        return None
 
     def double(self) -> None:
         """Deliver one that is being worked on once more."""

@@ -58,7 +58,7 @@ class SimulatedProvider:
     def readings(self, user_id: str, start: datetime, end: datetime) -> Answer:
         """What can be seen now of `[start, end)`, in any order."""
         self._called()
-        found = [self._shown(known) for known in self.visible(user_id) if start <= known.at < end]
+        found = self.shown(user_id, start, end)
         self.random.shuffle(found)
         self.step()  # The answer is on its way: a slow one is saved late.
         return Answer(found)
@@ -68,6 +68,10 @@ class SimulatedProvider:
         self._called()
         instants = [known.at for known in self.visible(user_id) if known.uploaded_at > since]
         return Span(min(instants), max(instants)) if instants else None
+
+    def shown(self, user_id: str, start: datetime, end: datetime) -> list[Reading]:
+        """What can be seen now of `[start, end)`, without asking for it."""
+        return [self._reading(known) for known in self.visible(user_id) if start <= known.at < end]
 
     def visible(self, user_id: str, now: datetime | None = None) -> list[Known]:
         """What has been uploaded by now."""
@@ -83,7 +87,7 @@ class SimulatedProvider:
         if self.random.random() < self.trouble:
             raise self.random.choice([*_TROUBLES, Garbled("cut short")])
 
-    def _shown(self, known: Known) -> Reading:
+    def _reading(self, known: Known) -> Reading:
         return Reading(known.at, self.mg_dl(known), device=Device("g7", "iOS", "G7"))
 
 

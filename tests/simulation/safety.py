@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from bg_ingest.readings.hour_items import hour_from
 from bg_ingest.sync import seats
 
 if TYPE_CHECKING:
@@ -34,17 +35,32 @@ class Safety:
     holders: dict[str, object] = field(default_factory=dict)
     polls_sent: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     users: dict[str, str] = field(default_factory=dict)  # The seat of each, as the dispatcher sees it.
+    histories: dict[str, bool] = field(default_factory=dict)  # Whether each one's is complete.
 
-    def wrote(self, before: Item, after: Item) -> None:
+    def wrote(self, table: str, before: Item, after: Item) -> None:
         """One write was accepted."""
+        if table == "readings":
+            self._hour(before, after)
+        else:
+            self._about_user(before, after)
+
+    def _hour(self, before: Item, after: Item) -> None:
+        """Whoever else writes an hour meanwhile, what is stored in it stays."""
+        # No device here has ticks, so nothing is ever folded into its copy.
+        if not before:
+            return
+        was, is_now = ({it.reading.at: it for it in hour_from(item).readings} for item in (before, after))
+        assert was.keys() <= is_now.keys(), "a stored reading was lost"
+        assert all(is_now[at].revision >= it.revision for at, it in was.items()), "a revision was lost"
+
+    def _about_user(self, before: Item, after: Item) -> None:
         match after.get("sk"):
             case "sync":
                 self._sync_item(before, after)
             case "minute" if before and after["served"] != before["served"]:
                 self._minute(range(before["served"] + 1, after["served"] + 1))
-            case str() as sk if sk.startswith("job#") and before:
-                over = before["job_status"] in {"succeeded", "failed"}
-                assert not over or before == after, "a job that was over changed"
+            case str() as sk if sk.startswith("job#"):
+                self._job(before, after)
 
     def sent(self, message: Item) -> None:
         """One order went into the queue."""
@@ -54,6 +70,7 @@ class Safety:
     def _sync_item(self, before: Item, after: Item) -> None:
         user_id = after["pk"]
         self.users[user_id] = after["seat"]
+        self.histories[user_id] = after["backfill_reached"] <= after["backfill_start"]
         if "lease_until" not in after and before.get("fence") != after["fence"]:
             self.holders[user_id] = None  # Whoever was at it works for a connection that is over.
         elif after["fence"] != before["fence"]:
@@ -65,6 +82,15 @@ class Safety:
             assert self.holders[user_id] is self.moving(), "somebody without the lease wrote"
         if before.get("backfill_reached") != after["backfill_reached"]:
             self._cursor(user_id, after)
+
+    def _job(self, before: Item, after: Item) -> None:
+        """An outcome is final, and true: nobody says that a history is there which is not."""
+        over = before.get("job_status") in {"succeeded", "failed"}
+        assert not over or before == after, "a job that was over changed"
+        if after["kind"] == "backfill" and after["job_status"] == "succeeded":
+            # Of a connection that is over, nobody knows any more.
+            gone = self.holders.get(after["pk"]) is None
+            assert gone or self.histories[after["pk"]], "a history that is not there was said to be"
 
     def _cursor(self, user_id: str, after: Item) -> None:
         """Everything above the history's cursor that could be seen when the person connected is stored."""

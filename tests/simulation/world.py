@@ -17,7 +17,8 @@ from bg_ingest.sync import dispatch as schedules
 from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.days import Days
 from bg_ingest.sync.dispatch import dispatch
-from bg_ingest.sync.job import Jobs, Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.queue import JobsQueue, QueueRefused
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
@@ -71,6 +72,7 @@ class World:
             lambda *_: 0,  # The simulated provider has nothing that cannot be read.
         )
         self.promised: list[Order] = []
+        self.pushed = 0  # Readings that somebody without a lease has stored.
         self._kills = 0
         self._minute = 0
         for user_id in self.users:
@@ -97,7 +99,8 @@ class World:
         self.provider.trouble, self.dynamo.trouble, self.queue.trouble = 0.15, 0.01, 0.05
         for _ in range(rounds):
             self.random.choices(
-                [self._move, self._work, self._pass_time, self._mishap], weights=[60, 8, 8, 2]
+                [self._move, self._work, self._pass_time, self._mishap, self._be_pushed],
+                weights=[60, 8, 8, 2, 1],
             )[0]()
         self.provider.trouble = self.dynamo.trouble = self.queue.trouble = 0.0
 
@@ -150,25 +153,40 @@ class World:
                 self._tick(schedules.RECONCILIATIONS)
 
     def _mishap(self) -> None:
-        match self.random.choice(["kill", "kill", "pause", "double", "step", "ask", "reconnect"]):
-            case "kill" if self.baton.alive and self._kills < _KILLS_MAX:
-                self._kills += 1
-                self.random.choice(self.baton.alive).doomed = True
-            case "pause":
-                for actor in self.baton.alive:  # Whoever is frozen is not ended meanwhile.
-                    actor.ends_at_s += PAUSE_S
-                self.clock.advance(PAUSE_S)
-            case "double":
-                self.queue.double()
-            case "step":
-                self.clock.set_back(self.random.choice([-20, 20]))
-            case "ask":
-                now = self.clock.now()
-                window = (now - timedelta(days=self.random.choice([1, 40])), now)
-                user_id = self.random.choice(self.users)
-                self.try_to(lambda: self.ask(user_id, Kind.INCREMENTAL, Trigger.API, window))
-            case "reconnect" if self.random.random() < 0.3:
-                self.try_to(partial(self.connect, self.random.choice(self.users)))
+        deeds = (self._kill, self._pause, self.queue.double, self._step_clock, self._ask, self._reconnect)
+        self.random.choices(deeds, weights=[2, 1, 1, 1, 1, 0.3])[0]()
+
+    def _kill(self) -> None:
+        if self.baton.alive and self._kills < _KILLS_MAX:
+            self._kills += 1
+            self.random.choice(self.baton.alive).doomed = True
+
+    def _pause(self) -> None:
+        for actor in self.baton.alive:  # Whoever is frozen is not ended meanwhile.
+            actor.ends_at_s += PAUSE_S
+        self.clock.advance(PAUSE_S)
+
+    def _step_clock(self) -> None:
+        self.clock.set_back(self.random.choice([-20, 20]))
+
+    def _ask(self) -> None:
+        now = self.clock.now()
+        window = (now - timedelta(days=self.random.choice([1, 40])), now)
+        user_id = self.random.choice(self.users)
+        self.try_to(lambda: self.ask(user_id, Kind.INCREMENTAL, Trigger.API, window))
+
+    def _reconnect(self) -> None:
+        self.try_to(partial(self.connect, self.random.choice(self.users)))
+
+    def _be_pushed(self) -> None:
+        self._start("push", partial(self._push, self.random.choice(self.users)))
+
+    def _push(self, user_id: str) -> None:
+        """The provider delivers by itself what is new of the last hours; no lease is asked for."""
+        now = self.clock.now()
+        with suppress(ClientError):  # It would deliver again.
+            shown = self.provider.shown(user_id, now - timedelta(hours=6), now)
+            self.pushed += self.stores.logbook.save(user_id, shown, now).stored
 
     def _tick(self, schedule: schedules.Schedule) -> None:
         self._start("tick", partial(self._dispatch, schedule))

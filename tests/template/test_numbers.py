@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -14,8 +15,14 @@ from bg_ingest.dexcom.quota import Budget
 from bg_ingest.erasing.erase import SECOND_LOOK_S
 from bg_ingest.settings import Settings
 from bg_ingest.sync.dispatch import CLAIM_S
+from bg_ingest.sync.job import Kind, Order, Trigger
 from bg_ingest.sync.run import WINDOW_S_MAX
 from bg_ingest.sync.state import LEASE_TTL
+from bg_ingest.webhooks.brought import BODY_BYTES_MAX, pack
+from bg_ingest.webhooks.inbox import KEPT
+from bg_ingest.webhooks.receive import PATIENCE_S
+from bg_ingest.webhooks.signature import TOLERANCE_S
+from bg_ingest.webhooks.tokens import LIFE_S_MAX
 from tests.template_document import resource, template
 
 # What API Gateway waits for its function, and what Lambda asks of a queue.
@@ -157,7 +164,7 @@ def test_every_variable_of_the_template_is_a_setting() -> None:
     assert {name.lower() for name in variables} <= set(Settings.model_fields)
 
 
-def test_only_the_site_and_the_callback_are_open() -> None:
+def test_only_the_site_and_what_carries_its_own_proof_are_open() -> None:
     """Everything else asks for a token."""
     open_paths = {
         event["Properties"].get("Path", "$default")
@@ -166,4 +173,30 @@ def test_only_the_site_and_the_callback_are_open() -> None:
         if event["Type"] == "HttpApi" and event["Properties"].get("Auth") == {"Authorizer": "NONE"}
     }
 
-    assert open_paths == {"/health", "/ready", "/openapi.json", "/docs", "/oauth/callback", "$default"}
+    with_own_proof = {"/oauth/callback", "/api/bg/{userId}/webhook"}
+    assert open_paths == {"/health", "/ready", "/openapi.json", "/docs", "$default"} | with_own_proof
+
+
+def test_a_webhooks_records_fit_into_a_message() -> None:
+    """At their worst, which is four thirds of the body, beside everything else that an order says."""
+    bytes_max = resource("JobsQueue")["MaximumMessageSize"]
+    noise = random.Random(1).randbytes(BODY_BYTES_MAX)  # noqa: S311 - what no compression makes smaller.
+    order = Order("u" * 128, "0" * 28, Kind.INCREMENTAL, Trigger.WEBHOOK, "c" * 128, brought=pack(noise))
+
+    assert len(json.dumps(order.as_message())) < bytes_max
+    assert resource("DeadJobsQueue")["MaximumMessageSize"] == bytes_max
+    # Lambda hands over a batch as one request of its own, of six megabytes at most.
+    batch = resource("WorkerFunction")["Events"]["Jobs"]["Properties"]["BatchSize"]
+    assert batch * len(json.dumps(order.as_message())) < 6_000_000
+
+
+def test_a_webhook_is_remembered_longer_than_it_can_be_sent_again() -> None:
+    """Longer than a signature or a token is good, and than senders go on by Standard Webhooks' schedule."""
+    assert KEPT.total_seconds() > 2 * TOLERANCE_S
+    assert KEPT.total_seconds() > LIFE_S_MAX
+    assert KEPT.total_seconds() > 76 * 3_600
+
+
+def test_a_sender_that_waits_is_answered() -> None:
+    """Looking again at a webhook that is pending leaves time to do its work."""
+    assert 3 * PATIENCE_S < _timeout_s("WebhookFunction") < GATEWAY_S

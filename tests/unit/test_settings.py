@@ -1,6 +1,7 @@
 import pytest
 
 from bg_ingest.settings import Environment, Settings, SettingsInvalid, load
+from tests.leaks import WEBHOOK_SECRET
 
 STRICT = {
     "ENVIRONMENT": "production",
@@ -48,15 +49,25 @@ def test_outside_development_a_missing_setting_is_named(
         ("DEXCOM_API_BASE_URL", "http://api.dexcom.com"),
         ("DEXCOM_REDIRECT_URI", "http://bg.example.org/oauth/callback"),
         ("DYNAMODB_ENDPOINT", "http://127.0.0.1:8000"),
+        ("WEBHOOK_SECRETS", WEBHOOK_SECRET),
+        ("WEBHOOK_JWKS_URL", "http://sender.example.org/keys"),
     ],
 )
 def test_outside_development_an_insecure_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     """A secret in the environment, plain HTTP and a stand-in for DynamoDB are refused."""
-    _environment(monkeypatch, **{**STRICT, name: value})
+    _environment(monkeypatch, **{**STRICT, "WEBHOOK_AUDIENCE": "bg-ingest", name: value})
 
     with pytest.raises(SettingsInvalid, match=name):
+        load()
+
+
+def test_keys_of_webhooks_need_an_audience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that was made for somebody else must not open us."""
+    _environment(monkeypatch, WEBHOOK_JWKS_URL="https://sender.example.org/keys")
+
+    with pytest.raises(SettingsInvalid, match=r"^WEBHOOK_AUDIENCE is required with WEBHOOK_JWKS_URL$"):
         load()
 
 
@@ -90,9 +101,10 @@ def test_a_value_that_cannot_be_is_named_in_one_line(
 
 def test_a_secret_is_not_shown_by_accident(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings in an error message hide the client secret."""
-    _environment(monkeypatch, DEXCOM_CLIENT_SECRET="hunter2")
+    _environment(monkeypatch, DEXCOM_CLIENT_SECRET="hunter2", WEBHOOK_SECRETS=WEBHOOK_SECRET)
 
     assert "hunter2" not in repr(load())
+    assert "whsec_" not in repr(load())
 
 
 def test_settings_come_from_a_dotenv_file_too(

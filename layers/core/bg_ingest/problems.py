@@ -33,9 +33,12 @@ class Kind:
 
 INVALID_REQUEST = Kind("invalid-request", 422, "The request is not valid")
 RANGE_TOO_LONG = Kind("range-too-long", 422, "The range is too long")
+SIGNATURE_INVALID = Kind("signature-invalid", 401, "The request does not prove who sent it")
 FORBIDDEN = Kind("forbidden", 403, "Not allowed")
 NO_READINGS = Kind("no-readings", 404, "There are no readings")
 NOT_FOUND = Kind("not-found", 404, "There is nothing here")
+USER_UNKNOWN = Kind("user-unknown", 404, "There is no such user, or they are not connected")
+BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is too large")
 STATE_INVALID = Kind("state-invalid", 400, "This login is not valid, or no longer")
 SYNC_RUNNING = Kind("sync-running", 409, "A sync is running already")
 NOT_CONNECTED = Kind("not-connected", 409, "The user is not connected")

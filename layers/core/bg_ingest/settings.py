@@ -66,6 +66,12 @@ class Settings(BaseSettings):
     dexcom_subscriptions_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]+)+$")] | None = None
     secret_name: str | None = None
 
+    # Who may send webhooks: holders of a secret (two, separated by a comma, while one replaces the other), or
+    # of a key in this set, who name us by this audience.
+    webhook_secrets: SecretStr = SecretStr("")
+    webhook_jwks_url: str | None = None
+    webhook_audience: str | None = None
+
     # Where callers reach the API; empty: at the address the gateway has.
     public_url: str | None = None
     # Addresses a person may be sent on to after the login, separated by commas.
@@ -75,7 +81,7 @@ class Settings(BaseSettings):
     retention_days: Annotated[int, Field(ge=1, le=3_650)] = 730
     audit_days: Annotated[int, Field(ge=1, le=3_650)] = 365
     backfill_days_max: Annotated[int, Field(ge=1, le=3_650)] = 90
-    # For each caller; the gateway's own throttling is for all together.
+    # For each caller, and of webhooks for each user; the gateway's own throttling is for all together.
     connections_per_hour_max: Annotated[int, Field(ge=1, le=10_000)] = 20
     syncs_per_minute_max: Annotated[int, Field(ge=1, le=10_000)] = 30
     webhooks_per_minute_max: Annotated[int, Field(ge=1, le=100_000)] = 120
@@ -85,6 +91,12 @@ class Settings(BaseSettings):
     def intervals_s(self) -> frozenset[int]:
         """Every polling interval a user can have."""
         return POLL_INTERVALS_S | {self.poll_interval_seconds}
+
+    @model_validator(mode="after")
+    def _keys_need_an_audience(self) -> Settings:
+        if self.webhook_jwks_url and not self.webhook_audience:
+            raise ValueError("WEBHOOK_AUDIENCE is required with WEBHOOK_JWKS_URL")
+        return self
 
     @model_validator(mode="after")
     def _strict_outside_development(self) -> Settings:
@@ -99,16 +111,24 @@ class Settings(BaseSettings):
         ):
             if name not in self.model_fields_set:
                 raise ValueError(f"{name.upper()} is required in {self.environment}")
-        if "dexcom_client_secret" in self.model_fields_set:
-            raise ValueError(
-                f"DEXCOM_CLIENT_SECRET must not be set in {self.environment}; SECRET_NAME holds it"
-            )
-        for name in ("dexcom_api_base_url", "dexcom_redirect_uri"):
-            if not getattr(self, name).startswith("https://"):
-                raise ValueError(f"{name.upper()} must start with https:// in {self.environment}")
+        self._holds_secrets_elsewhere()
+        self._speaks_https()
         if self.dynamodb_endpoint is not None:
             raise ValueError(f"DYNAMODB_ENDPOINT must not be set in {self.environment}")
         return self
+
+    def _holds_secrets_elsewhere(self) -> None:
+        for name in ("dexcom_client_secret", "webhook_secrets"):
+            if name in self.model_fields_set:
+                raise ValueError(
+                    f"{name.upper()} must not be set in {self.environment}; SECRET_NAME holds it"
+                )
+
+    def _speaks_https(self) -> None:
+        for name in ("dexcom_api_base_url", "dexcom_redirect_uri", "webhook_jwks_url"):
+            address: str | None = getattr(self, name)
+            if address is not None and not address.startswith("https://"):
+                raise ValueError(f"{name.upper()} must start with https:// in {self.environment}")
 
 
 def load() -> Settings:

@@ -46,8 +46,13 @@ class QuotaExhausted(Deed):
 
 
 class LateUploads(Deed):
-    """What has not been uploaded yet arrives that much later, or all at once when the fault is cleared."""
+    """
+    What has not been uploaded yet arrives that much later, or when the fault is cleared.
+
+    Then all of it at once, or newest first, and the oldest `newest_first_s` after the newest.
+    """
 
     kind: Literal["late_uploads"] = "late_uploads"
     user: str | None = None
     delay_s: int = Field(gt=0, le=60 * 86_400)
+    newest_first_s: int = Field(0, ge=0, le=86_400)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from bg_ingest.dynamo import Table
 from bg_ingest.readings.logbook import Logbook
 from bg_ingest.sync.days import Days
-from bg_ingest.sync.job import Jobs, Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.user import sync_user

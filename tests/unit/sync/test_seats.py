@@ -89,7 +89,8 @@ def test_missed_minutes_are_the_seats_of_each(interval_s: int, first: int, misse
 
 def test_ten_thousand_users_in_an_hour_are_each_sent_once_an_interval() -> None:
     """Load is flat to a tenth, and no tick writes anything for a user."""
-    clock, memory = FakeClock(), MemoryDynamo()
+    # A page as long as DynamoDB's megabyte of keys.
+    clock, memory = FakeClock(), MemoryDynamo(page_items_max=10_000)
     table = Table(memory, "users")  # type: ignore[arg-type]  # A stand-in.
     for number in range(10_000):
         SyncStates(table, clock).begin(f"user-{number}", None, NOON)

@@ -10,13 +10,22 @@ import pytest
 from bg_ingest.accounts.connection import State
 from bg_ingest.accounts.vault import NotConnected
 from bg_ingest.dexcom.answers import Egvs
-from bg_ingest.dexcom.errors import ContractBroken, DexcomError, OutOfTime, Throttled
+from bg_ingest.dexcom.errors import (
+    CircuitOpen,
+    ContractBroken,
+    Crowded,
+    DexcomError,
+    OutOfTime,
+    Throttled,
+    Unavailable,
+)
 from bg_ingest.dexcom.records import Rejected
 from bg_ingest.readings.model import Reading
 from bg_ingest.sync import seats
 from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.fetch import AccountChanged
 from bg_ingest.sync.job import Kind, Status, Trigger
+from bg_ingest.sync.state import LEASE_TTL
 from tests.fakes import NOON
 from tests.simulation.provider import DAY, HOUR, MINUTE, Answer
 from tests.unit.sync.stage import Stage, seen_at_once
@@ -143,16 +152,42 @@ def test_a_failure_of_ours_keeps_nobody_waiting() -> None:
     assert not stage.sync().busy
 
 
-def test_a_poll_is_put_off_twice_and_no_more() -> None:
-    """After that the next poll is the retry; an outage must not fill the queue."""
+def test_a_lost_lease_is_no_success() -> None:
+    """A history whose holder slept past its lease is nobody's success, and is asked for again."""
+    stage = Stage(seen_at_once([NOON - HOUR, NOON - 29 * DAY]))
+    order = stage.order(Kind.BACKFILL, Trigger.CONNECTION)
+
+    class Sleepy:
+        """A provider during whose answer the lease expires, and somebody else takes it."""
+
+        def readings(self, user_id: str, start: datetime, end: datetime) -> Answer:
+            """What there is, late."""
+            stage.clock.advance(LEASE_TTL.total_seconds())
+            stage.stores.states.take(stage.order(trigger=Trigger.API))
+            return stage.provider.readings(user_id, start, end)
+
+        def uploaded_since(self, *_: Any) -> None:
+            """Nothing."""
+
+    report = stage.sync(order, Sleepy())
+
+    assert (report.busy, report.again_in_s) == (True, 0.0)
+    assert stage.stores.jobs.get("ada", order.job_id) is None
+    assert not _state(stage).backfill.done
+
+
+@pytest.mark.parametrize(
+    ("error", "times"), [(Throttled(), 2), (Unavailable(), 2), (CircuitOpen(), 4), (Crowded(), 4)]
+)
+def test_a_poll_is_put_off_a_few_times(error: Exception, times: int) -> None:
+    """After that the next poll is the retry; one that was refused because of others gets more tries."""
     stage = Stage()
     order = stage.order()
-    tried = []
-    for deferrals in range(3):
-        put_off = type(order)(order.user_id, order.job_id, order.kind, order.trigger, "id", None, deferrals)
-        tried.append(stage.sync(put_off, Failing(Throttled())).again_in_s)
+    tried = [
+        stage.sync(replace(order, deferrals=number), Failing(error)).again_in_s for number in range(times + 1)
+    ]
 
-    assert tried == [0.0, 0.0, None]
+    assert tried == [0.0] * times + [None]
 
 
 def test_a_history_outlasts_an_outage_of_six_hours() -> None:

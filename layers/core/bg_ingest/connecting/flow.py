@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from bg_ingest.clock import Clock
     from bg_ingest.connecting.login import Login, Logins
     from bg_ingest.dexcom.oauth import Tokens
-    from bg_ingest.sync.job import Job, Jobs
+    from bg_ingest.sync.job import Job
+    from bg_ingest.sync.jobs import Jobs
     from bg_ingest.sync.state import SyncStates
 
 

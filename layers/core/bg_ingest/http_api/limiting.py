@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 def within(limit: RateLimit, caller: Caller) -> dict[str, str]:
     """Count this call; the headers for its answer, or the 429 instead."""
-    standing = limit.take(caller.actor)
-    headers = fields(limit.policy, standing)
+    return told(limit.policy, limit.take(caller.actor))
+
+
+def told(policy: Policy, standing: Standing) -> dict[str, str]:
+    """The headers for the answer to a call that was counted, or the 429 instead."""
+    headers = fields(policy, standing)
     if not standing.accepted:
         raise Problem(
             problems.TOO_MANY_REQUESTS,
-            f"At most {limit.policy.calls_max} in {limit.policy.window_s} seconds.",
+            f"At most {policy.calls_max} in {policy.window_s} seconds.",
             headers=headers | {"Retry-After": str(standing.resets_in_s)},
         )
     return headers

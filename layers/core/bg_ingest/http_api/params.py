@@ -15,6 +15,7 @@ from bg_ingest.problems import Problem
 RANGE_MAX = timedelta(days=92)
 _RANGE_DEFAULT = timedelta(hours=24)
 _WEEK = timedelta(days=6)  # With the last day itself, seven.
+_LAST = datetime.max.replace(tzinfo=UTC) - timedelta(seconds=1)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _JOB_ID = re.compile(r"[0-9a-f]{28}")
 
@@ -90,6 +91,19 @@ def instant(text: str, field: str) -> datetime:
         pass  # Answered below, together with a time that has no zone.
     reason = "must be an RFC 3339 time with a zone, such as 2026-04-26T14:30:00Z ('+' is written %2B)"
     raise Problem(problems.INVALID_REQUEST, errors=[{"field": field, "reason": reason}])
+
+
+def asked_span(start: str, end: str) -> tuple[datetime, datetime]:
+    """From the first instant to the last, both of them included."""
+    first, last = instant(start, "data.start"), instant(end, "data.end")
+    if first > last:
+        raise Problem(
+            problems.INVALID_REQUEST,
+            errors=[{"field": "data.start", "reason": "must not be after `data.end`"}],
+        )
+    if last - first > RANGE_MAX:
+        raise Problem(problems.RANGE_TOO_LONG, f"At most {RANGE_MAX.days} days in one request.")
+    return first, min(last, _LAST) + timedelta(seconds=1)
 
 
 def asked_range(from_: str | None, to: str | None, now: datetime) -> tuple[datetime, datetime]:

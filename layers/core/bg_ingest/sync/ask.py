@@ -9,7 +9,8 @@ from bg_ingest.sync.job import Job, Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bg_ingest.sync.job import Jobs, Order
+    from bg_ingest.sync.job import Order
+    from bg_ingest.sync.jobs import Jobs
 
 
 def ask_for_sync(order: Order, *, jobs: Jobs, send: Callable[[Iterable[Order]], None]) -> Job:

@@ -1,22 +1,15 @@
-"""A sync job: what was asked for, what became of it, and where that is kept."""
+"""A sync job: what was asked for, and what became of it."""
 
 from __future__ import annotations
 
 import secrets
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bg_ingest.clock import Clock
-    from bg_ingest.dynamo import Item, Table
-
-_PREFIX = "job#"
-_KEPT = timedelta(days=30)
+from bg_ingest.sync.instants import from_text, to_text
 
 
 class Kind(StrEnum):
@@ -33,6 +26,7 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
     API = "api"
     CONNECTION = "connection"
+    WEBHOOK = "webhook"
 
 
 class Status(StrEnum):
@@ -47,6 +41,9 @@ class Status(StrEnum):
 
 # A poll that the provider kept from succeeding is tried twice more; after that the next poll is the retry.
 _POLL_DEFERRALS_MAX = 2
+# One for which the provider was not even called, because of somebody else's trouble, gets more: four waits
+# last some three minutes, less than the shortest interval.
+_POLL_REFUSALS_MAX = 4
 # Everything else somebody waits for: some four days of quarter hours, longer than any outage so far.
 _DEFERRALS_MAX = 400
 
@@ -63,16 +60,18 @@ class Order:
     window: tuple[datetime, datetime] | None = None  # Only where the caller named one.
     deferrals: int = 0  # How often it was put off, for reasons that are not ours.
     not_before: datetime | None = None  # The provider asked for patience until then.
+    brought: str | None = field(default=None, repr=False)  # What a webhook carried: nothing is to be fetched.
 
     @property
     def is_poll(self) -> bool:
         """Whether the schedule asks for this again before long."""
         return self.kind is Kind.INCREMENTAL and self.trigger is Trigger.SCHEDULE
 
-    @property
-    def may_be_put_off(self) -> bool:
-        """Whether it is worth another try later."""
-        return self.deferrals < (_POLL_DEFERRALS_MAX if self.is_poll else _DEFERRALS_MAX)
+    def may_be_put_off(self, *, called: bool = True) -> bool:
+        """Whether it is worth another try later; `called` is whether the provider has seen this one."""
+        if self.is_poll:
+            return self.deferrals < (_POLL_DEFERRALS_MAX if called else _POLL_REFUSALS_MAX)
+        return self.deferrals < _DEFERRALS_MAX
 
     @property
     def asked_at(self) -> datetime:
@@ -93,7 +92,8 @@ class Order:
             "correlation_id": self.correlation_id,
             "window": [edge.isoformat() for edge in self.window] if self.window else None,
             "deferrals": self.deferrals,
-            "not_before": _text(self.not_before),
+            "not_before": to_text(self.not_before),
+            "brought": self.brought,
         }
 
     @classmethod
@@ -108,7 +108,8 @@ class Order:
             correlation_id=message["correlation_id"],
             window=(datetime.fromisoformat(window[0]), datetime.fromisoformat(window[1])) if window else None,
             deferrals=message.get("deferrals", 0),
-            not_before=_instant(message.get("not_before")),
+            not_before=from_text(message.get("not_before")),
+            brought=message.get("brought"),
         )
 
 
@@ -162,98 +163,3 @@ class Job:
 def new_job_id(now: datetime) -> str:
     """An id that sorts by time: twelve hexadecimal digits of milliseconds, then randomness."""
     return f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(8)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Jobs:
-    """The jobs of the last thirty days, in the users table."""
-
-    table: Table
-    clock: Clock
-
-    def keep(self, job: Job) -> bool:
-        """Remember a job as it stands now; False for one that is over, whose outcome nothing changes."""
-        unknown = "attribute_not_exists(pk)"
-        going_on = "job_status IN (:queued, :running, :deferred)"
-        write = self.table.put(
-            _to_item(job, expires_at_s=int((self.clock.now() + _KEPT).timestamp())),
-            f"{unknown} OR {going_on}",
-            {":queued": Status.QUEUED, ":running": Status.RUNNING, ":deferred": Status.DEFERRED},
-        )
-        return write.accepted
-
-    def get(self, user_id: str, job_id: str) -> Job | None:
-        """One job, if it is this user's and still remembered."""
-        item = self.table.get(user_id, _PREFIX + job_id)
-        return _from_item(item) if item else None
-
-    def newest_first(self, user_id: str, before: str | None = None) -> Iterator[Job]:
-        """A user's jobs from the newest back, or from the one before `before`."""
-        # ":" and "$" stand right after the last hexadecimal digit and right before the first.
-        upper = _PREFIX + (before or "g")
-        for item in self.table.query(
-            "pk = :pk AND sk BETWEEN :first AND :last",
-            {":pk": user_id, ":first": _PREFIX, ":last": upper},
-            descending=True,
-        ):
-            if item["sk"] != upper:
-                yield _from_item(item)
-
-
-def _to_item(job: Job, expires_at_s: int) -> Item:
-    order, counts = job.order, job.counts
-    return {
-        "pk": order.user_id,
-        "sk": _PREFIX + order.job_id,
-        "kind": order.kind,
-        "trigger": order.trigger,
-        "correlation_id": order.correlation_id,
-        "job_status": job.status,
-        "started_at": _text(job.started_at),
-        "finished_at": _text(job.finished_at),
-        "window": [edge.isoformat() for edge in job.window] if job.window else None,
-        "counts": [counts.fetched, counts.stored, counts.revised, counts.duplicates],
-        "invalid": dict(counts.invalid),
-        "failure": {
-            "type": job.failure.type,
-            "retryable": job.failure.retryable,
-            "attempts": job.failure.attempts,
-        }
-        if job.failure
-        else None,
-        "expires_at": expires_at_s,
-    }
-
-
-def _from_item(item: Item) -> Job:
-    window = item["window"]
-    edges = (datetime.fromisoformat(window[0]), datetime.fromisoformat(window[1])) if window else None
-    return Job(
-        order=Order(
-            user_id=item["pk"],
-            job_id=item["sk"].removeprefix(_PREFIX),
-            kind=Kind(item["kind"]),
-            trigger=Trigger(item["trigger"]),
-            correlation_id=item["correlation_id"],
-            window=edges,
-        ),
-        status=Status(item["job_status"]),
-        started_at=_instant(item["started_at"]),
-        finished_at=_instant(item["finished_at"]),
-        window=edges,
-        counts=_counts(item),
-        failure=Failure(**item["failure"]) if item["failure"] else None,
-    )
-
-
-def _counts(item: Item) -> Counts:
-    fetched, stored, revised, duplicates = item["counts"]
-    return Counts(fetched, stored, revised, duplicates, tuple(sorted(item["invalid"].items())))
-
-
-def _text(instant: datetime | None) -> str | None:
-    return instant.astimezone(UTC).isoformat() if instant else None
-
-
-def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 NOT_CONNECTED = "not-connected"
 REAUTHORIZATION_NEEDED = "reauthorization-needed"
 ACCOUNT_CHANGED = "account-changed"
+UNREADABLE = "unreadable"
 INTERNAL = "internal"
 
 

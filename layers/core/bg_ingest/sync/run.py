@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from bg_ingest.readings.logbook import Logbook
     from bg_ingest.readings.model import Reading
     from bg_ingest.sync.days import Days
-    from bg_ingest.sync.job import Jobs, Order
+    from bg_ingest.sync.job import Order
+    from bg_ingest.sync.jobs import Jobs
     from bg_ingest.sync.state import Lease, SyncStates
 
 # One window of history: fetched, merged and written. Less time left than this is too little for another.

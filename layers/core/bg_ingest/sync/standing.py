@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bg_ingest.sync.instants import from_text
 from bg_ingest.sync.job import Job, Kind, Order, Status, Trigger
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ def state_of(item: Item, now: datetime, default_interval_s: int) -> SyncState:
         seat=item.get("seat"),
         backfill=Backfill(datetime.fromisoformat(item["backfill_start"]), reached),
         begun_at=datetime.fromisoformat(item["begun_at"]),
-        last_success_at=_instant(item.get("last_success_at")),
-        last_attempt_at=_instant(item.get("last_attempt_at")),
-        reconciled_at=_instant(item.get("reconciled_at")),
-        data_until=_instant(item.get("data_until")),
+        last_success_at=from_text(item.get("last_success_at")),
+        last_attempt_at=from_text(item.get("last_attempt_at")),
+        reconciled_at=from_text(item.get("reconciled_at")),
+        data_until=from_text(item.get("data_until")),
         failures=item["failures"],
         running=_running(item) if item.get("lease_until", 0) > now.timestamp() else None,
     )
@@ -85,8 +86,4 @@ def _running(item: Item) -> Job | None:
         trigger=Trigger(running["trigger"]),
         correlation_id=running["correlation_id"],
     )
-    return Job(order, Status.RUNNING, started_at=_instant(running["started_at"]))
-
-
-def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    return Job(order, Status.RUNNING, started_at=from_text(running["started_at"]))

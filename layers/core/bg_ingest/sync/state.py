@@ -172,5 +172,13 @@ class SyncStates:
         )
         return write.accepted
 
+    def note_newest(self, state: SyncState, newest: datetime) -> None:
+        """Remember how far the data goes when it came without a sync; whoever holds the lease goes on."""
+        if state.data_until and newest <= state.data_until:
+            return
+        not_older = "data_until < :newest" if state.data_until else "attribute_exists(pk)"
+        values: Item = {":newest": newest.isoformat()}
+        self.table.update(state.user_id, SK, "SET data_until = :newest", values, not_older)
+
     def _state(self, item: Item) -> SyncState:
         return state_of(item, self.clock.now(), self.default_interval_s)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.connection import State
 from bg_ingest.accounts.vault import NotConnected
-from bg_ingest.dexcom.errors import DexcomError, OutOfTime, TokenRejected, TryLater
+from bg_ingest.dexcom.errors import CircuitOpen, Crowded, DexcomError, OutOfTime, TokenRejected, TryLater
 from bg_ingest.sync import pace, report
 from bg_ingest.sync.fetch import AccountChanged
 from bg_ingest.sync.job import Counts, Failure, Job, Status
@@ -55,7 +55,7 @@ def sync_user(
         return Report(known)
     taken = stores.states.take(order)
     if taken is None:
-        return Report(_refused(order, stores, clock), counts=Counts())
+        return Report(refused(order, stores, clock), counts=Counts())
     if isinstance(taken, Busy):
         return _busy(order, taken.job)
     run = Run(order, taken, stores, provider, clock, time_left_s)
@@ -80,11 +80,12 @@ def sync_user(
 
 def _busy(order: Order, job: Job | None) -> Report:
     # Whoever is at it fetches what a poll would have; everything else waits for its turn.
-    again = not order.is_poll and order.may_be_put_off
+    again = not order.is_poll and order.may_be_put_off()
     return Report(job, busy=True, again_in_s=0.0 if again else None)
 
 
-def _refused(order: Order, stores: Stores, clock: Clock) -> Job:
+def refused(order: Order, stores: Stores, clock: Clock) -> Job:
+    """The failed job of an order about somebody who is not connected."""
     now = clock.now()
     job = Job(order, Status.FAILED, now, now, failure=Failure(report.NOT_CONNECTED, retryable=False))
     if stores.jobs.get(order.user_id, order.job_id):
@@ -96,7 +97,9 @@ def _failed(run: Run, error: Failed) -> Report:
     # A token that is refused right after its refresh is the provider's trouble, not the person's:
     # only a dead refresh token ends a connection.
     later = isinstance(error, TryLater | TokenRejected)
-    again = later and run.order.may_be_put_off
+    # Nobody loses a poll because a neighbour's trouble made us patient.
+    refused = isinstance(error, CircuitOpen | Crowded)
+    again = later and run.order.may_be_put_off(called=not refused)
     failure = Failure(_name_of(error), retryable=later, attempts=run.order.deferrals + 1)
     job = _end(run, Status.DEFERRED if again else Status.FAILED, failure)
     if isinstance(error, NotConnected | AccountChanged):

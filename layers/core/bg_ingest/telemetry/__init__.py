@@ -9,7 +9,14 @@ from bg_ingest.telemetry.correlation import adopt_correlation_id, correlation_id
 from bg_ingest.telemetry.entry import InvocationFailed, entry_point
 from bg_ingest.telemetry.exchanges import exchange_observer, tell_exchange
 from bg_ingest.telemetry.log import configure, tell
-from bg_ingest.telemetry.measured import measure_quota, measure_request, measure_sync, measure_tick
+from bg_ingest.telemetry.measured import (
+    measure_quota,
+    measure_request,
+    measure_sync,
+    measure_tick,
+    measure_webhook,
+    measure_webhook_stored,
+)
 
 __all__ = [
     "InvocationFailed",
@@ -23,6 +30,8 @@ __all__ = [
     "measure_request",
     "measure_sync",
     "measure_tick",
+    "measure_webhook",
+    "measure_webhook_stored",
     "tell",
     "tell_exchange",
     "trace_id",

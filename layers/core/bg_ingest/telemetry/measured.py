@@ -1,4 +1,4 @@
-"""What syncs, ticks and requests count as."""
+"""What syncs, webhooks, ticks and requests count as."""
 
 from __future__ import annotations
 
@@ -52,6 +52,16 @@ def measure_tick(schedule: str, periods: int, users: int) -> None:
 def measure_quota(used: float) -> None:
     """So much of the hour's budget of calls is taken, by all processes together."""
     meter().add(metrics.QUOTA_USED, 100 * used)
+
+
+def measure_webhook(outcome: str) -> None:
+    """One webhook came: accepted, duplicate, unproven, unknown, invalid, limited or failed."""
+    meter().add(metrics.WEBHOOKS, of=outcome)
+
+
+def measure_webhook_stored(processing_s: float) -> None:
+    """What one webhook brought, or asked for, is stored: so long after it was accepted."""
+    meter().add(metrics.WEBHOOK_PROCESSING, processing_s)
 
 
 def measure_request(status: int, latency_s: float) -> None:

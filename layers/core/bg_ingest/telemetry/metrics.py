@@ -41,6 +41,9 @@ READINGS_INVALID = Metric("readings_invalid", "Count")
 READINGS_INVALID_PERCENT = Metric("readings_invalid_percent", "Percent")
 DATA_AGE = Metric("data_age_s", "Seconds")
 
+WEBHOOKS = Metric("webhooks", "Count", "outcome")
+WEBHOOK_PROCESSING = Metric("webhook_processing_s", "Seconds")
+
 API_REQUESTS = Metric("api_requests", "Count", "status_class")
 API_LATENCY = Metric("api_latency_ms", "Milliseconds")
 
@@ -65,6 +68,8 @@ ALL: tuple[Metric, ...] = (
     READINGS_INVALID,
     READINGS_INVALID_PERCENT,
     DATA_AGE,
+    WEBHOOKS,
+    WEBHOOK_PROCESSING,
     API_REQUESTS,
     API_LATENCY,
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+from bg_ingest.wiring import clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,3 +44,9 @@ class Held(Generic[Secret]):
                 # An old secret most probably works still; none at all certainly does not.
                 return self.secret
         return self.secret
+
+
+def in_secrets_manager(name: str) -> dict[str, Any]:
+    """What the application's secret says now."""
+    held: dict[str, Any] = json.loads(clients.secrets().get_secret_value(SecretId=name)["SecretString"])
+    return held

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from functools import cache, partial
 from threading import Lock
@@ -20,7 +19,7 @@ from bg_ingest.dexcom.quota import HourlyQuota
 from bg_ingest.dexcom.shared_breaker import SharedBreaker
 from bg_ingest.settings import settings
 from bg_ingest.wiring import clients, stores
-from bg_ingest.wiring.credentials import Held
+from bg_ingest.wiring.credentials import Held, in_secrets_manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +65,7 @@ def _read_application() -> Application:
     if own.secret_name is None:
         client_id, client_secret = own.dexcom_client_id, own.dexcom_client_secret.get_secret_value()
     else:
-        held = json.loads(clients.secrets().get_secret_value(SecretId=own.secret_name)["SecretString"])
+        held = in_secrets_manager(own.secret_name)
         client_id, client_secret = held["client_id"], held["client_secret"]
     return Application(client_id, client_secret, own.dexcom_redirect_uri)
 

@@ -12,9 +12,10 @@ from bg_ingest.dynamo import Table
 from bg_ingest.readings.logbook import Logbook
 from bg_ingest.settings import settings
 from bg_ingest.sync.days import Days
-from bg_ingest.sync.job import Jobs
+from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.queue import JobsQueue
 from bg_ingest.sync.state import SyncStates
+from bg_ingest.webhooks.inbox import Inbox
 from bg_ingest.wiring import clients
 
 
@@ -70,6 +71,12 @@ def connections() -> Connections:
 def logins() -> Logins:
     """The logins under way."""
     return Logins(users_table(), clock())
+
+
+@cache
+def inbox() -> Inbox:
+    """The webhooks that came."""
+    return Inbox(users_table(), clock())
 
 
 @cache

@@ -14,10 +14,12 @@ from bg_ingest.sync import work as work_module
 from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.days import days_by_now
 from bg_ingest.sync.fetch import ConnectedProvider
-from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import Kind, Order, Status, Trigger, new_job_id
 from bg_ingest.sync.report import INTERNAL
 from bg_ingest.sync.run import Stores
+from bg_ingest.sync.trail import Trail
 from bg_ingest.sync.user import sync_user
+from bg_ingest.webhooks.store import store
 from bg_ingest.wiring import provider, stores
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from bg_ingest.readings.completeness import Day
     from bg_ingest.readings.logbook import Logbook
     from bg_ingest.sync.days import Days
-    from bg_ingest.sync.job import Job, Jobs
+    from bg_ingest.sync.job import Job
+    from bg_ingest.sync.jobs import Jobs
     from bg_ingest.sync.queue import JobsQueue
     from bg_ingest.sync.report import Report
     from bg_ingest.sync.state import SyncStates
@@ -42,6 +45,7 @@ class Engine:
 
     states: SyncStates
     jobs: Jobs
+    trail: Trail
     days: Days
     logbook: Logbook
     connections: Connections
@@ -91,6 +95,7 @@ def engine() -> Engine:
     return Engine(
         states=stores.states(),
         jobs=stores.jobs(),
+        trail=Trail(stores.jobs(), stores.states()),
         days=stores.days(),
         logbook=stores.logbook(),
         connections=stores.connections(),
@@ -116,7 +121,7 @@ def _sync(order: Order, time_left_s: Callable[[], float]) -> Report:
     # Before anything is told about the order: a worker's thread carries out one after the other.
     telemetry.adopt_correlation_id(order.correlation_id)
     try:
-        report = _sync_user(order, time_left_s)
+        report = _carried_out(order, time_left_s)
     except Exception:
         telemetry.measure_sync("crashed", error=INTERNAL)
         raise
@@ -134,14 +139,19 @@ def _measure(report: Report) -> None:
         age_s = (job.finished_at - report.newest_at).total_seconds()
     error = job.failure.type if job.failure else None
     telemetry.measure_sync(job.status, report.counts, data_age_s=age_s, error=error)
+    if job.finished_at and job.order.trigger is Trigger.WEBHOOK and job.status is Status.SUCCEEDED:
+        telemetry.measure_webhook_stored((job.finished_at - job.order.asked_at).total_seconds())
 
 
-def _sync_user(order: Order, time_left_s: Callable[[], float]) -> Report:
+def _carried_out(order: Order, time_left_s: Callable[[], float]) -> Report:
+    kept_in = Stores(
+        stores.states(), stores.jobs(), stores.logbook(), stores.days(), provider.quarantine().keep
+    )
+    if order.brought is not None:
+        return store(order, stores=kept_in, connections=stores.connections(), clock=stores.clock())
     return sync_user(
         order,
-        stores=Stores(
-            stores.states(), stores.jobs(), stores.logbook(), stores.days(), provider.quarantine().keep
-        ),
+        stores=kept_in,
         provider=ConnectedProvider(
             stores.connections(),
             provider.vault(time_left_s),

@@ -1,0 +1,106 @@
+"""Where the jobs of the last thirty days are kept: one item for each, in the users table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bg_ingest.sync.instants import from_text, to_text
+from bg_ingest.sync.job import Counts, Failure, Job, Kind, Order, Status, Trigger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bg_ingest.clock import Clock
+    from bg_ingest.dynamo import Item, Table
+
+_PREFIX = "job#"
+_KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """The jobs of the last thirty days, in the users table."""
+
+    table: Table
+    clock: Clock
+
+    def keep(self, job: Job) -> bool:
+        """Remember a job as it stands now; False for one that is over, whose outcome nothing changes."""
+        unknown = "attribute_not_exists(pk)"
+        going_on = "job_status IN (:queued, :running, :deferred)"
+        write = self.table.put(
+            _to_item(job, expires_at_s=int((self.clock.now() + _KEPT).timestamp())),
+            f"{unknown} OR {going_on}",
+            {":queued": Status.QUEUED, ":running": Status.RUNNING, ":deferred": Status.DEFERRED},
+        )
+        return write.accepted
+
+    def get(self, user_id: str, job_id: str) -> Job | None:
+        """One job, if it is this user's and still remembered."""
+        item = self.table.get(user_id, _PREFIX + job_id)
+        return _from_item(item) if item else None
+
+    def newest_first(self, user_id: str, before: str | None = None) -> Iterator[Job]:
+        """A user's jobs from the newest back, or from the one before `before`."""
+        # ":" and "$" stand right after the last hexadecimal digit and right before the first.
+        upper = _PREFIX + (before or "g")
+        for item in self.table.query(
+            "pk = :pk AND sk BETWEEN :first AND :last",
+            {":pk": user_id, ":first": _PREFIX, ":last": upper},
+            descending=True,
+        ):
+            if item["sk"] != upper:
+                yield _from_item(item)
+
+
+def _to_item(job: Job, expires_at_s: int) -> Item:
+    order, counts = job.order, job.counts
+    return {
+        "pk": order.user_id,
+        "sk": _PREFIX + order.job_id,
+        "kind": order.kind,
+        "trigger": order.trigger,
+        "correlation_id": order.correlation_id,
+        "job_status": job.status,
+        "started_at": to_text(job.started_at),
+        "finished_at": to_text(job.finished_at),
+        "window": [edge.isoformat() for edge in job.window] if job.window else None,
+        "counts": [counts.fetched, counts.stored, counts.revised, counts.duplicates],
+        "invalid": dict(counts.invalid),
+        "failure": {
+            "type": job.failure.type,
+            "retryable": job.failure.retryable,
+            "attempts": job.failure.attempts,
+        }
+        if job.failure
+        else None,
+        "expires_at": expires_at_s,
+    }
+
+
+def _from_item(item: Item) -> Job:
+    window = item["window"]
+    edges = (datetime.fromisoformat(window[0]), datetime.fromisoformat(window[1])) if window else None
+    return Job(
+        order=Order(
+            user_id=item["pk"],
+            job_id=item["sk"].removeprefix(_PREFIX),
+            kind=Kind(item["kind"]),
+            trigger=Trigger(item["trigger"]),
+            correlation_id=item["correlation_id"],
+            window=edges,
+        ),
+        status=Status(item["job_status"]),
+        started_at=from_text(item["started_at"]),
+        finished_at=from_text(item["finished_at"]),
+        window=edges,
+        counts=_counts(item),
+        failure=Failure(**item["failure"]) if item["failure"] else None,
+    )
+
+
+def _counts(item: Item) -> Counts:
+    fetched, stored, revised, duplicates = item["counts"]
+    return Counts(fetched, stored, revised, duplicates, tuple(sorted(item["invalid"].items())))

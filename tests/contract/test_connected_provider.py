@@ -1,0 +1,143 @@
+"""What a sync asks of the simulated Dexcom, through the real client, vault and connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from bg_ingest.accounts.connection import Connections, Endpoint
+from bg_ingest.accounts.data_keys import DataKeys
+from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.vault import NotConnected, Vault
+from bg_ingest.sync.fetch import AccountChanged, ConnectedProvider
+from local.dexcom.added import AddedReading, added_of
+from local.dexcom.faults.deeds import AccessTokenExpired, LateUploads, UserRevoked
+from tests.contract.dexcom_caller import CALLBACK, PERSON, Caller, connected
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bg_ingest.dynamo import Table
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+_REGION = Endpoint("dexcom", "custom", "http://dexcom.sim")
+
+
+@dataclass(frozen=True)
+class Ada:
+    """One connected user, and everything between her and the simulated Dexcom."""
+
+    caller: Caller
+    vault: Vault
+    provider: ConnectedProvider
+
+    def uploaded_since(self, since: datetime) -> tuple[datetime, datetime] | None:
+        """From when to when there is data that Dexcom was given since."""
+        span = self.provider.uploaded_since("ada", since)
+        return (span.start, span.end) if span else None
+
+    def add(self, at: datetime) -> None:
+        """A device uploads a reading now that it made then."""
+        world = self.caller.world
+        reading = AddedReading(system_time=at, value=120)
+        world.journal.add(world.people[PERSON], [added_of(world, world.people[PERSON], reading)])
+
+
+@pytest.fixture
+def ada(users_table: Table) -> Ada:
+    """She has just logged in; everything she measured has been uploaded."""
+    caller = connected()
+    kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
+    sealer = Sealer(DataKeys(kms, kms.create_key()["KeyMetadata"]["KeyId"], "test", caller.clock))
+    connections = Connections(users_table, caller.clock)
+    vault = Vault(connections, sealer, lambda refresh_token, _: caller.oauth.refresh(refresh_token))
+    vault.store("ada", _REGION, caller.tokens, data_from=caller.now - 90 * DAY)
+    return Ada(caller, vault, ConnectedProvider(connections, vault, lambda _: caller.client))
+
+
+def test_nothing_new_is_nothing(ada: Ada) -> None:
+    """Her phone is out of reach: nothing was uploaded since, and one call says so."""
+    ada.caller.order(LateUploads(user=PERSON, delay_s=86_400))
+    since = ada.caller.now
+    ada.caller.clock.advance(3_600)
+
+    assert ada.uploaded_since(since) is None
+    assert ada.caller.calls == 1
+
+
+def test_it_says_from_when_on_something_was_uploaded(ada: Ada) -> None:
+    """A reading of three weeks ago, uploaded a minute ago, is where the span begins; it ends now."""
+    since = ada.caller.now
+    ada.caller.clock.advance(3_600)
+    late = since - 21 * DAY
+    ada.add(late)
+    ada.caller.clock.advance(60)
+
+    span = ada.uploaded_since(since)
+
+    assert span is not None
+    assert span[0] == late
+    assert since < span[1] <= ada.caller.now
+    assert ada.uploaded_since(ada.caller.now) is None
+
+
+def test_what_it_names_can_be_fetched(ada: Ada) -> None:
+    """The two ends of the span are readings of the very range."""
+    since = ada.caller.now
+    ada.caller.clock.advance(7_200)
+    span = ada.uploaded_since(since)
+    assert span is not None
+
+    fetched = ada.provider.readings("ada", span[0], span[1] + timedelta(seconds=1)).readings
+
+    assert {min(it.at for it in fetched), max(it.at for it in fetched)} == set(span)
+
+
+def test_after_a_month_it_asks_for_everything(ada: Ada) -> None:
+    """Dexcom's answers about what is older are wrong, so it is asked for all there is."""
+    span = ada.uploaded_since(ada.caller.now - 31 * DAY)
+
+    assert span is not None
+    assert span[0] < ada.caller.now - 300 * DAY
+
+
+def test_a_token_that_is_not_accepted_is_refreshed_once(ada: Ada) -> None:
+    """A call that is refused, a refresh, and the call again."""
+    ada.caller.order(AccessTokenExpired(user=PERSON))
+    ada.caller.clock.advance(3_600)
+
+    assert ada.uploaded_since(ada.caller.now - 2 * HOUR) is not None
+    assert ada.caller.calls == 3
+
+
+@pytest.mark.parametrize("ask", ["uploaded_since", "readings"])
+def test_consent_that_was_withdrawn_ends_the_connection(ada: Ada, ask: str) -> None:
+    """Whatever is asked for: only the person can help."""
+    ada.caller.order(UserRevoked(user=PERSON))
+    now = ada.caller.now
+    arguments = (now - HOUR,) if ask == "uploaded_since" else (now - HOUR, now)
+
+    with pytest.raises(NotConnected):
+        getattr(ada.provider, ask)("ada", *arguments)
+
+
+def test_who_never_connected_is_not_asked_about(ada: Ada) -> None:
+    """No connection, no call."""
+    with pytest.raises(NotConnected):
+        ada.provider.uploaded_since("bob", ada.caller.now)
+    assert ada.caller.calls == 0
+
+
+def test_another_persons_readings_are_not_taken(ada: Ada) -> None:
+    """She logs in again as somebody else at Dexcom: what comes back is not hers."""
+    now = ada.caller.now
+    assert ada.provider.readings("ada", now - HOUR, now).readings
+    code = ada.caller.world.consents.grant_code("SandboxUser1", CALLBACK)
+    ada.vault.store("ada", _REGION, ada.caller.oauth.exchange(code), data_from=now - 90 * DAY)
+
+    with pytest.raises(AccountChanged):
+        ada.provider.readings("ada", now - HOUR, now)

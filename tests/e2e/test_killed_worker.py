@@ -1,0 +1,194 @@
+"""A worker is killed in the middle of a history of ninety days; the next one goes on where it was."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from bg_ingest.accounts.connection import Connections, Endpoint
+from bg_ingest.accounts.data_keys import DataKeys
+from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.vault import Vault
+from bg_ingest.clock import SystemClock
+from bg_ingest.dynamo import Table
+from bg_ingest.readings.logbook import Logbook
+from bg_ingest.sync.ask import ask_for_sync
+from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.jobs import Jobs
+from bg_ingest.sync.queue import JobsQueue
+from bg_ingest.sync.state import SyncStates
+from local.deploy import function_names
+from local.dexcom.world import World
+from local.paths import CHECKOUT
+from local.waiting import wait_until
+from tests.e2e.at_dexcom import NOBODYS_INTERVAL_S, login
+from tests.template_document import resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    import httpx
+
+    from bg_ingest.dexcom.oauth import Tokens
+    from bg_ingest.sync.standing import SyncState
+    from local.stack import Stack
+    from tests.e2e.conftest import Api
+
+pytestmark = pytest.mark.e2e
+
+_USER, _PERSON = "kira", "SandboxUser2"
+_EGVS = "/v3/users/self/egvs"
+_HISTORY, _WINDOW = timedelta(days=90), timedelta(days=30)
+_PATIENCE_S = 180.0
+
+
+@dataclass
+class Workers:
+    """The real worker's code, environment and tables, with a queue that the deployed one does not see."""
+
+    cloud: Stack
+
+    def __post_init__(self) -> None:
+        self.clock = SystemClock()
+        self.sqs = self.cloud.emulator.client("sqs")
+        dynamodb = self.cloud.emulator.client("dynamodb")
+        self.users = Table(dynamodb, self.cloud.users_table)
+        self.states = SyncStates(self.users, self.clock)
+        self.logbook = Logbook(Table(dynamodb, self.cloud.readings_table), self.clock, 730)
+        self.queue_url = self.sqs.create_queue(
+            QueueName=f"killed-{uuid4().hex}",
+            Attributes={"VisibilityTimeout": str(resource("JobsQueue")["VisibilityTimeout"])},
+        )["QueueUrl"]
+
+    def connect(self, dexcom: httpx.Client) -> Order:
+        """Somebody the schedule leaves alone logs in; their history of ninety days is asked for."""
+        now, environ = self.clock.now(), self.environ
+        kms, key_id = self.cloud.emulator.client("kms"), environ["TOKENS_KEY_ID"]
+        sealer = Sealer(DataKeys(kms, key_id, environ["ENVIRONMENT"], self.clock))
+        vault = Vault(Connections(self.users, self.clock), sealer, _never)
+        endpoint = Endpoint("dexcom", "custom", self.cloud.dexcom)
+        vault.store(_USER, endpoint, login(dexcom, _PERSON), data_from=now - _HISTORY)
+        self.states.begin(_USER, NOBODYS_INTERVAL_S, now - _HISTORY)
+        order = Order(_USER, new_job_id(now), Kind.BACKFILL, Trigger.CONNECTION, "killed")
+        ask_for_sync(order, jobs=Jobs(self.users, self.clock), send=JobsQueue(self.sqs, self.queue_url).send)
+        return order
+
+    @cached_property
+    def environ(self) -> dict[str, str]:
+        """That of the deployed worker, but for the queue, and for where AWS is."""
+        name = function_names(self.cloud.emulator)["WorkerFunction"]
+        function = self.cloud.emulator.client("lambda").get_function_configuration(FunctionName=name)
+        return {
+            **function["Environment"]["Variables"],
+            **self.cloud.emulator.credentials(),
+            "JOBS_QUEUE_URL": self.queue_url,
+            "PATH": os.defpath,
+            "PYTHONPATH": f"{CHECKOUT / 'layers' / 'core'}:{CHECKOUT}",
+        }
+
+    @contextmanager
+    def start(self) -> Iterator[tuple[subprocess.Popen[str], str]]:
+        """A worker's process, and the receipt of the message it has taken."""
+        command = [sys.executable, "-m", "tests.e2e.worker_process", self.queue_url]
+        with subprocess.Popen(command, env=self.environ, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own.
+            assert process.stdout is not None
+            word, receipt = process.stdout.readline().split()
+            assert word == "taken"
+            yield process, receipt
+
+    def let_time_pass(self, receipt: str) -> None:
+        """As much as it takes: the lease is over, and the queue shows the dead worker's message again."""
+        self.users.update(
+            _USER, "sync", "SET lease_until = :past", {":past": 0}, "attribute_exists(lease_until)"
+        )
+        self.sqs.change_message_visibility(
+            QueueUrl=self.queue_url, ReceiptHandle=receipt, VisibilityTimeout=0
+        )
+
+    def stored(self, start: datetime, end: datetime) -> list[int]:
+        """The seconds of what is stored, in order."""
+        return [int(it.reading.at.timestamp()) for it in self.logbook.between(_USER, start, end)]
+
+    def state(self) -> SyncState:
+        """Where the syncing stands."""
+        state = self.states.get(_USER)
+        assert state is not None
+        return state
+
+
+def _never(*_: str) -> Tokens:
+    """Nobody refreshes here."""
+    raise AssertionError
+
+
+def _measured(start: datetime, end: datetime) -> list[int]:
+    """When this person's sensors measured something: the same seed gives the same life, here as there."""
+    world = World(upload_delay_s=0)
+    start_s, end_s = (math.ceil(at.timestamp()) for at in (start, end))
+    arrived = world.journal.arrived(world.people[_PERSON], start_s, end_s, world.now_s())
+    return [measured.at_s for measured, _ in arrived]
+
+
+def _calls(dexcom: httpx.Client) -> int:
+    """How often Dexcom was asked for this person's readings; a call that hangs is not counted yet."""
+    calls = dexcom.get("/_sim/calls").json()["by_user"][_PERSON].get(_EGVS, {})
+    return sum(calls.values())
+
+
+def _newest_windows(dexcom: httpx.Client, number: int) -> list[str]:
+    """What Dexcom was asked for about this person, newest first."""
+    calls: list[dict[str, Any]] = dexcom.get("/_sim/calls").json()["recent"]
+    return [call["query"] for call in calls if (call["user"], call["path"]) == (_PERSON, _EGVS)][:number]
+
+
+def test_the_next_worker_goes_on_where_the_killed_one_was(
+    cloud: Stack, caller: Callable[..., Api], dexcom: httpx.Client
+) -> None:
+    """Everything is stored in the end, and only the window that was under way is fetched twice."""
+    workers, kira = Workers(cloud), caller(_USER)
+    order, job = workers.connect(dexcom), f"/api/bg/{_USER}/sync/jobs"
+    begun_at, before = workers.state().begun_at, _calls(dexcom)
+    # Longer than anybody waits for: the third window's answer never comes.
+    hang = {"kind": "slow_headers", "wait_s": 600, "user": _PERSON, "path": _EGVS, "skip": 2, "times": 1}
+    fault = dexcom.post("/_sim/faults", json=hang).json()["id"]
+
+    def hangs() -> bool:
+        faults = dexcom.get("/_sim/faults").json()["faults"]
+        return any(one["id"] == fault and one["struck"] == 1 for one in faults)
+
+    with workers.start() as (killed, receipt):
+        assert wait_until(hangs, _PATIENCE_S)
+        killed.send_signal(signal.SIGKILL)
+        assert killed.wait(_PATIENCE_S) == -signal.SIGKILL
+    assert workers.state().backfill.reached == begun_at - 2 * _WINDOW
+    assert kira.get(f"{job}/{order.job_id}").json()["status"] == "running"  # As far as anybody can know.
+    assert _calls(dexcom) == before + 2
+
+    workers.let_time_pass(receipt)
+    assert kira.get(f"{job}/{order.job_id}").json()["status"] == "queued"
+    with workers.start() as (next_one, _):
+        assert next_one.wait(_PATIENCE_S) == 0
+
+    assert kira.get(f"{job}/{order.job_id}").json()["status"] == "succeeded"
+    assert workers.state().backfill.done
+    # The first asked for two windows and hung in the third; the second asked for the third, and for what a
+    # poll would have brought meanwhile.
+    assert _calls(dexcom) == before + 4
+    assert len(set(_newest_windows(dexcom, 4))) == 4
+    stored = workers.stored(begun_at - _HISTORY, begun_at)
+    assert len(stored) > 20_000
+    assert stored == _measured(begun_at - _HISTORY, begun_at)
+    assert workers.sqs.receive_message(QueueUrl=workers.queue_url).get("Messages") is None
+    dexcom.delete(f"/_sim/faults/{fault}").raise_for_status()

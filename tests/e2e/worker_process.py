@@ -1,0 +1,36 @@
+"""A worker as a process of its own: takes one message from a queue and hands it to the real handler."""
+
+from __future__ import annotations
+
+import sys
+
+from bg_ingest.wiring import clients
+from functions.worker.app import lambda_handler
+from tests.functions.conftest import LambdaContext
+
+_TRIES_MAX = 12
+
+
+def main(queue_url: str) -> None:
+    """Take a message, say so, carry it out, and give it up if the handler says that it is done."""
+    sqs = clients.sqs()
+    for _ in range(_TRIES_MAX):
+        received = sqs.receive_message(
+            QueueUrl=queue_url, WaitTimeSeconds=1, AttributeNames=["ApproximateReceiveCount"]
+        )
+        if "Messages" in received:
+            break
+    (message,) = received["Messages"]
+    print("taken", message["ReceiptHandle"], flush=True)  # noqa: T201 - to the test that started this.
+    record = {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message["Attributes"],
+    }
+    if lambda_handler({"Records": [record]}, LambdaContext()) == {"batchItemFailures": []}:  # type: ignore[arg-type]  # As much of a context as it needs.
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

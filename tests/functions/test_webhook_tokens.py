@@ -1,0 +1,94 @@
+"""Webhooks by senders who use tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from bg_ingest.clock import SystemClock
+from tests.functions.webhook_sending import sent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+    from tests.functions.conftest import World
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+@contextmanager
+def _published() -> Iterator[str]:
+    """A sender's key set on this machine."""
+    document = json.dumps({"keys": [ECAlgorithm.to_jwk(KEY.public_key(), as_dict=True) | {"kid": "1"}]})
+
+    class KeysPage(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(document.encode())
+
+        def log_message(self, *_: Any) -> None:
+            """Nobody reads it."""
+
+    server = HTTPServer(("127.0.0.1", 0), KeysPage)
+    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    serving.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/keys"
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+
+
+def _with_token(world: World, **claims: Any) -> dict[str, Any]:
+    event = world.event("webhook_token")
+    said = {
+        "aud": "bg-ingest",
+        "exp": int(SystemClock().now().timestamp()) + 300,
+        "body_sha256": hashlib.sha256(event["body"].encode()).hexdigest(),
+    }
+    token = jwt.encode(said | claims, KEY, "ES256", headers={"kid": "1"})
+    event["headers"] |= {"authorization": f"Bearer {token}"}
+    return event
+
+
+def test_a_token_is_the_other_proof(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For one's own audience and body; a signature that is there and is not good is not made up for by it."""
+    with _published() as url:
+        world.restarted(monkeypatch, WEBHOOK_JWKS_URL=url, WEBHOOK_AUDIENCE="bg-ingest")
+        assert sent(world, _with_token(world, aud="somebody-else"))["statusCode"] == 401
+        both = _with_token(world)
+        both["headers"] |= {"webhook-signature": "v1,"}
+        assert sent(world, both)["statusCode"] == 401
+        without_id = _with_token(world)
+        del without_id["headers"]["webhook-id"]
+        assert sent(world, without_id)["statusCode"] == 401
+        basic = _with_token(world)
+        basic["headers"]["authorization"] = basic["headers"]["authorization"].replace("Bearer", "Basic")
+        assert sent(world, basic)["statusCode"] == 401
+
+        assert sent(world, _with_token(world))["statusCode"] == 202
+        assert sent(world, _with_token(world))["statusCode"] == 200
+
+
+def test_keys_that_cannot_be_fetched_are_told_about(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To whoever operates it; the sender gets the same 401."""
+    with _published() as url:
+        pass  # Nobody listens there any more.
+    world.restarted(monkeypatch, WEBHOOK_JWKS_URL=url, WEBHOOK_AUDIENCE="bg-ingest")
+
+    assert sent(world, _with_token(world))["statusCode"] == 401
+    assert '"message":"webhook keys unavailable"' in capsys.readouterr().out

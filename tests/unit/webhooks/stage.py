@@ -1,0 +1,109 @@
+"""Ada is connected, a sender sends about her, and a worker carries out what gets into the queue."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bg_ingest.access.audit import Audit
+from bg_ingest.access.limits import Policy, RateLimit
+from bg_ingest.accounts.connection import Connections, Endpoint
+from bg_ingest.dynamo import Table
+from bg_ingest.sync.jobs import Jobs
+from bg_ingest.webhooks.brought import pack
+from bg_ingest.webhooks.inbox import Inbox
+from bg_ingest.webhooks.receive import Asked, Desk, Received, receive
+from bg_ingest.webhooks.store import store
+from tests.contract.stepped import stepped
+from tests.fakes import NOON
+from tests.simulation.provider import DAY
+from tests.unit.sync.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from bg_ingest.clock import Clock
+    from bg_ingest.sync.job import Job, Order
+    from bg_ingest.sync.report import Report
+
+CALLS_MAX = 5
+
+
+def record(at: datetime, value: Any = 110, **members: Any) -> dict[str, Any]:
+    """A record as Dexcom writes it."""
+    return {
+        "systemTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "displayTime": at.strftime("%Y-%m-%dT%H:%M:%S-07:00"),
+        "value": value,
+        "trend": "flat",
+        **members,
+    }
+
+
+def brought(*records: Any, **envelope: Any) -> Asked:
+    """What a webhook asks for that brings these."""
+    return Asked(brought=pack(json.dumps({"data": {"records": records, **envelope}}).encode()))
+
+
+ONE_READING = brought(record(NOON))
+
+
+@dataclass
+class WebhookStage(Stage):
+    """What a sync has, and a desk for webhooks in front of it."""
+
+    queue: list[Order] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Ada connects, as she does at her provider."""
+        super().__post_init__()
+        self.connections = Connections(self._users(lambda _: None), self.clock)
+        self.connections.save_new("ada", _DEXCOM, b"sealed", data_from=NOON - 30 * DAY)
+
+    def desk(self, turn: Callable[[str], None] = lambda _: None, clock: Clock | None = None) -> Desk:
+        """One process that takes webhooks in; `turn` is told of its every step."""
+        users, now = self._users(turn), clock or self.clock
+
+        def send(orders: Any) -> None:
+            turn("before send")
+            self.queue.extend(orders)
+            turn("after send")
+
+        return Desk(
+            inbox=Inbox(users, now),
+            connections=Connections(users, now),
+            jobs=Jobs(users, now),
+            audit=Audit(users, now, 365),
+            limit=RateLimit(users, now, Policy("webhook", CALLS_MAX, 60)),
+            send=send,
+            clock=now,
+        )
+
+    def deliver(
+        self, asked: Asked = ONE_READING, webhook_id: str = "msg_1", desk: Desk | None = None
+    ) -> Received:
+        """A sender sends."""
+        return receive(desk or self.desk(), "ada", webhook_id, asked, "c")
+
+    def carry_out(self, order: Order) -> Report:
+        """A worker takes one message."""
+        if order.brought is None:
+            return self.sync(order)
+        return store(order, stores=self.stores, connections=self.connections, clock=self.clock)
+
+    def work(self) -> list[Report]:
+        """A worker takes every message there is."""
+        taken, self.queue = self.queue, []
+        return [self.carry_out(order) for order in taken]
+
+    def jobs(self) -> list[Job]:
+        """Every job there is."""
+        return list(self.stores.jobs.newest_first("ada"))
+
+    def _users(self, turn: Callable[[str], None]) -> Table:
+        return Table(stepped(self.memory, turn), "users")  # type: ignore[arg-type]  # A stand-in.
+
+
+_DEXCOM = Endpoint("dexcom", "us", "https://api.dexcom.com")

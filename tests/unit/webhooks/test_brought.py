@@ -1,0 +1,53 @@
+import base64
+import json
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bg_ingest.webhooks.brought import BODY_BYTES_MAX, Unreadable, document_of, pack, unpack
+
+
+@given(st.lists(st.text() | st.integers() | st.floats(allow_nan=False)))
+def test_what_is_packed_comes_out(records: list[object]) -> None:
+    """Whatever the records are, and as plain ASCII in between."""
+    packed = pack(json.dumps({"data": {"records": records}}).encode())
+
+    assert packed.isascii()
+    assert unpack(packed) == {"records": records}
+
+
+def test_the_longest_body_comes_out_whole() -> None:
+    """To its last byte."""
+    frame = len('{"data": {"x": ""}}')
+    body = json.dumps({"data": {"x": "y" * (BODY_BYTES_MAX - frame)}}).encode()
+
+    assert len(body) == BODY_BYTES_MAX
+    assert len(unpack(pack(body))["x"]) == BODY_BYTES_MAX - frame
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        "",
+        "not base64",
+        base64.b64encode(b"not compressed").decode(),
+        pack(b"no JSON"),
+        pack(b"[]"),
+        pack(b"{}"),
+        pack(b'{"data": 7}'),
+        base64.b64encode(zlib.compress(b'{"data": {"x": "' + b"y" * BODY_BYTES_MAX + b'"}}')).decode(),
+    ],
+)
+def test_what_was_not_packed_here_is_unreadable(packed: str) -> None:
+    """Nor does it grow without end."""
+    with pytest.raises(Unreadable):
+        unpack(packed)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 10_000, b"\xef\xbb\xbf{}"])
+def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
+    """Of whatever kind it is."""
+    with pytest.raises(ValueError):  # noqa: PT011 - the kind is what is promised.
+        document_of(body)
