@@ -16,7 +16,7 @@ RUN := .venv/bin/python
 # SAM and the emulator pin much of what they need, so each has an environment of its own.
 INSTALLED := .venv/.installed .venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed
 
-.PHONY: help setup up down test test-integration simulation breaks interface check format interface build deploy invoke bench release lock clean
+.PHONY: help setup up down test test-integration fuzz mutation simulation breaks interface check format interface build deploy invoke bench load faults release lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -34,6 +34,12 @@ test: $(INSTALLED) ## Run the tests: unit, functions, contracts, template, end t
 
 test-integration: $(INSTALLED) ## The contracts against Amazon's DynamoDB Local (Java 17 and Maven) and a real RabbitMQ (rabbitmq-server)
 	$(RUN) -m pytest --integration tests/contract tests/local
+
+fuzz: $(INSTALLED) ## Look long at everything that takes what somebody else has written (some 20 minutes)
+	$(RUN) -m pytest -m fuzz --hypothesis-profile=fuzz
+
+mutation: $(INSTALLED) ## Break the pure core in every small way; a test has to notice (some 20 minutes)
+	$(RUN) -m tests.mutation
 
 simulation: $(INSTALLED) ## A thousand seeds of the engine's simulation
 	$(RUN) -m pytest --seeds 1000 tests/simulation
@@ -61,6 +67,13 @@ interface: $(INSTALLED) ## Describe the HTTP interface anew: openapi.json, the p
 
 bench: $(INSTALLED) ## Measure cost and CPU into benchmarks/REPORT.md (QUICK=1 only prints; needs Java 17 and Maven)
 	$(RUN) -m benchmarks $(if $(filter 1,$(QUICK)),--quick)
+
+load: $(INSTALLED) ## A thousand readers on the local stack while polling goes on: benchmarks/LOAD.md
+	$(RUN) -m benchmarks.load
+
+faults: $(INSTALLED) ## Hours of trouble for a thousand users, in a made-up time
+	$(RUN) -m pytest tests/faults
+	$(RUN) -m tests.faults 1000
 
 build: $(INSTALLED) ## Build what is deployed to AWS
 	UV="$(CURDIR)/$(UV)" .venv-sam/bin/sam build

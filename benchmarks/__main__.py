@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import cold_start, cost, machine, reading, report, webhook
-from benchmarks.tables import tables
+from benchmarks import cold_start, cost, fleet, machine, price, reading, report, routes, throughput, webhook
+from benchmarks.tables import environ, tables
 from local.progress import Progress
 from local.trouble import CannotStart
 
@@ -24,14 +24,22 @@ def main() -> int:
     progress, measured, where = Progress(), [], machine.described()
     try:
         with tables() as running:
+            os.environ.update(environ(running.endpoint))  # noqa: TID251 - as above.
             with progress.step("a day of polls"):
                 measured += cost.polled_day(running)
             with progress.step(f"{days} days of history"):
                 measured += cost.backfill(running, days)
+            with progress.step("taking readings in"):
+                measured += throughput.taking_in(running, days)
             with progress.step("14 days as one response"):
                 measured += reading.fortnight(running, repeats)
             with progress.step("requests"):
                 measured += reading.requests(running, repeats)
+            with progress.step("every route"):
+                measured += routes.by_route(20 if quick else 100)
+            with progress.step("schedules"):
+                measured += fleet.grown(running, (10, 1_000) if quick else (10, 100, 1_000, 10_000))
+            measured += price.bill(measured)
             with progress.step("cold starts"):
                 measured += cold_start.cold_starts(running.endpoint, starts)
         with progress.step("webhooks"):

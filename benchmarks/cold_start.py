@@ -10,10 +10,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from benchmarks.measured import Measured
-from benchmarks.tables import CREDENTIALS, READINGS, USERS
+from benchmarks.tables import environ
 from bg_ingest.clock import SystemClock
 from local.deploy import build
-from local.emulator import REGION
 from local.paths import CHECKOUT
 from local.webhook_sender import made_secret, signed_headers
 
@@ -87,20 +86,14 @@ def _median_ms(function: Path, layer: Path, endpoint: str, event: str, starts: i
 
 
 def _start_ms(function: Path, layer: Path, endpoint: str, event: str) -> float:
-    environ = {
+    variables = environ(endpoint) | {
         "PYTHONPATH": os.pathsep.join([str(function), str(layer)]),
         "PYTHONDONTWRITEBYTECODE": "1",  # Lambda's folders are read-only.
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "DYNAMODB_ENDPOINT": endpoint,
-        "DYNAMODB_TABLE": READINGS,
-        "USERS_TABLE": USERS,
         "WEBHOOK_SECRETS": _WEBHOOK_SECRET,
-        **CREDENTIALS,
     }
     done = subprocess.run(  # noqa: S603 - our own code.
         [_RUNTIME, "-c", _START, _signed(CHECKOUT / "events" / f"{event}.json")],
-        env=environ,
+        env=variables,
         cwd=_FOLDER,
         capture_output=True,
         text=True,

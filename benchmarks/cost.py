@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from benchmarks.measured import Measured
 from benchmarks.plain import PlainLogbook
@@ -24,8 +24,14 @@ if TYPE_CHECKING:
     from bg_ingest.dexcom.answers import Span
     from bg_ingest.dexcom.records import Rejected
     from bg_ingest.readings.model import Reading
+    from bg_ingest.sync import run
 
 SECTION = "DynamoDB units"
+POLLED_WRITES = "a day of polls, readings: written"
+POLLED_BOOKKEEPING = "a poll's bookkeeping: written"
+POLLED_READS = "a day of polls: read"
+POLLED_CALLS = "a poll's calls to DynamoDB"
+POLLED_ASKS = "a day's polls: calls to Dexcom"
 POLL_INTERVAL_S = 900
 POLLS_PER_DAY = 86_400 // POLL_INTERVAL_S
 RETENTION_DAYS = 730
@@ -63,11 +69,19 @@ class Provider:
         return None
 
 
-def sync(tables: Tables, provider: Provider, user_id: str, kind: Kind) -> None:
-    """One sync, by the code that does it in production."""
-    clock = provider.clock
+def sync(
+    tables: Tables,
+    provider: run.Provider,
+    clock: FakeClock,
+    user_id: str,
+    kind: Kind,
+    *,
+    plainly: bool = False,
+) -> None:
+    """One sync, by the code that does it in production; plainly, but for how readings are stored."""
     order: Order | None = Order(user_id, new_job_id(clock.now()), kind, Trigger.SCHEDULE, "benchmark")
-    users, logbook = tables.users, Logbook(tables.readings, clock, RETENTION_DAYS, lambda: CAUSE)
+    users, ours = tables.users, Logbook(tables.readings, clock, RETENTION_DAYS, lambda: CAUSE)
+    logbook = cast("Logbook", PlainLogbook(tables.plain)) if plainly else ours
     stores = Stores(SyncStates(users, clock), Jobs(users, clock), logbook, Days(users, clock), lambda *_: 0)
     while order:  # A long history is several orders, one after the other.
         report = sync_user(order, stores=stores, provider=provider, clock=clock, time_left_s=lambda: 900.0)
@@ -78,26 +92,44 @@ def sync(tables: Tables, provider: Provider, user_id: str, kind: Kind) -> None:
 
 def polled_day(tables: Tables) -> list[Measured]:
     """One user polled every 15 minutes for a day; the day before is there already."""
-    clock = FakeClock(TODAY)
+    ours, plain = _polled(tables, READINGS, plainly=False), _polled(tables, PLAIN, plainly=True)
+    return [
+        Measured(SECTION, POLLED_WRITES, ours.written, "WU", 130, plain.written),
+        Measured(SECTION, POLLED_BOOKKEEPING, ours.bookkeeping, "WU", 3),
+        Measured(SECTION, POLLED_READS, ours.read, "RU", None, plain.read),
+        Measured(SECTION, POLLED_CALLS, ours.calls, "calls", None, plain.calls),
+        Measured(SECTION, POLLED_ASKS, ours.asked, "calls"),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What a day of polls took: of a day, or of each poll where the report says so."""
+
+    written: float
+    bookkeeping: float
+    read: float
+    calls: float
+    asked: int
+
+
+def _polled(tables: Tables, table: str, *, plainly: bool) -> Polled:
+    user_id, clock, meter = f"{POLLED}-{table}", FakeClock(TODAY), tables.meter
     provider = Provider(readings_of(TODAY - timedelta(days=1), 2), clock, [])
-    SyncStates(tables.users, clock).begin(POLLED, POLL_INTERVAL_S, TODAY - timedelta(days=1))
-    sync(tables, provider, POLLED, Kind.BACKFILL)
-    PlainLogbook(tables.plain).save(POLLED, provider.answers.pop(), TODAY)
+    SyncStates(tables.users, clock).begin(user_id, POLL_INTERVAL_S, TODAY - timedelta(days=1))
+    sync(tables, provider, clock, user_id, Kind.BACKFILL, plainly=plainly)
     provider.answers.clear()
-    tables.meter.reset()
+    meter.reset()
     for _ in range(POLLS_PER_DAY):
         clock.advance(POLL_INTERVAL_S)
-        sync(tables, provider, POLLED, Kind.INCREMENTAL)
-    readings, users = tables.meter.written(READINGS), tables.meter.written(USERS)
-    reads = tables.meter.read(READINGS) + tables.meter.read(USERS)
-    for answer in provider.answers:
-        PlainLogbook(tables.plain).save(POLLED, answer, clock.now())
-    plain = tables.meter.written(PLAIN)
-    return [
-        Measured(SECTION, "a day of polls, readings: written", readings, "WU", 130, plain),
-        Measured(SECTION, "a poll's bookkeeping: written", users / POLLS_PER_DAY, "WU", 3),
-        Measured(SECTION, "a day of polls: read", reads, "RU"),
-    ]
+        sync(tables, provider, clock, user_id, Kind.INCREMENTAL, plainly=plainly)
+    return Polled(
+        written=meter.written(table),
+        bookkeeping=meter.written(USERS) / POLLS_PER_DAY,
+        read=meter.read(table) + meter.read(USERS),
+        calls=meter.calls / POLLS_PER_DAY,
+        asked=len(provider.answers),
+    )
 
 
 def backfill(tables: Tables, days: int) -> list[Measured]:
@@ -106,7 +138,7 @@ def backfill(tables: Tables, days: int) -> list[Measured]:
     provider = Provider(readings_of(TODAY - timedelta(days=days), days), clock, [])
     SyncStates(tables.users, clock).begin(GIVEN_HISTORY, POLL_INTERVAL_S, TODAY - timedelta(days=days))
     tables.meter.reset()
-    sync(tables, provider, GIVEN_HISTORY, Kind.BACKFILL)
+    sync(tables, provider, clock, GIVEN_HISTORY, Kind.BACKFILL)
     written, bookkeeping = tables.meter.written(READINGS), tables.meter.written(USERS)
     part = provider.knows[-min(days, _PLAIN_DAYS_MAX) * READINGS_PER_DAY :]
     PlainLogbook(tables.plain).save(GIVEN_HISTORY, part, TODAY)

@@ -1,17 +1,20 @@
-"""The plain way, to compare with: one item per reading, each put on the condition that it is not there."""
+"""The plain way, to compare with: one item per reading; what is there is read, and what is not is put."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
+from bg_ingest.readings.hour import hour_of
+from bg_ingest.readings.logbook import SaveReport
 from bg_ingest.readings.model import Device, Reading
+from bg_ingest.readings.served import ServedHour, served
 from bg_ingest.readings.stored_reading import StoredReading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from bg_ingest.dynamo import Item, Table
 
@@ -22,12 +25,16 @@ class PlainLogbook:
 
     table: Table
 
-    def save(self, user_id: str, readings: Iterable[Reading], fetched_at: datetime) -> int:
-        """Put each; how many were new."""
-        absent = "attribute_not_exists(pk)"
-        return sum(
-            self.table.put(_item(user_id, reading, fetched_at), absent).accepted for reading in readings
-        )
+    def save(self, user_id: str, readings: Sequence[Reading], fetched_at: datetime) -> SaveReport:
+        """Read what is there, put the rest. Two writers at once would both put."""
+        if not readings:
+            return SaveReport(0, 0, 0, 0)
+        first, last = min(reading.at for reading in readings), max(reading.at for reading in readings)
+        known = {stored.reading.at for stored in self.between(user_id, first, last)}
+        new = [reading for reading in readings if reading.at not in known]
+        for reading in new:
+            self.table.put(_item(user_id, reading, fetched_at))
+        return SaveReport(len(new), 0, len(readings) - len(new), 0)
 
     def between(
         self,
@@ -47,6 +54,20 @@ class PlainLogbook:
             page_items_max=limit,
         )
         return islice(map(_stored, items), limit)
+
+    def served(
+        self,
+        user_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        descending: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[ServedHour]:
+        """The same, in the form that is rendered."""
+        found = self.between(user_id, start, end, descending=descending, limit=limit)
+        for hour, stored in groupby(found, lambda stored: hour_of(stored.reading.at)):
+            yield served(hour, list(stored))
 
     def latest(self, user_id: str) -> StoredReading | None:
         """The newest."""

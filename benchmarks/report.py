@@ -7,6 +7,8 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from benchmarks import fleet, price, routes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
@@ -19,9 +21,10 @@ _ABOUT = """\
 Written by `make bench`; the budgets are H1, H3 and H5 of docs/requirements.md. Numbers of CPU are medians of
 this machine's process time and vary with it; units are DynamoDB Local's own answers and do not.
 
-"The plain way" is one item per reading, each put on the condition that it is not there yet, by the same code
-otherwise and in the same run; of 90 days it stores the last 30, and its units are multiplied. DynamoDB runs
-in a process of its own, so none of its CPU is counted.
+"The plain way" is one item per reading: what is there is read, and what is not is put, by the same code
+otherwise and in the same run. (Two writers at once would both put; a condition on each put instead costs a
+unit for every reading that is there already.) Of 90 days it stores the last 30, and its units are multiplied.
+DynamoDB runs in a process of its own, so none of its CPU is counted.
 
 A cold start is a fresh process with the runtime client and boto3 as Lambda brings them (taken to be
 compiled), the built function and the built layer, from its first instruction to its first answer. Beside it
@@ -30,6 +33,13 @@ stands the same start from a layer without .pyc files.
 A webhook is timed by the clock, from outside: the emulated AWS runs every function as a process of this
 machine, and asks its queues once in a while where Lambda keeps asking.
 """
+
+ABOUT = {
+    price.SECTION: price.ASSUMED,
+    fleet.SECTION: "An hour of ticks, times 24: the load is flat. Beside it a call for each message.\n",
+    routes.CPU_SECTION: "Payloads of events/, by the functions' own handlers and wiring.\n",
+    routes.LATENCY_SECTION: "In this process, with the database beside it; neither gateway nor network.\n",
+}
 
 
 def as_json(machine: Mapping[str, str], measured: Iterable[Measured]) -> str:
@@ -43,8 +53,9 @@ def as_markdown(machine: Mapping[str, str], measured: Sequence[Measured]) -> str
     parts = [_ABOUT, "\n".join(f"- {name}: {told}" for name, told in machine.items())]
     for section, lines in groupby(measured, key=lambda one: one.section):
         beside = "without .pyc" if "cold start" in section else "the plain way"
+        about = f"\n{ABOUT[section]}" if section in ABOUT else ""
         head = f"| | ours | budget | | {beside} | ratio |\n|---|---:|---:|---|---:|---:|"
-        parts.append(f"\n## {section}\n\n{head}\n" + "\n".join(map(_line, lines)))
+        parts.append(f"\n## {section}\n{about}\n{head}\n" + "\n".join(map(_line, lines)))
     return "\n".join(parts) + "\n"
 
 

@@ -23,6 +23,21 @@ READINGS, USERS, PLAIN = "readings", "users", "plain"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "benchmark", "AWS_SECRET_ACCESS_KEY": "benchmark"}
 
 
+def environ(endpoint: str) -> dict[str, str]:
+    """What the functions are told, so that they use these tables."""
+    return {
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "DYNAMODB_ENDPOINT": endpoint,
+        "DYNAMODB_TABLE": READINGS,
+        "USERS_TABLE": USERS,
+        "JOBS_QUEUE_URL": "http://127.0.0.1:1/123456789012/jobs",  # Nothing is ever sent there.
+        "SYNCS_PER_MINUTE_MAX": "10000",  # Or the limits would be what is measured.
+        "CONNECTIONS_PER_HOUR_MAX": "10000",
+        **CREDENTIALS,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Tables:
     """The tables of one run."""

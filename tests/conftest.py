@@ -31,8 +31,18 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 THREADS_MAX = 32
-# Enough to notice what was broken a minute ago; `pytest --hypothesis-profile default` looks longer.
+# Enough to notice what was broken a minute ago; `make fuzz` looks longer.
 hypothesis.settings.register_profile("quick", max_examples=40, deadline=None)
+hypothesis.settings.register_profile("fuzz", max_examples=2_000, deadline=None)
+# The same every time, or a mutant would be killed today and survive tomorrow; what kills need not be small.
+hypothesis.settings.register_profile(
+    "mutation",
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
 _SHARING = ("tests/e2e/", "tests/template/")  # A deployed cloud; what SAM has built.
 
 

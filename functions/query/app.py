@@ -46,7 +46,7 @@ def build(logbook: Logbook, audit: Audit, clock: Clock) -> APIGatewayHttpResolve
     ) -> Response[str]:
         asked = params.asked_range(from_, to, clock.now())
         page = reading.read_page(logbook, user_id, asked, limit=limit, order=order, cursor=cursor)
-        body, content_type = reading.rendered(page.readings, unit, app.current_event.headers.get("accept"))
+        body, content_type = reading.rendered(page.hours, unit, app.current_event.headers.get("accept"))
         event = app.current_event.raw_event
         more = links.next_link(event, page.rest | {"unit": unit}) if page.rest else {}
         return serving.readable(app, body, content_type, headers=more)

@@ -51,6 +51,7 @@ READINGS, SYNCING, CONNECTING = "Readings", "Syncing", "Connecting"
 PRIVACY, SERVICE = "Privacy", "The service itself"
 _LIMITED = ("RateLimit", "RateLimit-Policy")
 _UNCHANGED = Answer(304, "It is what the caller has already", headers=("ETag",))
+_UNCHANGED_PAGE = Answer(304, "It is what the caller has already", headers=("ETag", "Link"))
 
 ROUTES: dict[tuple[str, str], Entry] = {
     ("GET", "/api/bg/{userId}/latest"): Entry(
@@ -75,7 +76,7 @@ ROUTES: dict[tuple[str, str], Entry] = {
                 texts=("text/csv", "application/x-ndjson"),
                 headers=("ETag", "Link"),
             ),
-            _UNCHANGED,
+            _UNCHANGED_PAGE,
         ),
         READ_SCOPE,
         (problems.RANGE_TOO_LONG,),

@@ -115,9 +115,11 @@ def test_a_range(logbook: Logbook, *, descending: bool) -> None:
     if descending:
         wanted.reverse()
 
-    assert instants(list(logbook.between("ada", start, end, descending=descending))) == wanted
-    assert instants(list(logbook.between("ada", start, end, descending=descending, limit=5))) == wanted[:5]
-    assert not list(logbook.between("ada", start, end, descending=descending, limit=0))
+    for limit in (None, 40, 18, 17, 12, 5, 0):
+        asked = logbook.between("ada", start, end, descending=descending, limit=limit)
+        assert instants(list(asked)) == wanted[:limit]
+        hours = logbook.served("ada", start, end, descending=descending, limit=limit)
+        assert [instant for hour in hours for instant in hour.instants] == wanted[:limit]
 
 
 def test_an_empty_range(logbook: Logbook) -> None:
@@ -126,6 +128,7 @@ def test_an_empty_range(logbook: Logbook) -> None:
 
     for start, end in ((NOON, NOON), (FAR_AHEAD, LONG_AGO), (NOON - HOUR, NOON), (NOON + HOUR, FAR_AHEAD)):
         assert not list(logbook.between("ada", start, end))
+        assert not list(logbook.served("ada", start, end))
 
 
 def test_a_limit_reads_no_more_than_it_needs(logbook: Logbook) -> None:
@@ -137,6 +140,9 @@ def test_a_limit_reads_no_more_than_it_needs(logbook: Logbook) -> None:
     assert len(list(book.between("ada", NOON - DAY * 3, NOON, limit=288))) == 288
     assert calls.steps == ["before query", "after query"]
     assert len(list(book.between("ada", NOON - DAY * 3, NOON, limit=864))) == 864
+    calls.steps.clear()
+    assert sum(map(len, book.served("ada", NOON - DAY * 3, NOON, limit=288))) == 288
+    assert calls.steps == ["before query", "after query"]
 
 
 def test_sparse_data_is_read_in_small_steps(logbook: Logbook) -> None:
@@ -250,7 +256,8 @@ def test_paging_while_data_arrives(logbook: Logbook, *, descending: bool) -> Non
         for _ in range(len(records)):  # Each page has one, or it is the last.
             rest = decode(cursor).rest(start, end) if cursor else (start, end)
             limit = chance.randint(1, 7)
-            page = instants(list(logbook.between(user_id, *rest, descending=descending, limit=limit)))
+            hours = logbook.served(user_id, *rest, descending=descending, limit=limit)
+            page = [instant for hour in hours for instant in hour.instants]
             if not page:
                 break
             seen += page

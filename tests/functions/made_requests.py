@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from hypothesis import strategies as st
@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
 from tests.functions import described
 from tests.functions.gateway import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 hostile = st.text(min_size=1, max_size=60) | st.sampled_from(
     [
@@ -72,16 +75,22 @@ def _texts(schema: dict[str, Any]) -> st.SearchStrategy[str]:
 
 
 @st.composite
-def requests(draw: st.DrawFn, method: str, path: str) -> Request:
-    """A request to one route, from the person it is about, from another, or from a service."""
+def requests(draw: st.DrawFn, method: str, path: str, known: Mapping[str, Sequence[str]]) -> Request:
+    """
+    A request to one route, from the person it is about, from another, or from a service.
+
+    `known` has values of parameters that lead to something stored.
+    """
     said = described.operation(method, path)
     query, headers = {}, {"accept": draw(accepted)}
     as_service = draw(st.booleans())
     claims = {"sub": "a-service", "scope": f"{READ_SCOPE} {WRITE_SCOPE}"}
     for parameter in map(described.resolved, said["parameters"]):
-        name, values = parameter["name"], fitting(parameter["schema"])
+        name = parameter["name"]
+        there = [st.sampled_from(known[name])] * 2 if known.get(name) else []
+        values = st.one_of(*there, fitting(parameter["schema"]))
         if parameter["in"] == "path":
-            value = draw(st.one_of(*[st.just("demo")] * 2, values, hostile) if name == "userId" else values)
+            value = draw(values | hostile if name == "userId" else values)
             path = path.replace(f"{{{name}}}", quote(value, safe=""))
             if name == "userId" and not as_service:
                 claims = {"sub": draw(st.sampled_from([value, value, "somebody-else"]))}
@@ -89,7 +98,7 @@ def requests(draw: st.DrawFn, method: str, path: str) -> Request:
             if parameter["in"] == "query":
                 query[name] = str(draw(values | values | hostile))
             else:
-                headers[name] = draw(header_text | st.just("respond-async"))
+                headers[name] = draw(st.one_of(*there, header_text))
     body = draw(st.none() | _bodies(said["requestBody"])) if "requestBody" in said else None
     return Request(method, f"{path}?{urlencode(query)}" if query else path, claims, headers, body)
 

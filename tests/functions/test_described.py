@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +12,7 @@ from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
 from local.interface.routes import ROUTES
 from tests.functions import described
 from tests.functions.gateway import Claims, Request, send
+from tests.functions.history import live_in
 from tests.functions.made_requests import requests
 
 if TYPE_CHECKING:
@@ -23,20 +24,27 @@ every_route = pytest.mark.parametrize(("method", "path"), ALL, ids=map(" ".join,
 every_guarded_route = pytest.mark.parametrize(("method", "path"), GUARDED, ids=map(" ".join, GUARDED))
 
 
-@every_route
-@settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=25,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+# `make fuzz` looks long, and elsewhere each time; `make test` does what it did before.
+INTENSITY: dict[str, Any] = (
+    {} if settings.get_current_profile_name() == "fuzz" else {"max_examples": 25, "derandomize": True}
 )
+
+
+@pytest.fixture
+def known(world: World) -> dict[str, list[str]]:
+    """What leads to something stored about somebody who has been here for a while."""
+    return live_in(world, "demo")
+
+
+@pytest.mark.fuzz
+@every_route
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], **INTENSITY)
 @given(data=st.data())
 def test_no_request_gets_an_answer_that_is_not_described(
-    world: World, method: str, path: str, data: st.DataObject
+    world: World, known: dict[str, list[str]], method: str, path: str, data: st.DataObject
 ) -> None:
     """Whatever is sent: a described status, media type, body and header, and never our own fault."""
-    request = data.draw(requests(method, path))
+    request = data.draw(requests(method, path, known))
     route, answer = send(world, request)
 
     assert (route.method, route.path) == (method, path)

@@ -59,10 +59,12 @@ def test_mmol_is_an_extra(world: World) -> None:
 def test_pages_follow_their_links(world: World) -> None:
     """Five at a time, newest first, nothing twice and nothing left out."""
     values: list[int] = []
+    sizes: list[int] = []
     query = {"limit": "5", "order": "desc"}
     while query:
         page = _get(world, **query)
         values += [reading["glucose_mg_dl"] for reading in json.loads(page["body"])]
+        sizes.append(len(json.loads(page["body"])))
         link = page["headers"].get("Link", "")
         query = dict(
             pair.split("=", 1) for pair in link[1:].split(">")[0].partition("?")[2].split("&") if pair
@@ -70,6 +72,7 @@ def test_pages_follow_their_links(world: World) -> None:
         query = {name: value.replace("%3A", ":").replace("%2F", "/") for name, value in query.items()}
 
     assert values == list(range(100, 112))
+    assert sizes == [5, 5, 2]
 
 
 @pytest.mark.parametrize("path", ["", "latest"])

@@ -32,6 +32,17 @@ def test_an_outage_is_left_alone(clock: FakeClock) -> None:
     assert (admission.allowed, admission.wait_s) == (False, 20.0)
 
 
+def test_the_rules_unless_told_otherwise(clock: FakeClock) -> None:
+    """Five failures in a row open it."""
+    breaker = ProcessBreaker(clock)
+    allowed = []
+    for _ in range(6):
+        allowed.append(breaker.admit().allowed)
+        breaker.failed(breaker.admit())
+
+    assert allowed == [True] * 5 + [False]
+
+
 def test_one_at_a_time_probes(clock: FakeClock) -> None:
     """When recovery is due, one of many threads is let through and the others are not."""
     breaker = broken(clock)

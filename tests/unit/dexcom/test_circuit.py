@@ -14,7 +14,56 @@ RULES = CircuitRules(
     recovery=timedelta(seconds=30),
     probe_max=timedelta(seconds=60),
 )
-SECOND = timedelta(seconds=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+
+
+def opened() -> Circuit:
+    """A circuit that opened at noon."""
+    circuit = Circuit()
+    for _ in range(RULES.failures_max):
+        circuit = circuit.after_failure(None, NOON, RULES)
+    return circuit
+
+
+def test_the_rules_unless_told_otherwise() -> None:
+    """Those that docs/dexcom-client.md and the comments name."""
+    assert CircuitRules() == CircuitRules(5, 2 * MINUTE, 30 * SECOND, 60 * SECOND)
+    assert Circuit() == Circuit(failures=0)
+
+
+def test_old_failures_are_forgotten() -> None:
+    """Failures further apart than two minutes are no outage."""
+    twice = Circuit().after_failure(None, NOON, RULES).after_failure(None, NOON, RULES)
+
+    assert twice.after_failure(None, NOON + 2 * MINUTE, RULES).opened_at is None
+    assert twice.after_failure(None, NOON + 2 * MINUTE - SECOND, RULES).opened_at is not None
+    assert twice.after_failure(None, NOON + 2 * MINUTE, RULES).failures == 1
+
+
+def test_outcomes_from_before_it_opened_change_nothing() -> None:
+    """Neither the calls that come back late count, nor a prober that was given up."""
+    circuit = opened()
+    probed = circuit.with_prober("one", NOON + MINUTE, RULES)
+
+    for prober in (None, "another"):
+        for state in (circuit, probed):
+            assert state.after_success(prober) == state
+            assert state.after_failure(prober, NOON + MINUTE, RULES) == state
+    assert probed.after_success("one") == Circuit()
+
+
+def test_a_probe_that_fails_opens_it_again_however_late() -> None:
+    """Also when the failures that opened it are forgotten."""
+    probed = opened().with_prober("one", NOON + 10 * MINUTE, RULES)
+
+    assert probed.after_failure("one", NOON + 10 * MINUTE, RULES).opened_at == NOON + 10 * MINUTE
+
+
+def test_a_clock_that_is_set_back_lets_no_second_one_probe() -> None:
+    """Whoever is at it is waited for, even if by this clock it is too early to try at all."""
+    probed = opened().with_prober("one", NOON + 30 * SECOND, RULES)
+
+    assert probed.refused_until(NOON + 10 * SECOND, RULES) == NOON + 90 * SECOND
 
 
 @given(st.lists(st.booleans(), max_size=20))

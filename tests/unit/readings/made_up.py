@@ -39,7 +39,7 @@ DEVICES = (
 )
 
 # Machines that run tests are busy; how long an example takes says nothing.
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=max(60, settings().max_examples), deadline=None)
 
 
 def at(minute: int, second: int = 0) -> datetime:

@@ -23,6 +23,7 @@ def test_a_cursor_comes_back(last: datetime, descending: bool) -> None:  # noqa:
     assert text.replace("-", "").replace("_", "").isalnum()
 
 
+@pytest.mark.fuzz
 @QUICK
 @given(
     st.one_of(
@@ -54,6 +55,11 @@ def test_a_refusal_does_not_repeat_the_text() -> None:
 
     assert "c2VjcmV0" not in str(refusal.value)
     assert refusal.value.__cause__ is None
+
+
+def test_a_cursor_of_an_earlier_version_is_good() -> None:
+    """Who got one yesterday goes on where they were."""
+    assert decode("YTE3OTUyNTE2MDA") == Cursor(datetime(2026, 11, 21, 9, tzinfo=UTC))
 
 
 def test_the_rest_of_a_range() -> None:

@@ -52,6 +52,30 @@ def test_nothing_at_all() -> None:
     assert find_gaps([], FIVE, FIVE + MINUTE) == ()
 
 
+def test_what_is_forgiven_ends_at_half_an_interval() -> None:
+    """A stretch of an interval and a half is a gap, next to an end of the range and between two readings."""
+    assert find_gaps([at(7, 29), at(12, 29)], FIVE, at(15)) == ()
+    assert find_gaps([at(7, 30), at(12, 30)], FIVE, at(15)) == (Gap(FIVE, at(7, 30), 1),)
+    assert find_gaps([at(1), at(8, 29)], FIVE, at(10)) == ()
+    assert find_gaps([at(1), at(8, 30)], FIVE, at(10)) == (Gap(at(1), at(8, 30), 1),)
+
+
+def test_a_range_holds_its_start_and_not_its_end() -> None:
+    """A reading at the start is known; one at the end belongs to the next range."""
+    assert find_gaps([FIVE, at(10)], FIVE, at(15)) == (Gap(FIVE, at(10), 1),)
+    assert find_gaps([at(0), at(3), at(15)], FIVE, at(15)) == (Gap(at(3), at(15), 2),)
+
+
+def test_nothing_in_the_shortest_range_that_should_have_a_reading() -> None:
+    """One interval without a reading is a gap."""
+    assert find_gaps([], FIVE, at(5)) == (Gap(FIVE, at(5), 1),)
+
+
+def test_without_tolerance_jitter_is_still_no_gap() -> None:
+    """Where nothing is missing there is no gap, however little is forgiven."""
+    assert find_gaps(series(), FIVE, SIX, tolerance=timedelta(0)) == ()
+
+
 def test_a_sensor_with_another_interval() -> None:
     """The interval is the sensor's."""
     every_minute = [at(n) for n in range(60) if n not in {7, 8}]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bg_ingest.readings.hour import Hour, merge, merge_hours
+from bg_ingest.readings.hour import HOUR, Hour, hour_of, merge, merge_hours
 from bg_ingest.readings.model import Device
 from bg_ingest.readings.shelf import COPIES_MAX
 from tests.unit.readings.made_up import (
@@ -16,6 +16,7 @@ from tests.unit.readings.made_up import (
     PHONE,
     RECEIVER,
     SECOND,
+    SIX,
     at,
     measured,
     merged,
@@ -30,6 +31,12 @@ def test_a_new_reading_is_stored() -> None:
     (stored,) = hour.readings
     assert (stored.reading.mg_dl, stored.stored_at, stored.revision) == (120, LATER + SECOND, 0)
     assert (report.stored, report.revised, report.duplicates, report.changed) == (1, 0, 0, True)
+
+
+def test_an_hour_ends_where_the_next_begins() -> None:
+    """And one that was never written has version 0, whatever was merged into it."""
+    assert (hour_of(at(59, 59)), hour_of(at(60)), FIVE + HOUR) == (FIVE, SIX, SIX)
+    assert merged(Hour(FIVE), [measured(at(5))]).version == 0
 
 
 def test_a_reading_comes_back_changed() -> None:
@@ -62,6 +69,21 @@ def test_phone_and_receiver_count_once() -> None:
     assert (stored.reading.mg_dl, stored.revision) == (120, 0)
     assert [copy.device for copy in stored.copies] == [RECEIVER]
     assert (report.stored, report.revised, report.duplicates, report.changed) == (0, 0, 1, True)
+
+
+def test_of_two_devices_in_one_second_the_order_of_the_answer_decides_nothing() -> None:
+    """Which device a reading belongs to is settled by a fixed order."""
+    twins = [measured(at(5), 120, PHONE), measured(at(5), 120, RECEIVER)]
+
+    assert merged(Hour(FIVE), twins) == merged(Hour(FIVE), twins[::-1])
+
+
+def test_what_is_known_goes_before_what_is_not() -> None:
+    """Of two contents in one answer, the one that has a trend is served."""
+    answer = [measured(at(5)), replace(measured(at(5)), trend=None)]
+
+    (stored,) = merged(Hour(FIVE), answer).readings
+    assert stored.reading.trend == "flat"
 
 
 def test_a_copy_in_the_same_second_never_revises() -> None:
@@ -164,11 +186,12 @@ def test_what_counts_as_another_content(change: dict[str, Any]) -> None:
 
 def test_times_are_kept_as_exactly_as_they_are_stored() -> None:
     """Storing to the second, fetching to the millisecond: an hour that is read back is the same."""
-    moment = LATER + timedelta(microseconds=123_456)
-    (stored,) = merge(Hour(FIVE), [measured(at(5))], fetched_at=moment, stored_at=moment)[0].readings
+    for fetched_us, kept_ms in ((123_456, 123), (999_000, 999), (999_999, 999)):
+        moment = LATER + timedelta(microseconds=fetched_us)
+        (stored,) = merge(Hour(FIVE), [measured(at(5))], fetched_at=moment, stored_at=moment)[0].readings
 
-    assert stored.stored_at == LATER
-    assert stored.fetched_at == LATER + timedelta(milliseconds=123)
+        assert stored.stored_at == LATER
+        assert stored.fetched_at == LATER + timedelta(milliseconds=kept_ms)
 
 
 def test_more_devices_than_are_noted() -> None:
@@ -187,8 +210,9 @@ def test_a_record_of_another_hour_is_refused() -> None:
 
 def test_fractions_of_a_second_do_not_count() -> None:
     """A reading is named by its second."""
-    fraction = timedelta(milliseconds=438)
     hour = merged(Hour(FIVE), [measured(at(5))])
+    for fraction_us in (1, 438_000):
+        record = replace(measured(at(5)), at=at(5) + timedelta(microseconds=fraction_us))
 
-    assert merged(hour, [replace(measured(at(5)), at=at(5) + fraction)], LATER + MINUTE) == hour
-    assert merged(Hour(FIVE), [replace(measured(at(5)), at=at(5) + fraction)]) == hour
+        assert merged(hour, [record], LATER + MINUTE) == hour
+        assert merged(Hour(FIVE), [record]) == hour

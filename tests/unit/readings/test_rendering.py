@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bg_ingest.readings.hour import hour_of
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.readings.rendering import Unit, as_json, csv_lines, json_array, mmol_l, ndjson_lines
+from bg_ingest.readings.served import ServedHour, served
 from bg_ingest.readings.stored_reading import StoredReading
 from tests.unit.readings.made_up import PHONE, QUICK, at, measured, wild_hours
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bg_ingest.readings.hour import Hour
 
 # docs/api.md, "Reading".
@@ -42,6 +46,11 @@ def documented() -> StoredReading:
     return StoredReading(reading, datetime(2026, 4, 26, 15, 31, 2, tzinfo=UTC))
 
 
+def one_hour(readings: Sequence[StoredReading]) -> list[ServedHour]:
+    """Readings of one hour, as they are rendered."""
+    return [served(hour_of(stored.reading.at), readings) for stored in readings[:1]]
+
+
 def test_as_documented() -> None:
     """Names, values and their order are those of the documentation."""
     assert list(as_json(documented()).items()) == list(DOCUMENTED.items())
@@ -58,7 +67,7 @@ def test_everything_optional_is_null() -> None:
 
 def test_the_transmitter_stays_inside() -> None:
     """Not even its hash is anybody's business."""
-    assert "transmitter" not in json_array([documented()])
+    assert "transmitter" not in json_array(one_hour([documented()]))
 
 
 def test_beside_mmol_l() -> None:
@@ -89,12 +98,14 @@ def test_every_form_says_the_same(hour: Hour, unit: Unit, odd: str, rate: float)
         ),
     ]
 
-    values = json.loads(json_array(readings, unit))
-    assert [json.loads(line) for line in ndjson_lines(readings, unit)] == values
+    hours = one_hour(readings)
+
+    values = json.loads(json_array(hours, unit))
+    assert [json.loads(line) for line in ndjson_lines(hours, unit)] == values
     assert [value["trend"] for value in values] == [stored.reading.trend for stored in readings]
     assert [str(value["trend_rate"]) for value in values] == [str(s.reading.trend_rate) for s in readings]
     assert list(map(as_json, readings, repeat(unit))) == values
-    rows = list(csv.DictReader(csv_lines(readings, unit)))
+    rows = list(csv.DictReader(csv_lines(hours, unit)))
     assert [row["timestamp"] for row in rows] == [value["timestamp"] for value in values]
     assert [int(row["glucose_mg_dl"]) for row in rows] == [value["glucose_mg_dl"] for value in values]
 
@@ -103,7 +114,7 @@ def test_csv() -> None:
     """A line of names, then the readings; nulls are empty fields."""
     rest = "trend,trend_rate,status,type,local_offset_minutes,stored_at,revision"
     rest += ",device_generation,device_display,device_app"
-    lines = list(csv_lines([documented()], "mmol/L"))
+    lines = list(csv_lines(one_hour([documented()]), "mmol/L"))
 
     assert lines == [
         f"timestamp,glucose_mg_dl,glucose_mmol_l,{rest}\r\n",
@@ -115,6 +126,6 @@ def test_csv() -> None:
 def test_csv_is_no_spreadsheet_program() -> None:
     """A device that calls itself a formula stays text."""
     hostile = StoredReading(measured(at(5), device=Device(display="=1+1", app='a","b')), at(6))
-    (row,) = csv.DictReader(csv_lines([hostile]))
+    (row,) = csv.DictReader(csv_lines(one_hour([hostile])))
 
     assert (row["device_display"], row["device_app"]) == ("'=1+1", 'a","b')

@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bg_ingest.readings.revisions import EARLIER_MAX, first_version, with_record
+from bg_ingest.readings.stored_reading import StoredReading
 from tests.unit.readings.made_up import LATER, MINUTE, SECOND, at, measured
-
-if TYPE_CHECKING:
-    from bg_ingest.readings.stored_reading import StoredReading
 
 
 def after(*fetches: tuple[int, int]) -> StoredReading:
@@ -39,6 +35,32 @@ def test_saved_late_and_not_new() -> None:
     """An older fetch that says what the fetch before it or after it said adds nothing."""
     assert after((0, 110), (30, 112), (20, 110)) == after((0, 110), (30, 112))
     assert after((0, 110), (30, 112), (20, 112)) == after((0, 110), (30, 112))
+
+
+def test_saved_late_and_said_again_much_later() -> None:
+    """Only the fetches next to it tell whether a late one said something new, not all that came after."""
+    assert values(after((0, 110), (30, 112), (60, 115), (15, 115))) == [110, 115, 112, 115]
+
+
+def test_the_rest_of_an_answer_saved_last() -> None:
+    """Its own answer has settled the reading, whatever later fetches said."""
+    assert values(after((0, 110), (15, 120), (30, 130), (15, 115))) == [110, 120, 130]
+
+
+def test_nobody_knows_when_it_was_fetched() -> None:
+    """Any fetch is newer, and what is not yet revised has no earlier version."""
+    stored = StoredReading(measured(at(5), 110), LATER)
+    revised = with_record(stored, measured(at(5), 112), LATER, LATER)
+
+    assert (stored.revision, stored.earlier) == (0, ())
+    assert values(revised) == [110, 112]
+
+
+def test_when_a_measurement_became_known() -> None:
+    """With its first version, however often it was revised, and in whatever order."""
+    assert after((0, 110)).first_stored_at == LATER
+    assert after((0, 110), (15, 112), (30, 115)).first_stored_at == LATER
+    assert after((15, 110), (0, 112)).first_stored_at == LATER
 
 
 def test_back_to_an_earlier_value() -> None:

@@ -53,6 +53,17 @@ def test_the_nearest_of_several() -> None:
     assert shelf.place_of(measured(at(5, 311), device=RECEIVER, ticks=1)) is None
 
 
+def test_how_far_apart_copies_may_be() -> None:
+    """Half the time between two measurements, and not a second more, before and after."""
+    shelf = Shelf([])
+    put(shelf, measured(at(5), ticks=1))
+
+    assert shelf.place_of(measured(at(7, 30), device=RECEIVER, ticks=1)) == at(5)
+    assert shelf.place_of(measured(at(2, 30), device=RECEIVER, ticks=1)) == at(5)
+    assert shelf.place_of(measured(at(7, 31), device=RECEIVER, ticks=1)) is None
+    assert shelf.place_of(measured(at(2, 29), device=RECEIVER, ticks=1)) is None
+
+
 # Fewer distinct records at one instant or with one name than are noted: that limit is the other test's.
 @QUICK
 @given(st.lists(wild_records(spread_s=300), max_size=COPIES_MAX), st.data())

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import math
+from dataclasses import astuple, replace
 from datetime import timedelta
+from types import NoneType
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -10,7 +13,15 @@ from hypothesis import strategies as st
 
 from bg_ingest.readings.hour import Hour
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.readings.stored_form import READERS, HourUnreadable, from_text, to_text
+from bg_ingest.readings.served import served
+from bg_ingest.readings.stored_form import (
+    READERS,
+    SERVERS,
+    HourUnreadable,
+    from_text,
+    served_from_text,
+    to_text,
+)
 from bg_ingest.readings.stored_reading import Copy, StoredReading, Version
 from tests.unit.readings.made_up import (
     FIVE,
@@ -19,6 +30,7 @@ from tests.unit.readings.made_up import (
     PHONE,
     QUICK,
     RECEIVER,
+    SIX,
     at,
     measured,
     merged,
@@ -77,8 +89,8 @@ def test_format_1_is_read_for_ever() -> None:
 
 
 def test_no_reader_is_ever_removed() -> None:
-    """Each format that was released has its reader."""
-    assert set(READERS) >= {1}
+    """Each format that was released has its reader, for everything in it and for what is served."""
+    assert set(READERS) == set(SERVERS) >= {1}
 
 
 @QUICK
@@ -86,6 +98,19 @@ def test_no_reader_is_ever_removed() -> None:
 def test_an_hour_comes_back(hour: Hour) -> None:
     """Whatever merging makes of wild answers survives being stored."""
     assert from_text(FIVE, to_text(FIVE, hour.readings)) == hour.readings
+
+
+@QUICK
+@given(wild_hours())
+def test_what_is_served_is_what_is_stored(hour: Hour) -> None:
+    """The short way to what callers see says the same as the long one."""
+    assert served_from_text(FIVE, to_text(FIVE, hour.readings)) == served(FIVE, hour.readings)
+
+
+def test_what_is_served_of_format_1() -> None:
+    """The second way to read what the first release wrote, too."""
+    assert served_from_text(FIVE, FORMAT_1) == served(FIVE, from_text(FIVE, FORMAT_1))
+    assert served_from_text(FIVE, FORMAT_1).columns.revision == [0, 0, 1]
 
 
 @QUICK
@@ -126,7 +151,23 @@ def test_an_hour_with_two_devices_and_a_new_sensor(transmitter: str | None) -> N
     assert from_text(FIVE, to_text(FIVE, hour.readings)) == hour.readings
 
 
-DAMAGES: list[object] = [None, -1, 99, 2.5, True, "x", 10**30, [], {}, [None], [[]], ["7", 8, 9], {"9": [[]]}]
+DAMAGES: list[object] = [
+    None,
+    float("nan"),
+    float("inf"),
+    -1,
+    99,
+    2.5,
+    True,
+    "x",
+    10**30,
+    [],
+    {},
+    [None],
+    [[]],
+    ["7", 8, 9],
+    {"9": [[]]},
+]
 
 HOSTILE = [
     "",
@@ -151,6 +192,8 @@ def test_what_is_not_an_hour_is_refused_by_name(text: str) -> None:
     """A person must look, and finds one exception for it."""
     with pytest.raises(HourUnreadable):
         from_text(FIVE, text)
+    with pytest.raises(HourUnreadable):
+        served_from_text(FIVE, text)
 
 
 def test_a_refusal_says_no_value() -> None:
@@ -162,21 +205,60 @@ def test_a_refusal_says_no_value() -> None:
     assert refusal.value.__suppress_context__
 
 
+def _damaged(draw: Any, value: Any) -> Any:
+    """The same with one member, at any depth, replaced or missing."""
+    members: Any = ()
+    if isinstance(value, dict):
+        members = sorted(value)
+    elif isinstance(value, list):
+        members = range(len(value))
+    if not members or draw(st.integers(0, 3)) == 0:
+        return draw(st.sampled_from(DAMAGES))
+    member, rest = draw(st.sampled_from(members)), value.copy()
+    if draw(st.integers(0, 7)) == 0:
+        del rest[member]
+    else:
+        rest[member] = _damaged(draw, value[member])
+    return rest
+
+
+def _must_be_an_hour(text: str) -> None:
+    """If it is read at all: both ways alike, and everything in it is what it must be."""
+    try:
+        readings = from_text(FIVE, text)
+    except HourUnreadable:
+        return
+    assert served_from_text(FIVE, text) == served(FIVE, readings)
+    for stored in readings:
+        assert FIVE <= stored.reading.at < SIX
+        for version in stored.versions:
+            said = version.reading
+            assert type(said.mg_dl) is int
+            assert {type(said.trend), type(said.status), type(said.record_id)} <= {str, NoneType}
+            assert said.trend_rate is None or math.isfinite(said.trend_rate)
+            assert {type(said.local_offset_minutes), type(said.transmitter_ticks)} <= {int, NoneType}
+        for device in (stored.reading.device, *(copy.device for copy in stored.copies)):
+            assert {type(part) for part in astuple(device)} <= {str, NoneType}
+
+
+@pytest.mark.fuzz
 @QUICK
 @given(st.data())
 def test_a_damaged_hour_is_refused_or_read(data: st.DataObject) -> None:
-    """Whichever member is replaced or missing, the hour is read in full or refused by name."""
+    """Whatever in it is replaced or missing, at any depth, no reading is what a reading cannot be."""
     form = json.loads(FORMAT_1)
-    member = data.draw(st.sampled_from(sorted(form)))
-    damage = data.draw(st.sampled_from(DAMAGES))
-    form[member] = damage
-    if damage is None:
-        del form[member]
-    try:
-        readings = from_text(FIVE, json.dumps(form))
-    except HourUnreadable:
-        return
-    assert all(type(stored.reading.mg_dl) is int for stored in readings)
+    for _ in range(data.draw(st.integers(1, 3))):
+        form = _damaged(data.draw, form)
+    _must_be_an_hour(json.dumps(form))
+
+
+@pytest.mark.fuzz
+@QUICK
+@given(st.text() | st.text(alphabet='{}[]":,0123456789.eE-abdefilmnorstuv_ ', max_size=200))
+def test_no_text_is_read_as_what_it_is_not(text: str) -> None:
+    """Nor in any text at all."""
+    _must_be_an_hour(text)
+    _must_be_an_hour('{"format":1,' + text)
 
 
 def test_a_value_json_cannot_say_is_refused() -> None:

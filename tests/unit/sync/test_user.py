@@ -71,6 +71,9 @@ def test_a_poll_costs_one_call_and_three_writes() -> None:
         report = stage.sync()
         assert report.job is not None
         assert report.job.counts.stored == stored
+        # It looks at what is stored, and asks for no more of the day than may have changed.
+        assert report.job.window is not None
+        assert report.job.window[0] > stage.clock.now() - 4 * HOUR
         # The provider's stand-in steps twice per call: asked, and answered.
         assert (stage.calls - calls) / 2 == 1
         assert stage.memory.writes - writes == BOOKKEEPING_WRITES_MAX + stored

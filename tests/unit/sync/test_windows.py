@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -31,6 +32,35 @@ def test_a_poll_asks_for_everything_that_is_missing(known: set[int]) -> None:
     assert all(start <= slots[number] < end for number in range(1, 288) if number not in known)
 
 
+def test_where_a_poll_starts() -> None:
+    """At the oldest gap of the last day; without one, three hours before the newest; never earlier."""
+    day = [NOON - 24 * HOUR + number * timedelta(minutes=5) for number in range(288)]
+    some = day[:100] + day[110:]
+    end = NOON + timedelta(minutes=10)
+
+    assert windows.poll_window([], NOON) == (NOON - 24 * HOUR, end)
+    assert windows.poll_window(day, NOON) == (day[-1] - 3 * HOUR, end)
+    assert windows.poll_window(some, NOON) == (day[99], end)
+    assert windows.poll_window(day[:6], NOON) == (NOON - 24 * HOUR, end)
+
+
+def test_a_history_is_fetched_newest_first() -> None:
+    """In stretches of thirty days, the last of which ends where the history begins."""
+    start = NOON - 40 * DAY
+
+    assert windows.next_backfill_window(Backfill(start, NOON)) == (NOON - 30 * DAY, NOON)
+    assert windows.next_backfill_window(Backfill(start, NOON - 30 * DAY)) == (start, NOON - 30 * DAY)
+    assert windows.next_backfill_window(Backfill(start, start)) is None
+
+
+def test_uploads_are_looked_for_since_a_day_before_the_last_look() -> None:
+    """What was uploaded shortly before it may have been served only after it; the first look is the login."""
+    known = _state()
+
+    assert windows.uploads_unseen_since(known) == NOON - 2 * DAY
+    assert windows.uploads_unseen_since(replace(known, reconciled_at=NOON)) == NOON - DAY
+
+
 @given(LENGTHS)
 def test_parts_of_a_window_cover_it_once(length: timedelta) -> None:
     """Newest first, end to end, and each within what the provider answers for."""
@@ -43,12 +73,13 @@ def test_parts_of_a_window_cover_it_once(length: timedelta) -> None:
 
 def test_a_reconciliation_reaches_back_as_far_as_something_was_uploaded() -> None:
     """Three days in any case; weeks when a receiver was plugged in; never before the history."""
-    froms = [
-        windows.reconcile_window(uploaded_from, HISTORY, NOON)[0]
+    asked = [
+        windows.reconcile_window(uploaded_from, HISTORY, NOON)
         for uploaded_from in (None, NOON - HOUR, NOON - 21 * DAY, NOON - 900 * DAY)
     ]
 
-    assert froms == [NOON - 3 * DAY, NOON - 3 * DAY, NOON - 21 * DAY, HISTORY]
+    assert {end for _, end in asked} == {NOON + timedelta(minutes=10)}
+    assert [start for start, _ in asked] == [NOON - 3 * DAY, NOON - 3 * DAY, NOON - 21 * DAY, HISTORY]
 
 
 def test_connecting_again_fetches_what_was_missed() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.readings.logbook import Logbook
     from bg_ingest.readings.rendering import Unit
+    from bg_ingest.readings.served import ServedHour
     from bg_ingest.readings.stored_reading import StoredReading
 
 _SECOND = timedelta(seconds=1)
@@ -27,7 +28,7 @@ _SECOND = timedelta(seconds=1)
 class Page:
     """Some readings of a range, and the query that asks for the rest of it."""
 
-    readings: Sequence[StoredReading]
+    hours: Sequence[ServedHour]
     rest: dict[str, str] | None
 
 
@@ -44,24 +45,25 @@ def read_page(
     descending = order == "desc"
     start, end = _rest(asked, cursor, descending=descending)
     # One more than is shown tells whether there is another page.
-    found = list(logbook.between(user_id, start, end, descending=descending, limit=limit + 1))
-    page = found[:limit]
-    if len(found) == len(page):
-        return Page(page, None)
-    position = encode(Cursor(page[-1].reading.at, descending))
+    hours = list(logbook.served(user_id, start, end, descending=descending, limit=limit + 1))
+    if sum(map(len, hours)) <= limit:
+        return Page(hours, None)
+    *before, last = hours
+    page = [hour for hour in (*before, last.part(slice(-1))) if hour]
+    position = encode(Cursor(page[-1].instants[-1], descending))
     # The range is named even where the caller left it open: "now" must not move from page to page.
     query = {"from": _exact(asked[0]), "to": _exact(asked[1]), "limit": str(limit), "order": order}
     return Page(page, query | {"cursor": position})
 
 
-def rendered(readings: Sequence[StoredReading], unit: Unit, accept: str | None) -> tuple[str, str]:
+def rendered(hours: Sequence[ServedHour], unit: Unit, accept: str | None) -> tuple[str, str]:
     """The body of an answer and its content type; JSON unless one of the other two is asked for."""
     wanted = [form.split(";")[0].strip().lower() for form in (accept or "").split(",")]
     if "text/csv" in wanted:
-        return "".join(csv_lines(readings, unit)), "text/csv; charset=utf-8"
+        return "".join(csv_lines(hours, unit)), "text/csv; charset=utf-8"
     if "application/x-ndjson" in wanted:
-        return "".join(ndjson_lines(readings, unit)), "application/x-ndjson"
-    return json_array(readings, unit), "application/json"
+        return "".join(ndjson_lines(hours, unit)), "application/x-ndjson"
+    return json_array(hours, unit), "application/json"
 
 
 def latest(stored: StoredReading, now: datetime, unit: Unit) -> tuple[str, str]:

@@ -27,10 +27,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.readings.model import Device, Reading
+from bg_ingest.readings.served import Columns, ServedHour
 from bg_ingest.readings.stored_reading import Copy, StoredReading, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Times = tuple[datetime, datetime]
 
@@ -41,6 +42,11 @@ NUMBER_OR_NOT: Types = frozenset({int, type(None)})
 TEXT: Types = frozenset({str})
 RATE: Types = frozenset({int, float, type(None)})
 TEXT_OR_NOT: Types = frozenset({str, type(None)})
+SECONDS: Types = frozenset({int, float})
+DEVICE = (TEXT_OR_NOT, TEXT_OR_NOT, TEXT_OR_NOT, NUMBER_OR_NOT)
+SAVE = (NUMBER, SECONDS)
+EARLIER = (NUMBER, NUMBER_OR_NOT, RATE, TEXT_OR_NOT, NUMBER_OR_NOT, TEXT_OR_NOT, NUMBER)
+COPY = (NUMBER, NUMBER, NUMBER_OR_NOT)
 UUID_DIGITS = 32
 HOUR_S = 3600
 
@@ -50,13 +56,13 @@ def read(start: datetime, form: Mapping[str, Any]) -> tuple[StoredReading, ...]:
     if form["at"] == []:
         return ()  # Folding twins can empty an hour.
     devices, saves = _devices(form), _saves(start, form)
-    served = _served(start, form, devices)
-    times = [saves[save] for save in _column(form, "save", NUMBER, len(served))]
     readings = [
         StoredReading(reading, stored_at, 0, (), fetched_at)
-        for reading, (stored_at, fetched_at) in zip(served, times, strict=True)
+        for reading, (stored_at, fetched_at) in zip(
+            _readings(start, form, devices), _times(form, saves), strict=True
+        )
     ]
-    place = {str(position): position for position in range(len(readings))}
+    place = _places(form)
     for key, rows in form.get("earlier", {}).items():
         readings[place[key]] = _with_earlier(readings[place[key]], rows, form, saves)
     for key, rows in form.get("copies", {}).items():
@@ -64,28 +70,69 @@ def read(start: datetime, form: Mapping[str, Any]) -> tuple[StoredReading, ...]:
     return tuple(readings)
 
 
-def _served(start: datetime, form: Mapping[str, Any], devices: Mapping[int, Device]) -> list[Reading]:
+def served(start: datetime, form: Mapping[str, Any]) -> ServedHour:
+    """What is served of that hour; whatever is not served is not looked at."""
+    if form["at"] == []:
+        return ServedHour(start, Columns._make([] for _ in Columns._fields))
+    columns = _columns(form, _devices(form))
+    stored_at = [stored_at for stored_at, _ in _times(form, _saves(start, form))]
+    return ServedHour(start, columns._replace(stored_at=stored_at, revision=_revisions(form)))
+
+
+def _readings(start: datetime, form: Mapping[str, Any], devices: Mapping[int, Device]) -> Iterator[Reading]:
+    columns = _columns(form, devices)
+    return map(
+        Reading,
+        [start + timedelta(0, second) for second in columns.seconds],
+        columns.mg_dl,
+        columns.trend,
+        columns.trend_rate,
+        columns.status,
+        columns.kind,
+        _ids(form.get("ids"), len(columns.seconds)),
+        columns.local_offset_minutes,
+        _ticks(form, columns.seconds),
+        columns.device,
+    )
+
+
+def _columns(form: Mapping[str, Any], devices: Mapping[int, Device]) -> Columns:
+    """Everything but what the saves and the earlier versions say."""
     seconds: list[int] = form["at"]
     if sorted(set(seconds)) != seconds or not NUMBER.issuperset(map(type, seconds)):
         raise ValueError("instants, each once and in their order")
     if not 0 <= seconds[0] <= seconds[-1] < HOUR_S:
         raise ValueError("instants of this hour")
     count, trends = len(seconds), _trends(form)
-    columns: tuple[Sequence[Any], ...] = (
-        [start + timedelta(0, second) for second in seconds],
-        _column(form, "mg_dl", NUMBER, count),
-        [trends[row] for row in _column(form, "trend", NUMBER_OR_NOT, count)],
-        _column(form, "rate", RATE, count),
-        _column(form, "status", TEXT_OR_NOT, count),
-        _column(form, "kind", TEXT, count, left_out="cgm"),
-        _ids(form.get("ids"), count),
-        _column(form, "offset", NUMBER_OR_NOT, count),
-        _ticks(form, seconds),
-        [devices[row] for row in _column(form, "device", NUMBER, count)],
+    return Columns(
+        seconds=seconds,
+        mg_dl=_column(form, "mg_dl", NUMBER, count),
+        trend=[trends[row] for row in _column(form, "trend", NUMBER_OR_NOT, count)],
+        trend_rate=_column(form, "rate", RATE, count),
+        status=_column(form, "status", TEXT_OR_NOT, count),
+        kind=_column(form, "kind", TEXT, count, left_out="cgm"),
+        local_offset_minutes=_column(form, "offset", NUMBER_OR_NOT, count),
+        stored_at=(),
+        revision=(),
+        device=[devices[row] for row in _column(form, "device", NUMBER, count)],
     )
-    if any(len(column) != count for column in columns):
-        raise ValueError("columns of equal length")
-    return list(map(Reading, *columns))
+
+
+def _times(form: Mapping[str, Any], saves: Mapping[int, Times]) -> list[Times]:
+    return [saves[save] for save in _column(form, "save", NUMBER, len(form["at"]))]
+
+
+def _revisions(form: Mapping[str, Any]) -> list[int]:
+    revisions = [0] * len(form["at"])
+    if "earlier" in form:
+        place = _places(form)
+        for key, rows in form["earlier"].items():
+            revisions[place[key]] = len(rows)
+    return revisions
+
+
+def _places(form: Mapping[str, Any]) -> dict[str, int]:
+    return {str(position): position for position in range(len(form["at"]))}
 
 
 def _column(
@@ -97,14 +144,14 @@ def _column(
     else:
         fits = type(column) in kinds
         column = [column] * count
-    if not fits:
-        raise ValueError("a column of another type")
+    if not fits or len(column) != count:
+        raise ValueError("a column of another type or length")
     return column
 
 
 def _ticks(form: Mapping[str, Any], seconds: Sequence[int]) -> Sequence[int | None]:
     drifts = _column(form, "drift", NUMBER_OR_NOT, len(seconds))
-    start = form.get("start_ticks", 0)
+    (start,) = _typed([form.get("start_ticks", 0)], (NUMBER,))
     return [
         None if drift is None else start + second + drift
         for second, drift in zip(seconds, drifts, strict=True)
@@ -115,27 +162,32 @@ def _ids(ids: Any, count: int) -> Sequence[str | None]:
     if type(ids) is not str:
         return _column({"ids": ids}, "ids", TEXT_OR_NOT, count)
     digits = b64decode(ids, validate=True).hex()
+    if len(digits) != count * UUID_DIGITS:
+        raise ValueError("an id for each reading")
     rows = [digits[place : place + UUID_DIGITS] for place in range(0, len(digits), UUID_DIGITS)]
     return [f"{row[:8]}-{row[8:12]}-{row[12:16]}-{row[16:20]}-{row[20:]}" for row in rows]
 
 
 def _trends(form: Mapping[str, Any]) -> dict[int | None, str | None]:
-    return {None: None, **dict(enumerate(form.get("trends", ())))}
+    return {None: None, **dict(enumerate(_texts(form, "trends")))}
 
 
 def _devices(form: Mapping[str, Any]) -> dict[int, Device]:
-    transmitters: dict[int | None, str | None] = {None: None, **dict(enumerate(form.get("transmitters", ())))}
-    return {
-        row: Device(generation, display, app, transmitters[transmitter])
-        for row, (generation, display, app, transmitter) in enumerate(form.get("devices", ()))
-    }
+    transmitters: dict[int | None, str | None] = {None: None, **dict(enumerate(_texts(form, "transmitters")))}
+    devices = {}
+    for row, values in enumerate(form.get("devices", ())):
+        generation, display, app, transmitter = _typed(values, DEVICE)
+        devices[row] = Device(generation, display, app, transmitters[transmitter])
+    return devices
 
 
 def _saves(start: datetime, form: Mapping[str, Any]) -> dict[int, Times]:
-    return {
-        row: (start + timedelta(0, stored_s), start + timedelta(milliseconds=round(fetched_s * 1000)))
-        for row, (stored_s, fetched_s) in enumerate(form.get("saves", ()))
-    }
+    saves = {}
+    for row, values in enumerate(form.get("saves", ())):
+        stored_s, fetched_s = _typed(values, SAVE)
+        fetched = timedelta(milliseconds=round(fetched_s * 1000))
+        saves[row] = start + timedelta(0, stored_s), start + fetched
+    return saves
 
 
 def _with_earlier(
@@ -143,7 +195,8 @@ def _with_earlier(
 ) -> StoredReading:
     trends = _trends(form)
     versions = []
-    for mg_dl, trend, rate, status, offset, record_id, save in rows:
+    for row in rows:
+        mg_dl, trend, rate, status, offset, record_id, save = _typed(row, EARLIER)
         reading = replace(
             stored.reading,
             mg_dl=mg_dl,
@@ -160,8 +213,22 @@ def _with_earlier(
 
 def _with_copies(stored: StoredReading, rows: Sequence[Any], devices: Mapping[int, Device]) -> StoredReading:
     own = stored.reading
-    copies = [
-        Copy(devices[device], own.at + timedelta(0, later_s), *(ticks or [own.transmitter_ticks]))
-        for device, later_s, *ticks in rows
-    ]
+    copies = []
+    for row in rows:
+        device, later_s, ticks = _typed(row if len(row) > 2 else [*row, own.transmitter_ticks], COPY)
+        copies.append(Copy(devices[device], own.at + timedelta(0, later_s), ticks))
     return replace(stored, copies=tuple(copies))
+
+
+def _texts(form: Mapping[str, Any], name: str) -> list[str]:
+    texts: list[str] = form.get(name, [])
+    if type(texts) is not list or not TEXT.issuperset(map(type, texts)):
+        raise ValueError("a table of another type")
+    return texts
+
+
+def _typed(row: Sequence[Any], kinds: Sequence[Types]) -> Sequence[Any]:
+    """The row, with a value of the right kind in each place."""
+    if not all(type(value) in kind for value, kind in zip(row, kinds, strict=True)):
+        raise ValueError("a row of other types")
+    return row

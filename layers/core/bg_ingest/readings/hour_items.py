@@ -16,12 +16,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest.readings.hour import HOUR, Hour, hour_of
-from bg_ingest.readings.stored_form import from_text, to_text
+from bg_ingest.readings.stored_form import from_text, served_from_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bg_ingest.dynamo import Item, Table, Write
+    from bg_ingest.readings.served import ServedHour
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,13 @@ class HourItems:
 
 def hour_from(item: Item) -> Hour:
     """The hour an item holds."""
-    start = datetime.fromisoformat(f"{item['sk']}:00").replace(tzinfo=UTC)
+    start = _start(item)
     return Hour(start, from_text(start, item["readings"]), item["version"])
+
+
+def served_from(item: Item) -> ServedHour:
+    """What is served of the hour an item holds."""
+    return served_from_text(_start(item), item["readings"])
 
 
 def cause_of(item: Item) -> str | None:
@@ -95,6 +101,10 @@ def _compact(cause: str) -> str | bytes:
         return cause
     # Only what comes back letter for letter: Python reads other spellings of a UUID, too.
     return identifier.bytes if str(identifier) == cause else cause
+
+
+def _start(item: Item) -> datetime:
+    return datetime.fromisoformat(f"{item['sk']}:00").replace(tzinfo=UTC)
 
 
 def _key(instant: datetime) -> str:

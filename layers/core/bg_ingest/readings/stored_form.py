@@ -1,24 +1,34 @@
 """The text an hour is stored as: compact, readable in the DynamoDB console, and read for ever."""
 
-# Rule 1: a format that was ever written is read for ever; `READERS` only grows.
+# Rule 1: a format that was ever written is read for ever; `READERS` and `SERVERS` only grow.
 # Rule 2: writing uses the newest format, so an old hour changes its format when it changes, and not before.
 # Rule 3: what cannot be read is an exception without a value in it, never half an hour.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from bg_ingest.readings import format_1, format_1_writer
+from bg_ingest.readings.served import ServedHour
 from bg_ingest.readings.stored_reading import StoredReading
 
-Reader = Callable[[datetime, Mapping[str, Any]], tuple[StoredReading, ...]]
+Read = TypeVar("Read")
+Reader = Callable[[datetime, Mapping[str, Any]], Read]
 
-READERS: dict[int, Reader] = {1: format_1.read}
+READERS: dict[int, Reader[tuple[StoredReading, ...]]] = {1: format_1.read}
+SERVERS: dict[int, Reader[ServedHour]] = {1: format_1.served}
 
 
 class HourUnreadable(Exception):
     """An hour in the table is in no form this version knows; a person must look."""
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+JSON = json.JSONDecoder(parse_constant=_refuse)  # Python's own would take NaN for a number.
 
 
 def to_text(start: datetime, readings: Iterable[StoredReading]) -> str:
@@ -29,9 +39,18 @@ def to_text(start: datetime, readings: Iterable[StoredReading]) -> str:
 
 def from_text(start: datetime, text: str) -> tuple[StoredReading, ...]:
     """The readings back, from any format."""
+    return _read(READERS, start, text)
+
+
+def served_from_text(start: datetime, text: str) -> ServedHour:
+    """What is served of the readings, from any format."""
+    return _read(SERVERS, start, text)
+
+
+def _read(readers: Mapping[int, Reader[Read]], start: datetime, text: str) -> Read:
     try:
-        form = json.loads(text)
-        reader = READERS[form["format"]]
+        form = JSON.decode(text)
+        reader = readers[form["format"]]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise HourUnreadable("an hour in no known format") from None
     try:

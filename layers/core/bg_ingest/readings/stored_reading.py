@@ -49,7 +49,7 @@ class StoredReading:
     @property
     def first_stored_at(self) -> datetime:
         """When the measurement became known here, in whatever version."""
-        return min((version.stored_at for version in self.earlier), default=self.stored_at)
+        return min(version.stored_at for version in self.versions)
 
     @property
     def versions(self) -> tuple[Version, ...]:

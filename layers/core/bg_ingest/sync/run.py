@@ -107,8 +107,8 @@ class Run:
     def _poll(self) -> None:
         now = self.clock.now()
         since = now - windows.POLL_HORIZON
-        stored = self.stores.logbook.between(self.order.user_id, since, now + windows.AHEAD)
-        self._store(windows.poll_window([reading.reading.at for reading in stored], now))
+        hours = self.stores.logbook.served(self.order.user_id, since, now + windows.AHEAD)
+        self._store(windows.poll_window([instant for hour in hours for instant in hour.instants], now))
 
     def _range(self, asked: windows.Window) -> Order | None:
         for window in windows.newest_first(asked):

@@ -32,13 +32,13 @@ def seat_due(minute: int, interval_s: int) -> str:
 
 def due_in_minutes(minutes: range, interval_s: int) -> set[str]:
     """The seats the hand points at in these minutes; however many those are, no seat comes twice."""
-    return {seat_due(minute, interval_s) for minute in minutes[-_seats(interval_s) :]}
+    return {seat_due(minute, interval_s) for minute in minutes}
 
 
 def is_reconciled_in(hours: range, user_id: str) -> bool:
     """Whether this user's hour of the day is among these."""
     number = _number(user_id)
-    return any((hour - number) % _RECONCILE_HOURS == 0 for hour in hours[-_RECONCILE_HOURS:])
+    return any((hour - number) % _RECONCILE_HOURS == 0 for hour in hours)
 
 
 def reconciled_in_hours(hours: range, interval_s: int) -> set[str]:
@@ -49,7 +49,7 @@ def reconciled_in_hours(hours: range, interval_s: int) -> set[str]:
         return {_named(interval_s, number) for number in range(seats)}
     return {
         _named(interval_s, number)
-        for hour in hours[-_RECONCILE_HOURS:]
+        for hour in hours
         for number in range(hour % _RECONCILE_HOURS, seats, _RECONCILE_HOURS)
     }
 

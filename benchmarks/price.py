@@ -1,0 +1,115 @@
+"""What a thousand users cost in a month, from what was measured and AWS's list prices."""
+
+# Prices are those of us-east-1, in US dollars, without any free tier; where they were read:
+#   DynamoDB on demand   airbyte.com/data-engineering-resources/dynamodb-pricing (July 2025)
+#   Lambda on arm64      cloudchipr.com/blog/aws-lambda-pricing; aws.amazon.com/lambda/pricing
+#   SQS, fair queues     cloudburn.io/blog/amazon-sqs-pricing (March 2026)
+# Everything else that is assumed is a constant here, and stands in the report.
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks import cost, fleet, throughput
+from benchmarks.measured import Measured
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SECTION = "A month of 1,000 users, polled every 15 minutes"
+USERS, DAYS = 1_000, 30
+POLLS = USERS * DAYS * cost.POLLS_PER_DAY
+TICKS = DAYS * 24 * 60
+
+WRITE_UNIT, READ_UNIT = 0.625e-6, 0.125e-6
+SQS_CALL = 0.40e-6 + 0.10e-6  # A message group makes a standard queue a fair one, for a surcharge.
+INVOCATION, GB_SECOND = 0.20e-6, 13.3334e-6
+LOGGED_GB, STORED_GB = 0.50, 0.25
+
+MEMORY_GB = 0.5  # As template.yaml has it.
+CPU_SHARE = 512 / 1_769  # Lambda gives a whole vCPU with 1,769 MB.
+DEXCOM_MS = 300.0  # An answer of the provider.
+DYNAMODB_MS = 5.0  # A call of DynamoDB.
+BATCH = 10  # Messages for one invocation: a tick of 1,000 users has 67.
+INVOCATION_MS = 2.0  # What the runtime adds.
+LOG_LINE_BYTES = 1_000  # What the worker writes about one poll, its share of the metrics included.
+
+ASSUMED = f"""\
+Assumed: list prices of us-east-1 (benchmarks/price.py names their sources) and no free tier; an answer of
+Dexcom takes {DEXCOM_MS:.0f} ms and a call of DynamoDB {DYNAMODB_MS:.0f} ms; {MEMORY_GB * 1024:.0f} MB are
+{CPU_SHARE:.2f} of a vCPU as fast as the core that was measured here; a worker is handed {BATCH} messages at a
+time, which it carries out in as many threads; a poll is logged in {LOG_LINE_BYTES:,} bytes. Not in it:
+storage (90 days of a user are some 2 MB: half a dollar for all of them), publishing, KMS (one key), requests
+of callers, the network. "The plain way" has a message and an invocation for each poll.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What one way of doing it needs for a poll."""
+
+    writes: float
+    reads: float
+    calls: float
+    cpu_ms: float
+    batch: int
+
+    @property
+    def billed_ms(self) -> float:
+        """Lambda's time for one invocation: threads wait together, and share the CPU."""
+        waits_ms = DEXCOM_MS + self.calls * DYNAMODB_MS
+        return INVOCATION_MS + waits_ms + self.batch * self.cpu_ms / CPU_SHARE
+
+    def lines(self) -> dict[str, float]:
+        """Each item of the bill."""
+        invocations = POLLS / self.batch
+        return {
+            "DynamoDB, written": POLLS * self.writes * WRITE_UNIT,
+            "DynamoDB, read": POLLS * self.reads * READ_UNIT,
+            # Each message is sent, received and deleted, as many at a time as are worked on at a time.
+            "SQS": 3 * invocations * SQS_CALL,
+            "Lambda": invocations * (INVOCATION + self.billed_ms / 1_000 * MEMORY_GB * GB_SECOND),
+            "logs": POLLS * LOG_LINE_BYTES / 1e9 * LOGGED_GB,
+        }
+
+
+def bill(measured: Sequence[Measured]) -> list[Measured]:
+    """The month, ours and the plain way: a message, and an invocation, for each poll."""
+    found = {line.what: line for line in measured}
+    ours = _design(found, plain=False)
+    plain = _design(found, plain=True)
+    schedule = _schedule(found)
+    bills = [design.lines() | {"schedule": schedule} for design in (ours, plain)]
+    lines = [
+        Measured(SECTION, "messages", POLLS, "messages", None, POLLS),
+        Measured(SECTION, "invocations of the worker", POLLS / BATCH, "invocations", None, POLLS),
+        Measured(SECTION, "one invocation", ours.billed_ms, "ms", None, plain.billed_ms),
+        *(Measured(SECTION, name, bills[0][name], "USD", None, bills[1][name]) for name in bills[0]),
+    ]
+    total, plain_total = (sum(one.values()) for one in bills)
+    return [*lines, Measured(SECTION, "together", total, "USD", None, plain_total)]
+
+
+def _design(found: dict[str, Measured], *, plain: bool) -> Design:
+    def of(what: str) -> float:
+        line = found[what]
+        value = line.beside if plain else line.value
+        assert value is not None, f"{what} has no plain way beside it"  # noqa: S101 - only a bug can.
+        return value
+
+    bookkeeping = found[cost.POLLED_BOOKKEEPING].value
+    return Design(
+        writes=of(cost.POLLED_WRITES) / cost.POLLS_PER_DAY + bookkeeping,
+        reads=of(cost.POLLED_READS) / cost.POLLS_PER_DAY,
+        calls=of(cost.POLLED_CALLS),
+        cpu_ms=of(throughput.POLL_CPU),
+        batch=1 if plain else BATCH,
+    )
+
+
+def _schedule(found: dict[str, Measured]) -> float:
+    a_day = {what: found[f"{USERS:,} users: {what}"].value for what in (fleet.READ, fleet.WRITTEN, fleet.CPU)}
+    units = a_day[fleet.READ] * READ_UNIT + a_day[fleet.WRITTEN] * WRITE_UNIT
+    billed_s = (INVOCATION_MS + a_day[fleet.CPU] / CPU_SHARE) / 1_000
+    return DAYS * units + TICKS * (INVOCATION + billed_s * MEMORY_GB * GB_SECOND)

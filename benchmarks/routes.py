@@ -1,0 +1,82 @@
+"""H1: every route, with its function's own wiring: our CPU, and how long a caller waits for it."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import statistics
+import time
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+from botocore.awsrequest import AWSResponse, HTTPHeaders
+
+from benchmarks.measured import Measured
+from benchmarks.reading import event
+from bg_ingest.wiring import clients
+from tests.functions.conftest import LambdaContext
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+CPU_SECTION = "CPU of a warm request, by route"
+LATENCY_SECTION = "Time of a warm request, 99th percentile, by route"
+CPU_BUDGET_MS, LATENCY_BUDGET_MS = 25, 200
+# Payloads of events/. What asks Dexcom is not among them: it takes as long as Dexcom does.
+ASKED = (
+    "query_latest",
+    "query_range",
+    "query_range_csv",
+    "query_audit",
+    "sync_state",
+    "sync_jobs",
+    "sync_completeness",
+    "sync_start_async",
+    "sync_reconcile",
+    "sync_settings",
+    "connect_start",
+    "connect_state",
+    "site_health",
+    "site_ready",
+    "site_openapi",
+    "site_docs",
+)
+
+
+class _Taken:
+    """SQS's answer to whatever is sent."""
+
+    def stream(self) -> Iterator[bytes]:
+        """All at once."""
+        yield b'{"Successful": [], "Failed": []}'
+
+
+def by_route(repeats: int) -> list[Measured]:
+    """The CPU of each first, then the latency of each."""
+    clients.sqs().meta.events.register("before-send.sqs", _taken)
+    with redirect_stdout(io.StringIO()):  # The functions' metrics.
+        found = [(name, *_timed(name, repeats)) for name in ASKED]
+    return [
+        *(Measured(CPU_SECTION, name, cpu_ms, "ms", CPU_BUDGET_MS) for name, cpu_ms, _ in found),
+        *(Measured(LATENCY_SECTION, name, took_ms, "ms", LATENCY_BUDGET_MS) for name, _, took_ms in found),
+    ]
+
+
+def _timed(name: str, repeats: int) -> tuple[float, float]:
+    """The median of the CPU, and of a hundred requests the time of the slowest but one."""
+    handler = importlib.import_module(f"functions.{name.partition('_')[0]}.app").lambda_handler
+    cpu_ms, took_ms = [], []
+    for n in range(repeats + 1):
+        began_s, began_cpu_s = time.perf_counter(), time.process_time()
+        answer = handler(event(name, {}), LambdaContext())
+        if answer["statusCode"] >= 400:
+            raise RuntimeError(f"{name} was answered with {answer['statusCode']}")
+        if n:  # The first is not like the others.
+            cpu_ms.append((time.process_time() - began_cpu_s) * 1_000)
+            took_ms.append((time.perf_counter() - began_s) * 1_000)
+    return statistics.median(cpu_ms), statistics.quantiles(took_ms, n=100, method="inclusive")[98]
+
+
+def _taken(request: Any, **_: Any) -> Any:
+    return AWSResponse(request.url, 200, HTTPHeaders(), _Taken())

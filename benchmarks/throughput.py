@@ -1,0 +1,143 @@
+"""How much a core takes in: from the provider's JSON to what is stored, by the code of production."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.cost import POLL_INTERVAL_S, POLLS_PER_DAY, TODAY, sync
+from benchmarks.measured import Measured
+from benchmarks.plain import PlainLogbook
+from benchmarks.series import READINGS_PER_DAY, readings_of
+from bg_ingest.dexcom.answers import Egvs, egvs_of
+from bg_ingest.sync.job import Kind
+from bg_ingest.sync.state import SyncStates
+from tests.fakes import FakeClock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from benchmarks.tables import Tables
+    from bg_ingest.dexcom.answers import Span
+    from bg_ingest.readings.model import Reading
+
+SECTION = "Taking readings in, on one core"
+POLL_CPU = "CPU of a poll"
+_POLLED, _GIVEN_HISTORY = "polled-from-json", "given-history-from-json"
+
+
+@dataclass(slots=True)
+class JsonProvider:
+    """A provider that answers with the text Dexcom would send, and remembers its answers."""
+
+    records: list[tuple[datetime, str]]
+    clock: FakeClock
+    answers: list[str]
+
+    def readings(self, _: str, start: datetime, end: datetime) -> Egvs:
+        """What has been measured by now, parsed as the client does."""
+        end = min(end, self.clock.now())
+        inside = ",".join(text for at, text in self.records if start <= at < end)
+        self.answers.append(f'{{"recordType":"egv","userId":"somebody","records":[{inside}]}}')
+        return egvs_of(json.loads(self.answers[-1]), self.clock.now())
+
+    def uploaded_since(self, _: str, __: datetime) -> Span | None:
+        """Nothing that a poll would not see; only a reconciliation asks."""
+        return None
+
+
+def taking_in(tables: Tables, days: int) -> list[Measured]:
+    """A day of polls, and a whole history."""
+    return [*_polls(tables), *_history(tables, days)]
+
+
+def _polls(tables: Tables) -> list[Measured]:
+    ours_s, plain_s = _polled_s(tables, plainly=False), _polled_s(tables, plainly=True)
+    per_poll = 1_000 / POLLS_PER_DAY
+    stored = [READINGS_PER_DAY / cpu_s for cpu_s in (ours_s, plain_s)]
+    return [
+        Measured(SECTION, POLL_CPU, ours_s * per_poll, "ms", None, plain_s * per_poll),
+        Measured(SECTION, "stored by polls, a CPU second", stored[0], "readings", None, stored[1]),
+    ]
+
+
+def _polled_s(tables: Tables, *, plainly: bool) -> float:
+    """The CPU of a day of polls."""
+    user_id, clock = f"{_POLLED}-{plainly}", FakeClock(TODAY)
+    provider = _provider(readings_of(TODAY - timedelta(days=1), 2), clock)
+    SyncStates(tables.users, clock).begin(user_id, POLL_INTERVAL_S, TODAY - timedelta(days=1))
+    sync(tables, provider, clock, user_id, Kind.BACKFILL, plainly=plainly)
+    cpu_s = 0.0
+    for _ in range(POLLS_PER_DAY):
+        clock.advance(POLL_INTERVAL_S)
+        began_s = time.process_time()
+        sync(tables, provider, clock, user_id, Kind.INCREMENTAL, plainly=plainly)
+        cpu_s += time.process_time() - began_s
+    return cpu_s
+
+
+def _history(tables: Tables, days: int) -> list[Measured]:
+    clock = FakeClock(TODAY)
+    known = readings_of(TODAY - timedelta(days=days), days)
+    provider = _provider(known, clock)
+    SyncStates(tables.users, clock).begin(_GIVEN_HISTORY, POLL_INTERVAL_S, TODAY - timedelta(days=days))
+    tables.meter.reset()
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
+    sync(tables, provider, clock, _GIVEN_HISTORY, Kind.BACKFILL)
+    took_s, ours_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
+    calls, asked = tables.meter.calls, len(provider.answers)
+    part = _parsed(provider.answers[0], clock)  # The newest thirty days tell how long the others would take.
+    tables.meter.reset()
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
+    PlainLogbook(tables.plain).save(_GIVEN_HISTORY, part, TODAY)
+    times = len(known) / len(part)
+    plain_took_s, plain_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
+    what = f"{days} days of history"
+    return [
+        Measured(
+            SECTION,
+            "stored from a history, a CPU second",
+            len(known) / ours_s,
+            "readings",
+            None,
+            len(part) / plain_s,
+        ),
+        Measured(SECTION, f"{what}: time", took_s, "s", None, plain_took_s * times),
+        Measured(SECTION, f"{what}: calls to DynamoDB", calls, "calls", None, tables.meter.calls * times),
+        Measured(SECTION, f"{what}: calls to Dexcom", asked, "calls"),
+    ]
+
+
+def _parsed(answer: str, clock: FakeClock) -> Sequence[Reading]:
+    return egvs_of(json.loads(answer), clock.now()).readings
+
+
+def _provider(known: Sequence[Reading], clock: FakeClock) -> JsonProvider:
+    return JsonProvider([(reading.at, json.dumps(_record(reading))) for reading in known], clock, [])
+
+
+def _record(reading: Reading) -> dict[str, Any]:
+    """As version 3 of Dexcom's API spells it."""
+    device = reading.device
+    display = reading.at + timedelta(minutes=reading.local_offset_minutes or 0)
+    return {
+        "recordId": reading.record_id,
+        "systemTime": f"{reading.at:%Y-%m-%dT%H:%M:%SZ}",
+        "displayTime": f"{display:%Y-%m-%dT%H:%M:%S}-07:00",
+        "transmitterId": device.transmitter,
+        "transmitterTicks": reading.transmitter_ticks,
+        "value": reading.mg_dl,
+        "status": reading.status,
+        "trend": reading.trend,
+        "trendRate": reading.trend_rate,
+        "unit": "mg/dL",
+        "rateUnit": "mg/dL/min",
+        "displayDevice": device.display,
+        "transmitterGeneration": device.generation,
+        "transmitterGenerationVariant": device.generation,
+        "displayApp": device.app,
+    }

@@ -1,0 +1,153 @@
+"""The real dispatch, work and sync_user for many users, minute after minute, in a time that is made up."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
+
+from bg_ingest.dynamo import Table
+from bg_ingest.readings.completeness import Followed, completeness
+from bg_ingest.readings.logbook import Logbook
+from bg_ingest.sync.ask import ask_for_sync
+from bg_ingest.sync.days import Days
+from bg_ingest.sync.dispatch import POLLS, RECONCILIATIONS, dispatch
+from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.jobs import Jobs
+from bg_ingest.sync.queue import JobsQueue
+from bg_ingest.sync.run import Stores
+from bg_ingest.sync.state import SyncStates
+from bg_ingest.sync.user import sync_user
+from bg_ingest.sync.work import Delivery, work
+from tests.fakes import NOON, FakeClock
+from tests.faults.provider import EVERY, HISTORY, UPLOADED_AFTER, Provider
+from tests.faults.queue import Queue
+from tests.memory_dynamo import MemoryDynamo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from tests.faults.queue import Message
+
+INTERVAL_S = 900
+# Five workers, each of which may call Dexcom a hundred times a minute.
+MESSAGES_A_MINUTE_MAX = 500
+
+
+@dataclass
+class ThrottledDynamo:
+    """DynamoDB that refuses some calls: what is left of them after the client's own tries."""
+
+    memory: MemoryDynamo
+    chance: Random
+    rate: float = 0.0
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        if self.chance.random() < self.rate:
+            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, operation)
+        call: Callable[..., Any] = getattr(self.memory, operation)
+        return call
+
+
+class Service:
+    """So many users who connected at noon, and their history is stored."""
+
+    def __init__(self, users: int) -> None:
+        self.clock, self.chance = FakeClock(), Random(users)  # noqa: S311 - reproducible is the point.
+        self.provider, self.queue = Provider(self.clock), Queue(self.clock)
+        self.dynamo = ThrottledDynamo(MemoryDynamo(page_items_max=1_000), self.chance)
+        self.table = Table(cast("Any", self.dynamo), "users")
+        self.logbook = Logbook(Table(cast("Any", self.dynamo), "readings"), self.clock, 730)
+        self.jobs_queue = JobsQueue(cast("Any", self.queue), "queue")
+        self.stores = Stores(
+            SyncStates(self.table, self.clock, INTERVAL_S),
+            Jobs(self.table, self.clock),
+            self.logbook,
+            Days(self.table, self.clock),
+            lambda *_: 0,  # This provider has nothing that cannot be read.
+        )
+        self.users = [f"user-{number}" for number in range(users)]
+        for user_id in self.users:
+            self.stores.states.begin(user_id, None, self.clock.now() - HISTORY)
+            self.ask(user_id, Kind.BACKFILL)
+        self.run(minutes=INTERVAL_S // 60)
+
+    def ask(self, user_id: str, kind: Kind) -> None:
+        """Somebody asks for a sync, and is promised that it will be done."""
+        order = Order(user_id, new_job_id(self.clock.now()), kind, Trigger.API, "id")
+        ask_for_sync(order, jobs=self.stores.jobs, send=self.jobs_queue.send)
+
+    def run(self, minutes: int) -> None:
+        """Let so many minutes pass, each with its tick."""
+        for _ in range(minutes):
+            self.clock.advance(60)
+            for schedule in (POLLS, RECONCILIATIONS):
+                with suppress(ClientError):  # The next tick makes up for it.
+                    dispatch(
+                        schedule,
+                        table=self.table,
+                        send=self.jobs_queue.send,
+                        intervals_s={INTERVAL_S, 3_600, 21_600},
+                        correlation_id="id",
+                        clock=self.clock,
+                    )
+            for message in self.queue.receive(MESSAGES_A_MINUTE_MAX):
+                self._work(message)
+
+    def minutes_until_whole(self, minutes_max: int) -> int:
+        """How long it takes until nothing is missing and no order is left."""
+        for minutes in range(minutes_max):
+            if not self.queue.messages and not self.incomplete():
+                return minutes
+            self.run(minutes=1)
+        raise AssertionError(f"not whole after {minutes_max} minutes")
+
+    def incomplete(self, but_for: timedelta = EVERY * (INTERVAL_S // 300 + 1)) -> list[str]:
+        """Those of whom something is missing that was there to be fetched an interval ago, or is wrong."""
+        return [user_id for user_id in self.users if not self._is_whole(user_id, but_for)]
+
+    def _is_whole(self, user_id: str, but_for: timedelta) -> bool:
+        now = self.clock.now()
+        stored = [it.reading for it in self.logbook.between(user_id, now - 3 * HISTORY, now + HISTORY)]
+        shown = list(self.provider.visible(user_id))
+        due = [one for one in shown if one.at < now - UPLOADED_AFTER - but_for]
+        return stored == shown[: len(stored)] and len(stored) >= len(due)
+
+    def missing(self) -> int:
+        """What the completeness of everybody's days, up to now, says is missing."""
+        now, begun = self.clock.now(), NOON - HISTORY
+        followed = Followed(history_from=begun, connected_at=NOON)
+        days = (
+            day
+            for user_id in self.users
+            for day in completeness(
+                self.logbook.between(user_id, begun, now + HISTORY), begun.date(), now.date(), now, followed
+            )
+        )
+        return sum(day.missing for day in days)
+
+    def held(self) -> list[str]:
+        """Those whose lease somebody still holds."""
+        states = {user_id: self.stores.states.get(user_id) for user_id in self.users}
+        return [user_id for user_id, state in states.items() if state is None or state.running]
+
+    def _work(self, message: Message) -> None:
+        delivery = Delivery(str(message.number), str(message.number), message.body, message.received)
+        sync = partial(
+            sync_user,
+            stores=self.stores,
+            provider=self.provider,
+            clock=self.clock,
+            time_left_s=lambda: 110.0,
+        )
+        with suppress(ClientError):  # What fails by our own fault stays in the queue, hidden for a while.
+            worked = work(
+                delivery, sync=sync, jobs_queue=self.jobs_queue, clock=self.clock, jitter=self.chance.random
+            )
+            if not worked.keep:
+                self.queue.delete(message)

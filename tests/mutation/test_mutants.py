@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.mutation.modules import MODULES
+from tests.mutation.mutants import Mutant, mutants_of
+from tests.mutation.report import Tried, as_markdown, reasons, unexplained
+from tests.mutation.trial import Verdict
+
+
+def names(source: str) -> list[str]:
+    """The changes that are made to it."""
+    return [mutant.name for mutant in mutants_of(source)]
+
+
+@pytest.mark.parametrize(
+    ("source", "changes"),
+    [
+        ("x = 1", ["1 -> 2", "1 -> 0"]),
+        ("x = 'a'", ["'a' -> 'aX'"]),
+        ("x = True", ["True -> False"]),
+        ("x = a < b", ["a < b -> a <= b", "a < b -> a >= b"]),
+        ("x = a < b <= c", [f"a < b <= c -> a {two} c" for two in ("<= b <=", ">= b <=", "< b <", "< b >")]),
+        ("x = a + b", ["a + b -> a - b"]),
+        ("x = not a", ["not a -> a"]),
+        ("x = a and b", ["a and b -> a or b", "a and b -> a", "a and b -> b"]),
+        ("x = a if b else c", ["a if b else c -> a", "a if b else c -> c"]),
+        ("x = min(a, key=b)", ["min(a, key=b) -> max(a, key=b)", "min(a, key=b) -> min(a)"]),
+        ("x = a[b:]", ["a[b:] -> a"]),
+        ("x = a[b]", []),
+        ("f(x)", ["f(x) -> pass"]),
+        ("def f():\n    return x", ["return x -> return None"]),
+        ("if a:\n    b = c", ["if a: -> if not a:"]),
+    ],
+)
+def test_a_module_is_broken_in_every_small_way(source: str, changes: list[str]) -> None:
+    """Each kind of expression and statement has its mutants."""
+    assert names(source) == changes
+
+
+def test_what_nobody_executes_is_left_alone() -> None:
+    """Annotations, imports, docstrings and the texts of exceptions."""
+    source = 'import a\n\ndef f(x: "int | None") -> "int":\n    """One."""\n    raise ValueError("2")\n'
+
+    assert names(source) == ["raise ValueError('2') -> pass"]
+
+
+def test_each_mutant_has_one_change() -> None:
+    """And the module is as it was for the next one."""
+    sources = [mutant.source for mutant in mutants_of("x = 1\ny = 2")]
+
+    assert sources == ["x = 2\ny = 2", "x = 0\ny = 2", "x = 1\ny = 3", "x = 1\ny = 1"]
+
+
+def test_a_survivor_without_a_reason_is_told_apart() -> None:
+    """A reason is for one change of one line of one module."""
+    survivor, killed = (
+        Tried("m", Mutant(1, "x = 1", "1", becomes, ""), verdict)
+        for becomes, verdict in (("2", Verdict.SURVIVED), ("0", Verdict.KILLED))
+    )
+
+    assert unexplained([survivor, killed], {}) == [survivor]
+    assert unexplained([survivor, killed], {("m", "x = 1", "1 -> 2"): "why"}) == []
+    assert "| all | 2 | 1 | 50.0 % |" in as_markdown([survivor, killed], {})
+
+
+def test_reasons_are_given_for_modules_that_are_tried() -> None:
+    """A reason for nothing explains nothing."""
+    assert {module for module, _, _ in reasons()} <= MODULES.keys()

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import cost, fleet, price, throughput
+from benchmarks.measured import Measured
+
+
+def measured(**changes: float) -> list[Measured]:
+    """What a bill is made of: round numbers, the plain way twice as dear."""
+    numbers = {
+        cost.POLLED_WRITES: 96.0,
+        cost.POLLED_BOOKKEEPING: 3.0,
+        cost.POLLED_READS: 960.0,
+        cost.POLLED_CALLS: 6.0,
+        throughput.POLL_CPU: 10.0,
+        f"1,000 users: {fleet.READ}": 0.0,
+        f"1,000 users: {fleet.WRITTEN}": 0.0,
+        f"1,000 users: {fleet.CPU}": 0.0,
+    }
+    return [Measured("S", what, value, "", None, 2 * value) for what, value in (numbers | changes).items()]
+
+
+def bill(**changes: float) -> dict[str, Measured]:
+    """Its lines by their names."""
+    return {line.what: line for line in price.bill(measured(**changes))}
+
+
+def test_the_bill_of_a_month() -> None:
+    """2.88 million polls, of four writes and ten reads each, at the prices the report names."""
+    lines = bill()
+
+    assert lines["messages"].value == 2_880_000
+    assert lines["DynamoDB, written"].value == pytest.approx(2.88e6 * 4 * 0.625e-6)
+    assert lines["DynamoDB, read"].value == pytest.approx(2.88e6 * 10 * 0.125e-6)
+    assert lines["SQS"].value == pytest.approx(288_000 * 3 * 0.5e-6)
+    assert lines["SQS"].beside == pytest.approx(10 * lines["SQS"].value)
+
+
+def test_the_lines_add_up() -> None:
+    """Nothing is left out of the sum, on either side."""
+    lines = bill()
+    items = [line for what, line in lines.items() if line.unit == "USD" and what != "together"]
+
+    assert lines["together"].value == pytest.approx(sum(line.value for line in items))
+    assert lines["together"].beside == pytest.approx(sum(line.beside or 0.0 for line in items))
+
+
+def test_threads_wait_together_and_compute_one_after_the_other() -> None:
+    """Ten polls in one invocation cost one wait and ten times the CPU; the plain way has one of each."""
+    line = bill()["one invocation"]
+
+    assert line.value == pytest.approx(2 + 300 + 6 * 5 + 10 * 10 / (512 / 1_769))
+    assert line.beside == pytest.approx(2 + 300 + 12 * 5 + 1 * 20 / (512 / 1_769))
+
+
+def test_the_schedule_is_part_of_it() -> None:
+    """A tick a minute is billed whether anybody is due or not."""
+    schedule = bill()["schedule"].value
+
+    assert schedule == pytest.approx(43_200 * (0.2e-6 + 0.002 * 0.5 * 13.3334e-6))
+    assert bill(**{f"1,000 users: {fleet.WRITTEN}": 100.0})["schedule"].value == pytest.approx(
+        schedule + 30 * 100 * 0.625e-6
+    )
