@@ -23,7 +23,7 @@ _ANYTHING = {"_aws", "timestamp", "correlation_id", "at"}
 _BARE = re.compile(r"(?<![\w./-])-?\d+(?:\.\d+)?(?![\w/-])")
 # What our exceptions count, the limits that settings have, and the statuses that are refusals.
 _IN_ERRORS = re.compile(
-    r"\d+ (?:items|orders|times|bytes|without JSON)\b|format \d+|or equal to \d+|pattern '\S+'"
+    r"(?:\d+ to )?\d+ (?:items|orders|times|bytes|without JSON)\b|format \d+|or equal to \d+|pattern '\S+'"
     r"|(?:^|[ ('])(?:30[1-8]|[45]\d\d)(?=$|[ '])"
 )
 

@@ -133,6 +133,7 @@ def test_outside_development_a_broker_without_tls_is_refused(
         "SECRET_NAME": "dexcom",
         "RABBITMQ_SECRET_NAME": "broker",
     }
+    monkeypatch.delenv("WEBHOOK_SECRETS")
     world.restarted(monkeypatch, **strict)
 
     with pytest.raises(InvocationFailed, match="BrokerUrlInsecure"):
