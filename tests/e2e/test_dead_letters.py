@@ -34,7 +34,7 @@ class Operator:
 
     def __init__(self, cloud: Stack, folder: Path) -> None:
         text = (_CHECKOUT / "docs" / "operations.md").read_text()
-        section = text.partition("\n## Dead jobs\n")[2].partition("\n## ")[0]
+        section = text.partition("\n### Dead jobs\n")[2].partition("\n### ")[0]
         blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", section, re.MULTILINE | re.DOTALL)
         names, self.count, self.look, self.put_back, self.take, self.delete = blocks
         assert "stack=bg-ingest-prod\n" in names
