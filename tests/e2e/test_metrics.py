@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bg_ingest.clock import SystemClock
 from bg_ingest.telemetry.metrics import NAMESPACE
 from local import demo
 from local.deploy import function_names
 from local.function_logs import function_lines
+from local.paths import CHECKOUT
 from local.waiting import wait_until
+from local.webhook_sender import one_reading, signed_headers
 from tests.template.emitted import alarms, series
 
 if TYPE_CHECKING:
@@ -48,14 +51,18 @@ def _measured(lines: list[dict[str, Any]]) -> Found:
     return found
 
 
-def _caused_by(cloud: Stack, correlation_id: str) -> Found:
-    """What one request measured, without the function's own name, which differs with every deployment."""
+def _caused_by(cloud: Stack, correlation_id: str, of: str = "syncs") -> Found:
+    """
+    What one request measured, without the function's own name, which differs with every deployment.
+
+    What it caused elsewhere has its id too, and may be written first: `of` has to be among them.
+    """
     found: Found = {}
 
     def is_written() -> bool:
         lines = [line for line in _lines(cloud) if line.get("correlation_id") == correlation_id]
         found.update({series[1:]: values for series, values in _measured(lines).items()})
-        return bool(found)
+        return any(series[0] == of for series in found)
 
     assert wait_until(is_written, _PATIENCE_S)  # The log may be a moment behind the answer.
     return found
@@ -99,6 +106,43 @@ def _queued(person: Api) -> dict[str, Any]:
 
 def _fault(dexcom: httpx.Client, **fault: Any) -> None:
     dexcom.post("/_sim/faults", json={"user": _SIMULATED, **fault}).raise_for_status()
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What became of a webhook of each kind: what was answered, and measured."""
+
+    accepted: tuple[int, Found]
+    duplicate: tuple[int, Found]
+    unproven: tuple[int, Found]
+    failed: tuple[int, Found]
+
+
+@pytest.fixture(scope="module")
+def webhooks(cloud: Stack, http: httpx.Client, person: Api) -> Brought:
+    """One that is taken, the same again, one without a proof, and one that no gateway would hand over."""
+    assert person.get(f"/api/bg/{_USER}/latest").status_code == 200
+    now = SystemClock().now()
+    body = json.dumps(one_reading(now)).encode()
+    proof = signed_headers(cloud.webhook_secret, "msg_metrics", body, now)
+
+    def sent(name: str, headers: dict[str, str]) -> tuple[int, Found]:
+        headers = {**headers, "X-Correlation-ID": name}
+        answer = http.post(f"/api/bg/{_USER}/webhook", content=body, headers=headers)
+        return answer.status_code, _caused_by(cloud, name, of="webhooks")
+
+    return Brought(
+        sent("webhook-taken", proof), sent("webhook-again", proof), sent("webhook-bare", {}), _broken(cloud)
+    )
+
+
+def _broken(cloud: Stack) -> tuple[int, Found]:
+    """A body that is no text: the only way to a failure of ours that leaves the stack whole."""
+    event = json.loads((CHECKOUT / "events" / "webhook_records.json").read_text()) | {"body": 5}
+    event["headers"]["x-correlation-id"] = "webhook-broken"
+    function = function_names(cloud.emulator)["WebhookFunction"]
+    answer = cloud.emulator.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    return json.load(answer["Payload"])["statusCode"], _caused_by(cloud, "webhook-broken", of="webhooks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +213,53 @@ def test_failed_syncs_say_why(days: Days) -> None:
     assert (answer.status_code, over["syncs", "failed"], over["api_requests", "4xx"]) == (409, [1], [1])
 
 
+def test_webhooks_are_counted_by_what_became_of_them(webhooks: Brought) -> None:
+    """As the sender was told, once each."""
+    for status, outcome, (answered, found) in (
+        (202, "accepted", webhooks.accepted),
+        (200, "duplicate", webhooks.duplicate),
+        (401, "unproven", webhooks.unproven),
+        (500, "failed", webhooks.failed),
+    ):
+        counted = {series_[1]: values for series_, values in found.items() if series_[0] == "webhooks"}
+        assert (answered, counted) == (status, {outcome: [1]})
+        assert found["api_requests", f"{status // 100}xx"] == [1]
+
+
+@pytest.mark.usefixtures("webhooks")
+def test_how_soon_a_webhook_is_stored_is_measured_where_it_is_stored(cloud: Stack) -> None:
+    """By the worker, which has taken it from the queue; in seconds."""
+    worker = function_names(cloud.emulator)["WorkerFunction"]
+    found: list[float] = []
+
+    def is_measured() -> bool:
+        found[:] = _measured(_lines(cloud))[worker, "webhook_processing_s"]
+        return bool(found)
+
+    assert wait_until(is_measured, _PATIENCE_S)
+    assert all(0 <= processing_s < _PATIENCE_S for processing_s in found)
+
+
 @pytest.mark.usefixtures("days")
+def test_no_event_goes_uncounted(cloud: Stack) -> None:
+    """What the publisher's lines tell and what its metrics count is the same, over all it did so far."""
+    publisher = function_names(cloud.emulator)["PublishEventBridgeFunction"]
+    counted: Found = {}
+    told: list[int] = []
+
+    def agree() -> bool:
+        lines = [line for line in _lines(cloud) if line.get("function") == publisher]
+        told[:] = [line["events"] for line in lines if line["message"] == "changes published"]
+        counted.update({series_[1:]: values for series_, values in _measured(lines).items()})
+        return sum(told) > 0 and sum(counted.get(("events_published",), [])) == sum(told)
+
+    assert wait_until(agree, _PATIENCE_S), (told, counted)
+    assert not any(counted["publish_failures",])
+    assert not any(counted["records_set_aside",])
+    assert all(0 <= delay_s < 600 for delay_s in counted["publish_delay_s",])
+
+
+@pytest.mark.usefixtures("days", "webhooks")
 def test_every_alarm_listens_to_what_the_stack_said(cloud: Stack) -> None:
     """An alarm on a series that nobody writes never rings; here each was written, by its own function."""
     names = function_names(cloud.emulator)
@@ -177,6 +267,7 @@ def test_every_alarm_listens_to_what_the_stack_said(cloud: Stack) -> None:
         (names[one.function], one.metric, *[value for _, value in one.dimensions[1:]])
         for one in series()
         if one.namespace == NAMESPACE and one.listener.endswith("Alarm")
+        if one.function in names  # RabbitMQ's publisher is not in every stack.
     }
     missing: set[tuple[str, ...]] = set()
 
