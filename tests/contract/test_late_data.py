@@ -158,3 +158,15 @@ def test_a_plain_watermark_loses_them(late: Callable[[str], Scene]) -> None:
     scene.pass_time(2, scene.ask_since_the_newest)
 
     assert len(scene.missing()) > 30
+
+
+def test_a_history_says_how_complete_it_is() -> None:
+    """Every day of it is on record when it was fetched, and none of it was late."""
+    scene = Scene(PHONE)
+    scene.connect()
+
+    days = list(scene.engine.stores.days.between("ada", (NOON - 40 * DAY).date(), (NOON - DAY).date()))
+    assert [day.date for day in days] == [(NOON - number * DAY).date() for number in range(28, 0, -1)]
+    assert [day.expected for day in days] == [144] + 27 * [288]
+    assert all(day.received > 0 and day.received + day.missing >= day.expected - 2 for day in days)
+    assert {day.late for day in days} == {0}

@@ -67,7 +67,7 @@ def disaster(cloud: Stack) -> Iterator[Disaster]:
     readings, users = Table(client, cloud.readings_table), Table(client, cloud.users_table)
     stage = Disaster(client, readings, users, f"{readings.name}-restored", at, day)
     logbook = Logbook(readings, clock, 730)
-    for user_id in ("ada", "bob", "grace"):
+    for user_id in ("ada", "bob", "joan"):
         # As on the first day, whichever rehearsal was before this one.
         users.delete(user_id, "connection")
         readings.delete_all((user_id, item["sk"]) for item in stage.hours(user_id))
@@ -114,10 +114,10 @@ def test_what_was_lost_comes_back_and_who_was_erased_does_not(
     later = Reading(disaster.day + timedelta(hours=2, minutes=5), 103)
     Logbook(disaster.readings, SystemClock(), 730).save("ada", [later], SystemClock().now())
     # One person is erased; another is erased and comes back as somebody new.
-    for user_id in ("bob", "grace"):
+    for user_id in ("bob", "joan"):
         disaster.users.delete(user_id, "connection")
         disaster.readings.delete_all((user_id, _hour(disaster, number)) for number in range(3))
-    disaster.connect("grace", SystemClock().now())
+    disaster.connect("joan", SystemClock().now())
     # And an hour has expired in the copy.
     expired = Table(disaster.client, disaster.restored).get("ada", damaged) or {}
     Table(disaster.client, disaster.restored).put(expired | {"sk": "2001-01-01T00", "expires_at": 1})
@@ -132,7 +132,7 @@ def test_what_was_lost_comes_back_and_who_was_erased_does_not(
     assert after[:3] == before
     assert [reading["glucose_mg_dl"] for reading in after[3:]] == [103]
     assert disaster.versions("ada") == [1, 3, 2]
-    assert (disaster.versions("bob"), disaster.versions("grace")) == ([], [])
+    assert (disaster.versions("bob"), disaster.versions("joan")) == ([], [])
     assert "1  missing, not written yet" in counted
     assert "2  different, left alone" in counted
     assert "of people who were erased" in counted
@@ -166,19 +166,19 @@ def test_a_lost_connection_comes_back_and_a_living_one_is_not_touched(
     try:
         disaster.users.delete("app#rehearsal", "2001-01-01T00")
         disaster.users.delete("ada", "connection")
-        disaster.users.delete("grace", "connection")
+        disaster.users.delete("joan", "connection")
         disaster.users.update("bob", "connection", "SET sealed_tokens = :newer", {":newer": b"newer"})
         assert (
-            recovery.main([users, cloud.users_table, "--write", "--leave-out", "grace"], disaster.client) == 0
+            recovery.main([users, cloud.users_table, "--write", "--leave-out", "joan"], disaster.client) == 0
         )
     finally:
         disaster.client.delete_table(TableName=users)
 
-    found = {name: disaster.users.get(name, "connection") for name in ("ada", "bob", "grace")}
+    found = {name: disaster.users.get(name, "connection") for name in ("ada", "bob", "joan")}
     assert {name: item and item["sealed_tokens"] for name, item in found.items()} == {
         "ada": b"sealed",
         "bob": b"newer",
-        "grace": None,
+        "joan": None,
     }
     assert disaster.users.get("app#rehearsal", "2001-01-01T00") is None
 
