@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 USER_ID = "demo"
-_SIMULATED_PERSON = "SandboxUser7"
+SIMULATED_PERSON = "SandboxUser7"
 _BACKFILL_S_MAX = 180.0
 
 
-def connect(api: str, token: str, user_id: str = USER_ID, simulated_person: str = _SIMULATED_PERSON) -> None:
+def connect(api: str, token: str, user_id: str = USER_ID, simulated_person: str = SIMULATED_PERSON) -> None:
     """Ask for the login address, sign in at the simulated Dexcom, and come back through the callback."""
     with httpx.Client(timeout=60, trust_env=False) as browser:
         started = browser.post(f"{api}/api/bg/{user_id}/connection", headers=_bearer(token))

@@ -43,7 +43,8 @@ hypothesis.settings.register_profile(
     database=None,
     phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
 )
-_SHARING = ("tests/e2e/", "tests/template/")  # A deployed cloud; what SAM has built.
+# A deployed cloud; what SAM has built; a cloud with a broker.
+_SHARING = ("tests/e2e/", "tests/template/", "tests/contract/test_deployed_rabbitmq.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

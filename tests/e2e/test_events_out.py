@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from local import demo
 from local.waiting import wait_until
+from tests.bus_listener import BusListener
 from tests.e2e.conftest import PATIENT
 
 if TYPE_CHECKING:
@@ -27,57 +27,17 @@ _PATIENCE_S = 90.0
 _NEWCOMER = "eva"
 
 
-class Listener:
-    """A consumer of two people's events, behind a rule of its own."""
-
-    def __init__(self, cloud: Stack) -> None:
-        self._sqs, self._events = cloud.emulator.client("sqs"), cloud.emulator.client("events")
-        self._bus = cloud.event_bus
-        self.url = self._sqs.create_queue(QueueName="listener")["QueueUrl"]
-        self.heard: dict[str, dict[str, Any]] = {}
-
-    def listen(self) -> None:
-        """From now on."""
-        arn = "arn:aws:sqs:eu-west-1:000000000000:listener"
-        statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        self._sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": policy})
-        pattern = json.dumps(
-            {"source": ["bg-ingest"], "detail": {"data": {"user_id": [PATIENT.user_id, _NEWCOMER]}}}
-        )
-        self._events.put_rule(Name="listener", EventBusName=self._bus, EventPattern=pattern)
-        self._events.put_targets(
-            Rule="listener", EventBusName=self._bus, Targets=[{"Id": "listener", "Arn": arn}]
-        )
-
-    def stop(self) -> None:
-        """Take the rule away."""
-        self._events.remove_targets(Rule="listener", EventBusName=self._bus, Ids=["listener"])
-        self._events.delete_rule(Name="listener", EventBusName=self._bus)
-
-    def told(self, event_type: str) -> list[dict[str, Any]]:
-        """What the events of a type say, each id once, as far as they have come."""
-        while messages := self._sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get(
-            "Messages"
-        ):
-            for message in messages:
-                event = json.loads(message["Body"])["detail"]
-                self.heard.setdefault(event["id"], event)
-                self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-        return [event for event in self.heard.values() if event["type"] == event_type]
-
-
 @pytest.fixture(scope="module")
-def listener(cloud: Stack) -> Iterator[Listener]:
+def listener(cloud: Stack) -> Iterator[BusListener]:
     """Listening before anything happens to them."""
-    listener = Listener(cloud)
+    listener = BusListener(cloud, PATIENT.user_id, _NEWCOMER)
     listener.listen()
     yield listener
     listener.stop()
 
 
 def test_a_reading_arrives_on_the_bus_and_its_revision_on_record(
-    caller: Any, dexcom: httpx.Client, now: datetime, listener: Listener
+    caller: Any, dexcom: httpx.Client, now: datetime, listener: BusListener
 ) -> None:
     """By a sync that stores it, and by one that finds it changed; each under one id."""
     patient: Api = caller(PATIENT.user_id)
@@ -111,7 +71,7 @@ def test_a_reading_arrives_on_the_bus_and_its_revision_on_record(
     assert wait_until(is_on_record, _PATIENCE_S)
 
 
-def test_a_login_is_told_and_no_token_with_it(cloud: Stack, listener: Listener) -> None:
+def test_a_login_is_told_and_no_token_with_it(cloud: Stack, listener: BusListener) -> None:
     """From the other table's stream, of which most changes wake nobody."""
     demo.connect(cloud.api, cloud.callers.token(_NEWCOMER), _NEWCOMER, "SandboxUser5")
 
