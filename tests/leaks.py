@@ -9,7 +9,7 @@ WEBHOOK_SECRET = "whsec_bWFkZSB1cCBmb3IgdGhlIHRlc3RzLCBub2JvZHlz"
 OLD_WEBHOOK_SECRET = "whsec_dGhlIG9uZSBiZWZvcmUsIG1hZGUgdXAgYXMgd2VsbA=="
 
 # Every user id of the tests and of events/ that is no ordinary word, and those that are, as whole words.
-_PEOPLE = r"SandboxUser\d*|\bhourly-\d+|\b(?:ada|bob|demo|grace|patient|stranger|kira|joan)\b"
+_PEOPLE = r"SandboxUser\d*|\bhourly-\d+|\b(?:ada|bob|demo|grace|patient|stranger|kira|joan|mia|eva)\b"
 _MADE_UP = r"access-token-of-\w+|\b(?:access|refresh|old|new)-\d+\b|hunter2|in-the-clear"
 _CREDENTIALS = (
     r"(?:local|bg-ingest)-secret\b|\bBearer\s+\S+|\beyJ[\w-]{10,}\.[\w-]+|"

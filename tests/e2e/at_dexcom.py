@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -30,3 +31,19 @@ def login(dexcom: httpx.Client, person: str) -> Tokens:
     clock = SystemClock()
     with polite_http(str(dexcom.base_url).rstrip("/"), clock) as http:
         return OAuth(http, Application("local-client", "local-secret", _BACK), clock).exchange(code)
+
+
+def between_readings(dexcom: httpx.Client, person: str, about: datetime) -> datetime:
+    """An instant soon after `about` at which this person's sensor measures nothing, so that a test may."""
+    start, end = about - timedelta(minutes=10), about + timedelta(minutes=10)
+    answer = dexcom.get(
+        "/v3/users/self/egvs",
+        params={"startDate": f"{start:%Y-%m-%dT%H:%M:%S}", "endDate": f"{end:%Y-%m-%dT%H:%M:%S}"},
+        headers={"Authorization": f"Bearer {login(dexcom, person).access_token}"},
+    )
+    records = answer.raise_for_status().json()["records"]
+    taken = [datetime.fromisoformat(record["systemTime"]).astimezone(UTC) for record in records]
+    near = timedelta(seconds=30)
+    # The sensor measures every five minutes, to the second or nearly.
+    tried = (about.astimezone(UTC).replace(microsecond=0) + near * number for number in range(10))
+    return next(at for at in tried if all(abs(at - other) >= near for other in taken))

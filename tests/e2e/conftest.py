@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from local.paths import State
 from local.ports import free_port
 from local.progress import Progress
 from tests.bare_numbers import unexplained_in_line
+from tests.e2e.at_dexcom import between_readings
 from tests.e2e.crowd import Crowd, Shared
 from tests.leaks import leaks_in
 
@@ -165,8 +166,7 @@ def planted(cloud: Stack, dexcom: httpx.Client, now: datetime) -> datetime:
     token = cloud.callers.token(PATIENT.user_id)
     demo.connect(cloud.api, token, PATIENT.user_id, PATIENT.simulated)
     demo.wait_for_backfill(cloud.api, token, PATIENT.user_id)
-    # Between two readings of the trace, so that nothing but this one can be at that second.
-    instant = (now - timedelta(minutes=30)).astimezone(UTC)
+    instant = between_readings(dexcom, PATIENT.simulated, now - timedelta(minutes=30))
     reading = {"system_time": instant.strftime("%Y-%m-%dT%H:%M:%SZ"), "value": PLANTED_VALUE}
     dexcom.post(f"/_sim/users/{PATIENT.simulated}/readings", json=reading).raise_for_status()
     return instant

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from bg_ingest.sync import dispatch, seats
 from local import demo
 from local.invoke import invoke_in
 from local.waiting import wait_until
+from tests.e2e.at_dexcom import between_readings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ def hourly(cloud: Stack, caller: Callable[..., Api]) -> Api:
 
 def _upload(dexcom: httpx.Client, ago: timedelta) -> datetime:
     """A reading from so long ago that no poll looks there is uploaded now."""
-    instant = SystemClock().now().astimezone(UTC).replace(microsecond=0) - ago
+    instant = between_readings(dexcom, _PERSON, SystemClock().now() - ago)
     reading = {"system_time": instant.strftime("%Y-%m-%dT%H:%M:%SZ"), "value": 173}
     dexcom.post(f"/_sim/users/{_PERSON}/readings", json=reading).raise_for_status()
     return instant
@@ -68,7 +69,7 @@ def test_who_asks_gets_what_is_missing_and_how_complete_each_day_is(
     hourly: Api, dexcom: httpx.Client
 ) -> None:
     """A reading of ten days ago is repaired, and its day counts it."""
-    late = _upload(dexcom, timedelta(days=10, minutes=2, seconds=13))
+    late = _upload(dexcom, timedelta(days=10, minutes=2))
     assert not _is_stored(hourly, late)
     before = _day_of(hourly, late)
 
@@ -90,7 +91,7 @@ def test_who_asks_gets_what_is_missing_and_how_complete_each_day_is(
 
 def test_everybody_is_reconciled_in_their_hour(cloud: Stack, hourly: Api, dexcom: httpx.Client) -> None:
     """The hourly schedule's own event, sent by hand: what no poll would find is found."""
-    late = _upload(dexcom, timedelta(days=9, minutes=2, seconds=13))
+    late = _upload(dexcom, timedelta(days=9, minutes=2))
     table = Table(cloud.emulator.client("dynamodb"), cloud.users_table)
     # As if nothing had been served since the hour this test began in; the schedule may have been quicker.
     table.update(dispatch.PK, "hour", "SET served = :before REMOVE claimed_until", {":before": _HOUR - 1})
