@@ -25,6 +25,9 @@ def main() -> int:
     try:
         with tables() as running:
             os.environ.update(environ(running.endpoint))  # noqa: TID251 - as above.
+            # While nobody is there yet: a dispatcher whose first tick finds somebody due would want a queue.
+            with progress.step("cold starts"):
+                started = cold_start.cold_starts(running.endpoint, starts)
             with progress.step("a day of polls"):
                 measured += cost.polled_day(running)
             with progress.step(f"{days} days of history"):
@@ -40,8 +43,7 @@ def main() -> int:
             with progress.step("schedules"):
                 measured += fleet.grown(running, (10, 1_000) if quick else (10, 100, 1_000, 10_000))
             measured += price.bill(measured)
-            with progress.step("cold starts"):
-                measured += cold_start.cold_starts(running.endpoint, starts)
+            measured += started
         with progress.step("webhooks"):
             measured += webhook.measured(5 if quick else 30)
     except CannotStart as trouble:
