@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from local.paths import EMULATOR_BIN
+from local.paths import CHECKOUT, EMULATOR_BIN
 from local.ports import HOST
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class Emulator:
     @property
     def command(self) -> list[str]:
         """What to run."""
-        return [str(EMULATOR_BIN / "python"), "-m", "ministack"]
+        # -P: modules of ministack's own are not to be found in this folder.
+        return [str(EMULATOR_BIN / "python"), "-P", str(CHECKOUT / "local" / "emulated_aws.py")]
 
     def environ(self, temporary: Path) -> dict[str, str]:
         """Only what it needs: functions inherit this, so nothing of the person's own may be in it."""
