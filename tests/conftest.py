@@ -22,6 +22,7 @@ from local.rabbitmq import server as rabbitmq
 from local.trouble import CannotStart
 from tests.fakes import FakeClock
 from tests.leak_watch import LeakWatch
+from tests.moto_in_turn import take_calls_in_turn
 from tests.template_document import create_table
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch every test for leaks; and before any worker wants DynamoDB Local, fetch it."""
+    """Let threads share moto; watch every test for leaks; and before any worker wants DynamoDB Local, fetch it."""
+    take_calls_in_turn()
     # No test may let out a secret, a person or a glucose value, whatever else it is about.
     watch = LeakWatch()
     watch.start()
@@ -148,8 +150,8 @@ def dynamodb(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """
     A DynamoDB with no tables in it.
 
-    Moto's: conditions are really evaluated, but only for one thread at a time. By `--integration` Amazon's
-    own; other services stay moto's.
+    Moto's: conditions are really evaluated, though one call after the other. By `--integration` Amazon's own;
+    other services stay moto's.
     """
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")

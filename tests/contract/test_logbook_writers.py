@@ -1,4 +1,4 @@
-"""Many threads store the same user's readings at once. Not against moto: it loses updates."""
+"""Many threads store the same user's readings at once. Not against moto, where no two calls meet."""
 
 from __future__ import annotations
 
