@@ -1,9 +1,9 @@
 """
 Starts ministack, the emulated AWS, with one thing mended: what a function logged is in its log.
 
-ministack 1.5.33 waits 5 ms for each further line once a function has answered. Lines that a busy machine delivers
-later stay behind until the same worker's next invocation, or for ever if there is none. But a function writes
-its lines before it answers, so none has to be waited for: they are in the pipe already, and are taken from there.
+ministack 1.5.33 waits 5 ms for each further line once a function has answered. Lines that a busy machine
+delivers later stay behind until the same worker's next invocation, or for ever if there is none. But a
+function writes its lines before it answers, so none has to be waited for: all are in the pipe by then.
 
 Run by the Python that has ministack: `.venv-aws/bin/python -P local/emulated_aws.py`.
 """
@@ -25,7 +25,7 @@ _LOOK_EVERY_S = 0.001
 _CHUNK_BYTES = 65_536
 
 
-class WholeLogWorker(lambda_runtime.Worker):
+class WholeLogWorker(lambda_runtime.Worker):  # type: ignore[misc]  # It ships no types.
     """A worker whose log is complete when its answer is handed over."""
 
     def __init__(self, *args: Any) -> None:

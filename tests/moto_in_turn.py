@@ -25,4 +25,4 @@ def take_calls_in_turn() -> None:
         with turn:
             return answer(request)
 
-    botocore_stubber.process_request = in_turn
+    botocore_stubber.process_request = in_turn  # type: ignore[method-assign]  # That is the point.

@@ -35,7 +35,8 @@ code, given = sys.argv[1:]
 packed = io.BytesIO()
 with zipfile.ZipFile(packed, "w") as archive:
     archive.writestr("app.py", code)
-config = {"Runtime": "python3", "Handler": "app.handler", "FunctionName": "noisy", "FunctionArn": "arn:aws:lambda:eu-west-1:000000000000:function:noisy"}
+config = {"Runtime": "python3", "Handler": "app.handler", "FunctionName": "noisy"}
+config["FunctionArn"] = "arn:aws:lambda:eu-west-1:000000000000:function:noisy"
 worker, logs = HeldUp("noisy", config, packed.getvalue()), []
 for number in range(2):
     worker._taking.acquire()
