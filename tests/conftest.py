@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let threads share moto, watch every test for leaks, and fetch DynamoDB Local before a worker wants it."""
+    """Let threads share moto, watch every test for leaks, fetch DynamoDB Local before a worker wants it."""
     take_calls_in_turn()
     # No test may let out a secret, a person or a glucose value, whatever else it is about.
     watch = LeakWatch()
