@@ -1,9 +1,12 @@
 """
-Starts ministack, the emulated AWS, with one thing mended: what a function logged is in its log.
+Starts ministack, the emulated AWS, with two things of version 1.5.33 mended.
 
-ministack 1.5.33 waits 5 ms for each further line once a function has answered. Lines that a busy machine
-delivers later stay behind until the same worker's next invocation, or for ever if there is none. But a
-function writes its lines before it answers, so none has to be waited for: all are in the pipe by then.
+It waits 5 ms for each further line once a function has answered. Lines that a busy machine delivers later
+stay behind until the same worker's next invocation, or for ever if there is none. But a function writes its
+lines before it answers, so none has to be waited for: all are in the pipe by then.
+
+It takes a stream's batch for done whatever its function says of it, and would lose the rest of one that was
+taken in part. Here such a batch fails, and comes again as a whole: more than AWS would show, and no less.
 
 Run by the Python that has ministack: `.venv-aws/bin/python -P local/emulated_aws.py`.
 """
@@ -15,10 +18,14 @@ import select
 import termios
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ministack.app import main
 from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+
+Execute = Callable[[Any, Any], Any]
 
 _TAKEN_S_MAX = 5.0  # Somebody has to read what is in a pipe; here that takes a millisecond.
 _LOOK_EVERY_S = 0.001
@@ -66,6 +73,27 @@ class WholeLogWorker(lambda_runtime.Worker):  # type: ignore[misc]  # It ships n
         return not waiting[0]
 
 
+def with_partial_failures(execute: Execute) -> Execute:
+    """Carry functions out as before; of a stream's batch, what is to come again does."""
+
+    def executed(function: Any, event: Any) -> Any:
+        result = execute(function, event)
+        return result | {"error": True} if _is_of_a_stream(event) and _is_partial(result) else result
+
+    return executed
+
+
+def _is_of_a_stream(event: Any) -> bool:
+    records = (isinstance(event, dict) and event.get("Records")) or [{}]
+    return bool(records[0].get("eventSource") == "aws:dynamodb")
+
+
+def _is_partial(result: Any) -> bool:
+    answer = result.get("body")
+    return isinstance(answer, dict) and bool(answer.get("batchItemFailures"))
+
+
 if __name__ == "__main__":
     lambda_runtime.Worker = WholeLogWorker
+    lambda_svc._execute_function = with_partial_failures(lambda_svc._execute_function)  # noqa: SLF001 - the only place.
     main()

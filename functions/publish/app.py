@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest import telemetry
-from bg_ingest.publishing.publish import NothingPublished, publish_records
+from bg_ingest.publishing.publish import publish_records
 from bg_ingest.publishing.republish import republish
 from bg_ingest.wiring import publishing, stores
 
@@ -26,12 +26,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 def _publish(records: list[dict[str, Any]]) -> dict[str, Any]:
     oldest_s = min(record["dynamodb"]["ApproximateCreationDateTime"] for record in records)
     delay_s = max(stores.clock().now().timestamp() - oldest_s, 0.0)
-    try:
-        done = publish_records(records, sink=publishing.sink(), set_aside=publishing.set_aside)
-    except NothingPublished as error:
-        telemetry.measure_publishing(0, failed=True, delay_s=delay_s)
-        telemetry.tell("nothing published", level=logging.ERROR, trouble=str(error), records=len(records))
-        raise
+    done = publish_records(records, sink=publishing.sink(), set_aside=publishing.set_aside)
     telemetry.measure_publishing(
         done.events, set_aside=done.set_aside, failed=done.again_from is not None, delay_s=delay_s
     )

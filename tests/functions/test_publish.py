@@ -113,12 +113,18 @@ def test_what_nobody_can_read_is_noted_and_holds_up_nothing(world: World, listen
     }
 
 
-def test_a_bus_that_is_gone_fails_the_batch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_is_gone_has_the_batch_come_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Nothing is taken for done, and the log says the kind of trouble and no more."""
     world.restarted(monkeypatch, RABBITMQ_URL=f"amqp://guest:hunter2@127.0.0.1:{free_port()}")
+    event = world.event("publish_readings")
+    first = {"itemIdentifier": event["Records"][0]["dynamodb"]["SequenceNumber"]}
 
-    with pytest.raises(InvocationFailed, match="NothingPublished"):
-        world.invoke("publish", world.event("publish_readings"))
+    assert world.invoke("publish", event) == {"batchItemFailures": [first]}
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "changes published" in line]
+    told = json.loads(line)
+    assert (told["level"], told["events"], told["trouble"]) == ("WARNING", 0, "AMQPConnectionError")
 
 
 def test_outside_development_a_broker_without_tls_is_refused(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local.paths import CHECKOUT, EMULATOR_BIN
 
@@ -46,22 +46,31 @@ print(json.dumps(logs))
 """
 
 
-def _logged(given: str, folder: Path) -> list[list[str]]:
-    """What each of two invocations logged, in the emulator's own Python."""
+ANSWERED = """
+import json, sys
+from emulated_aws import with_partial_failures
+def failed(source, failures):
+    execute = with_partial_failures(lambda function, event: {"body": {"batchItemFailures": failures}})
+    return bool(execute({}, {"Records": [{"eventSource": source}]}).get("error"))
+print(json.dumps([failed(*each) for each in json.loads(sys.argv[1])]))
+"""
+
+
+def _run(code: str, *arguments: str, folder: Path) -> Any:
+    """What code of ours prints last, in the emulator's own Python."""
     ran = subprocess.run(  # noqa: S603 - our own code.
-        [str(EMULATOR_BIN / "python"), "-c", HELD_UP, HANDLER, given],
+        [str(EMULATOR_BIN / "python"), "-c", code, *arguments],
         env={"PYTHONPATH": str(CHECKOUT / "local"), "TMPDIR": str(folder), "STATE_DIR": str(folder)},
         capture_output=True,
         text=True,
         check=True,
     )
-    logs: list[list[str]] = json.loads(ran.stdout.splitlines()[-1])
-    return logs
+    return json.loads(ran.stdout.splitlines()[-1])
 
 
 def test_a_log_is_whole_when_the_answer_is_there(tmp_path: Path) -> None:
     """Each invocation has all its lines, the unfinished one too as far as it came, and none of another's."""
-    first, second = _logged("", tmp_path)
+    first, second = _run(HELD_UP, HANDLER, "", folder=tmp_path)
     lines = [f"line {number}" for number in range(LINES)]
 
     # What is not finished by a line's end shows with the next thing that is.
@@ -73,4 +82,12 @@ def test_a_worker_that_is_ended_for_its_failure_leaves_its_lines(tmp_path: Path)
     """The emulator ends it before it looks at what it wrote; an unfinished line is its last."""
     lines = [f"line {number}" for number in range(LINES)]
 
-    assert _logged("broken", tmp_path) == [[*lines, "the end"]] * 2
+    assert _run(HELD_UP, HANDLER, "broken", folder=tmp_path) == [[*lines, "the end"]] * 2
+
+
+def test_a_streams_batch_that_is_taken_in_part_comes_again(tmp_path: Path) -> None:
+    """And no other: of a queue's the emulator itself keeps the messages that are named."""
+    failures = [{"itemIdentifier": "2"}]
+    batches = [("aws:dynamodb", failures), ("aws:dynamodb", []), ("aws:sqs", failures)]
+
+    assert _run(ANSWERED, json.dumps(batches), folder=tmp_path) == [True, False, False]

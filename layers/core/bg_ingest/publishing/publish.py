@@ -53,12 +53,8 @@ class Published:
     trouble: str | None = None
 
 
-class NothingPublished(Exception):
-    """Not even the first record got through: the batch has to come again. Carries the kind of trouble."""
-
-
 def publish_records(records: Sequence[Record], *, sink: Sink, set_aside: SetAside) -> Published:
-    """Publish what the records tell; raises NothingPublished if the sink is down."""
+    """Publish what the records tell, as far as the sink takes it."""
     events: list[Event] = []
     owners: list[int] = []
     unreadable = 0
@@ -74,7 +70,5 @@ def publish_records(records: Sequence[Record], *, sink: Sink, set_aside: SetAsid
     delivery = sink.publish(events) if events else Delivery(0)
     if delivery.arrived == len(events):
         return Published(len(events), unreadable)
-    stuck = owners[delivery.arrived]
-    if stuck == 0:
-        raise NothingPublished(delivery.trouble)
-    return Published(delivery.arrived, unreadable, sequence_number(records[stuck]), delivery.trouble)
+    stuck = records[owners[delivery.arrived]]
+    return Published(delivery.arrived, unreadable, sequence_number(stuck), delivery.trouble)
