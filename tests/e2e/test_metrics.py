@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,11 +13,11 @@ from bg_ingest.clock import SystemClock
 from bg_ingest.telemetry.metrics import NAMESPACE
 from local import demo
 from local.deploy import function_names
-from local.function_logs import function_lines
 from local.paths import CHECKOUT
 from local.waiting import wait_until
 from local.webhook_sender import one_reading, signed_headers
-from tests.template.emitted import alarms, series
+from tests.e2e.measured import PATIENCE_S, caused_by, lines_of, measured
+from tests.template.emitted import series
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,47 +26,11 @@ if TYPE_CHECKING:
 
     from local.stack import Stack
     from tests.e2e.conftest import Api
+    from tests.e2e.measured import Found
 
 pytestmark = pytest.mark.e2e
 
-_PATIENCE_S = 90.0
 _USER, _SIMULATED = "patient-2", "SandboxUser6"
-Found = dict[tuple[str, ...], list[float]]
-
-
-def _lines(cloud: Stack) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in function_lines(cloud.emulator) if line.startswith("{")]
-
-
-def _measured(lines: list[dict[str, Any]]) -> Found:
-    """Every series as CloudWatch would read it: function, name and the dimension's value, if it has one."""
-    found: Found = defaultdict(list)
-    for line in lines:
-        for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
-            assert directive["Namespace"] == NAMESPACE
-            (names,) = directive["Dimensions"]
-            function, *of = [line[name] for name in names]
-            for metric in directive["Metrics"]:
-                value = line[metric["Name"]]
-                found[function, metric["Name"], *of] += value if isinstance(value, list) else [value]
-    return found
-
-
-def _caused_by(cloud: Stack, correlation_id: str, last: str = "api_requests") -> Found:
-    """
-    What one request measured, without the function's own name, which differs with every deployment.
-
-    An invocation writes several lines, one after the other: the one with `last` has to be there.
-    """
-    found: Found = {}
-
-    def is_written() -> bool:
-        lines = [line for line in _lines(cloud) if line.get("correlation_id") == correlation_id]
-        found.update({series[1:]: values for series, values in _measured(lines).items()})
-        return any(series[0] == last for series in found)
-
-    assert wait_until(is_written, _PATIENCE_S)  # The log may be a moment behind the answer.
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +52,8 @@ def _synced(cloud: Stack, person: Api, name: str) -> tuple[httpx.Response, Found
         answers.append(person.post("/api/bg/patient-2/sync", None, **correlation))
         return not answers[-1].json().get("type", "").endswith("/sync-running")
 
-    assert wait_until(has_run, _PATIENCE_S)
-    return answers[-1], _caused_by(cloud, f"{name}-{len(answers) - 1}")
+    assert wait_until(has_run, PATIENCE_S)
+    return answers[-1], caused_by(cloud, f"{name}-{len(answers) - 1}")
 
 
 def _queued(person: Api) -> dict[str, Any]:
@@ -102,7 +65,7 @@ def _queued(person: Api) -> dict[str, Any]:
         job.update(person.get(where).json())
         return job["status"] in {"succeeded", "failed"}
 
-    assert wait_until(is_over, _PATIENCE_S)
+    assert wait_until(is_over, PATIENCE_S)
     return job
 
 
@@ -131,7 +94,7 @@ def webhooks(cloud: Stack, http: httpx.Client, person: Api) -> Brought:
     def sent(name: str, headers: dict[str, str]) -> tuple[int, Found]:
         headers = {**headers, "X-Correlation-ID": name}
         answer = http.post(f"/api/bg/{_USER}/webhook", content=body, headers=headers)
-        return answer.status_code, _caused_by(cloud, name, last="webhooks")
+        return answer.status_code, caused_by(cloud, name, last="webhooks")
 
     return Brought(
         sent("webhook-taken", proof), sent("webhook-again", proof), sent("webhook-bare", {}), _broken(cloud)
@@ -144,7 +107,7 @@ def _broken(cloud: Stack) -> tuple[int, Found]:
     event["headers"]["x-correlation-id"] = "webhook-broken"
     function = function_names(cloud.emulator)["WebhookFunction"]
     answer = cloud.emulator.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
-    return json.load(answer["Payload"])["statusCode"], _caused_by(cloud, "webhook-broken", last="webhooks")
+    return json.load(answer["Payload"])["statusCode"], caused_by(cloud, "webhook-broken", last="webhooks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +198,10 @@ def test_how_soon_a_webhook_is_stored_is_measured_where_it_is_stored(cloud: Stac
     found: list[float] = []
 
     def is_measured() -> bool:
-        found[:] = _measured(_lines(cloud))[worker, "webhook_processing_s"]
+        found[:] = measured(lines_of(cloud))[worker, "webhook_processing_s"]
         return bool(found)
 
-    assert wait_until(is_measured, _PATIENCE_S)
+    assert wait_until(is_measured, PATIENCE_S)
     since_start_s = (SystemClock().now() - now).total_seconds()
     assert all(0 <= processing_s < since_start_s for processing_s in found)
 
@@ -252,7 +215,7 @@ def test_no_event_goes_uncounted(cloud: Stack) -> None:
     delays: list[float] = []
 
     def agree() -> bool:
-        lines = [line for line in _lines(cloud) if line.get("function") == publisher]
+        lines = [line for line in lines_of(cloud) if line.get("function") == publisher]
         published = [line for line in lines if line["message"] == "changes published"]
         troubled = [line for line in lines if line.get("trouble")]
         told[:] = [
@@ -262,13 +225,13 @@ def test_no_event_goes_uncounted(cloud: Stack) -> None:
                 len(troubled),
             )
         ]
-        found = _measured(lines)
+        found = measured(lines)
         names = ("events_published", "records_set_aside", "publish_failures")
         counted[:] = [tuple(sum(found[publisher, name]) for name in names)]
         delays[:] = found[publisher, "publish_delay_s"]
         return told == counted and told[0][0] > 0
 
-    assert wait_until(agree, _PATIENCE_S), (told, counted)
+    assert wait_until(agree, PATIENCE_S), (told, counted)
     assert all(0 <= delay_s < 600 for delay_s in delays)
 
 
@@ -286,27 +249,10 @@ def test_every_alarm_listens_to_what_the_stack_said(cloud: Stack) -> None:
 
     def is_said() -> bool:
         missing.clear()
-        missing.update(wanted - _measured(_lines(cloud)).keys())
+        missing.update(wanted - measured(lines_of(cloud)).keys())
         return not missing
 
-    assert wait_until(is_said, _PATIENCE_S), missing
-
-
-def test_alarms_and_dashboard_are_deployed_with_real_names(cloud: Stack) -> None:
-    """What stood for something in the template is its name now, and all alarms tell one topic."""
-    watch, names = cloud.emulator.client("cloudwatch"), set(function_names(cloud.emulator).values())
-    deployed = watch.describe_alarms()["MetricAlarms"]
-    (dashboard,) = watch.list_dashboards()["DashboardEntries"]
-    body = watch.get_dashboard(DashboardName=dashboard["DashboardName"])["DashboardBody"]
-
-    assert 0 < len(deployed) <= len(alarms())
-    assert len({topic for alarm in deployed for topic in alarm["AlarmActions"] + alarm["OKActions"]}) == 1
-    for alarm in deployed:
-        dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
-        assert {dimensions[name] for name in ("function", "FunctionName") if name in dimensions} <= names
-    assert json.loads(body)["widgets"]
-    assert "${" not in body
-    assert set(re.findall(r"arn:aws:cloudwatch:[^\"]+", body)) <= {alarm["AlarmArn"] for alarm in deployed}
+    assert wait_until(is_said, PATIENCE_S), missing
 
 
 @pytest.mark.usefixtures("days")
@@ -317,15 +263,15 @@ def test_no_sync_of_the_worker_goes_uncounted(cloud: Stack) -> None:
     counted: dict[str, float] = defaultdict(float)
 
     def agree() -> bool:
-        lines = [line for line in _lines(cloud) if line.get("function") == worker]
+        lines = [line for line in lines_of(cloud) if line.get("function") == worker]
         told.clear()
         counted.clear()
         for line in lines:
             if line["message"] == "order carried out":
                 told[line.get("status") or ("busy" if line["busy"] else "over")] += 1
-        for series_, values in _measured(lines).items():
+        for series_, values in measured(lines).items():
             if series_[1] == "syncs" and series_[2] != "crashed":
                 counted[series_[2]] += sum(values)
         return dict(told) == dict(counted)
 
-    assert wait_until(agree, _PATIENCE_S), (dict(told), dict(counted))
+    assert wait_until(agree, PATIENCE_S), (dict(told), dict(counted))
