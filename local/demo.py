@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 USER_ID = "demo"
 SIMULATED_PERSON = "SandboxUser7"
-_BACKFILL_S_MAX = 180.0
+_BACKFILL_S_MAX = 300.0
 
 
 def connect(api: str, token: str, user_id: str = USER_ID, simulated_person: str = SIMULATED_PERSON) -> None:

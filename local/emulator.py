@@ -70,5 +70,5 @@ class Emulator:
             region_name=REGION,
             aws_access_key_id=ACCOUNT,
             aws_secret_access_key="test",  # noqa: S106 - the emulator accepts any.
-            config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60),
+            config=Config(retries={"total_max_attempts": 1}, connect_timeout=60, read_timeout=60),
         )

@@ -22,6 +22,7 @@ from local.interface.__main__ import SITE
 from local.ports import HOST, free_port
 from local.processes import Processes
 from local.waiting import wait_until
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,6 @@ PAGES = {
     "/docs": (SITE / "docs.html").read_text(encoding="utf-8"),
     "/script": "<!doctype html><title>before</title><script>document.title = 'after'</script>",
 }
-_STARTED_S_MAX = 30.0
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="no browser: apt-get install chromium chromium-driver"
@@ -141,7 +141,7 @@ def _driving(profile: Path) -> Iterator[httpx.Client]:
     processes.start("driver", [str(DRIVER), f"--port={port}"], profile / "driver.log", environ)
     try:
         with httpx.Client(timeout=60, trust_env=False) as client:
-            assert wait_until(lambda: _is_ready(client, driver_url), _STARTED_S_MAX)
+            assert wait_until(lambda: _is_ready(client, driver_url), PATIENCE_S)
             wish = {"capabilities": {"alwaysMatch": _capabilities(profile)}}
             started = client.post(f"{driver_url}/session", json=wish).raise_for_status().json()
             session = f"{driver_url}/session/{started['value']['sessionId']}"

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from tests.patience import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -79,7 +81,7 @@ class HalfWay:
     def start(self, run: Callable[[], object]) -> None:
         """Run until the step."""
         self._outcome = self._pool.submit(run)
-        assert self._there.wait(timeout=10)
+        assert self._there.wait(timeout=PATIENCE_S)
 
     def finish(self) -> object:
         """Let it run to its end; what it returned or raised."""
@@ -89,4 +91,4 @@ class HalfWay:
 
     def _stop(self) -> None:
         self._there.set()
-        assert self._go_on.wait(timeout=10)
+        assert self._go_on.wait(timeout=PATIENCE_S)

@@ -23,6 +23,7 @@ from local.progress import Progress
 from local.rabbitmq import server
 from local.waiting import wait_until
 from tests.bus_listener import BusListener
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
-_PATIENCE_S = 90.0
 _QUEUE = "everything"
 _STORED = "bg.readings.stored"
 _HOUR_S = "3600"  # Nothing is polled meanwhile but what a test asks for.
@@ -101,7 +101,7 @@ def _history(cloud: Stack, broker: Broker, received: dict[str, dict[str, Any]]) 
             reading["timestamp"] for event in _at_the_broker(broker, received) for reading in _readings(event)
         }
 
-    assert wait_until(has_come, _PATIENCE_S)
+    assert wait_until(has_come, PATIENCE_S)
 
 
 def test_what_a_sync_stores_arrives_at_the_broker_as_on_the_bus(
@@ -111,8 +111,8 @@ def test_what_a_sync_stores_arrives_at_the_broker_as_on_the_bus(
     at = _planted(cloud, back=4)
     _sync(cloud, at)
 
-    assert wait_until(lambda: bool(_telling(bus.told(_STORED), at)), _PATIENCE_S)
-    assert wait_until(lambda: bool(_telling(_at_the_broker(broker, received), at)), _PATIENCE_S)
+    assert wait_until(lambda: bool(_telling(bus.told(_STORED), at)), PATIENCE_S)
+    assert wait_until(lambda: bool(_telling(_at_the_broker(broker, received), at)), PATIENCE_S)
     assert _telling(_at_the_broker(broker, received), at) == _telling(bus.told(_STORED), at)
 
 
@@ -124,12 +124,12 @@ def test_a_broker_that_is_down_holds_up_neither_syncs_nor_the_bus(
     broker.stop()
     try:
         _sync(cloud, at)
-        assert wait_until(lambda: bool(_telling(bus.told(_STORED), at)), _PATIENCE_S)
-        assert wait_until(lambda: _tells_of_trouble(cloud), _PATIENCE_S)
+        assert wait_until(lambda: bool(_telling(bus.told(_STORED), at)), PATIENCE_S)
+        assert wait_until(lambda: _tells_of_trouble(cloud), PATIENCE_S)
     finally:
         broker.start()
 
-    assert wait_until(lambda: bool(_telling(_at_the_broker(broker, received), at)), _PATIENCE_S)
+    assert wait_until(lambda: bool(_telling(_at_the_broker(broker, received), at)), PATIENCE_S)
     assert _telling(_at_the_broker(broker, received), at) == _telling(bus.told(_STORED), at)
 
 
@@ -198,7 +198,7 @@ def _sync(cloud: Stack, since: datetime) -> None:
     body = {"from": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
     with httpx.Client(timeout=60, trust_env=False) as client:
         assert wait_until(
-            lambda: client.post(address, json=body, headers=_bearer(cloud)).status_code == 200, _PATIENCE_S
+            lambda: client.post(address, json=body, headers=_bearer(cloud)).status_code == 200, PATIENCE_S
         )
 
 

@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 
 from bg_ingest.dynamo import Table
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 THREADS = 8
 PROCESSES_MAX = 8
 SPAWN = multiprocessing.get_context("spawn")  # A process that shares nothing.
-_PATIENCE_S = 120.0
 _starting_guns: dict[int, Any] = {}
 
 
@@ -82,7 +82,7 @@ def _one_process(processes: int, start: Callable[..., Callable[[], Any]], args: 
     act = start(*args)
 
     def one_thread(_: int) -> Any:
-        _starting_guns[processes].wait(timeout=_PATIENCE_S)
+        _starting_guns[processes].wait(timeout=PATIENCE_S)
         try:
             return act()
         except Exception as error:  # noqa: BLE001 - an answer like any other.

@@ -11,14 +11,13 @@ import pytest
 from local import demo
 from local.waiting import wait_until
 from tests.e2e.conftest import RETURN_URL
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from local.stack import Stack
     from tests.e2e.conftest import Api
 
 pytestmark = pytest.mark.e2e
-
-_PATIENCE_S = 90.0
 
 
 def _returned(http: httpx.Client, started: httpx.Response, **choice: str) -> httpx.Response:
@@ -114,8 +113,8 @@ def test_another_account_at_dexcom_adds_nothing_to_a_persons_readings(
         jobs = kim.get("/api/bg/kim/sync/jobs").json()
         return any(job["error"] and job["error"]["type"] == "account-changed" for job in jobs)
 
-    assert wait_until(noticed, _PATIENCE_S)
-    assert wait_until(lambda: kim.get("/api/bg/kim/sync").json()["next_poll_at"] is None, _PATIENCE_S)
+    assert wait_until(noticed, PATIENCE_S)
+    assert wait_until(lambda: kim.get("/api/bg/kim/sync").json()["next_poll_at"] is None, PATIENCE_S)
     after = kim.get("/api/bg/kim?limit=1000").json()
     known = {reading["timestamp"] for reading in before}
     # What is measured while this runs comes five minutes after the last; another's would be between.

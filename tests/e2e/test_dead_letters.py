@@ -17,6 +17,7 @@ from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
 from local.deploy import STACK_NAME
 from local.function_logs import function_lines
 from local.waiting import wait_until
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-_PATIENCE_S = 60.0
 _CHECKOUT = Path(__file__).parents[2]
 _POISON = '{"this is": "no order"}'
 
@@ -82,7 +82,7 @@ def test_the_documented_redrive_brings_dead_jobs_back(cloud: Stack, demo_user: A
 
     assert dead() == 0
     sqs.send_message(QueueUrl=cloud.queue_url, MessageBody=_POISON)
-    assert wait_until(lambda: dead() == 1, _PATIENCE_S)
+    assert wait_until(lambda: dead() == 1, PATIENCE_S)
     assert operator.run(operator.count, operator.look) == f"1\n{_POISON}"
     assert dead() == 1
     met = _times_received_first(cloud)
@@ -96,7 +96,7 @@ def test_the_documented_redrive_brings_dead_jobs_back(cloud: Stack, demo_user: A
         job: dict[str, Any] = demo_user.get(f"/api/bg/demo/sync/jobs/{order.job_id}").json()
         return str(job["status"])
 
-    assert wait_until(lambda: status() == "succeeded", _PATIENCE_S)
-    assert wait_until(lambda: dead() == 1, _PATIENCE_S)
+    assert wait_until(lambda: status() == "succeeded", PATIENCE_S)
+    assert wait_until(lambda: dead() == 1, PATIENCE_S)
     assert _times_received_first(cloud) == met + 1
     assert (operator.run(operator.take, operator.delete), dead()) == (_POISON, 0)

@@ -33,6 +33,7 @@ from local.dexcom.world import World
 from local.paths import CHECKOUT
 from local.waiting import wait_until
 from tests.e2e.at_dexcom import NOBODYS_INTERVAL_S, login
+from tests.patience import PATIENCE_S
 from tests.template_document import resource
 
 if TYPE_CHECKING:
@@ -51,7 +52,6 @@ pytestmark = pytest.mark.e2e
 _USER, _PERSON = "kira", "SandboxUser2"
 _EGVS = "/v3/users/self/egvs"
 _HISTORY, _WINDOW = timedelta(days=90), timedelta(days=30)
-_PATIENCE_S = 180.0
 
 
 @dataclass
@@ -169,9 +169,9 @@ def test_the_next_worker_goes_on_where_the_killed_one_was(
         return any(one["id"] == fault and one["struck"] == 1 for one in faults)
 
     with workers.start() as (killed, receipt):
-        assert wait_until(hangs, _PATIENCE_S)
+        assert wait_until(hangs, PATIENCE_S)
         killed.send_signal(signal.SIGKILL)
-        assert killed.wait(_PATIENCE_S) == -signal.SIGKILL
+        assert killed.wait(PATIENCE_S) == -signal.SIGKILL
     assert workers.state().backfill.reached == begun_at - 2 * _WINDOW
     assert kira.get(f"{job}/{order.job_id}").json()["status"] == "running"  # As far as anybody can know.
     assert _calls(dexcom) == before + 2
@@ -179,7 +179,7 @@ def test_the_next_worker_goes_on_where_the_killed_one_was(
     workers.let_time_pass(receipt)
     assert kira.get(f"{job}/{order.job_id}").json()["status"] == "queued"
     with workers.start() as (next_one, _):
-        assert next_one.wait(_PATIENCE_S) == 0
+        assert next_one.wait(PATIENCE_S) == 0
 
     assert kira.get(f"{job}/{order.job_id}").json()["status"] == "succeeded"
     assert workers.state().backfill.done

@@ -16,7 +16,8 @@ from local.deploy import function_names
 from local.paths import CHECKOUT
 from local.waiting import wait_until
 from local.webhook_sender import one_reading, signed_headers
-from tests.e2e.measured import PATIENCE_S, caused_by, lines_of, measured
+from tests.e2e.measured import caused_by, lines_of, measured
+from tests.patience import PATIENCE_S
 from tests.template.emitted import series
 
 if TYPE_CHECKING:

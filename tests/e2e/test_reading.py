@@ -10,6 +10,7 @@ import pytest
 
 from local.waiting import wait_until
 from tests.e2e.conftest import PATIENT, PLANTED_VALUE, Api
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     import httpx
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 # A tick a minute, seen within ten seconds by the emulator, then the queue and the sync.
-_SCHEDULED_WITHIN_S = 100.0
 _DEMO = "/api/bg/demo"
 
 
@@ -97,7 +97,7 @@ def test_a_new_reading_arrives_by_the_schedule_alone(caller: Any, planted: datet
         return [job for job in jobs if job["trigger"] == "schedule"]
 
     # A job is finished a moment after its readings are stored, so it is the job that is waited for.
-    assert wait_until(lambda: any(job["counts"]["stored"] for job in scheduled_jobs()), _SCHEDULED_WITHIN_S)
+    assert wait_until(lambda: any(job["counts"]["stored"] for job in scheduled_jobs()), PATIENCE_S)
     assert _pairs(patient.get(path).json())[:1] == [(wanted, PLANTED_VALUE)]
 
 

@@ -13,6 +13,7 @@ from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
 from bg_ingest.sync.state import Lease, SyncStates
 from local import demo
 from local.waiting import wait_until
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     import httpx
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 _SYNC = "/api/bg/demo/sync"
-_PATIENCE_S = 90.0
 
 
 def _finished(api: Api, location: str) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def _finished(api: Api, location: str) -> dict[str, Any]:
         job.update(api.get(location).json())
         return job["status"] in {"succeeded", "failed"}
 
-    assert wait_until(is_over, _PATIENCE_S)
+    assert wait_until(is_over, PATIENCE_S)
     return job
 
 
@@ -45,7 +45,7 @@ def _synced(api: Api, body: Any = None) -> httpx.Response:
         answers.append(api.post(_SYNC, body))
         return answers[-1].status_code != 409
 
-    assert wait_until(has_run, _PATIENCE_S)
+    assert wait_until(has_run, PATIENCE_S)
     return answers[-1]
 
 
@@ -105,7 +105,7 @@ def test_while_one_runs_callers_are_told_which(cloud: Stack, demo_user: Api, dex
         return bool(taken)
 
     order = Order(demo.USER_ID, new_job_id(SystemClock().now()), Kind.RECONCILE, Trigger.SCHEDULE, "other")
-    assert wait_until(lambda: runs(order), _PATIENCE_S)
+    assert wait_until(lambda: runs(order), PATIENCE_S)
     try:
         called = _calls_of(dexcom)
         with ThreadPoolExecutor(10) as callers:

@@ -57,7 +57,7 @@ def dexcom(world: World, address: str, monkeypatch: pytest.MonkeyPatch) -> Itera
         DEXCOM_CLIENT_ID=own.client_id,
         DEXCOM_CLIENT_SECRET=own.client_secret,
     )
-    with httpx.Client(base_url=address, timeout=10, trust_env=False) as client:
+    with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
         client.post("/_sim/reset")
         _connect(client, address)
         yield client

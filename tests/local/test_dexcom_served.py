@@ -50,7 +50,7 @@ def address(process: subprocess.Popen[str]) -> str:
 def running() -> Iterator[httpx.Client]:
     """A client of one simulator for all tests that need a socket."""
     with served("--upload-delay-seconds", "0") as process:
-        with httpx.Client(base_url=address(process), timeout=10, trust_env=False) as client:
+        with httpx.Client(base_url=address(process), timeout=60, trust_env=False) as client:
             yield client
         process.terminate()
 
@@ -116,7 +116,7 @@ def test_it_stops_when_told_to(stop: signal.Signals) -> None:
     with served("--seed", "3") as process:
         assert address(process).startswith("http://127.0.0.1:")
         process.send_signal(stop)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
 
     assert (process.returncode, out, err) == (0, "", "")
 

@@ -13,6 +13,7 @@ import pytest
 from local.ports import free_port, is_taken
 from local.processes import Process, Processes
 from local.waiting import wait_until
+from tests.patience import PATIENCE_S
 
 ENVIRON = {"PATH": os.environ["PATH"]}  # noqa: TID251 - the test's own.
 # A parent with a child of its own, as the emulator has; both would run for a minute.
@@ -25,7 +26,7 @@ TELL = "print(c.pid, flush=True); time.sleep(60)"
 
 def _start(processes: Processes, code: str, log: Path) -> Process:
     process = processes.start("helper", [sys.executable, "-c", code], log, ENVIRON)
-    assert wait_until(lambda: log.read_text().strip() != "", 20.0)
+    assert wait_until(lambda: log.read_text().strip() != "", PATIENCE_S)
     return process
 
 
@@ -50,7 +51,7 @@ def test_children_end_with_their_parents(processes: Processes, tmp_path: Path) -
 
     assert processes.end() == 1
     assert not _runs(started.pid)
-    assert wait_until(lambda: not _runs(child), 5.0)
+    assert wait_until(lambda: not _runs(child), PATIENCE_S)
     assert not (tmp_path / "processes.json").exists()
 
 

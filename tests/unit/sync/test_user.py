@@ -27,6 +27,7 @@ from bg_ingest.sync.fetch import AccountChanged
 from bg_ingest.sync.job import Kind, Status, Trigger
 from bg_ingest.sync.state import LEASE_TTL
 from tests.fakes import NOON
+from tests.patience import PATIENCE_S
 from tests.simulation.provider import DAY, HOUR, MINUTE, Answer
 from tests.unit.sync.stage import Stage, seen_at_once
 
@@ -90,7 +91,7 @@ def test_of_fifty_syncs_at_once_one_runs() -> None:
         def readings(self, user_id: str, start: datetime, end: datetime) -> Answer:
             self.calls += 1
             for _ in range(49):
-                assert others_answered.acquire(timeout=20)
+                assert others_answered.acquire(timeout=PATIENCE_S)
             return stage.provider.readings(user_id, start, end)
 
         def uploaded_since(self, *_: Any) -> None:

@@ -1,0 +1,6 @@
+"""How long a test waits for something to come true, on a machine that has other things to do."""
+
+from __future__ import annotations
+
+# Nobody waits longer than it takes; only a test that fails does.
+PATIENCE_S = 300.0
