@@ -8,6 +8,7 @@ from contextlib import suppress
 from bg_ingest.clock import SystemClock
 from bg_ingest.settings import settings
 from bg_ingest.telemetry import outputs
+from bg_ingest.telemetry.forgiving import Forgiving
 from bg_ingest.telemetry.json_lines import Fact, JsonLines
 
 _logger = logging.getLogger("bg_ingest")
@@ -48,8 +49,8 @@ def forget() -> None:
             handler.close()
 
 
-def _ours() -> list[outputs.Forgiving]:
-    return [handler for handler in _logger.handlers if isinstance(handler, outputs.Forgiving)]
+def _ours() -> list[Forgiving]:
+    return [handler for handler in _logger.handlers if isinstance(handler, Forgiving)]
 
 
 def tell(

@@ -8,25 +8,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bg_ingest.settings import SettingsInvalid
+from bg_ingest.telemetry.forgiving import Forgiving
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock
 
 _SYSLOG_PORT = 514
 _FORMS = "must be stdout, file:<path>, syslog+udp://<host>:<port> or syslog+tcp://<host>:<port>"
-
-
-class Forgiving(logging.Handler):
-    """A line that cannot be written is lost; the first of them is told about on stderr."""
-
-    _silent = False
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own names.
-        """Say once what keeps lines from being written; the library would print each of them."""
-        if not self._silent:
-            self._silent = True
-            kind = sys.exc_info()[0]
-            sys.stderr.write(f"bg_ingest: log lines are being lost: {kind.__name__ if kind else 'unknown'}\n")
 
 
 class Stdout(Forgiving):

@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bg_ingest.telemetry.outputs import Forgiving
+from bg_ingest.telemetry.forgiving import Forgiving
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock

@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import jwt
 
-from bg_ingest.webhooks.tokens import ALGORITHMS
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bg_ingest.clock import Clock
 
+ALGORITHMS = ("RS256", "ES256")
 FRESH_S = 300.0
 REFRESH_S = 30.0
 STALE_S = 3_600.0

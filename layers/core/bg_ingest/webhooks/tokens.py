@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
+from bg_ingest.webhooks.jwks import ALGORITHMS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from bg_ingest.webhooks.jwks import KeySet
 
-ALGORITHMS = ("RS256", "ES256")
 LIFE_S_MAX = 600
 # Times are held against our clock below; PyJWT would read the machine's.
 _OPTIONS: Any = {
