@@ -11,7 +11,10 @@ from local.paths import CHECKOUT
 if TYPE_CHECKING:
     from pathlib import Path
 
-DOCUMENTS = [CHECKOUT / "README.md", CHECKOUT / "local" / "README.md", *(CHECKOUT / "docs").glob("*.md")]
+DOCUMENTS = [
+    *(CHECKOUT / name for name in ("README.md", "local/README.md", "tests/simulation/README.md")),
+    *(CHECKOUT / "docs").glob("*.md"),
+]
 _CODE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # REQUIREMENTS' numbers never change meaning; how many there are of each letter.
 HIGHEST = {"A": 12, "B": 6, "C": 9, "D": 10, "E": 2, "F": 5, "G": 2, "H": 5, "I": 7, "J": 4}
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
 _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 
 
@@ -50,15 +52,35 @@ def test_the_cost_adds_up() -> None:
     assert float(total[1]) == pytest.approx(sum(float(cost) for _, _, cost in rows), abs=0.001)
 
 
-def test_the_floors_name_every_package() -> None:
-    """docs/architecture.md draws the building that the linter checks."""
-    text = (CHECKOUT / "docs" / "architecture.md").read_text().partition("| floor |")[2].partition("\n\n")[0]
+def test_the_floors_are_those_the_linter_checks() -> None:
+    """docs/architecture.md draws the building: every part of the package once, on its step."""
+    rows = (CHECKOUT / "docs" / "architecture.md").read_text().partition("| floor |")[2].partition("\n\n")[0]
+    modules = [row.split(" | ")[1] for row in rows.splitlines()[2:]]
+    drawn = [set(re.findall(r"`(\w+)`", step)) for cell in modules for step in cell.split(";")]
+    layers = PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
     package = CHECKOUT / "layers/core/bg_ingest"
     parts = {
         path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
 
-    assert parts - {"__init__"} <= set(re.findall(r"`(\w+)/?`", text))
+    assert drawn == [set(step.replace("bg_ingest.", "").split(" | ")) for step in layers]
+    assert set().union(*drawn) == parts - {"__init__"} | {"functions"}
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """What pyproject.toml's groups hold is in docs/architecture.md, once, and nothing else is."""
+    page = (CHECKOUT / "docs" / "architecture.md").read_text()
+    section = page.partition("\n## Dependencies, and why each\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \| .+ \|$", section, re.MULTILINE)
+    named = [name for row in rows for name in row.split(", ") if name != "package"]
+    wanted = {
+        re.split(r"[\[<>=]", entry)[0]
+        for group in PROJECT["dependency-groups"].values()
+        for entry in group
+        if isinstance(entry, str)
+    }
+
+    assert sorted(named) == sorted(wanted)
 
 
 def test_the_version_is_the_newest_heading_of_the_changelog() -> None:
