@@ -49,6 +49,7 @@ def build(desk: Desk, audit: Audit, starts: RateLimit) -> APIGatewayHttpResolver
         ended = flow.come_back(
             desk, state_value=state, code=code, error=error, correlation_id=telemetry.correlation_id()
         )
+        telemetry.tell("login ended", ending=ended.ending, trouble=ended.trouble)
         return logins.shown(ended, app.current_event.headers.get("accept"))
 
     return app

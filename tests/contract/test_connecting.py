@@ -8,6 +8,7 @@ from bg_ingest.access.audit import Outcome
 from bg_ingest.accounts.connection import State
 from bg_ingest.connecting import flow
 from bg_ingest.connecting.flow import Desk, Ended, Ending
+from bg_ingest.dexcom.errors import ApplicationFull, CircuitOpen, CodeRefused, DexcomError, Unavailable
 from bg_ingest.dynamo import Table
 from bg_ingest.sync.job import Kind
 from tests.contract.people import HISTORY, LoginPage, People, kinds
@@ -129,6 +130,29 @@ def test_saying_no_leaves_nothing_but_the_record(
     assert desk.connections.get("ada") is None
     assert [entry.outcome for entry in desk.audit.newest_first("ada")] == [Outcome.REFUSED]
     assert len(people.stored_about("ada")) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "ending"),
+    [
+        (CodeRefused(), Ending.REFUSED),
+        (Unavailable(), Ending.UNAVAILABLE),
+        (CircuitOpen(), Ending.UNAVAILABLE),
+        (ApplicationFull(), Ending.FULL),
+    ],
+)
+def test_why_a_login_failed_is_told_apart(people: People, error: DexcomError, ending: Ending) -> None:
+    """Starting again at once, later, or not at all: the person and the operator need to know which."""
+
+    def fail(step: str) -> None:
+        if step == "before exchange":
+            raise error
+
+    desk = people.desk(fail)
+    ended = back(desk, state_of(desk, "ada"))
+
+    assert (ended.ending, ended.trouble) == (ending, type(error).__name__)
+    assert desk.connections.get("ada") is None
 
 
 @pytest.mark.exhaustive

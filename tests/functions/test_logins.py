@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bg_ingest.connecting.flow import Ended, Ending
+from bg_ingest.http_api import logins
 from bg_ingest.wiring import clients, stores
 
 if TYPE_CHECKING:
@@ -62,8 +64,9 @@ def test_an_address_that_is_not_on_the_list_is_refused(
     [
         ({"error": "access_denied"}, APP, APP + "?error=access_denied"),
         ({"error": "access_denied"}, WITH_QUERY, WITH_QUERY + "&error=access_denied"),
+        ({}, APP, APP + "?error=connection_failed"),
         # The provider is down, so a good code does not help.
-        ({"code": "good"}, APP, APP + "?error=connection_failed"),
+        ({"code": "good"}, APP, APP + "?error=temporarily_unavailable"),
     ],
 )
 def test_a_person_is_sent_on_with_what_went_wrong(
@@ -76,6 +79,31 @@ def test_a_person_is_sent_on_with_what_went_wrong(
 
     assert (answer["statusCode"], answer["headers"]["Location"]) == (302, location)
     assert _back(world, started, **query)["statusCode"] == 400
+
+
+@pytest.mark.parametrize(
+    ("ending", "advice"),
+    [
+        (Ending.REFUSED, "start again where you came from"),
+        (Ending.UNAVAILABLE, "start again in a few minutes"),
+        (Ending.FULL, "Trying again will not help"),
+    ],
+)
+def test_a_person_is_told_whether_trying_again_helps(ending: Ending, advice: str) -> None:
+    """And never sent in circles."""
+    shown = logins.shown(Ended(ending), "text/html")
+
+    assert shown.status_code == 502
+    assert advice in str(shown.body)
+
+
+def test_the_log_says_why_a_login_failed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """The kind of trouble, so that an application that is full is not taken for people who gave up."""
+    _back(world, world.invoke("connect", world.event("connect_start")), code="good")
+
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "login ended" in line]
+    told = json.loads(line)
+    assert (told["ending"], told["trouble"]) == ("unavailable", "Unavailable")
 
 
 @pytest.mark.parametrize("accept", ["text/html", "*/*"])

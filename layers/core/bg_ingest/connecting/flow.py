@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bg_ingest.access.audit import Outcome
 from bg_ingest.accounts import connection
-from bg_ingest.dexcom.errors import DexcomError
+from bg_ingest.dexcom.errors import ApplicationFull, DexcomError, TryLater
 from bg_ingest.sync import state
 from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
@@ -40,15 +40,18 @@ class Ending(StrEnum):
     CONNECTED = "connected"
     DENIED = "denied"
     STATE_INVALID = "state_invalid"
-    REFUSED = "refused"  # The provider did not take the code, or could not be reached.
+    REFUSED = "refused"  # The provider did not take the code.
+    UNAVAILABLE = "unavailable"  # The provider could not be reached, or has too much to do.
+    FULL = "full"  # The provider lets no more people connect to this application.
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The end of a login, and where the person wanted to go afterwards."""
+    """The end of a login, where the person wanted to go afterwards, and the kind of trouble there was."""
 
     ending: Ending
     return_url: str | None = None
+    trouble: str | None = None
 
 
 class ProviderLogin(Protocol):
@@ -116,13 +119,22 @@ def _ended(desk: Desk, login: Login, *, code: str | None, error: str | None, cor
         return Ended(Ending.REFUSED, login.return_url)
     try:
         tokens = desk.provider.exchange(code)
-    except DexcomError:
-        return Ended(Ending.REFUSED, login.return_url)
+    except DexcomError as trouble:
+        return Ended(_ending_of(trouble), login.return_url, type(trouble).__name__)
     job = _begin(desk, login, tokens, correlation_id)
     if not desk.logins.done(login):
         _take_back(desk, job)
         return Ended(Ending.REFUSED, login.return_url)
     return Ended(Ending.CONNECTED, login.return_url)
+
+
+def _ending_of(trouble: DexcomError) -> Ending:
+    match trouble:
+        case ApplicationFull():
+            return Ending.FULL
+        case TryLater():
+            return Ending.UNAVAILABLE
+    return Ending.REFUSED
 
 
 def _take_back(desk: Desk, job: Job) -> None:

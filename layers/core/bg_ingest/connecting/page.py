@@ -16,6 +16,14 @@ EXPIRED = (
     "This login is no longer valid",
     "It was used before, or is older than ten minutes. Please start again where you came from.",
 )
+UNAVAILABLE = (
+    "The connection did not work",
+    "The provider cannot be reached at the moment. Please start again in a few minutes, where you came from.",
+)
+FULL = (
+    "Nobody can be connected at the moment",
+    "The provider lets no more people connect to this service. Trying again will not help for now.",
+)
 FAILED = (
     "The connection did not work",
     "The provider did not accept the login. Please start again where you came from.",

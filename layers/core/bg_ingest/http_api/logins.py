@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from bg_ingest import problems
 from bg_ingest.connecting.flow import Ended, Ending
-from bg_ingest.connecting.page import CONNECTED, DENIED, EXPIRED, FAILED, page
+from bg_ingest.connecting.page import CONNECTED, DENIED, EXPIRED, FAILED, FULL, UNAVAILABLE, page
 from bg_ingest.http_api.serving import NOT_KEPT, PAGE_HEADERS
 from bg_ingest.problems import Problem
 from bg_ingest.settings import settings
@@ -19,6 +19,15 @@ _PAGES = {
     Ending.DENIED: (HTTPStatus.OK, DENIED),
     Ending.STATE_INVALID: (HTTPStatus.BAD_REQUEST, EXPIRED),
     Ending.REFUSED: (HTTPStatus.BAD_GATEWAY, FAILED),
+    Ending.UNAVAILABLE: (HTTPStatus.BAD_GATEWAY, UNAVAILABLE),
+    Ending.FULL: (HTTPStatus.BAD_GATEWAY, FULL),
+}
+# What the page that a person is sent on to learns; the first and the third are OAuth's own words.
+_ERRORS = {
+    Ending.DENIED: "access_denied",
+    Ending.REFUSED: "connection_failed",
+    Ending.UNAVAILABLE: "temporarily_unavailable",
+    Ending.FULL: "application_full",
 }
 _HEADERS = NOT_KEPT | PAGE_HEADERS
 
@@ -34,7 +43,7 @@ def allowed(return_url: str | None) -> str | None:
 def shown(ended: Ended, accept: str | None) -> Response[str]:
     """On to where the person wanted to go, or a page of ours; a program gets a problem document instead."""
     if ended.return_url is not None:
-        outcome = {} if ended.ending is Ending.CONNECTED else {"error": _error(ended.ending)}
+        outcome = {"error": _ERRORS[ended.ending]} if ended.ending in _ERRORS else {}
         separator = "&" if "?" in ended.return_url else "?"
         address = ended.return_url + (separator + urlencode(outcome) if outcome else "")
         return Response(HTTPStatus.FOUND, body="", headers={"Location": address, **NOT_KEPT})
@@ -42,10 +51,6 @@ def shown(ended: Ended, accept: str | None) -> Response[str]:
         raise Problem(problems.STATE_INVALID, "It was used before, is older than ten minutes, or not ours.")
     status, text = _PAGES[ended.ending]
     return Response(status, content_type="text/html; charset=utf-8", body=page(*text), headers=_HEADERS)
-
-
-def _error(ending: Ending) -> str:
-    return "access_denied" if ending is Ending.DENIED else "connection_failed"
 
 
 def _allow_list() -> frozenset[str]:
