@@ -230,8 +230,8 @@ class Problem(BaseModel):
     )
     title: str
     status: int
+    detail: str = Field(description="What can be done about it")
     instance: str = Field(description="The correlation id: the one to ask about")
-    detail: str | SkipJsonSchema[None] = None
     errors: list[Fault] | SkipJsonSchema[None] = None
     job_id: str | SkipJsonSchema[None] | None = Field(None, description="The job that is running, or queued")
 

@@ -65,7 +65,7 @@ def test_whatever_is_wrong_with_a_proof_the_answer_is_the_same(
     ):
         answer = sent(world, event)
         assert (answer["statusCode"], kind_of(answer)) == (401, "signature-invalid")
-        assert set(json.loads(answer["body"])) == {"type", "title", "status", "instance"}
+        assert set(json.loads(answer["body"])) == {"type", "title", "status", "detail", "instance"}
     assert queued() == []
     assert stores.inbox().find("demo", good["headers"]["webhook-id"]) is None
 
@@ -132,6 +132,14 @@ def test_a_body_that_asks_for_nothing_is_refused_by_its_fault(
     assert field is None or field in {error["field"] for error in errors}
     assert queued() == []
     assert sent(world, world.webhook("records", AVAILABLE))["statusCode"] == 202
+
+
+def test_a_body_of_no_known_type_is_told_every_type(world: World) -> None:
+    """And nothing about the members that one of them would have."""
+    answer = sent(world, world.webhook("records", {"type": "egvs.deleted"}))
+
+    reason = "must be one of egvs.available, egvs.created"
+    assert json.loads(answer["body"])["errors"] == [{"field": "type", "reason": reason}]
 
 
 @fuzzed

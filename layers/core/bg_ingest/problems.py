@@ -24,6 +24,7 @@ class Kind:
     slug: str
     status: int
     title: str
+    detail: str  # Said where nothing closer is known.
 
     @property
     def type(self) -> str:
@@ -31,21 +32,63 @@ class Kind:
         return _TYPE_PREFIX + self.slug
 
 
-INVALID_REQUEST = Kind("invalid-request", 422, "The request is not valid")
-RANGE_TOO_LONG = Kind("range-too-long", 422, "The range is too long")
-SIGNATURE_INVALID = Kind("signature-invalid", 401, "The request does not prove who sent it")
-FORBIDDEN = Kind("forbidden", 403, "Not allowed")
-NO_READINGS = Kind("no-readings", 404, "There are no readings")
-NOT_FOUND = Kind("not-found", 404, "There is nothing here")
-USER_UNKNOWN = Kind("user-unknown", 404, "There is no such user, or they are not connected")
-BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is too large")
-STATE_INVALID = Kind("state-invalid", 400, "This login is not valid, or no longer")
-SYNC_RUNNING = Kind("sync-running", 409, "A sync is running already")
-NOT_CONNECTED = Kind("not-connected", 409, "The user is not connected")
-REAUTHORIZATION_NEEDED = Kind("reauthorization-needed", 409, "The user has to connect again")
-TOO_MANY_REQUESTS = Kind("too-many-requests", 429, "Too many requests")
-PROVIDER_UNAVAILABLE = Kind("provider-unavailable", 503, "The provider cannot be reached")
-INTERNAL = Kind("internal", 500, "Something went wrong on our side")
+INVALID_REQUEST = Kind(
+    "invalid-request", 422, "The request is not valid", "`errors` says what is not valid, and why."
+)
+RANGE_TOO_LONG = Kind(
+    "range-too-long", 422, "The range is too long", "Ask for shorter ranges, one after the other."
+)
+SIGNATURE_INVALID = Kind(
+    "signature-invalid",
+    401,
+    "The request does not prove who sent it",
+    "The proof is missing, wrong, or of another time.",
+)
+FORBIDDEN = Kind(
+    "forbidden", 403, "Not allowed", "The token is neither this user's nor has the scope for it."
+)
+NO_READINGS = Kind(
+    "no-readings", 404, "There are no readings", "Nothing is stored about this user, or nothing any more."
+)
+NOT_FOUND = Kind("not-found", 404, "There is nothing here", "No route has this path and this method.")
+USER_UNKNOWN = Kind(
+    "user-unknown",
+    404,
+    "There is no such user, or they are not connected",
+    "Nothing about this user is wanted.",
+)
+BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is too large", "Send less at once.")
+STATE_INVALID = Kind(
+    "state-invalid",
+    400,
+    "This login is not valid, or no longer",
+    "It was used before, is older than ten minutes, or not ours.",
+)
+SYNC_RUNNING = Kind("sync-running", 409, "A sync is running already", "Wait for it, or look at its job.")
+NOT_CONNECTED = Kind(
+    "not-connected", 409, "The user is not connected", "A login begins with POST to the user's connection."
+)
+REAUTHORIZATION_NEEDED = Kind(
+    "reauthorization-needed",
+    409,
+    "The user has to connect again",
+    "The provider refuses us. A login begins with POST to the user's connection.",
+)
+TOO_MANY_REQUESTS = Kind(
+    "too-many-requests", 429, "Too many requests", "`Retry-After` says when to ask again."
+)
+PROVIDER_UNAVAILABLE = Kind(
+    "provider-unavailable",
+    503,
+    "The provider cannot be reached",
+    "The sync is queued and will be tried again without being asked for.",
+)
+INTERNAL = Kind(
+    "internal",
+    500,
+    "Something went wrong on our side",
+    "Nothing is wrong with the request; `instance` is the id to ask by.",
+)
 
 
 class Problem(Exception):
@@ -62,7 +105,7 @@ class Problem(Exception):
     ) -> None:
         super().__init__(kind.slug)
         self.kind = kind
-        self.detail = detail
+        self.detail = detail or kind.detail
         self.errors = errors
         self.headers = dict(headers or {})
         self.members = members
@@ -73,10 +116,9 @@ class Problem(Exception):
             "type": self.kind.type,
             "title": self.kind.title,
             "status": self.kind.status,
+            "detail": self.detail,
             "instance": correlation_id,
         }
-        if self.detail:
-            document["detail"] = self.detail
         if self.errors:
             document["errors"] = list(self.errors)
         return json.dumps(document | self.members, separators=(",", ":"))

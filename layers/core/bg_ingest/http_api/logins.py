@@ -48,7 +48,7 @@ def shown(ended: Ended, accept: str | None) -> Response[str]:
         address = ended.return_url + (separator + urlencode(outcome) if outcome else "")
         return Response(HTTPStatus.FOUND, body="", headers={"Location": address, **NOT_KEPT})
     if ended.ending is Ending.STATE_INVALID and "text/html" not in (accept or ""):
-        raise Problem(problems.STATE_INVALID, "It was used before, is older than ten minutes, or not ours.")
+        raise Problem(problems.STATE_INVALID)
     status, text = _PAGES[ended.ending]
     return Response(status, content_type="text/html; charset=utf-8", body=page(*text), headers=_HEADERS)
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from bg_ingest import problems
+from bg_ingest.accounts.connection import State
 from bg_ingest.problems import Problem
 from bg_ingest.sync.rendering import job_as_json
 from bg_ingest.sync.report import NOT_CONNECTED, REAUTHORIZATION_NEEDED
@@ -26,7 +27,7 @@ def outcome(report: Report) -> dict[str, Any]:
     """The finished job; a Problem when there is none to show."""
     if report.busy:
         running = report.job.order.job_id if report.job else None
-        raise Problem(problems.SYNC_RUNNING, "Wait for it, or look at its job.", job_id=running)
+        raise Problem(problems.SYNC_RUNNING, job_id=running)
     assert report.job is not None  # noqa: S101 - only a busy report has none.
     failure = report.job.failure
     if failure and failure.type in _REFUSALS:
@@ -35,11 +36,18 @@ def outcome(report: Report) -> dict[str, Any]:
         wait_s = max(math.ceil(report.again_in_s), _RETRY_AFTER_S_MIN)
         raise Problem(
             problems.PROVIDER_UNAVAILABLE,
-            "The sync is queued and will be tried again without being asked for.",
             headers={"Retry-After": str(wait_s)},
             job_id=report.job.order.job_id,
         )
     return job_as_json(report.job)
+
+
+def must_be_connected(state: State) -> None:
+    """The Problem that a sync would end in for want of a connection, before it is queued."""
+    if state is State.NEEDS_REAUTH:
+        raise Problem(problems.REAUTHORIZATION_NEEDED)
+    if state is State.DISCONNECTED:
+        raise Problem(problems.NOT_CONNECTED)
 
 
 def wants_to_wait(prefer: str | None) -> bool:

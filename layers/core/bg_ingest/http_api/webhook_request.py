@@ -63,7 +63,7 @@ _OUTCOMES: dict[int, str] = {
     HTTPStatus.UNPROCESSABLE_ENTITY: "invalid",
     HTTPStatus.TOO_MANY_REQUESTS: "limited",
 }
-_KINDS: dict[object, type[EgvsAvailable | EgvsCreated]] = {
+_KINDS: dict[str, type[EgvsAvailable | EgvsCreated]] = {
     "egvs.available": EgvsAvailable,
     "egvs.created": EgvsCreated,
 }
@@ -96,9 +96,14 @@ def asked_in(raw: bytes) -> Asked:
         document = document_of(raw)
     except ValueError:
         raise Problem(problems.INVALID_REQUEST, "The body must be JSON.") from None
-    kind = document.get("type") if isinstance(document, dict) else None
-    # Of a type that is none, the first model says so.
-    model = _KINDS.get(kind, EgvsAvailable) if isinstance(kind, str) else EgvsAvailable
+    if not isinstance(document, dict):
+        fault = {"field": "body", "reason": "must be an object"}
+        raise Problem(problems.INVALID_REQUEST, errors=[fault])
+    kind = document.get("type")
+    model = _KINDS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        fault = {"field": "type", "reason": f"must be one of {', '.join(_KINDS)}"}
+        raise Problem(problems.INVALID_REQUEST, errors=[fault])
     try:
         message = model.model_validate(document)
     except ValidationError as error:
