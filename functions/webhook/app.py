@@ -52,6 +52,6 @@ def _app() -> APIGatewayHttpResolver:
 @telemetry.entry_point
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
-    answer = serving.serve(_app(), event, context)
+    answer = serving.serve(_app(), event, context, raw_body=True)
     telemetry.measure_webhook(webhook_request.outcome_of(answer["statusCode"]))
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,33 @@ def test_a_fault_names_the_field_and_not_what_was_in_it(world: World) -> None:
 def test_a_body_that_is_no_request_is_refused(world: World, body: str) -> None:
     """422, whatever it is."""
     assert world.invoke("sync", world.event("sync_start", body=body))["statusCode"] == 422
+
+
+@pytest.mark.parametrize("body", ["[" * 50_000, '{"from": ' * 50_000, "9" * 5_000, b"\xff"])
+def test_a_body_that_no_reader_takes_is_refused(world: World, body: str | bytes) -> None:
+    """Nested or numbered without end, or no text at all."""
+    text = body if isinstance(body, str) else base64.b64encode(body).decode()
+    event = world.event("sync_start", body=text, isBase64Encoded=isinstance(body, bytes))
+    answer = world.invoke("sync", event)
+
+    assert answer["statusCode"] == 422
+    assert json.loads(answer["body"])["errors"] == [{"field": "body", "reason": "JSON decode error"}]
+
+
+def test_a_body_may_come_as_base64(world: World) -> None:
+    """What is not labelled as text is JSON all the same."""
+    body = base64.b64encode(b'{"from": 7}').decode()
+    answer = world.invoke("sync", world.event("sync_start", body=body, isBase64Encoded=True))
+
+    assert [fault["field"] for fault in json.loads(answer["body"])["errors"]] == ["from"]
+
+
+def test_a_body_that_is_no_object_is_told_so_in_plain_words(world: World) -> None:
+    """Not in those of a library, with the name of a class."""
+    answer = world.invoke("sync", world.event("sync_start", body="[]"))
+
+    reason = "Input should be an object"
+    assert json.loads(answer["body"])["errors"] == [{"field": "body", "reason": reason}]
 
 
 def test_a_body_is_json_whatever_it_is_called(world: World) -> None:

@@ -48,6 +48,23 @@ def test_a_stranger_is_refused_on_every_route(world: World, name: str, scope: st
     assert json.loads(answer["body"])["type"].endswith("/forbidden")
 
 
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("sync_settings", {"body": None}),
+        ("sync_start", {"body": "{"}),
+        ("query_range", {"queryStringParameters": {"limit": "0"}}),
+    ],
+)
+def test_a_stranger_is_refused_whatever_else_is_wrong(
+    world: World, name: str, changes: dict[str, Any]
+) -> None:
+    """Who may not ask is not told what is wrong with the question; who may, is."""
+    for caller, status in (("stranger", 403), ("demo", 422)):
+        event = _as_caller(world.event(name, **changes), caller)
+        assert world.invoke(name.split("_", maxsplit=1)[0], event)["statusCode"] == status
+
+
 @pytest.mark.parametrize("name", ["query_latest", "query_range", "query_audit"])
 def test_a_read_by_somebody_else_is_recorded(world: World, name: str) -> None:
     """A service with the scope sees the data, and the person sees that it did."""

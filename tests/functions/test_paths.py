@@ -72,3 +72,14 @@ def test_somebody_with_nearly_the_same_name_is_somebody_else(world: World, name:
         answer = world.invoke("query", _event(world, "query_latest", user_id, caller=name))
         assert "glucose" not in answer["body"]
         assert answer["statusCode"] in {403, 404, 422}
+
+
+@pytest.mark.parametrize("name", ["query_range", "sync_settings", "erase_user"])
+def test_a_line_break_after_a_path_is_part_of_it(world: World, name: str) -> None:
+    """Not even of the person's own: what is no path of ours is no request."""
+    event, before = world.event(name), _everything()
+    path = f"{event['rawPath']}\n"
+    event["rawPath"] = event["requestContext"]["http"]["path"] = path
+
+    assert world.invoke(name.split("_", maxsplit=1)[0], event)["statusCode"] == 404
+    assert _everything() == before

@@ -35,6 +35,9 @@ REFUSALS = [
     (RANGE, "/api/bg/demo", {}, 403, "forbidden"),
     (RANGE, "/api/bg/a%5Cb", READER, 404, "not-found"),
     (RANGE, "/api/bg/demo?limit=0", DEMO, 422, "invalid-request"),
+    (RANGE, "/api/bg/demo?from=2026-11-27T00:00:00Z%00", DEMO, 422, "invalid-request"),
+    (RANGE, "/api/bg/demo?from=2026-02-30T00:00:00Z", DEMO, 422, "invalid-request"),
+    (RANGE, "/api/bg/demo?from=2026-W48-5T00:00:00Z", DEMO, 422, "invalid-request"),
     (RANGE, "/api/bg/demo?cursor=made-up", DEMO, 422, "invalid-request"),
     (RANGE, f"/api/bg/demo{DAYS_93}", DEMO, 422, "range-too-long"),
 ]

@@ -30,16 +30,11 @@ def through(
     app: APIGatewayHttpResolver, go_on: Next, *, caller: Caller, audit: Audit | None
 ) -> Response[Any]:
     """Answer a request if its caller may make it; Forbidden if not, before anything was looked at."""
+    admit(app, caller)
     user_id: str | None = app.context["_route_args"].get("user_id")
-    if user_id is None:
-        return go_on(app)
     event = app.current_event.raw_event
-    reads = event["requestContext"]["http"]["method"] == "GET"
-    if reads:
-        caller.must_read(user_id)
-    else:
-        caller.must_write(user_id)
-    if audit is None or (reads and caller.user_id == user_id):
+    reads = _reads(event)
+    if user_id is None or audit is None or (reads and caller.user_id == user_id):
         return go_on(app)
     entry = audit.entry(
         user_id,
@@ -48,6 +43,22 @@ def through(
         correlation_id=telemetry.correlation_id(),
     )
     return _recorded(lambda: go_on(app), audit, entry, before=not reads)
+
+
+def admit(app: APIGatewayHttpResolver, caller: Caller) -> None:
+    """Forbidden if this caller may not make this request."""
+    user_id: str | None = app.context["_route_args"].get("user_id")
+    if user_id is None:
+        return
+    if _reads(app.current_event.raw_event):
+        caller.must_read(user_id)
+    else:
+        caller.must_write(user_id)
+
+
+def _reads(event: dict[str, Any]) -> bool:
+    method: str = event["requestContext"]["http"]["method"]
+    return method == "GET"
 
 
 def _recorded(

@@ -18,6 +18,10 @@ _WEEK = timedelta(days=6)  # With the last day itself, seven.
 _LAST = datetime.max.replace(tzinfo=UTC) - timedelta(seconds=1)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _JOB_ID = re.compile(r"[0-9a-f]{28}")
+# Python reads more than RFC 3339 has: weeks, any letter for the T, and nothing after a NUL.
+_INSTANT_TEXT = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})", re.ASCII | re.IGNORECASE
+)
 
 UserId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$", description="The user's id")]
 _INSTANT = {"format": "date-time"}  # For the description only: `instant` below decides.
@@ -84,11 +88,10 @@ ConnectionBody = Annotated[ConnectionRequest | None, Body(description="May be le
 def instant(text: str, field: str) -> datetime:
     """An RFC 3339 time with its zone; anything else is the caller's problem."""
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo:
-            return moment.astimezone(UTC)
+        if _INSTANT_TEXT.fullmatch(text):
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
-        pass  # Answered below, together with a time that has no zone.
+        pass  # Answered below, together with other forms of a time.
     reason = "must be an RFC 3339 time with a zone, such as 2026-04-26T14:30:00Z ('+' is written %2B)"
     raise Problem(problems.INVALID_REQUEST, errors=[{"field": field, "reason": reason}])
 
@@ -114,9 +117,8 @@ def asked_range(from_: str | None, to: str | None, now: datetime) -> tuple[datet
     except OverflowError:
         raise Problem(problems.INVALID_REQUEST, errors=[{"field": "to", "reason": "is too early"}]) from None
     if start > end:
-        raise Problem(
-            problems.INVALID_REQUEST, errors=[{"field": "from", "reason": "must not be after `to`"}]
-        )
+        reason = "must not be after `to`, which is now if left out"
+        raise Problem(problems.INVALID_REQUEST, errors=[{"field": "from", "reason": reason}])
     if end - start > RANGE_MAX:
         raise Problem(problems.RANGE_TOO_LONG, f"At most {RANGE_MAX.days} days in one request.")
     return start, end

@@ -1,0 +1,26 @@
+"""What callers may write for a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bg_ingest.http_api import params
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-27T06:30:00Z",
+        "2026-11-27t06:30:00z",
+        "2026-11-27 06:30:00Z",
+        "2026-11-27T06:30Z",
+        "2026-11-27T06:30:00.000Z",
+        "2026-11-26T23:30:00-07:00",
+        "2026-11-27T12:15:00+05:45",
+    ],
+)
+def test_one_instant_may_be_written_in_many_ways(text: str) -> None:
+    """As RFC 3339 allows, and without the seconds."""
+    assert params.instant(text, "from") == datetime(2026, 11, 27, 6, 30, tzinfo=UTC)
