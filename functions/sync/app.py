@@ -43,6 +43,7 @@ def build(engine: Engine, audit: Audit, starts: RateLimit) -> APIGatewayHttpReso
             if not report.unfinished:
                 return serving.answered(syncs.outcome(report), headers=standing)
         else:
+            syncs.must_be_connected(engine.connection_state(user_id))
             engine.queue(order)
         where = links.address(app.current_event.raw_event, f"/api/bg/{user_id}/sync/jobs/{order.job_id}")
         job = engine.trail.get(user_id, order.job_id)

@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bg_ingest.clock import SystemClock
 from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
-from bg_ingest.wiring import stores, syncing
+from bg_ingest.wiring import clients, stores, syncing
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World
@@ -26,3 +28,37 @@ def test_a_job_shows_as_running_by_its_address_and_in_the_list(world: World) -> 
     assert shown() == ["queued", "queued"]
     stores.states().take(order)
     assert shown() == ["running", "running"]
+
+
+@pytest.mark.parametrize("name", ["sync_start_async", "sync_reconcile"])
+def test_nothing_is_queued_for_who_has_to_connect_first(world: World, name: str) -> None:
+    """The caller is told at once, and not by a job that fails later; never connected is like disconnected."""
+    world.invoke("connect", world.event("connect_remove"))
+    removed = world.invoke("sync", world.event(name))
+    stores.connections().table.delete("demo", "connection")
+    unknown = world.invoke("sync", world.event(name))
+
+    assert [answer["statusCode"] for answer in (removed, unknown)] == [409, 409]
+    assert removed["body"] == unknown["body"]
+    assert json.loads(removed["body"])["type"].endswith("/not-connected")
+    assert list(stores.jobs().newest_first("demo")) == []
+
+
+@pytest.mark.parametrize("name", ["sync_start_async", "sync_reconcile"])
+def test_nothing_is_queued_for_who_has_to_log_in_again(world: World, name: str) -> None:
+    """Their tokens are refused, whoever asks."""
+    connection = stores.connections().get("demo")
+    assert connection is not None
+    assert stores.connections().mark_needs_reauth("demo", connection.generation)
+    answer = world.invoke("sync", world.event(name))
+
+    assert json.loads(answer["body"])["type"].endswith("/reauthorization-needed")
+    assert list(stores.jobs().newest_first("demo")) == []
+
+
+def test_a_sync_that_is_put_off_is_not_tried_again_at_once(world: World) -> None:
+    """The provider is down: the order waits out of the worker's sight."""
+    assert world.invoke("sync", world.event("sync_start"))["statusCode"] == 503
+
+    told = clients.sqs().get_queue_attributes(QueueUrl=stores.queue().url, AttributeNames=["All"])
+    assert told["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"

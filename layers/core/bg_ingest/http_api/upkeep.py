@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from aws_lambda_powertools.event_handler import Response  # noqa: TC002 - Powertools reads it at run time.
 
 from bg_ingest import problems, telemetry
-from bg_ingest.http_api import links, params, serving
+from bg_ingest.http_api import links, params, serving, syncs
 from bg_ingest.problems import Problem
 from bg_ingest.sync.rendering import days_as_json, job_as_json
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
+    from bg_ingest.accounts.connection import State
     from bg_ingest.clock import Clock
     from bg_ingest.readings.completeness import Day
     from bg_ingest.sync.job import Job
@@ -37,6 +38,10 @@ class Keeper(Protocol):
         """The time."""
         ...
 
+    def connection_state(self, user_id: str) -> State:
+        """How the user's connection stands."""
+        ...
+
     def completeness(self, user_id: str, first: date, last: date) -> Iterable[Day]:
         """How complete these days are."""
         ...
@@ -51,8 +56,7 @@ def add_upkeep(app: APIGatewayHttpResolver, keeper: Keeper) -> None:
 
     @app.post("/api/bg/<user_id>/reconcile")
     def start_reconciling(user_id: params.UserId) -> Response[str]:
-        if keeper.states.get(user_id) is None:
-            raise Problem(problems.NOT_CONNECTED)
+        syncs.must_be_connected(keeper.connection_state(user_id))
         job = keeper.reconcile(user_id, telemetry.correlation_id())
         where = links.address(app.current_event.raw_event, f"/api/bg/{user_id}/sync/jobs/{job.order.job_id}")
         return serving.answered(job_as_json(job), HTTPStatus.ACCEPTED, {"Location": where})

@@ -70,7 +70,7 @@ def work(
         return Worked(delivery.message_id, keep=True, order=order)
     try:
         report = sync(order)
-        _follow_up(order, report, jobs_queue, clock, jitter)
+        follow_up(order, report, jobs_queue, clock, jitter)
     except Exception:
         jobs_queue.hide(delivery.receipt_handle, patience.own_failure_s(delivery.received, jitter()))
         raise
@@ -84,9 +84,10 @@ def _early_s(order: Order, clock: Clock) -> int:
     return min(int((order.not_before - clock.now()).total_seconds()), patience.WAIT_S_MAX)
 
 
-def _follow_up(
+def follow_up(
     order: Order, report: Report, jobs_queue: JobsQueue, clock: Clock, jitter: Callable[[], float]
 ) -> None:
+    """Queue what has to follow an order that was carried out: another try, or the rest."""
     if report.again_in_s is not None:
         wait_s = patience.deferral_s(order.deferrals, jitter(), report.again_in_s)
         delay_s = min(wait_s, queue.DELAY_S_MAX)

@@ -72,8 +72,8 @@ class Engine:
         """Carry an order out now; what cannot be done now is left to the worker."""
         report = self.sync(order, time_left_s)
         # Somebody who is told that a sync is running asks again, or waits for that one.
-        if not report.busy and (report.again_in_s is not None or report.unfinished):
-            self.jobs_queue.send([report.rest or order])
+        if not report.busy:
+            work_module.follow_up(order, report, self.jobs_queue, self.clock, random.random)
         return report
 
     def completeness(self, user_id: str, first: date, last: date) -> list[Day]:
