@@ -66,7 +66,9 @@ def create_app(target: str) -> Starlette:
                     request.method,
                     target,
                     headers=[
-                        (name, value) for name, value in request.headers.items() if name not in _HOP_BY_HOP
+                        (name, value)
+                        for name, value in request.headers.raw
+                        if name.decode("latin-1") not in _HOP_BY_HOP
                     ],
                     content=body,
                     extensions={"target": line},
