@@ -82,6 +82,8 @@ deploy: build ## Deploy to your AWS account (STAGE=dev, staging or prod)
 	.venv-sam/bin/sam deploy --config-env $(STAGE)
 
 invoke: $(INSTALLED) ## Run one function with one event (FN=QueryFunction EVENT=events/query_latest.json)
+	@test -n "$(FN)" -a -n "$(EVENT)" \
+		|| { echo "Which function, with which event? make invoke FN=QueryFunction EVENT=events/query_latest.json"; exit 1; }
 	@$(RUN) -m local invoke "$(FN)" "$(EVENT)"
 
 release: $(INSTALLED) ## Tag the version that CHANGELOG.md has released

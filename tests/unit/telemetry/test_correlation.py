@@ -37,6 +37,11 @@ def test_whatever_is_offered_the_id_fits_on_a_line_and_in_a_header(name: str) ->
     assert chosen.isprintable()
 
 
+def test_a_trace_of_the_version_that_is_none_counts_for_nothing() -> None:
+    """W3C keeps `ff` free for good."""
+    assert trace_id(f"ff{TRACEPARENT[2:]}") is None
+
+
 @given(st.text())
 def test_no_header_breaks_the_reading_of_traces(header: str) -> None:
     """What is no traceparent has no trace id."""

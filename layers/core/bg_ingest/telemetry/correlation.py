@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
 # What a caller may send us as an id: long enough for any scheme, nothing that could break a line or a header.
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=+-]{0,127}")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def correlation_id() -> str:
