@@ -73,6 +73,22 @@ def test_a_holder_that_slept_past_its_lease_changes_nothing(states: SyncStates, 
     assert (state.last_success_at, state.backfill.done) == (None, False)
 
 
+def test_a_holder_from_before_an_erasure_has_no_say_afterwards(
+    states: SyncStates, users_table: Table, clock: FakeClock
+) -> None:
+    """A person who was erased and came back has a history that nobody of before moves or ends."""
+    before = _take(states, clock)
+    users_table.delete("ada", "sync")
+    clock.advance(30)
+    states.begin("ada", 900, NOON - HISTORY)
+    _take(states, clock)
+
+    assert not states.advance(before, NOON - HISTORY)
+    assert not states.release(before, succeeded=True, data_until=NOON)
+    assert not _known(states).backfill.done
+    assert isinstance(states.take(_order(clock)), Busy)
+
+
 def test_the_history_cursor_moves_and_holds_the_lease(states: SyncStates, clock: FakeClock) -> None:
     """A long history keeps its lease as long as it makes progress."""
     lease = _take(states, clock)

@@ -52,8 +52,8 @@ BREAKS = (
     Break(
         "connecting again does not end what is running",
         "sync/state.py",
-        "fence = if_not_exists(fence, :none) + :one",
-        "fence = if_not_exists(fence, :one)",
+        "fence = if_not_exists(fence, :first) + :one",
+        "fence = if_not_exists(fence, :first)",
     ),
     Break(
         "the history's cursor moves before the data is stored",

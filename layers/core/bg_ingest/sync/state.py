@@ -62,17 +62,20 @@ class SyncStates:
 
     def begin(self, user_id: str, poll_interval_s: int | None, history_from: datetime) -> None:
         """Start polling a user who has just connected, and fetch their history; None is the default pace."""
+        # Fences start at the time of day, not at 1: who was erased and came back would soon have one that a
+        # sync of their first life still holds, and it would move the history's cursor past what it stored.
         now = self.clock.now()
         self.table.update(
             user_id,
             SK,
             "SET poll_interval_s = :interval, seat = :seat, failures = :none, begun_at = :now,"
-            " backfill_start = :start, backfill_reached = :now, fence = if_not_exists(fence, :none) + :one"
+            " backfill_start = :start, backfill_reached = :now, fence = if_not_exists(fence, :first) + :one"
             " REMOVE lease_until, running",
             {
                 ":interval": poll_interval_s,
                 ":seat": seats.seat_of(user_id, poll_interval_s or self.default_interval_s),
                 ":none": 0,
+                ":first": int(now.timestamp() * 1000),
                 ":one": 1,
                 ":start": history_from.isoformat(),
                 ":now": now.isoformat(),
