@@ -190,6 +190,22 @@ def test_nobody_is_polled_without_tokens_wherever_a_login_dies(people: People) -
 
 
 @pytest.mark.exhaustive
+def test_logging_in_again_brings_polls_back_wherever_a_sync_gives_up(people: People) -> None:
+    """Step by step: a sync that finds no login is paused there, the person logs in, and the sync goes on."""
+    given_up: list[str] = []
+    _without_a_login(people, "counted")
+    people.backfill("counted", given_up.append)
+    for step in range(1, len(given_up) + 1):
+        user_id = f"ada-{step}"
+        _without_a_login(people, user_id)
+        people.backfill(user_id, _at(step, lambda u=user_id: back(people.desk(), _started(people, u))))  # type: ignore[misc]
+        known = people.desk().states.get(user_id)
+
+        assert known is not None
+        assert known.seat is not None, given_up[step - 1 :]
+
+
+@pytest.mark.exhaustive
 def test_a_person_erased_while_logging_in_stays_erased(people: People) -> None:
     """Step by step: the callback is paused there, the person erased, and the callback goes on."""
     for step in range(1, _steps_of_a_login(people) + 1):
@@ -260,6 +276,11 @@ def test_the_table_opens_no_login(people: People) -> None:
     (item,) = people.world.table.client.scan(TableName=people.world.table.name)["Items"]
 
     assert state not in str(item)
+
+
+def _without_a_login(people: People, user_id: str) -> None:
+    people.connect(user_id)
+    people.world.table.delete(user_id, "connection")
 
 
 def _started(people: People, user_id: str) -> str:

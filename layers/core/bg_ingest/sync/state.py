@@ -30,6 +30,7 @@ SK = "sync"
 # A lease may expire only once Lambda has surely ended its holder; a test holds it against the template.
 LEASE_TTL = timedelta(seconds=150)
 _STILL_OURS = "fence = :fence"
+_STOP = "SET fence = fence + :one REMOVE seat, lease_until, running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +85,11 @@ class SyncStates:
 
     def stop(self, user_id: str) -> None:
         """Poll this user no more, and let nobody who is at it bring the seat back."""
-        self.table.update(
-            user_id,
-            SK,
-            "SET fence = fence + :one REMOVE seat, lease_until, running",
-            {":one": 1},
-            "attribute_exists(pk)",
-        )
+        self.table.update(user_id, SK, _STOP, {":one": 1}, "attribute_exists(pk)")
+
+    def give_up(self, lease: Lease) -> None:
+        """The same after a sync that found no login, unless the person has logged in again meanwhile."""
+        self.table.update(lease.state.user_id, SK, _STOP, {":one": 1, ":fence": lease.fence}, _STILL_OURS)
 
     def choose_interval(self, user_id: str, interval_s: int) -> bool:
         """Poll this user at their own pace from now on; False for one who is not polled."""

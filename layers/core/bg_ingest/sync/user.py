@@ -103,7 +103,7 @@ def _failed(run: Run, error: Failed) -> Report:
     failure = Failure(_name_of(error), retryable=later, attempts=run.order.deferrals + 1)
     job = _end(run, Status.DEFERRED if again else Status.FAILED, failure)
     if isinstance(error, NotConnected | AccountChanged):
-        run.stores.states.stop(run.order.user_id)  # Until the person connects, polling is pointless.
+        run.stores.states.give_up(run.lease)  # Until the person connects, polling is pointless.
     asked_s = getattr(error, "retry_after_s", None) or 0.0
     timed_out = again and isinstance(error, OutOfTime)
     return Report(
