@@ -270,6 +270,17 @@ class _Unlucky:
             crash()
 
 
+def test_who_was_erased_can_log_in_again_at_once(people: People) -> None:
+    """The erasure's second look comes while they are at the provider; it is for what is from before."""
+    people.connect("ada")
+    people.eraser().erase("ada", lambda: 29.0)
+    people.clock.advance(60)
+    state = _started(people, "ada")
+    people.let_everything_end()
+
+    assert back(people.desk(), state).ending is Ending.CONNECTED
+
+
 def test_the_table_opens_no_login(people: People) -> None:
     """Who reads it finds a hash, and not the state."""
     state = _started(people, "ada")

@@ -16,8 +16,8 @@ Erasing a person, even while they are being synced; a scan of both tables then f
 Two kinds of writes name no fence, and may come after all this from a process that was paused: an hour of
 readings, and a job kept right after its lease was given back. So there is a second look, once every process
 that lived during the erasure has surely ended (SECOND_LOOK_S, tested against the template): it removes what
-came, or carries on an erasure that was interrupted. It leaves alone whoever has connected anew meanwhile, and
-what was recorded or asked for after the erasure.
+came, or carries on an erasure that was interrupted. It leaves alone whoever has connected anew, or is
+about to, and what was recorded or asked for after the erasure.
 
 A login that was under way is removed as well; its callback notices and takes back what it wrote
 (connecting/flow.py). One that dies before it has done so leaves a connection whose login is older than the
@@ -28,6 +28,7 @@ anybody, at any time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bg_ingest.access import audit
@@ -41,7 +42,6 @@ from bg_ingest.sync.state import LEASE_TTL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
@@ -119,6 +119,8 @@ class Eraser:
 
         def goes(item: Item) -> bool:
             kind = item["sk"].partition("#")[0] + "#"
+            if kind == "login#":  # Who is at the provider by now comes back to it.
+                return until is None or datetime.fromisoformat(item["started_at"]) <= until
             # The sync item goes last: while it is there, it is the lease that keeps everybody out.
             return kind not in {RECEIPT, state.SK + "#"} and (kind != "job#" or recorded(item))
 
