@@ -14,13 +14,17 @@ from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import NotConnected, Vault
 from bg_ingest.sync.fetch import AccountChanged, ConnectedProvider
+from bg_ingest.sync.run import LeaseLost
 from local.dexcom.added import AddedReading, added_of
 from local.dexcom.faults.deeds import AccessTokenExpired, LateUploads, UserRevoked
 from tests.contract.dexcom_caller import CALLBACK, PERSON, Caller, connected
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
+    from bg_ingest.dexcom.answers import DataRange, Egvs
+    from bg_ingest.dexcom.client import DexcomClient
     from bg_ingest.dynamo import Table
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -28,10 +32,29 @@ _REGION = Endpoint("dexcom", "custom", "http://dexcom.sim")
 
 
 @dataclass(frozen=True)
+class Slow:
+    """A client whose answers take long enough for something to happen."""
+
+    client: DexcomClient
+    deed: Callable[[], object]
+
+    def egvs(self, access_token: str, start: datetime, end: datetime) -> Egvs:
+        """What Dexcom said before it happened."""
+        answer = self.client.egvs(access_token, start, end)
+        self.deed()
+        return answer
+
+    def data_range(self, access_token: str, last_sync_time: datetime | None = None) -> DataRange:
+        """As the client itself."""
+        return self.client.data_range(access_token, last_sync_time)
+
+
+@dataclass(frozen=True)
 class Ada:
     """One connected user, and everything between her and the simulated Dexcom."""
 
     caller: Caller
+    connections: Connections
     vault: Vault
     provider: ConnectedProvider
 
@@ -39,6 +62,19 @@ class Ada:
         """From when to when there is data that Dexcom was given since."""
         span = self.provider.uploaded_since("ada", since)
         return (span.start, span.end) if span else None
+
+    def log_in_as(self, person: str) -> None:
+        """She logs in as whom she chooses."""
+        code = self.caller.world.consents.grant_code(person, CALLBACK)
+        tokens = self.caller.oauth.exchange(code)
+        self.vault.store("ada", _REGION, tokens, data_from=self.caller.now - 90 * DAY)
+
+    def fetch_while(self, deed: Callable[[], object]) -> Egvs:
+        """The last hour's readings, asked for again; something is done while the answer is on its way."""
+        self.provider.readings("ada", self.caller.now - HOUR, self.caller.now)
+        slow = Slow(self.caller.client, deed)
+        provider = ConnectedProvider(self.connections, self.vault, lambda _: slow)
+        return provider.readings("ada", self.caller.now - HOUR, self.caller.now)
 
     def add(self, at: datetime) -> None:
         """A device uploads a reading now that it made then."""
@@ -56,7 +92,7 @@ def ada(users_table: Table) -> Ada:
     connections = Connections(users_table, caller.clock)
     vault = Vault(connections, sealer, lambda refresh_token, _: caller.oauth.refresh(refresh_token))
     vault.store("ada", _REGION, caller.tokens, data_from=caller.now - 90 * DAY)
-    return Ada(caller, vault, ConnectedProvider(connections, vault, lambda _: caller.client))
+    return Ada(caller, connections, vault, ConnectedProvider(connections, vault, lambda _: caller.client))
 
 
 def test_nothing_new_is_nothing(ada: Ada) -> None:
@@ -136,8 +172,40 @@ def test_another_persons_readings_are_not_taken(ada: Ada) -> None:
     """She logs in again as somebody else at Dexcom: what comes back is not hers."""
     now = ada.caller.now
     assert ada.provider.readings("ada", now - HOUR, now).readings
-    code = ada.caller.world.consents.grant_code("SandboxUser1", CALLBACK)
-    ada.vault.store("ada", _REGION, ada.caller.oauth.exchange(code), data_from=now - 90 * DAY)
+    ada.log_in_as("SandboxUser1")
 
     with pytest.raises(AccountChanged):
         ada.provider.readings("ada", now - HOUR, now)
+
+
+def test_an_answer_that_comes_after_an_erasure_is_not_taken(ada: Ada) -> None:
+    """It was asked for in a life that is over."""
+    with pytest.raises(NotConnected):
+        ada.fetch_while(lambda: ada.connections.table.delete("ada", "connection"))
+
+
+def test_an_answer_that_comes_after_the_connection_was_ended_is_not_taken(ada: Ada) -> None:
+    """Whoever ended it said that nothing more is to come in."""
+    with pytest.raises(NotConnected):
+        ada.fetch_while(lambda: ada.connections.disconnect("ada"))
+
+
+def test_an_answer_to_the_login_before_is_not_taken(ada: Ada) -> None:
+    """Erased, and logged in as somebody else while Dexcom was slow: the old account is not the new one's."""
+
+    def starts_anew() -> None:
+        ada.connections.table.delete("ada", "connection")
+        ada.caller.clock.advance(20)
+        ada.log_in_as("SandboxUser1")
+
+    with pytest.raises(LeaseLost):
+        ada.fetch_while(starts_anew)
+
+    assert ada.fetch_while(lambda: None).readings
+
+
+def test_a_refresh_meanwhile_does_not_matter(ada: Ada) -> None:
+    """New tokens are no new login."""
+    used = ada.vault.access_token("ada")
+
+    assert ada.fetch_while(lambda: ada.vault.access_token("ada", rejected=used)).readings

@@ -10,7 +10,7 @@ Erasing a person, even while they are being synced; a scan of both tables then f
          |                   |               |                    +- nobody has the right to write any more
          |                   |               +- no sync starts; one that is paused will lose every write that
          |                   |                  names its fence: cursor, release
-         |                   +- no tokens: a running sync ends at its next call, and gives the lease back
+         |                   +- no tokens: a running sync ends with its call, and gives the lease back
          +- whatever happens from here on, the second look finishes it
 
 Two kinds of writes name no fence, and may come after all this from a process that was paused: an hour of

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from bg_ingest.accounts.connection import AccountSeen
+from bg_ingest.accounts.connection import AccountSeen, State
 from bg_ingest.accounts.vault import NotConnected
 from bg_ingest.dexcom.errors import TokenRejected
+from bg_ingest.sync.run import LeaseLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,7 @@ class ConnectedProvider:
         """What the provider has of `[start, end)`, if it is about the account we know."""
         connection = self._connection(user_id)
         fetched = self._ask(connection, lambda client, token: client.egvs(token, start, end))
-        account = fetched.account_id_hash
+        account, connection = fetched.account_id_hash, self._still(connection)
         if account and self.connections.note_account(connection, account) in _NOT_THEIRS:
             raise AccountChanged
         return fetched
@@ -70,6 +71,16 @@ class ConnectedProvider:
         if connection is None:
             raise NotConnected(None)
         return connection
+
+    def _still(self, connection: Connection) -> Connection:
+        """The connection as it is when an answer has come; by then its login may be over."""
+        # An erasure removes the connection and then waits for whoever is storing what was fetched before.
+        now = self._connection(connection.user_id)
+        if now.state is State.DISCONNECTED:
+            raise NotConnected(now.state)
+        if now.connected_at != connection.connected_at:
+            raise LeaseLost
+        return now
 
     def _ask(self, connection: Connection, ask: Callable[[Client, str], Answer]) -> Answer:
         client = self.client_for(connection.endpoint.base_url)

@@ -68,7 +68,7 @@ class Stores:
 
 
 class LeaseLost(Exception):
-    """Somebody else holds the lease now, and goes on from what is stored."""
+    """The lease or the login is somebody else's by now, who goes on from what is stored."""
 
 
 @dataclass(slots=True)
