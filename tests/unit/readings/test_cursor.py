@@ -78,3 +78,14 @@ def test_a_cursor_of_another_range(hours: int, *, descending: bool) -> None:
     start, stop = Cursor(FIVE + MINUTE * 60 * hours, descending).rest(FIVE, end)
 
     assert FIVE <= start <= stop <= end
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_cursor_at_the_end_of_the_calendar_has_nothing_after_it(*, descending: bool) -> None:
+    """Anybody can write one, and it is not worth a failure of ours."""
+    last = datetime.max.replace(microsecond=0, tzinfo=UTC)
+    end = datetime.max.replace(tzinfo=UTC)
+
+    start, stop = decode(encode(Cursor(last, descending))).rest(end - MINUTE, end)
+
+    assert (start, stop) == ((end - MINUTE, last) if descending else (end, end))

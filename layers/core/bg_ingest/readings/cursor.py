@@ -32,7 +32,8 @@ class Cursor:
         """What is left of `[start, end)`; empty when the cursor has passed it."""
         if self.descending:
             return start, max(start, min(end, self.last))
-        return min(end, max(start, self.last + SECOND)), end
+        # Never past the end, after which the calendar may have no second.
+        return max(start, self.last + min(SECOND, end - self.last)), end
 
 
 def encode(cursor: Cursor) -> str:
