@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from hypothesis import given
@@ -69,6 +69,13 @@ def test_parts_of_a_window_cover_it_once(length: timedelta) -> None:
     assert (parts[0][1], parts[-1][0]) == (NOON, NOON - length)
     assert all(later[0] == earlier[1] for later, earlier in pairwise(parts))
     assert all(timedelta(0) < end - start <= windows.BACKFILL_WINDOW for start, end in parts)
+
+
+def test_a_window_at_the_beginning_of_the_calendar_is_one_part() -> None:
+    """A caller may ask for it, and gets what there is: nothing."""
+    start = datetime.min.replace(tzinfo=UTC)
+
+    assert list(windows.newest_first((start, start + DAY))) == [(start, start + DAY)]
 
 
 def test_a_reconciliation_reaches_back_as_far_as_something_was_uploaded() -> None:

@@ -64,7 +64,7 @@ def newest_first(window: Window) -> Iterator[Window]:
     """A window in parts the provider answers in one call, without a gap or an overlap."""
     start, end = window
     while end > start:
-        first = max(start, end - BACKFILL_WINDOW)
+        first = end - min(BACKFILL_WINDOW, end - start)  # Never before the calendar begins.
         yield first, end
         end = first
 
