@@ -26,9 +26,10 @@ from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.fetch import AccountChanged
 from bg_ingest.sync.job import Kind, Status, Trigger
 from bg_ingest.sync.state import LEASE_TTL
+from bg_ingest.sync.windows import history_after_reconnecting
 from tests.fakes import NOON
 from tests.patience import PATIENCE_S
-from tests.simulation.provider import DAY, HOUR, MINUTE, Answer
+from tests.simulation.provider import DAY, HOUR, MINUTE, Answer, Known
 from tests.unit.sync.stage import Stage, seen_at_once
 
 if TYPE_CHECKING:
@@ -284,6 +285,26 @@ def test_a_history_that_nobody_fetches_is_taken_up_again() -> None:
     stage.sync(report.rest)
     assert _state(stage).backfill.done
     assert stage.sync(stage.order(Kind.RECONCILE)).rest is None
+
+
+def test_connecting_again_keeps_the_old_history_in_sight() -> None:
+    """What is uploaded afterwards is found wherever in it, and its days are told by all of it."""
+    on_time, late = NOON - 24 * DAY - HOUR, NOON - 25 * DAY
+    stage = Stage([*seen_at_once([on_time]), Known(late, NOON + 10 * DAY, 100, None)])
+    stage.sync(stage.order(Kind.BACKFILL))
+    stage.clock.advance((9 * DAY).total_seconds())
+    stage.sync()
+    history_from = history_after_reconnecting(_state(stage), NOON - 90 * DAY)
+    assert late < on_time < history_from
+    stage.stores.states.begin("ada", None, history_from)
+    stage.sync(stage.order(Kind.BACKFILL))
+    stage.clock.advance((2 * DAY).total_seconds())
+
+    stage.sync(stage.order(Kind.RECONCILE))
+
+    assert stage.missing() == []
+    edge = history_from.date()
+    assert [day.expected for day in stage.stores.days.between("ada", edge, edge)] == [288]
 
 
 def test_every_error_of_the_provider_has_a_name() -> None:

@@ -54,7 +54,7 @@ def worked_out(logbook: Logbook, state: SyncState, first: date, last: date, now:
     """The days from `first` to `last` by what is stored now."""
     edges = (datetime.combine(first, time(), UTC), datetime.combine(last + DAY, time(), UTC))
     stored = logbook.between(state.user_id, *edges)
-    return completeness(stored, first, last, now, Followed(state.backfill.start, state.begun_at))
+    return completeness(stored, first, last, now, Followed(state.history_from, state.begun_at))
 
 
 def days_by_now(

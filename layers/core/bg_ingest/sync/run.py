@@ -141,7 +141,7 @@ class Run:
         asked = self.order.window  # What an earlier stretch of the same order has left.
         if asked is None:
             span = self.provider.uploaded_since(user_id, windows.uploads_unseen_since(state))
-            asked = windows.reconcile_window(span.start if span else None, state.backfill.start, now)
+            asked = windows.reconcile_window(span.start if span else None, state.history_from, now)
         for window in windows.newest_first(asked):
             if not self._fits_another():
                 return replace(self.order, window=(asked[0], window[1]))

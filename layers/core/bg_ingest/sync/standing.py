@@ -34,7 +34,8 @@ class SyncState:
     poll_interval_s: int
     own_interval_s: int | None  # None: whatever is the default for all.
     seat: str | None  # None: not polled, because not connected.
-    backfill: Backfill
+    backfill: Backfill  # Of the last time they connected.
+    history_from: datetime  # Nothing older was ever wanted, by this or an earlier login.
     begun_at: datetime  # The last time they connected.
     last_success_at: datetime | None = None
     last_attempt_at: datetime | None = None
@@ -47,13 +48,14 @@ class SyncState:
 def state_of(item: Item, now: datetime, default_interval_s: int) -> SyncState:
     """What a sync item says; a lease that has expired is held by nobody."""
     own_interval_s = item.get("poll_interval_s")
-    reached = datetime.fromisoformat(item["backfill_reached"])
+    start, reached = (datetime.fromisoformat(item[f"backfill_{edge}"]) for edge in ("start", "reached"))
     return SyncState(
         user_id=item["pk"],
         poll_interval_s=own_interval_s or default_interval_s,
         own_interval_s=own_interval_s,
         seat=item.get("seat"),
-        backfill=Backfill(datetime.fromisoformat(item["backfill_start"]), reached),
+        backfill=Backfill(start, reached),
+        history_from=min(start, from_text(item.get("history_from")) or start),
         begun_at=datetime.fromisoformat(item["begun_at"]),
         last_success_at=from_text(item.get("last_success_at")),
         last_attempt_at=from_text(item.get("last_attempt_at")),

@@ -70,6 +70,7 @@ class SyncStates:
             user_id,
             SK,
             "SET poll_interval_s = :interval, seat = :seat, failures = :none, begun_at = :now,"
+            " history_from = if_not_exists(history_from, :start),"
             " backfill_start = :start, backfill_reached = :now, fence = if_not_exists(fence, :first) + :one"
             " REMOVE lease_until, running",
             {
