@@ -90,7 +90,7 @@ def _history(tables: Tables, days: int) -> list[Measured]:
     sync(tables, provider, clock, _GIVEN_HISTORY, Kind.BACKFILL)
     took_s, ours_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
     calls, asked = tables.meter.calls, len(provider.answers)
-    part = _parsed(provider.answers[0], clock)  # The newest thirty days tell how long the others would take.
+    part = _parsed(provider.answers[0], clock)  # The newest window tells how long the others would take.
     tables.meter.reset()
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
     PlainLogbook(tables.plain).save(_GIVEN_HISTORY, part, TODAY)

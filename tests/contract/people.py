@@ -24,6 +24,7 @@ from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.user import sync_user
+from bg_ingest.sync.windows import BACKFILL_WINDOW
 from bg_ingest.webhooks.inbox import Inbox
 from bg_ingest.webhooks.receive import Desk as ReceivingDesk
 from bg_ingest.webhooks.receive import receive
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from bg_ingest.webhooks.receive import Received
     from tests.fakes import FakeClock
 
-HISTORY = timedelta(days=60)  # Two windows.
+HISTORY = 2 * BACKFILL_WINDOW
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def test_an_erasure_leaves_only_its_receipt(people: People) -> None:
         "connections": 1,
         "logins": 1,
         "sync_states": 1,
-        "days": 61,  # One for each of the history.
+        "days": 21,  # One for each of the history.
     }
     assert people.stored_about("bob") == before
 

@@ -26,7 +26,7 @@ from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.fetch import AccountChanged
 from bg_ingest.sync.job import Kind, Status, Trigger
 from bg_ingest.sync.state import LEASE_TTL
-from bg_ingest.sync.windows import history_after_reconnecting
+from bg_ingest.sync.windows import BACKFILL_WINDOW, history_after_reconnecting
 from tests.fakes import NOON
 from tests.patience import PATIENCE_S
 from tests.simulation.provider import DAY, HOUR, MINUTE, Answer, Known
@@ -213,23 +213,23 @@ def test_what_does_not_fit_is_left_for_the_queue() -> None:
     report = stage.sync(asked)
 
     assert report.rest is not None
-    assert report.rest.window == (NOON - 70 * DAY, NOON - 30 * DAY)
-    assert not stage.missing()
+    assert report.rest.window == (NOON - 70 * DAY, NOON - BACKFILL_WINDOW)
+    assert stage.stored() == {NOON - number * DAY for number in range(1, BACKFILL_WINDOW.days + 1)}
 
 
 def test_a_job_in_stretches_adds_up_and_each_stretch_tells_its_own() -> None:
     """The job counts everything, a report what its run did, and a run that finds the job over nothing."""
-    stage = Stage(seen_at_once([NOON - number * DAY for number in range(1, 60)]))
+    stage = Stage(seen_at_once([NOON - number * DAY for number in range(1, 2 * BACKFILL_WINDOW.days)]))
     stage.time_left_s = 25.0
     order = stage.order(Kind.BACKFILL, Trigger.CONNECTION)
-    stage.stores.states.begin("ada", None, NOON - 60 * DAY)
+    stage.stores.states.begin("ada", None, NOON - 2 * BACKFILL_WINDOW)
     ask_for_sync(order, jobs=stage.stores.jobs, send=lambda _: None)
     stretches = [stage.sync(order) for _ in range(3)]
 
     ran = [report.counts.stored for report in stretches if report.counts]
-    assert ran == [30, 29]
+    assert ran == [10, 9]
     assert stretches[2].job is not None
-    assert stretches[2].job.counts.stored == 59
+    assert stretches[2].job.counts.stored == 19
 
 
 def test_a_call_that_ran_out_of_time_is_no_fault_of_the_providers() -> None:

@@ -45,11 +45,11 @@ def test_where_a_poll_starts() -> None:
 
 
 def test_a_history_is_fetched_newest_first() -> None:
-    """In stretches of thirty days, the last of which ends where the history begins."""
-    start = NOON - 40 * DAY
+    """In stretches of ten days, the last of which ends where the history begins."""
+    start = NOON - 14 * DAY
 
-    assert windows.next_backfill_window(Backfill(start, NOON)) == (NOON - 30 * DAY, NOON)
-    assert windows.next_backfill_window(Backfill(start, NOON - 30 * DAY)) == (start, NOON - 30 * DAY)
+    assert windows.next_backfill_window(Backfill(start, NOON)) == (NOON - 10 * DAY, NOON)
+    assert windows.next_backfill_window(Backfill(start, NOON - 10 * DAY)) == (start, NOON - 10 * DAY)
     assert windows.next_backfill_window(Backfill(start, start)) is None
 
 

@@ -35,8 +35,9 @@ RECONCILE_HORIZON = timedelta(hours=72)
 OVERLAP = timedelta(hours=3)
 # Device clocks run ahead; a reading from a minute in the future must not wait for the next poll.
 AHEAD = timedelta(minutes=10)
-# The provider's own limit for one call.
-BACKFILL_WINDOW = timedelta(days=30)
+# A third of what the provider answers for in one call: ten users with a thousand readings a day, which is a
+# worker's batch, then fit into its memory. A test measures it.
+BACKFILL_WINDOW = timedelta(days=10)
 # What was uploaded before the last look may have been served only after it, three hours later as a rule.
 SERVED_LATE_MAX = timedelta(hours=24)
 # After a reconnection: how far before the last success late uploads are looked for.

@@ -1,0 +1,65 @@
+"""How much a worker holds at once, and how much memory it is given."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+import uuid
+from datetime import timedelta
+
+import httpx
+
+from bg_ingest.dexcom.client import DexcomClient
+from bg_ingest.dynamo import Table
+from bg_ingest.readings.logbook import Logbook
+from bg_ingest.sync.windows import BACKFILL_WINDOW
+from tests.fakes import NOON, FakeClock
+from tests.memory_dynamo import MemoryDynamo
+from tests.template_document import resource, template
+from tests.unit.dexcom.made_up import a_record, polite
+
+# What one person may measure.
+READINGS_PER_DAY_MAX = 1_000
+# What a worker holds before its first order: Python, boto3, httpx and the package (90 MB on a laptop).
+IDLE_BYTES = 130_000_000
+_RECORDS = 2_000
+
+
+def test_histories_that_a_worker_takes_at_once_fit_into_its_memory() -> None:
+    """One window of each, from the provider's answer to the stored hours."""
+    worker = resource("WorkerFunction")
+    at_once = worker["Events"]["Jobs"]["Properties"]["BatchSize"]
+    memory_mb = worker.get("MemorySize", template()["Globals"]["Function"]["MemorySize"])
+    records = at_once * BACKFILL_WINDOW.days * READINGS_PER_DAY_MAX
+
+    assert IDLE_BYTES + records * _bytes_of_a_record() < memory_mb * 2**20
+
+
+def _bytes_of_a_record() -> float:
+    """What one takes at most: as text, as JSON, as a reading, and in its hour."""
+    clock, answer = FakeClock(), _answer()
+    client = DexcomClient(polite(clock, lambda _: httpx.Response(200, content=answer)), clock)
+    logbook = Logbook(Table(MemoryDynamo.client(), "readings"), clock, 730)
+    start = NOON - BACKFILL_WINDOW
+    client.egvs("token", start, NOON)  # Whatever is made only once is made by now.
+    tracemalloc.start()
+    try:
+        assert logbook.save("ada", client.egvs("token", start, NOON).readings, NOON).stored == _RECORDS
+        return tracemalloc.get_traced_memory()[1] / _RECORDS
+    finally:
+        tracemalloc.stop()
+
+
+def _answer() -> bytes:
+    apart = timedelta(days=1) / READINGS_PER_DAY_MAX
+    instants = [(NOON - apart * (number + 1)).replace(microsecond=0) for number in range(_RECORDS)]
+    records = [
+        a_record(
+            recordId=str(uuid.UUID(int=number)),
+            systemTime=f"{at:%Y-%m-%dT%H:%M:%SZ}",
+            displayTime=f"{at:%Y-%m-%dT%H:%M:%S}-00:00",
+            transmitterTicks=number,
+        )
+        for number, at in enumerate(instants)
+    ]
+    return json.dumps({"records": records}).encode()
