@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bg_ingest.connecting.flow import Ended, Ending
 from bg_ingest.http_api import logins
-from bg_ingest.wiring import clients, stores
+from bg_ingest.wiring import clients, connecting, stores
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World
@@ -139,3 +140,13 @@ def test_the_applications_credentials_come_from_secrets_manager(
 def _login_key() -> tuple[str, str]:
     (login,) = stores.users_table().query("pk = :pk AND begins_with(sk, :l)", {":pk": "demo", ":l": "login"})
     return login["pk"], login["sk"]
+
+
+@pytest.mark.parametrize(("kept", "fetched", "days"), [("30", "90", 30), ("730", "90", 90)])
+def test_no_history_is_fetched_that_would_not_be_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch, kept: str, fetched: str, days: int
+) -> None:
+    """Days beyond what is kept would look as if their readings were missing."""
+    world.restarted(monkeypatch, RETENTION_DAYS=kept, BACKFILL_DAYS_MAX=fetched)
+
+    assert connecting.desk().history == timedelta(days=days)

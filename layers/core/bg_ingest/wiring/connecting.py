@@ -33,7 +33,8 @@ def desk() -> Desk:
         jobs=stores.jobs(),
         send=stores.queue().send,
         clock=stores.clock(),
-        history=timedelta(days=own.backfill_days_max),
+        # What would not be kept is not fetched: its days would be on record as days without readings.
+        history=timedelta(days=min(own.backfill_days_max, own.retention_days)),
     )
 
 
