@@ -119,8 +119,8 @@ BREAKS = (
     Break(
         "a reconciliation does not ask what was uploaded",
         "sync/run.py",
-        "span = self.provider.uploaded_since(user_id, windows.uploads_unseen_since(state))",
-        "span = None",
+        "return self.provider.uploaded_since(self.order.user_id, since), None",
+        "return None, None",
     ),
 )
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from bg_ingest.dexcom.errors import PersonNeeded
 from bg_ingest.sync import windows
 from bg_ingest.sync.days import worked_out
 from bg_ingest.sync.job import Counts, Kind
@@ -137,18 +138,28 @@ class Run:
         return None
 
     def _reconcile(self) -> Order | None:
-        now, user_id, state = self.clock.now(), self.order.user_id, self.lease.state
-        asked = self.order.window  # What an earlier stretch of the same order has left.
+        now, state = self.clock.now(), self.lease.state
+        asked, trouble = self.order.window, None  # What an earlier stretch of the same order has left.
         if asked is None:
-            span = self.provider.uploaded_since(user_id, windows.uploads_unseen_since(state))
+            span, trouble = self._uploads_unseen()
             asked = windows.reconcile_window(span.start if span else None, state.history_from, now)
         for window in windows.newest_first(asked):
             if not self._fits_another():
                 return replace(self.order, window=(asked[0], window[1]))
             self._store_whole_days(window)
+        if trouble:
+            raise trouble
         self.reconciled_at = self.order.asked_at
         # A history whose own job got lost is taken up again by one of its own.
         return None if state.backfill.done else self.order.for_history(now)
+
+    def _uploads_unseen(self) -> tuple[Span | None, PersonNeeded | None]:
+        """What was uploaded since the last look, or why nobody can say: the last days need no answer."""
+        since = windows.uploads_unseen_since(self.lease.state)
+        try:
+            return self.provider.uploaded_since(self.order.user_id, since), None
+        except PersonNeeded as trouble:
+            return None, trouble
 
     def _store_whole_days(self, window: windows.Window) -> None:
         self._store(window)
