@@ -58,13 +58,13 @@ BREAKS = (
     Break(
         "the history's cursor moves before the data is stored",
         "sync/run.py",
-        """            self._store_whole_days(window)
+        """            self._store_history(window)
             if not self.stores.states.advance(self.lease, window[0]):
                 raise LeaseLost
 """,
         """            if not self.stores.states.advance(self.lease, window[0]):
                 raise LeaseLost
-            self._store_whole_days(window)
+            self._store_history(window)
 """,
     ),
     Break(

@@ -9,7 +9,7 @@ import pytest
 
 from bg_ingest.accounts.connection import State
 from bg_ingest.accounts.vault import NotConnected
-from bg_ingest.dexcom.answers import Egvs, Span
+from bg_ingest.dexcom.answers import Egvs
 from bg_ingest.dexcom.errors import (
     CircuitOpen,
     ContractBroken,
@@ -26,10 +26,10 @@ from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.fetch import AccountChanged
 from bg_ingest.sync.job import Kind, Status, Trigger
 from bg_ingest.sync.state import LEASE_TTL
-from bg_ingest.sync.windows import BACKFILL_WINDOW, history_after_reconnecting
+from bg_ingest.sync.windows import BACKFILL_WINDOW
 from tests.fakes import NOON
 from tests.patience import PATIENCE_S
-from tests.simulation.provider import DAY, HOUR, MINUTE, Answer, Known, SimulatedProvider
+from tests.simulation.provider import DAY, HOUR, MINUTE, Answer
 from tests.unit.sync.stage import Stage, seen_at_once
 
 if TYPE_CHECKING:
@@ -285,45 +285,6 @@ def test_a_history_that_nobody_fetches_is_taken_up_again() -> None:
     stage.sync(report.rest)
     assert _state(stage).backfill.done
     assert stage.sync(stage.order(Kind.RECONCILE)).rest is None
-
-
-def test_the_last_days_are_compared_even_if_nobody_can_read_what_was_uploaded() -> None:
-    """Uploads stay unseen until an answer about them can be read, and somebody is told."""
-    stage = Stage(seen_at_once([NOON - 2 * DAY]))
-
-    class Odd(SimulatedProvider):
-        """A provider whose answer about uploads is not what it documents."""
-
-        def uploaded_since(self, *_: Any) -> Span | None:
-            """Something else."""
-            raise ContractBroken
-
-    report = stage.sync(stage.order(Kind.RECONCILE), Odd(**vars(stage.provider)))
-
-    assert stage.missing() == []
-    assert report.job is not None
-    assert (report.job.status, report.facts()["error"]) == (Status.FAILED, "ContractBroken")
-    assert _state(stage).reconciled_at is None
-
-
-def test_connecting_again_keeps_the_old_history_in_sight() -> None:
-    """What is uploaded afterwards is found wherever in it, and its days are told by all of it."""
-    on_time, late = NOON - 24 * DAY - HOUR, NOON - 25 * DAY
-    stage = Stage([*seen_at_once([on_time]), Known(late, NOON + 10 * DAY, 100, None)])
-    stage.sync(stage.order(Kind.BACKFILL))
-    stage.clock.advance((9 * DAY).total_seconds())
-    stage.sync()
-    history_from = history_after_reconnecting(_state(stage), NOON - 90 * DAY)
-    assert late < on_time < history_from
-    stage.stores.states.begin("ada", None, history_from)
-    stage.sync(stage.order(Kind.BACKFILL))
-    stage.clock.advance((2 * DAY).total_seconds())
-
-    stage.sync(stage.order(Kind.RECONCILE))
-
-    assert stage.missing() == []
-    edge = history_from.date()
-    assert [day.expected for day in stage.stores.days.between("ada", edge, edge)] == [288]
 
 
 def test_every_error_of_the_provider_has_a_name() -> None:

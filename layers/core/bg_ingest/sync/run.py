@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from bg_ingest.dexcom.errors import PersonNeeded
+from bg_ingest.dexcom.errors import PersonNeeded, RequestRefused
 from bg_ingest.sync import windows
 from bg_ingest.sync.days import worked_out
 from bg_ingest.sync.job import Counts, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from datetime import datetime
 
     from bg_ingest.accounts.quarantine import Unreadable
     from bg_ingest.clock import Clock
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 WINDOW_S_MAX = 60.0
 # Then it is the next user's turn: the rest goes to the end of the queue.
 SLICE_S_MAX = 30.0
+# Whatever was uploaded since then is whatever there is.
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Fetched(Protocol):
@@ -131,11 +133,22 @@ class Run:
             # The first always, or a provider that is slow with the poll would keep the history waiting.
             if not first and not self._fits_another():
                 return self.order
-            self._store_whole_days(window)
+            self._store_history(window)
             if not self.stores.states.advance(self.lease, window[0]):
                 raise LeaseLost
             backfill, first = replace(backfill, reached=window[0]), False
         return None
+
+    def _store_history(self, window: windows.Window) -> None:
+        try:
+            self._store_whole_days(window)
+        except RequestRefused:
+            # Perhaps older than the provider answers for: then its data begins later, and is asked for there.
+            begins = self.provider.uploaded_since(self.order.user_id, _LONG_AGO)
+            if begins and begins.start <= window[0]:
+                raise
+            if begins and begins.start < window[1]:
+                self._store_whole_days((begins.start, window[1]))
 
     def _reconcile(self) -> Order | None:
         now, state = self.clock.now(), self.lease.state
