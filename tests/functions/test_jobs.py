@@ -10,6 +10,8 @@ from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
 from bg_ingest.wiring import clients, stores, syncing
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.functions.conftest import World
 
 
@@ -62,3 +64,16 @@ def test_a_sync_that_is_put_off_is_not_tried_again_at_once(world: World) -> None
 
     told = clients.sqs().get_queue_attributes(QueueUrl=stores.queue().url, AttributeNames=["All"])
     assert told["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"
+
+
+def test_a_sync_that_our_own_fault_ended_goes_on_by_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller is told that it failed; its job is deferred, and that is true."""
+    world.restarted(monkeypatch, DYNAMODB_TABLE="no-such-table")
+
+    assert world.invoke("sync", world.event("sync_start"))["statusCode"] == 500
+    (job,) = json.loads(world.invoke("sync", world.event("sync_jobs"))["body"])
+    queued = clients.sqs().receive_message(QueueUrl=stores.queue().url).get("Messages", [])
+    assert job["status"] == "deferred"
+    assert [json.loads(message["Body"])["job_id"] for message in queued] == [job["job_id"]]

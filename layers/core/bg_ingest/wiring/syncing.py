@@ -70,7 +70,11 @@ class Engine:
 
     def run_or_queue(self, order: Order, time_left_s: Callable[[], float]) -> Report:
         """Carry an order out now; what cannot be done now is left to the worker."""
-        report = self.sync(order, time_left_s)
+        try:
+            report = self.sync(order, time_left_s)
+        except Exception:
+            self.jobs_queue.send([order])  # Its job is deferred by now.
+            raise
         # Somebody who is told that a sync is running asks again, or waits for that one.
         if not report.busy:
             work_module.follow_up(order, report, self.jobs_queue, self.clock, random.random)
