@@ -155,6 +155,18 @@ def test_data_that_came_without_a_sync_moves_how_far_it_goes_and_never_back(stat
     assert states.get("nobody") is None
 
 
+def test_a_sync_that_found_nothing_newer_leaves_what_came_meanwhile(
+    states: SyncStates, clock: FakeClock
+) -> None:
+    """A webhook's reading is minutes old, and a poll sees what is an hour old."""
+    states.note_newest(_known(states), NOON)
+    lease = _take(states, clock)
+    states.note_newest(lease.state, NOON + timedelta(minutes=5))
+
+    assert states.release(lease, succeeded=True, data_until=lease.state.data_until)
+    assert _known(states).data_until == NOON + timedelta(minutes=5)
+
+
 def _known(states: SyncStates) -> SyncState:
     state = states.get("ada")
     assert state is not None

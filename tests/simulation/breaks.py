@@ -44,9 +44,8 @@ BREAKS = (
     Break(
         "the lease is given back without naming the fence",
         "sync/state.py",
-        'f"SET {outcome}, data_until = :data_until REMOVE lease_until, running",\n'
-        "            values,\n            _STILL_OURS,",
-        'f"SET {outcome}, data_until = :data_until REMOVE lease_until, running",\n'
+        'f"SET {outcome} REMOVE lease_until, running",\n            values,\n            _STILL_OURS,',
+        'f"SET {outcome} REMOVE lease_until, running",\n'
         '            values,\n            "attribute_exists(pk)",',
     ),
     Break(

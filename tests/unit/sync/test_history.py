@@ -1,4 +1,4 @@
-"""A history of years is fetched in the memory that a month takes."""
+"""A history of years is fetched in the memory that one window takes."""
 
 from __future__ import annotations
 

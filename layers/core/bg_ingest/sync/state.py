@@ -156,7 +156,7 @@ class SyncStates:
         reconciled_at: datetime | None = None,
     ) -> bool:
         """Give the lease back with what came of it; False if it was lost meanwhile."""
-        values: Item = {":fence": lease.fence, ":data_until": data_until.isoformat() if data_until else None}
+        values: Item = {":fence": lease.fence}
         if succeeded:
             outcome = "last_success_at = :now, failures = :none"
             values |= {":now": self.clock.now().isoformat(), ":none": 0}
@@ -166,10 +166,14 @@ class SyncStates:
         if reconciled_at:
             outcome += ", reconciled_at = :reconciled"
             values |= {":reconciled": reconciled_at.isoformat()}
+        # What came meanwhile without a sync may be newer than what this one knew from the start.
+        if data_until and data_until != lease.state.data_until:
+            outcome += ", data_until = :data_until"
+            values |= {":data_until": data_until.isoformat()}
         write = self.table.update(
             lease.state.user_id,
             SK,
-            f"SET {outcome}, data_until = :data_until REMOVE lease_until, running",
+            f"SET {outcome} REMOVE lease_until, running",
             values,
             _STILL_OURS,
         )
