@@ -281,12 +281,33 @@ def test_who_was_erased_can_log_in_again_at_once(people: People) -> None:
     assert back(people.desk(), state).ending is Ending.CONNECTED
 
 
+@pytest.mark.exhaustive
+def test_who_logs_in_again_while_the_second_look_is_taken_is_connected(people: People) -> None:
+    """Step by step: the look is paused there, the person comes back from the provider, and it goes on."""
+    seen: list[str] = []
+    people.eraser(seen.append).second_look(_erased_and_back(people, "counted")[0], lambda: 29.0)
+    for step in range(1, len(seen) + 1):
+        user_id, state = _erased_and_back(people, f"ada-{step}")
+        turn = _at(step, lambda s=state: back(people.desk(), s))  # type: ignore[misc]
+        people.eraser(turn).second_look(user_id, lambda: 29.0)
+
+        assert people.world.connections.get(user_id) is not None, seen[step - 1 :]
+        assert people.desk().states.get(user_id) is not None
+
+
 def test_the_table_opens_no_login(people: People) -> None:
     """Who reads it finds a hash, and not the state."""
     state = _started(people, "ada")
     (item,) = people.world.table.client.scan(TableName=people.world.table.name)["Items"]
 
     assert state not in str(item)
+
+
+def _erased_and_back(people: People, user_id: str) -> tuple[str, str]:
+    people.connect(user_id)
+    people.eraser().erase(user_id, lambda: 29.0)
+    people.clock.advance(60)
+    return user_id, _started(people, user_id)
 
 
 def _without_a_login(people: People, user_id: str) -> None:

@@ -119,8 +119,10 @@ class Eraser:
 
         def goes(item: Item) -> bool:
             kind = item["sk"].partition("#")[0] + "#"
-            if kind == "login#":  # Who is at the provider by now comes back to it.
-                return until is None or datetime.fromisoformat(item["started_at"]) <= until
+            if until and kind == "login#":  # Who is at the provider by now comes back to it,
+                return datetime.fromisoformat(item["started_at"]) <= until
+            if until and kind == connection.SK + "#":  # or has just come back.
+                return connection.login_started_at(item) <= until
             # The sync item goes last: while it is there, it is the lease that keeps everybody out.
             return kind not in {RECEIPT, state.SK + "#"} and (kind != "job#" or recorded(item))
 
