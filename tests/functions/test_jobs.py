@@ -10,8 +10,6 @@ from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
 from bg_ingest.wiring import clients, stores, syncing
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.functions.conftest import World
 
 
