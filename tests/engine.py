@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from bg_ingest.accounts.connection import Connections, Endpoint
+from bg_ingest.accounts.alias import alias_of
+from bg_ingest.accounts.connection import Connection, Connections, Endpoint
 from bg_ingest.dexcom.client import DexcomClient
 from bg_ingest.dexcom.http_client import make_turnstile, polite_http
 from bg_ingest.dexcom.quota import HourlyQuota
@@ -93,8 +94,11 @@ class Engine:
 
     def provider(self, http: httpx.Client, time_left_s: Callable[[], float]) -> ConnectedProvider:
         """The provider as one process sees it."""
-        client = DexcomClient(http, self.clock, time_left_s=time_left_s)
-        return ConnectedProvider(self.connections, self.tokens, lambda _: client)
+
+        def client_for(connection: Connection) -> DexcomClient:
+            return DexcomClient(http, self.clock, time_left_s=time_left_s, whose=alias_of(connection))
+
+        return ConnectedProvider(self.connections, self.tokens, client_for)
 
     def sync(
         self, order: Order, http: httpx.Client, time_left_s: Callable[[], float] = lambda: 110.0

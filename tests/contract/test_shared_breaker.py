@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +8,7 @@ from bg_ingest.dexcom.circuit import CircuitRules
 from bg_ingest.dexcom.policy import Policy
 from bg_ingest.dexcom.shared_breaker import Admission, SharedBreaker
 from bg_ingest.dynamo import Table
+from tests.contract.breakers import HOST, RULES, call, outage
 from tests.contract.stepped import At, stepped
 
 if TYPE_CHECKING:
@@ -16,34 +16,11 @@ if TYPE_CHECKING:
 
     from tests.fakes import FakeClock
 
-HOST = "api.dexcom.eu"
-RULES = CircuitRules(
-    failures_max=3,
-    failures_kept=timedelta(minutes=2),
-    recovery=timedelta(seconds=30),
-    probe_max=timedelta(seconds=60),
-)
-
 
 @pytest.fixture
 def process(users_table: Table, clock: FakeClock) -> Callable[[], SharedBreaker]:
     """Starts a process with a breaker of the same host."""
     return lambda: SharedBreaker(users_table, clock, HOST, RULES)
-
-
-def call(breaker: SharedBreaker, *, answered: bool) -> bool:
-    """Make a call if it is allowed; whether it was."""
-    admission = breaker.admit()
-    if admission.allowed and answered:
-        breaker.succeeded(admission)
-    elif admission.allowed:
-        breaker.failed(admission)
-    return admission.allowed
-
-
-def outage(breaker: SharedBreaker) -> int:
-    """How many calls it takes until no more are made."""
-    return next(calls for calls in range(100) if not call(breaker, answered=False))
 
 
 def test_calls_are_allowed_to_begin_with(process: Callable[[], SharedBreaker]) -> None:
@@ -250,7 +227,7 @@ def test_a_refusal_is_free_of_requests(
         Table(stepped(users_table.client, requests), users_table.name), clock, HOST, RULES
     )
 
-    assert not any(breaker.admit().allowed for _ in range(1_000))
+    assert not any(breaker.admit(whose).allowed for _ in range(500) for whose in ("A", None))
     assert requests.steps == ["before get_item", "after get_item"]
 
 

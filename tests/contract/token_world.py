@@ -61,10 +61,10 @@ class TokenProvider:
         """Whether data would be served for this token."""
         return access_token == self.access_token
 
-    def refresh(self, refresh_token: str, base_url: str) -> Tokens:
+    def refresh(self, refresh_token: str, connection: Connection) -> Tokens:
         """New tokens for the living refresh token, which dies of it."""
         self.refreshes += 1
-        self.asked_at.append(base_url)
+        self.asked_at.append(connection.endpoint.base_url)
         if self.trouble:
             raise self.trouble
         if refresh_token != f"refresh-{self._given}":
@@ -87,9 +87,9 @@ class World:
         connections = Connections(Table(stepped(self.table.client, turn), self.table.name), self.clock)
         keys = DataKeys(stepped(self.kms, turn), self.key_id, "test", self.clock)
 
-        def refresh(refresh_token: str, base_url: str) -> Tokens:
+        def refresh(refresh_token: str, connection: Connection) -> Tokens:
             turn("before refresh")
-            tokens = self.provider.refresh(refresh_token, base_url)
+            tokens = self.provider.refresh(refresh_token, connection)
             turn("after refresh")
             return tokens
 

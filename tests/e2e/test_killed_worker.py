@@ -128,7 +128,7 @@ class Workers:
         return state
 
 
-def _never(*_: str) -> Tokens:
+def _never(*_: object) -> Tokens:
     """Nobody refreshes here."""
     raise AssertionError
 

@@ -8,9 +8,10 @@ import pytest
 
 from bg_ingest.dexcom.errors import NotOffered
 from bg_ingest.settings import SettingsInvalid, settings
-from bg_ingest.wiring import provider
+from bg_ingest.wiring import provider, stores
 
 if TYPE_CHECKING:
+    from bg_ingest.accounts.connection import Connection
     from tests.functions.conftest import World
 
 
@@ -18,7 +19,7 @@ def test_they_are_at_the_configured_path(world: World, monkeypatch: pytest.Monke
     """Of the clients that a function makes."""
     world.restarted(monkeypatch, DEXCOM_SUBSCRIPTIONS_PATH="/v3/users/self/subscriptions")
 
-    client = provider.client_for(settings().dexcom_api_base_url)
+    client = provider.client_for(_connection())
     assert client.subscriptions.path == "/v3/users/self/subscriptions"
 
 
@@ -30,7 +31,7 @@ def test_without_a_path_there_are_none(
     world.restarted(monkeypatch, **environment)
 
     with pytest.raises(NotOffered):
-        provider.client_for(settings().dexcom_api_base_url).subscriptions.listed("token")
+        provider.client_for(_connection()).subscriptions.listed("token")
 
 
 @pytest.mark.parametrize("path", ["subscriptions", "/", "/a?b=c", "https://elsewhere.test/hooks"])
@@ -40,3 +41,9 @@ def test_what_is_no_path_stops_the_function(world: World, monkeypatch: pytest.Mo
 
     with pytest.raises(SettingsInvalid, match="DEXCOM_SUBSCRIPTIONS_PATH"):
         settings()
+
+
+def _connection() -> Connection:
+    connection = stores.connections().get("demo")
+    assert connection is not None
+    return connection

@@ -22,7 +22,9 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.sync.windows": (f"{_SYNC}/test_windows.py",),
     "bg_ingest.sync.seats": (f"{_SYNC}/test_seats.py",),
     "bg_ingest.dexcom.breaker": (f"{_DEXCOM}/test_breaker.py",),
-    "bg_ingest.dexcom.circuit": (f"{_DEXCOM}/test_circuit.py", f"{_DEXCOM}/test_breaker.py"),
+    "bg_ingest.dexcom.circuit": tuple(
+        f"{_DEXCOM}/test_{name}.py" for name in ("circuit", "circuit_accounts", "breaker")
+    ),
     "bg_ingest.dexcom.records": _RECORDS,
     "bg_ingest.dexcom.glucose": _RECORDS,
     "bg_ingest.dexcom.times": _RECORDS,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bg_ingest.dexcom.breaker import ProcessBreaker
 from bg_ingest.dexcom.circuit import CircuitRules
 from bg_ingest.dexcom.policy import Policy
+from bg_ingest.dexcom.shared_breaker import Admission
 from tests.fakes import FakeClock
 
 RULES = CircuitRules(failures_max=3, recovery=timedelta(seconds=30), probe_max=timedelta(seconds=60))
@@ -83,21 +84,44 @@ def test_a_probe_that_is_lost_is_given_up(clock: FakeClock) -> None:
     assert breaker.admit().allowed
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 50)), max_size=60))
-def test_an_outage_sees_few_calls(moves: list[tuple[bool, int]]) -> None:
-    """While everything fails: a run of three, and one probe for each recovery time that passes."""
+def test_one_account_that_always_fails_is_stopped_alone(clock: FakeClock) -> None:
+    """It probes for itself; once another's call is answered, it may call as everybody may."""
+    breaker = ProcessBreaker(clock, RULES)
+    for _ in range(RULES.failures_max):
+        breaker.failed(breaker.admit("A"))
+
+    assert breaker.admit("A").wait_s == 30.0
+    assert [breaker.admit(whose) for whose in ("B", None)] == [
+        Admission(allowed=True, whose="B"),
+        Admission(allowed=True),
+    ]
+
+    clock.advance(30.0)
+    breaker.failed(breaker.admit("A"))
+    assert breaker.admit("A").wait_s == 30.0
+
+    breaker.succeeded(breaker.admit("B"))
+    assert breaker.admit("A") == Admission(allowed=True, whose="A")
+
+
+Calls = st.tuples(st.sampled_from(["A", "B", None]), st.integers(0, 50))
+
+
+@given(st.lists(Calls, max_size=60))
+def test_an_outage_sees_few_calls(moves: list[tuple[str | None, int]]) -> None:
+    """While everything fails: a run of three or four, and one probe for each recovery time that passes."""
     clock = FakeClock()
     breaker = ProcessBreaker(clock, RULES)
     calls = 0
-    for _, pause_s in moves:
-        admission = breaker.admit()
+    for whose, pause_s in moves:
+        admission = breaker.admit(whose)
         if admission.allowed:
             calls += 1
             breaker.failed(admission)
         clock.advance(float(pause_s))
 
     # Failures further apart than they are remembered are no outage; these never are.
-    assert calls <= RULES.failures_max + clock.monotonic_s() / RULES.recovery.total_seconds()
+    assert calls <= RULES.failures_max + 1 + clock.monotonic_s() / RULES.recovery.total_seconds()
 
 
 def test_a_probe_lives_longer_than_a_call_can_take() -> None:

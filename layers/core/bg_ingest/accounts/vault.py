@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.accounts.sealing import Sealer
 
-    Refresh = Callable[[str, str], Tokens]  # refresh token, base URL
+    Refresh = Callable[[str, Connection], Tokens]  # refresh token, whose
 
 
 class NotConnected(Exception):
@@ -149,7 +149,7 @@ class Vault:
         if not refresh_lease.claim(table, connection, holder, self._clock.now(), self._limits.lease):
             return None
         try:
-            fresh = self._refresh(tokens.refresh_token, connection.endpoint.base_url)
+            fresh = self._refresh(tokens.refresh_token, connection)
         except ConsentRevoked:
             if self._connections.mark_needs_reauth(user_id, connection.generation):
                 raise NotConnected(State.NEEDS_REAUTH) from None

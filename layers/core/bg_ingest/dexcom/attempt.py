@@ -70,7 +70,7 @@ class Attempts:
         if spare_s < 0:
             late = OutOfTime(f"{what}: too little time left")
             return Outcome(call, method, Passage(refused=late), failure=late)
-        passage = self.turnstile.enter(what, spare_s)
+        passage = self.turnstile.enter(what, spare_s, call.whose)
         if passage.refused:
             return Outcome(call, method, passage, failure=passage.refused)
         started_at_s = clock.monotonic_s()

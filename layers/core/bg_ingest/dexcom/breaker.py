@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Breaker(Protocol):
     """Whoever decides whether the host is worth calling; asked before each call, told of each outcome."""
 
-    def admit(self) -> Admission:
-        """May this call be made?"""
+    def admit(self, whose: str | None = None) -> Admission:
+        """May this call be made, for that account or for nobody?"""
         ...
 
     def succeeded(self, admission: Admission) -> None:
@@ -39,25 +39,26 @@ class ProcessBreaker:
         self._circuit = Circuit()
         self._probers = count(1)
 
-    def admit(self) -> Admission:
-        """May this call be made?"""
+    def admit(self, whose: str | None = None) -> Admission:
+        """May this call be made, for that account or for nobody?"""
         now = self._clock.now()
         with self._lock:
-            if self._circuit.opened_at is None:
-                return Admission(allowed=True)
-            until = self._circuit.refused_until(now, self._rules)
+            if self._circuit.opened_to(whose) is None:
+                return Admission(allowed=True, whose=whose)
+            until = self._circuit.refused_until(whose, now, self._rules)
             if until:
                 return Admission(allowed=False, wait_s=(until - now).total_seconds())
             prober = str(next(self._probers))
-            self._circuit = self._circuit.with_prober(prober, now, self._rules)
-            return Admission(allowed=True, prober=prober)
+            self._circuit = self._circuit.with_prober(prober, whose, now, self._rules)
+            return Admission(allowed=True, prober=prober, whose=whose)
 
     def succeeded(self, admission: Admission) -> None:
         """It was answered."""
         with self._lock:
-            self._circuit = self._circuit.after_success(admission.prober)
+            self._circuit = self._circuit.after_success(admission.prober, admission.whose)
 
     def failed(self, admission: Admission) -> None:
         """It was not answered, or with the host's own failure."""
+        now, prober, whose = self._clock.now(), admission.prober, admission.whose
         with self._lock:
-            self._circuit = self._circuit.after_failure(admission.prober, self._clock.now(), self._rules)
+            self._circuit = self._circuit.after_failure(prober, whose, now, self._rules)

@@ -11,8 +11,14 @@
 #    |                              |  +--heard of for probe_max-------------------+  |
 #    +--------------------------------------- the probe succeeded --------------------+
 #
-# An outcome counts only where its call was admitted: what was sent before the circuit opened and comes back
-# afterwards neither opens it longer nor closes it, and neither does a prober that was given up.
+# To whom it is open: to everybody; but while one account's calls alone have failed, to that account only.
+# Calls for the others are let through as if it were closed, and the first of those that comes back decides:
+#
+#  OPEN to A only ---- it is answered ----> CLOSED
+#                 \--- it is not ----> the run is everybody's: OPEN if that is long enough, and A probes last
+#
+# Of those it is open to, an outcome counts only where its call was admitted: what was sent before it opened
+# and comes back later neither opens it longer nor closes it, and neither does a prober that was given up.
 """When calls to one host are refused because too many have failed."""
 
 from __future__ import annotations
@@ -34,6 +40,9 @@ class CircuitRules:
     recovery: timedelta = timedelta(seconds=30)
     # Longer than the slowest answer we wait for. A probe that takes longer has died with its process.
     probe_max: timedelta = timedelta(seconds=60)
+    # Who may be the only one in trouble would keep it open for all, probing in vain. The others may probe
+    # first, and have another recovery time to come and do so.
+    suspect_recovery: timedelta = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +54,51 @@ class Circuit:
     opened_at: datetime | None = None
     prober: str | None = None
     probe_until: datetime | None = None
+    suspect: str | None = None  # The account whose call failed first, or was the last to probe in vain.
+    alone: bool = False  # Only calls for the suspect have failed.
 
-    def refused_until(self, now: datetime, rules: CircuitRules) -> datetime | None:
+    def opened_to(self, whose: str | None) -> datetime | None:
+        """Since when calls for this account, or for nobody (None), are refused; None if they are not."""
+        return None if self.alone and whose != self.suspect else self.opened_at
+
+    def refused_until(self, whose: str | None, now: datetime, rules: CircuitRules) -> datetime | None:
         """When it is worth asking again; None if that is now."""
-        if self.opened_at is None:
+        opened_at = self.opened_to(whose)
+        if opened_at is None:
             return None
-        tested_from = self.opened_at + rules.recovery
+        waits_for_others = not self.alone and whose is not None and whose == self.suspect
+        tested_from = opened_at + (rules.suspect_recovery if waits_for_others else rules.recovery)
         return max((at for at in (tested_from, self.probe_until) if at and now < at), default=None)
 
-    def with_prober(self, prober: str, now: datetime, rules: CircuitRules) -> Circuit:
+    def with_prober(self, prober: str, whose: str | None, now: datetime, rules: CircuitRules) -> Circuit:
         """One caller is elected to try; nobody is while it is too early or somebody else is trying."""
-        if self.opened_at is None or self.refused_until(now, rules):
+        if self.opened_to(whose) is None or self.refused_until(whose, now, rules):
             return self
         return replace(self, prober=prober, probe_until=now + rules.probe_max)
 
-    def after_success(self, prober: str | None) -> Circuit:
+    def after_success(self, prober: str | None, whose: str | None) -> Circuit:
         """A call admitted as `prober`, or as any other (None), was answered."""
-        return self if self._not_asked_of(prober) else Circuit()
+        return self if self._not_asked_of(prober, whose) else Circuit()
 
-    def after_failure(self, prober: str | None, now: datetime, rules: CircuitRules) -> Circuit:
+    def after_failure(
+        self, prober: str | None, whose: str | None, now: datetime, rules: CircuitRules
+    ) -> Circuit:
         """A call admitted as `prober`, or as any other (None), was not answered."""
-        if self._not_asked_of(prober):
+        if self._not_asked_of(prober, whose):
             return self
         recent = self.failed_at is not None and now - self.failed_at < rules.failures_kept
         failures = self.failures + 1 if recent else 1
-        opens = self.opened_at is not None or failures >= rules.failures_max
-        return Circuit(failures, failed_at=now, opened_at=now if opens else None)
+        if self.opened_to(whose):  # It was the probe.
+            return Circuit(failures, failed_at=now, opened_at=now, suspect=whose, alone=self.alone)
+        suspect = self.suspect if recent else whose
+        return Circuit(
+            failures,
+            failed_at=now,
+            opened_at=now if failures >= rules.failures_max else None,
+            suspect=suspect,
+            alone=whose is not None and whose == suspect and (self.alone or not recent),
+        )
 
-    def _not_asked_of(self, prober: str | None) -> bool:
+    def _not_asked_of(self, prober: str | None, whose: str | None) -> bool:
         # Closed, anybody's outcome counts; open, nobody's but the prober's.
-        return self.opened_at is not None and (prober is None or prober != self.prober)
+        return self.opened_to(whose) is not None and (prober is None or prober != self.prober)

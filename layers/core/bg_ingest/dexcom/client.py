@@ -43,11 +43,13 @@ class DexcomClient:
         *,
         time_left_s: Callable[[], float] = lambda: math.inf,
         subscriptions_path: str | None = None,
+        whose: str | None = None,
     ) -> None:
         self._http = http
         self._clock = clock
         self._time_left_s = time_left_s
-        self.subscriptions = Subscriptions(http, clock, subscriptions_path, time_left_s)
+        self._whose = whose
+        self.subscriptions = Subscriptions(http, clock, subscriptions_path, time_left_s, whose)
 
     def egvs(self, access_token: str, start: datetime, end: datetime) -> Egvs:
         """The glucose values of [start, end), however long that is."""
@@ -76,7 +78,7 @@ class DexcomClient:
             self._http,
             "GET",
             path,
-            Call(operation, path, self._time_left_s),
+            Call(operation, path, self._time_left_s, self._whose),
             params=query,
             headers=bearer(access_token),
         )

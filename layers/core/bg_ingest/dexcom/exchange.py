@@ -27,6 +27,9 @@ class Call:
     operation: str  # egvs, data_range, devices, exchange, refresh, ...
     path: str  # Without query, and without anybody's id in it.
     time_left_s: Callable[[], float] = _unlimited
+    # A pseudonym of the account it is made for, by which the breaker tells one account's trouble from the
+    # host's. None: nobody's.
+    whose: str | None = None
 
     def extensions(self) -> dict[str, Any]:
         """What an httpx request carries it in."""

@@ -60,6 +60,7 @@ class OAuth:
     application: Application
     clock: Clock
     time_left_s: Callable[[], float] = lambda: math.inf
+    whose: str | None = None  # For the breaker: a pseudonym of the person whose tokens they are.
 
     def authorize_url(self, state: str) -> str:
         """Where a person logs in; they come back to the redirect address with a code, or an error."""
@@ -92,7 +93,7 @@ class OAuth:
             "client_secret": self.application.client_secret,
         }
         asked_at = self.clock.now()  # A lifetime counted from here ends early rather than late.
-        call = Call(operation, paths.TOKEN, self.time_left_s)
+        call = Call(operation, paths.TOKEN, self.time_left_s, self.whose)
         response = send(self.http, "POST", paths.TOKEN, call, data=form | credentials)
         failure = _refusal(response, operation, dead, self.clock.now())
         if failure:

@@ -1,4 +1,4 @@
-"""Names that stand for Dexcom's ids, so that these never leave bg_ingest.dexcom."""
+"""Names that stand for ids, so that these stay where they belong: Dexcom's never leave bg_ingest.dexcom."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Literal
 _HEX_DIGITS = 16
 
 
-def pseudonym(kind: Literal["transmitter", "account"], dexcom_id: object) -> str | None:
+def pseudonym(kind: Literal["transmitter", "account", "connection"], id_: object) -> str | None:
     """Always the same for one id, and another for the same text as another kind of id; None without an id."""
-    if not isinstance(dexcom_id, str) or not dexcom_id:
+    if not isinstance(id_, str) or not id_:
         return None
-    text = f"bg-ingest/dexcom/{kind}/{dexcom_id}"
+    text = f"bg-ingest/dexcom/{kind}/{id_}"
     # A lone surrogate is legal JSON and cannot be encoded otherwise.
     return sha256(text.encode(errors="surrogatepass")).hexdigest()[:_HEX_DIGITS]

@@ -6,8 +6,8 @@ The rules are in circuit.py; this file only carries their value to and from Dyna
 - While calls succeed it costs one read every `fresh_s` and process, and no write. A failure, the first
   success after it, electing a prober and closing are one write each.
 - An opening is seen within `fresh_s` by those whose calls succeed, by the others before their next call. So
-  an outage costs `failures_max` calls, those in flight when the last of them fails, and at most one more
-  for each process that looked just before.
+  an outage costs `failures_max` calls (one more if they were all one account's), those in flight when the
+  last of them fails, and at most one more for each process that looked just before.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Admission:
     allowed: bool
     wait_s: float = 0.0  # When refused: how long asking again is pointless.
     prober: str | None = None  # This call decides whether the circuit closes.
+    whose: str | None = None  # A pseudonym of the account it is made for; None: nobody's.
 
 
 class SharedBreaker:
@@ -64,36 +65,36 @@ class SharedBreaker:
         self._version = 0
         self._read_at_s: float | None = None
 
-    def admit(self) -> Admission:
+    def admit(self, whose: str | None = None) -> Admission:
         """May this call be made?"""
         now = self._clock.now()
         with self._lock:
-            self._refresh()
-            if self._seen.opened_at is None:
-                return Admission(allowed=True)
+            self._refresh(whose)
+            if self._seen.opened_to(whose) is None:
+                return Admission(allowed=True, whose=whose)
             prober = uuid.uuid4().hex
-            self._swap(lambda circuit: circuit.with_prober(prober, now, self._rules))
-            if self._seen.opened_at is None:
-                return Admission(allowed=True)  # Another process's probe has just closed it.
+            self._swap(lambda circuit: circuit.with_prober(prober, whose, now, self._rules))
+            if self._seen.opened_to(whose) is None:
+                return Admission(allowed=True, whose=whose)  # Another process has just closed it.
             if self._seen.prober == prober:
-                return Admission(allowed=True, prober=prober)
-            until = self._seen.refused_until(now, self._rules) or now
+                return Admission(allowed=True, prober=prober, whose=whose)
+            until = self._seen.refused_until(whose, now, self._rules) or now
             return Admission(allowed=False, wait_s=(until - now).total_seconds())
 
     def succeeded(self, admission: Admission) -> None:
         """The call was answered."""
         with self._lock:
-            self._swap(lambda circuit: circuit.after_success(admission.prober))
+            self._swap(lambda circuit: circuit.after_success(admission.prober, admission.whose))
 
     def failed(self, admission: Admission) -> None:
         """The call was not answered, or answered with the host's own failure."""
-        now = self._clock.now()
+        now, prober, whose = self._clock.now(), admission.prober, admission.whose
         with self._lock:
-            self._swap(lambda circuit: circuit.after_failure(admission.prober, now, self._rules))
+            self._swap(lambda circuit: circuit.after_failure(prober, whose, now, self._rules))
 
-    def _refresh(self) -> None:
+    def _refresh(self, whose: str | None) -> None:
         # Once something has failed every call is preceded by a look: others may just have opened the circuit.
-        alert = self._seen.failures > 0 and self._seen.opened_at is None
+        alert = self._seen.failures > 0 and self._seen.opened_to(whose) is None
         fresh_s = 0.0 if alert else self._fresh_s
         if self._read_at_s is None or self._clock.monotonic_s() - self._read_at_s >= fresh_s:
             self._adopt(self._table.get(PK, self._host))
@@ -132,6 +133,8 @@ def _to_item(host: str, circuit: Circuit, version: int) -> Item:
         "opened_at": _text(circuit.opened_at),
         "prober": circuit.prober,
         "probe_until": _text(circuit.probe_until),
+        "suspect": circuit.suspect,
+        "alone": circuit.alone,
     }
 
 
@@ -144,6 +147,9 @@ def _from_item(item: Item | None) -> Circuit:
         opened_at=_instant(item["opened_at"]),
         prober=item["prober"],
         probe_until=_instant(item["probe_until"]),
+        # Items of before 2026-11-28 do not say whose calls failed: then it is the host's trouble, as it was.
+        suspect=item.get("suspect"),
+        alone=item.get("alone", False),
     )
 
 

@@ -43,6 +43,7 @@ class Subscriptions:
     clock: Clock
     path: str | None
     time_left_s: Callable[[], float]
+    whose: str | None = None
 
     def register(self, access_token: str, url: str) -> Subscription:
         """Have `url` called from now on."""
@@ -84,7 +85,7 @@ class Subscriptions:
             self.http,
             method,
             self.path + below,
-            Call(operation, self.path, self.time_left_s),
+            Call(operation, self.path, self.time_left_s, self.whose),
             headers=bearer(access_token),
             **request,
         )

@@ -63,14 +63,14 @@ class Turnstile:
     breaker: Breaker
     quota: Quota
 
-    def enter(self, what: str, wait_s_max: float) -> Passage:
-        """Wait for our turn, no longer than that, and ask everybody."""
+    def enter(self, what: str, wait_s_max: float, whose: str | None = None) -> Passage:
+        """Wait for our turn, no longer than that, and ask everybody; `whose` is the account it is for."""
         turn = self.pace.turn(wait_s_max)
         if not turn.granted:
             return Passage(refused=Crowded(f"{what}: not our turn", retry_after_s=turn.wait_s))
         if turn.wait_s:
             self.clock.sleep(turn.wait_s)
-        admission = self.breaker.admit()
+        admission = self.breaker.admit(whose)
         if not admission.allowed:
             refused: TryLater = CircuitOpen(f"{what}: not called", retry_after_s=admission.wait_s)
             return Passage(turn.wait_s, admission, refused)

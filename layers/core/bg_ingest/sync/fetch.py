@@ -50,7 +50,7 @@ class ConnectedProvider:
 
     connections: Connections
     tokens: Tokens
-    client_for: Callable[[str], Client]
+    client_for: Callable[[Connection], Client]
 
     def readings(self, user_id: str, start: datetime, end: datetime) -> Egvs:
         """What the provider has of `[start, end)`, if it is about the account we know."""
@@ -83,7 +83,7 @@ class ConnectedProvider:
         return now
 
     def _ask(self, connection: Connection, ask: Callable[[Client, str], Answer]) -> Answer:
-        client = self.client_for(connection.endpoint.base_url)
+        client = self.client_for(connection)
         token = self.tokens.access_token(connection.user_id)
         try:
             return ask(client, token)

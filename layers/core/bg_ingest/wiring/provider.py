@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from bg_ingest import telemetry
+from bg_ingest.accounts.alias import alias_of
 from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.quarantine import Quarantine
 from bg_ingest.accounts.sealing import Sealer
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import httpx
+
+    from bg_ingest.accounts.connection import Connection
 
 
 # `cache` alone lets two threads that come first make one each, and two clients are twice as impatient as one.
@@ -70,9 +73,11 @@ def _read_application() -> Application:
     return Application(client_id, client_secret, own.dexcom_redirect_uri)
 
 
-def oauth(base_url: str, time_left_s: Callable[[], float] = lambda: math.inf) -> OAuth:
-    """Logging in at one region."""
-    return OAuth(http(base_url), application(), stores.clock(), time_left_s)
+def oauth(
+    base_url: str, time_left_s: Callable[[], float] = lambda: math.inf, whose: str | None = None
+) -> OAuth:
+    """Logging in at one region, and keeping somebody logged in."""
+    return OAuth(http(base_url), application(), stores.clock(), time_left_s, whose)
 
 
 @cache
@@ -92,11 +97,16 @@ def quarantine() -> Quarantine:
     return Quarantine(stores.users_table(), _sealer(), stores.clock())
 
 
-def client_for(base_url: str, time_left_s: Callable[[], float] = lambda: math.inf) -> DexcomClient:
-    """One region's data, within the time its caller has left."""
-    path = settings().dexcom_subscriptions_path
-    return DexcomClient(http(base_url), stores.clock(), time_left_s=time_left_s, subscriptions_path=path)
+def client_for(connection: Connection, time_left_s: Callable[[], float] = lambda: math.inf) -> DexcomClient:
+    """The data of one person's region, on their behalf and within the time the caller has left."""
+    return DexcomClient(
+        http(connection.endpoint.base_url),
+        stores.clock(),
+        time_left_s=time_left_s,
+        subscriptions_path=settings().dexcom_subscriptions_path,
+        whose=alias_of(connection),
+    )
 
 
-def _refresh(time_left_s: Callable[[], float], refresh_token: str, base_url: str) -> Tokens:
-    return oauth(base_url, time_left_s).refresh(refresh_token)
+def _refresh(time_left_s: Callable[[], float], refresh_token: str, connection: Connection) -> Tokens:
+    return oauth(connection.endpoint.base_url, time_left_s, alias_of(connection)).refresh(refresh_token)

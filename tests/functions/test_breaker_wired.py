@@ -1,0 +1,53 @@
+"""The breaker is told on whose behalf the functions call, and keeps a name that tells nobody who that is."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bg_ingest.accounts.alias import alias_of
+from bg_ingest.dexcom.errors import TryLater
+from bg_ingest.settings import settings
+from bg_ingest.wiring import provider, stores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bg_ingest.dynamo import Item
+    from tests.functions.conftest import World
+
+
+def test_every_call_for_somebody_is_known_as_theirs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For their data, for new tokens, and about their webhooks; nobody answers any of them."""
+    world.restarted(monkeypatch, DEXCOM_SUBSCRIPTIONS_PATH="/v3/users/self/subscriptions")
+    connection = stores.connections().get("demo")
+    assert connection is not None
+    client = provider.client_for(connection)
+
+    for call in (
+        lambda: client.subscriptions.register("token", "https://app.example/hook"),
+        lambda: provider.vault().access_token("demo", rejected="access"),
+        lambda: client.devices("token"),
+    ):
+        kept = _kept_after(call)
+        assert (kept["suspect"], kept["alone"]) == (alias_of(connection), True)
+        assert "demo" not in str(kept)
+    assert kept["failures"] == 5  # One each, but for the data: that is asked for three times.
+
+
+@pytest.mark.usefixtures("world")
+def test_a_login_is_nobodys() -> None:
+    """Whoever comes back from Dexcom has no connection yet: many who fail there are an outage."""
+    kept = _kept_after(lambda: provider.oauth(settings().dexcom_api_base_url).exchange("code"))
+
+    assert (kept["failures"], kept["suspect"], kept["alone"]) == (1, None, False)
+
+
+def _kept_after(call: Callable[[], object]) -> Item:
+    with suppress(TryLater):
+        call()
+    item = stores.users_table().get("app#breaker", settings().dexcom_api_base_url)
+    assert item is not None
+    return item
