@@ -1,168 +1,39 @@
 """
-Fifty people whose neighbours are in all kinds of trouble are served on time.
+People whose neighbours are in all kinds of trouble are served on time.
 
-The real dispatcher, worker handler, engine and client, with the simulated Dexcom behind them: five processes
-of ten threads each, which share the tables, the breaker and the hour's budget, and wait in virtual time.
+Whole services, as they are deployed, in virtual time; each user's trouble is made by the simulated Dexcom.
 """
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass, field
-from itertools import count, islice
-from typing import TYPE_CHECKING, Any, cast
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING
 
-from bg_ingest.sync import seats
-from bg_ingest.sync.dispatch import dispatch
-from bg_ingest.sync.job import Status, Trigger
-from bg_ingest.sync.queue import JobsQueue
-from bg_ingest.sync.work import Delivery, work
-from functions.worker.app import handle
+import pytest
+
+from bg_ingest.dexcom.circuit import CircuitRules
+from bg_ingest.sync.job import Trigger
 from local.dexcom.faults.answers import SlowHeaders
 from local.dexcom.faults.answers import Status as Answers
-from local.dexcom.world import World
-from tests.engine import Engine
 from tests.fakes import NOON
-from tests.simulation.cloud import SimulatedQueue
 from tests.simulation.provider import DAY
-from tests.simulation.virtual_time import VirtualTime
-from tests.template_document import resource
+from tests.simulation.service import INTERVAL_S, Service, due_together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import httpx
-
-    from bg_ingest.sync.work import Worked
     from local.dexcom.faults.kinds import Fault
-    from tests.simulation.cloud import Message
 
-INTERVAL_S, ROUNDS = 900, 2
+ROUNDS = 2
+RULES = CircuitRules()
 # Who is refused because of others is tried four times more, and the waits for that last less than the
 # shortest interval; seeds were seen to take two minutes.
 LATE_S_MAX = 240
-TIMEOUT_S = resource("WorkerFunction")["Timeout"]
-BATCH = resource("WorkerFunction")["Events"]["Jobs"]["Properties"]["BatchSize"]
-PROCESSES = resource("WorkerFunction")["Events"]["Jobs"]["Properties"]["ScalingConfig"]["MaximumConcurrency"]
-
-
-@dataclass
-class Context:
-    """As much of Lambda's as the handler needs."""
-
-    time: VirtualTime
-    ends_at_s: float
-    aws_request_id: str = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Until Lambda would end it."""
-        return int((self.ends_at_s - self.time.monotonic_s()) * 1_000)
-
-
-@dataclass
-class Service:
-    """The deployed service, but for AWS."""
-
-    time: VirtualTime = field(default_factory=VirtualTime)
-    free: list[httpx.Client] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        random.seed(1)  # The client draws its pauses from there; so every run is the same.
-        self.random = random.Random(1)  # noqa: S311 - the same for ever.
-        self.world = World(clock=self.time, upload_delay_s=0)
-        self.engine = Engine(self.world, self.time)
-        self.queue = SimulatedQueue(self.time, lambda: None, self.random, lambda _: None)
-        self.jobs_queue = JobsQueue(cast("Any", self.queue), "queue")
-        self.free += [self.engine.http() for _ in range(PROCESSES)]
-
-    def run(self, seconds: int) -> None:
-        """Let that much time pass."""
-        self.time.start(lambda: self._tick(seconds))
-        self.time.start(lambda: self._poll(seconds))
-        self.time.run()
-
-    def _tick(self, seconds: int) -> None:
-        for _ in range(seconds // 60):
-            dispatch(
-                table=self.engine.users,
-                send=self.jobs_queue.send,
-                intervals_s={INTERVAL_S},
-                correlation_id="id",
-                clock=self.time,
-            )
-            self.time.sleep(60)
-
-    def _poll(self, seconds: int) -> None:
-        """What Lambda does for a queue: batches to whatever processes are free."""
-        for _ in range(seconds):
-            while self.free and (batch := self._batch()):
-                http = self.free.pop(0)
-                self.time.start(lambda http=http, batch=batch: self._invoke(http, batch))  # type: ignore[misc]  # Bound now, not later.
-            self.time.sleep(1)
-
-    def _batch(self) -> list[Message]:
-        received = (self.queue.receive() for _ in range(BATCH))
-        return [message for message in received if message]
-
-    def _invoke(self, http: httpx.Client, batch: list[Message]) -> None:
-        """One invocation of the worker in one process."""
-        crowd = self.time.crowd(len(batch))
-
-        def one(delivery: Delivery, time_left_s: Any) -> Worked:
-            done: list[Worked] = []
-            crowd.take_part(
-                int(delivery.message_id),
-                lambda: done.append(
-                    work(
-                        delivery,
-                        sync=lambda order: self.engine.sync(order, http, time_left_s),
-                        jobs_queue=self.jobs_queue,
-                        clock=self.time,
-                        jitter=self.random.random,
-                    )
-                ),
-            )
-            return done[0]
-
-        records = [
-            {
-                "messageId": str(message.number),
-                "receiptHandle": str(message.number),
-                "body": message.body,
-                "attributes": {"ApproximateReceiveCount": str(message.received)},
-            }
-            for message in batch
-        ]
-        ends_at_s = self.time.monotonic_s() + TIMEOUT_S
-        answer = handle({"Records": records}, cast("Any", Context(self.time, ends_at_s)), one)
-        assert self.time.monotonic_s() < ends_at_s, "Lambda would have ended it"
-        kept = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        for message in batch:
-            if str(message.number) not in kept:
-                self.queue.delete(message)
-        self.free.append(http)
-
-    def minutes_until(self, seat: int) -> int:
-        """How long after noon those who sit there are due."""
-        return (seat - int(NOON.timestamp()) // 60) % (INTERVAL_S // 60)
-
-    def succeeded_at_s(self, user_id: str) -> list[float]:
-        """When this user's polls succeeded, in order, counted from noon."""
-        jobs = list(self.engine.stores.jobs.newest_first(user_id))[::-1]
-        done = (job.finished_at for job in jobs if job.status is Status.SUCCEEDED and job.finished_at)
-        return [(at - NOON).total_seconds() for at in done]
-
-
-def _due_together(name: str) -> Iterator[str]:
-    """Users of that name who are all polled in the same minute: nobody is out of anybody's way."""
-    numbered = map(f"{name}-{{}}".format, count())
-    return (user_id for user_id in numbered if seats.seat_of(user_id, INTERVAL_S) == f"{INTERVAL_S}#{MINUTE}")
-
-
+# A poll that is put off comes back after five seconds at the earliest.
+FIRST_TRY_S_MAX = 5
 MINUTE = 4
-GOOD = list(islice(_due_together("good"), 50))
-FAILING, SLOW, THROTTLED, BUSY = map(
-    next, map(_due_together, ("a-failing", "b-slow", "c-throttled", "d-busy"))
+GOOD = list(islice(due_together("good", MINUTE), 50))
+FAILING, SLOW, THROTTLED, BUSY = (
+    next(due_together(name, MINUTE)) for name in ("a-failing", "b-slow", "c-throttled", "d-busy")
 )
 TROUBLES: dict[str, Fault] = {
     FAILING: Answers(status=500, user="SandboxUser1"),
@@ -180,9 +51,7 @@ def test_fifty_are_served_on_time_whatever_their_neighbours_trouble_is() -> None
     """
     service = Service()
     engine = service.engine
-    for user_id in GOOD:
-        engine.connect(user_id, "SandboxUser7", NOON - DAY)
-    service.world.order(SlowHeaders(wait_s=0.5, user="SandboxUser7"))  # As long as an answer takes.
+    _connect_all(service, GOOD)
     for user_id, trouble in TROUBLES.items():
         assert trouble.user is not None
         engine.connect(user_id, trouble.user, NOON - DAY)
@@ -192,14 +61,57 @@ def test_fifty_are_served_on_time_whatever_their_neighbours_trouble_is() -> None
 
     service.run(ROUNDS * INTERVAL_S)
 
-    first_s = service.minutes_until(MINUTE) * 60
-    for user_id in GOOD:
-        late_s = [
-            at_s - first_s - number * INTERVAL_S
-            for number, at_s in enumerate(service.succeeded_at_s(user_id))
-        ]
-        assert len(late_s) == ROUNDS, user_id
-        assert max(late_s) < LATE_S_MAX, user_id
+    assert _late_s_max(service, GOOD) < LATE_S_MAX
     assert [service.succeeded_at_s(user_id) for user_id in TROUBLES] == [[], [], []]
     assert len(service.succeeded_at_s(BUSY)) >= BACKLOG
     assert not service.queue.dead
+
+
+@pytest.mark.parametrize("neighbours", [3, 50])
+def test_an_account_that_always_fails_makes_nobody_wait(neighbours: int) -> None:
+    """
+    It is polled a minute before the others, and somebody has asked for more of it: it fails alone, in a row.
+
+    The calls for it stop; all others get their polls at the first try.
+    """
+    service = Service()
+    good, failing = GOOD[:neighbours], next(due_together("failing", MINUTE - 1))
+    _connect_all(service, good)
+    service.engine.connect(failing, "SandboxUser1", NOON - DAY)
+    service.world.order(TROUBLES[FAILING])
+    service.jobs_queue.send([service.engine.order(failing, trigger=Trigger.API)])
+
+    service.run(ROUNDS * INTERVAL_S)
+
+    assert _late_s_max(service, good) < FIRST_TRY_S_MAX
+    assert service.succeeded_at_s(failing) == []
+
+
+def test_an_outage_costs_five_calls_and_those_on_their_way() -> None:
+    """Fifty are due in the minute in which Dexcom fails; it fails at once, so that none are on their way."""
+    service = Service()
+    service.world.order(Answers(status=503))
+    _connect_all(service, GOOD)
+    due_at = NOON + timedelta(minutes=service.minutes_until(MINUTE))
+
+    service.run(2 * INTERVAL_S)
+
+    calls_at = [datetime.fromisoformat(call["at"]) for call in service.world.calls.report()["recent"]]
+    assert sum(due_at <= at < due_at + RULES.recovery for at in calls_at) == RULES.failures_max
+
+
+def _connect_all(service: Service, good: list[str]) -> None:
+    for user_id in good:
+        service.engine.connect(user_id, "SandboxUser7", NOON - DAY)
+    service.world.order(SlowHeaders(wait_s=0.5, user="SandboxUser7"))  # As long as an answer takes.
+
+
+def _late_s_max(service: Service, good: list[str]) -> float:
+    """How late the latest poll of them all was; each has to have got one in each interval."""
+    first_s = service.minutes_until(MINUTE) * 60
+    late_s = []
+    for user_id in good:
+        succeeded_at_s = service.succeeded_at_s(user_id)
+        assert len(succeeded_at_s) == ROUNDS, user_id
+        late_s += [at_s - first_s - number * INTERVAL_S for number, at_s in enumerate(succeeded_at_s)]
+    return max(late_s)
