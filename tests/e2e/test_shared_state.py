@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
@@ -136,14 +137,21 @@ def test_eight_processes_spend_the_hour_exactly(shared: Shared, crowd: Crowd, de
 RULES = CircuitRules(failures_max=5, failures_kept=timedelta(minutes=2))
 
 
-def start_polling(shared: Shared, access_token: str, now: datetime) -> Callable[[], str]:
-    """A process that asks for the last hour in each thread, for all of which it is that time."""
+def start_polling(
+    shared: Shared, access_token: str, now: datetime, account: str | None = None
+) -> Callable[[], str]:
+    """
+    A process that asks for the last hour in each thread, for all of which it is that time.
+
+    All for that account, or each thread for one of its own.
+    """
     clock = SystemClock()
     breaker = SharedBreaker(shared.table, FakeClock(now), shared.name, RULES)
     turnstile = make_turnstile(clock, breaker=breaker)
-    client = DexcomClient(polite_http(shared.dexcom, clock, turnstile=turnstile), clock)
+    http = polite_http(shared.dexcom, clock, turnstile=turnstile)
 
     def poll() -> str:
+        client = DexcomClient(http, clock, whose=account or uuid4().hex)
         try:
             client.egvs(access_token, clock.now() - HOUR, clock.now())
         except CircuitOpen:
@@ -187,3 +195,28 @@ def test_an_outage_stops_everybody_and_one_probes(shared: Shared, crowd: Crowd, 
 
     outcomes, calls = poll(NOON + 2 * RULES.recovery)
     assert (set(outcomes), calls) == ({"read"}, CALLERS)
+
+
+def test_one_account_that_always_fails_stops_itself_alone(
+    shared: Shared, crowd: Crowd, dexcom: httpx.Client
+) -> None:
+    """
+    32 threads ask for one account that Dexcom always fails; then, at the same time of day, 32 for others.
+
+    The first are stopped as by an outage; none of the others is, and none of theirs has to probe.
+    """
+    failing, person = Witness(dexcom, "SandboxUser10"), Witness(dexcom, "SandboxUser9")
+    trouble = failing.order("status", status=503, path=EGVS)
+    doomed, token = failing.login().access_token, person.login().access_token
+
+    before = failing.answered(EGVS).total()
+
+    crowd.let_loose(PROCESSES, start_polling, shared, doomed, NOON, "A")
+    calls = failing.answered(EGVS).total() - before
+    again = crowd.let_loose(PROCESSES, start_polling, shared, doomed, NOON, "A")
+    others = crowd.let_loose(PROCESSES, start_polling, shared, token, NOON)
+    failing.take_back(trouble)
+
+    assert RULES.failures_max <= calls <= RULES.failures_max + CALLERS - 1
+    assert (set(again), failing.answered(EGVS).total() - before) == ({"not called"}, calls)
+    assert set(others) == {"read"}
