@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 ROUNDS = 2
 RULES = CircuitRules()
 # Who is refused because of others is tried four times more, and the waits for that last less than the
-# shortest interval; seeds were seen to take two minutes.
+# shortest interval. This seed takes two minutes; others were seen to take four, and a few to lose a poll to
+# the three that are in trouble together.
 LATE_S_MAX = 240
 # A poll that is put off comes back after five seconds at the earliest.
 FIRST_TRY_S_MAX = 5
