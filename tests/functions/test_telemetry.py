@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from bg_ingest import telemetry
 from bg_ingest.accounts.connection import Endpoint
 from bg_ingest.clock import SystemClock
 from bg_ingest.dexcom.oauth import Tokens
@@ -332,8 +331,7 @@ def test_publishing_is_measured(world: World, capsys: Printed, monkeypatch: pyte
     assert _measured(_lines(capsys))["events_republished", None] == [answer["events"]]
 
     world.restarted(monkeypatch, RABBITMQ_URL=f"amqp://guest:guest@127.0.0.1:{free_port()}")
-    with pytest.raises(telemetry.InvocationFailed):
-        world.invoke("publish", batch)
+    world.invoke("publish", batch)
     found = _measured(_lines(capsys))
     assert (found["events_published", None], found["publish_failures", None]) == ([0], [1])
 
