@@ -132,7 +132,7 @@ ROUTES: dict[tuple[str, str], Entry] = {
         "Compare the last days with the provider's, and fetch what is missing.",
         (Answer(202, "The job is queued; Location shows it", shapes.Job, headers=("Location",)),),
         WRITE_SCOPE,
-        (problems.NOT_CONNECTED,),
+        (problems.NOT_CONNECTED, problems.REAUTHORIZATION_NEEDED),
     ),
     ("GET", "/api/bg/{userId}/completeness"): Entry(
         "getCompleteness",
