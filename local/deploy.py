@@ -45,13 +45,18 @@ def deploy(emulator: Emulator, built: Path, parameters: Mapping[str, str], log: 
             "--capabilities",
             "CAPABILITY_IAM",
             "--parameter-overrides",
-            *[f"{name}={value}" for name, value in parameters.items()],
+            *overrides(parameters),
         ],
         {**_sam_environ(), **emulator.credentials()},
         log,
     )
     (stack,) = emulator.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def overrides(parameters: Mapping[str, str]) -> list[str]:
+    """Parameters as SAM takes them: never empty. What is empty is left to the template, which says so too."""
+    return [f"{name}={value}" for name, value in parameters.items() if value]
 
 
 def function_names(emulator: Emulator) -> dict[str, str]:
