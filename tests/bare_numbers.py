@@ -24,7 +24,7 @@ _BARE = re.compile(r"(?<![\w./-])-?\d+(?:\.\d+)?(?![\w/-])")
 # What our exceptions count, the limits that settings have, and the statuses that are refusals.
 _IN_ERRORS = re.compile(
     r"(?:\d+ to )?\d+ (?:items|orders|times|bytes|without JSON)\b|format \d+|or equal to \d+|pattern '\S+'"
-    r"|(?:^|[ ('])(?:30[1-8]|[45]\d\d)(?=$|[ '])"
+    r"|(?:^|[ ('])(?:30[0-8]|[45]\d\d)(?=$|[ '])"
 )
 
 

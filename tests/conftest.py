@@ -35,15 +35,6 @@ THREADS_MAX = 32
 # Enough to notice what was broken a minute ago; `make fuzz` looks longer.
 hypothesis.settings.register_profile("quick", max_examples=40, deadline=None)
 hypothesis.settings.register_profile("fuzz", max_examples=2_000, deadline=None)
-# The same every time, or a mutant would be killed today and survive tomorrow; what kills need not be small.
-hypothesis.settings.register_profile(
-    "mutation",
-    max_examples=40,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
-)
 # A deployed cloud; what SAM has built; a cloud with a broker.
 _SHARING = ("tests/e2e/", "tests/template/", "tests/contract/test_deployed_rabbitmq.py")
 

@@ -9,6 +9,7 @@ _READINGS, _SYNC, _DEXCOM = "tests/unit/readings", "tests/unit/sync", "tests/uni
 _MERGING = tuple(
     f"{_READINGS}/test_{name}.py" for name in ("hour", "revisions", "sameness", "shelf", "hour_properties")
 )
+_PUBLISHING = tuple(f"tests/unit/publishing/test_{name}.py" for name in ("events", "republish", "changes"))
 _RECORDS = tuple(f"{_DEXCOM}/test_{name}.py" for name in ("records", "glucose", "times", "pseudonym"))
 
 MODULES: dict[str, tuple[str, ...]] = {
@@ -18,9 +19,13 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.readings.shelf": _MERGING,
     "bg_ingest.readings.stored_reading": _MERGING,
     "bg_ingest.readings.gaps": (f"{_READINGS}/test_gaps.py", f"{_READINGS}/test_completeness.py"),
+    "bg_ingest.readings.completeness": (f"{_READINGS}/test_completeness.py",),
     "bg_ingest.readings.cursor": (f"{_READINGS}/test_cursor.py",),
     "bg_ingest.sync.windows": (f"{_SYNC}/test_windows.py",),
     "bg_ingest.sync.seats": (f"{_SYNC}/test_seats.py",),
+    "bg_ingest.sync.pace": (f"{_SYNC}/test_pace.py",),
+    "bg_ingest.sync.patience": (f"{_SYNC}/test_patience.py",),
+    "bg_ingest.dexcom.backoff": (f"{_DEXCOM}/test_backoff.py",),
     "bg_ingest.dexcom.breaker": (f"{_DEXCOM}/test_breaker.py",),
     "bg_ingest.dexcom.circuit": tuple(
         f"{_DEXCOM}/test_{name}.py" for name in ("circuit", "circuit_accounts", "breaker")
@@ -28,4 +33,13 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.dexcom.records": _RECORDS,
     "bg_ingest.dexcom.glucose": _RECORDS,
     "bg_ingest.dexcom.times": _RECORDS,
+    "bg_ingest.dexcom.ranges": (f"{_DEXCOM}/test_ranges.py",),
+    "bg_ingest.dexcom.refusals": (f"{_DEXCOM}/test_refusals.py", f"{_DEXCOM}/test_retry_after.py"),
+    "bg_ingest.dexcom.retry_after": (f"{_DEXCOM}/test_retry_after.py",),
+    "bg_ingest.access.caller": ("tests/unit/access/test_caller.py",),
+    "bg_ingest.publishing.changes": _PUBLISHING,
+    "bg_ingest.publishing.events": _PUBLISHING,
+    "bg_ingest.publishing.account_events": ("tests/unit/publishing/test_account_events.py",),
+    "bg_ingest.webhooks.signature": ("tests/unit/webhooks/test_signature.py",),
+    "bg_ingest.webhooks.brought": ("tests/unit/webhooks/test_brought.py",),
 }

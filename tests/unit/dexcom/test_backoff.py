@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bg_ingest.dexcom.backoff import Backoff
 
-BACKOFF = Backoff(first_s=0.5, wait_s_max=8.0, asked_s_max=10.0)
+BACKOFF = Backoff()
 ATTEMPTS = st.integers(1, 10_000)
 JITTERS = st.floats(0.0, 1.0, exclude_max=True)
 
@@ -34,3 +34,15 @@ def test_what_dexcom_asks_for_is_waited_exactly_or_not_here(
 ) -> None:
     """Never less than asked; what is too long for us is for the queue."""
     assert BACKOFF.wait_s(attempt, jitter, asked_s) == (asked_s if asked_s <= 10.0 else None)
+
+
+def test_ten_seconds_are_ours_to_wait() -> None:
+    """What takes longer than that is the queue's."""
+    assert [BACKOFF.wait_s(1, 0.5, asked_s) for asked_s in (10.0, 10.1)] == [10.0, None]
+
+
+@pytest.mark.parametrize(("attempt", "jitter"), [(0, 0.5), (1, -0.5), (1, 1.0)])
+def test_what_no_caller_may_ask_is_refused(attempt: int, jitter: float) -> None:
+    """Attempts are counted from one, and a jitter is a part of the whole."""
+    with pytest.raises(AssertionError):
+        BACKOFF.wait_s(attempt, jitter)

@@ -23,9 +23,9 @@ def broken(clock: FakeClock) -> ProcessBreaker:
     return breaker
 
 
-def test_an_outage_is_left_alone(clock: FakeClock) -> None:
+def test_an_outage_is_left_alone() -> None:
     """After three failures nobody calls, and everybody is told when asking is worth it."""
-    breaker = broken(clock)
+    breaker = broken(clock := FakeClock())
     clock.advance(10.0)
 
     admission = breaker.admit()
@@ -33,9 +33,9 @@ def test_an_outage_is_left_alone(clock: FakeClock) -> None:
     assert (admission.allowed, admission.wait_s) == (False, 20.0)
 
 
-def test_the_rules_unless_told_otherwise(clock: FakeClock) -> None:
+def test_the_rules_unless_told_otherwise() -> None:
     """Five failures in a row open it."""
-    breaker = ProcessBreaker(clock)
+    breaker = ProcessBreaker(FakeClock())
     allowed = []
     for _ in range(6):
         allowed.append(breaker.admit().allowed)
@@ -44,9 +44,9 @@ def test_the_rules_unless_told_otherwise(clock: FakeClock) -> None:
     assert allowed == [True] * 5 + [False]
 
 
-def test_one_at_a_time_probes(clock: FakeClock) -> None:
+def test_one_at_a_time_probes() -> None:
     """When recovery is due, one of many threads is let through and the others are not."""
-    breaker = broken(clock)
+    breaker = broken(clock := FakeClock())
     clock.advance(30.0)
 
     with ThreadPoolExecutor(16) as threads:
@@ -55,27 +55,27 @@ def test_one_at_a_time_probes(clock: FakeClock) -> None:
     assert sum(admission.allowed for admission in admissions) == 1
 
 
-def test_a_good_probe_closes_it(clock: FakeClock) -> None:
+def test_a_good_probe_closes_it() -> None:
     """Everybody may call again."""
-    breaker = broken(clock)
+    breaker = broken(clock := FakeClock())
     clock.advance(30.0)
     breaker.succeeded(breaker.admit())
 
     assert [breaker.admit().prober for _ in range(3)] == [None] * 3
 
 
-def test_a_bad_probe_costs_another_recovery(clock: FakeClock) -> None:
+def test_a_bad_probe_costs_another_recovery() -> None:
     """One call per recovery time is all an outage sees."""
-    breaker = broken(clock)
+    breaker = broken(clock := FakeClock())
     clock.advance(30.0)
     breaker.failed(breaker.admit())
 
     assert breaker.admit().wait_s == 30.0
 
 
-def test_a_probe_that_is_lost_is_given_up(clock: FakeClock) -> None:
+def test_a_probe_that_is_lost_is_given_up() -> None:
     """Its thread may have died; the circuit must not stay open for that."""
-    breaker = broken(clock)
+    breaker = broken(clock := FakeClock())
     clock.advance(30.0)
     breaker.admit()
 

@@ -37,7 +37,16 @@ def test_windows_cover_the_range_and_each_other_not(start: datetime, length: tim
 @given(INSTANTS, st.integers(1, 120))
 def test_no_call_is_spent_on_a_fraction_of_a_second(start: datetime, windows_count: int) -> None:
     """So many times thirty days are so many calls, wherever in a second they start."""
-    assert len(list(windows(start, start + windows_count * WINDOW_MAX))) == windows_count
+    assert len(list(windows(start, start + windows_count * timedelta(days=30)))) == windows_count
+
+
+def test_ten_years_are_a_range_wherever_their_leap_days_lie() -> None:
+    """The longest ten years have three; what is longer by a day is a mistake."""
+    start = datetime(2016, 1, 1, tzinfo=UTC)
+
+    assert next(windows(start, datetime(2026, 1, 1, tzinfo=UTC)))
+    with pytest.raises(ValueError, match="ten years"):
+        next(windows(start, datetime(2026, 1, 2, tzinfo=UTC)))
 
 
 @given(INSTANTS, st.timedeltas(timedelta(0), RANGE_MAX / 2), st.timedeltas(timedelta(0), RANGE_MAX / 2))

@@ -39,6 +39,8 @@ BODIES = [
         (408, Unavailable),
         (418, RequestRefused),
         (429, Throttled),
+        (499, RequestRefused),
+        (300, Unavailable),
         (302, Unavailable),
         (500, Unavailable),
         (502, Unavailable),
@@ -54,7 +56,7 @@ def test_the_status_decides(status: int, kind: type[DexcomError], body: bytes) -
     assert str(refused) == f"egvs: {status}"
 
 
-@pytest.mark.parametrize("status", [200, 201, 204])
+@pytest.mark.parametrize("status", [200, 201, 204, 299])
 def test_success_is_no_refusal(status: int) -> None:
     """Any 2xx is an answer."""
     assert refusal(httpx.Response(status), "egvs", NOON) is None

@@ -71,6 +71,15 @@ def test_nothing_is_expected_of_the_time_before_the_history() -> None:
     assert (day.date, day.expected, day.missing) == (MONDAY + timedelta(days=1), 144, 144)
 
 
+def test_readings_are_of_the_day_they_were_measured_on() -> None:
+    """Three days with a different number each, the first instant of a day being its own."""
+    readings = [stored(n) for day, count in enumerate((1, 2, 3)) for n in range(288 * day, 288 * day + count)]
+    at_midnight = replace(readings[0], reading=measured(MIDNIGHT + timedelta(days=1)))
+
+    days = completeness([*readings, at_midnight], MONDAY, MONDAY + timedelta(days=2), MUCH_LATER, FOR_LONG)
+    assert [day.received for day in days] == [1, 3, 3]
+
+
 def test_a_day_that_is_not_over() -> None:
     """By noon half a day is expected, and what may still be on its way is not missing."""
     noon = MIDNIGHT + timedelta(hours=12)
@@ -78,6 +87,16 @@ def test_a_day_that_is_not_over() -> None:
     (day,) = completeness(map(stored, range(due - 6)), MONDAY, MONDAY, noon, FOR_LONG)
 
     assert (day.expected, day.received, day.missing) == (144, due - 6, 6)
+
+
+def test_five_minutes_that_are_not_over_expect_nothing() -> None:
+    """A reading is due when its time has passed, and not a part of one before."""
+    expected = [
+        completeness([], MONDAY, MONDAY, MIDNIGHT + MINUTE * minutes, FOR_LONG)[0].expected
+        for minutes in (0, 4, 5, 9, 10)
+    ]
+
+    assert expected == [0, 0, 1, 1, 2]
 
 
 def test_days_without_data() -> None:

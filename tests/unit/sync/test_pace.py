@@ -1,13 +1,18 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bg_ingest.settings import POLL_INTERVALS_S
-from bg_ingest.sync.pace import SLOWED, interval_now_s
+from bg_ingest.sync.pace import SLOWED, interval_now_s, seat_now
+from bg_ingest.sync.seats import seat_of
+from bg_ingest.sync.standing import Backfill, SyncState
+from tests.fakes import NOON
 
 CHOSEN_S = st.sampled_from(sorted(POLL_INTERVALS_S))
 QUIET = st.timedeltas(min_value=timedelta(days=-1), max_value=timedelta(days=900))
+JUST_NOW, YESTERDAY, LAST_WEEK = (NOON - timedelta(hours=hours) for hours in (1, 25, 169))
 
 
 @given(CHOSEN_S, QUIET)
@@ -32,3 +37,23 @@ def test_a_day_and_a_week_of_silence_slow_down() -> None:
 def test_the_dispatcher_looks_at_every_slow_seat() -> None:
     """A pace nobody dispatches would be no poll at all."""
     assert {slow_s for _, slow_s in SLOWED} <= POLL_INTERVALS_S
+
+
+@pytest.mark.parametrize(
+    ("begun_at", "data_until", "interval_s"),
+    [
+        (LAST_WEEK, JUST_NOW, 900),
+        (LAST_WEEK, YESTERDAY, 3_600),
+        (YESTERDAY, LAST_WEEK, 3_600),
+        (JUST_NOW, LAST_WEEK, 900),
+        (JUST_NOW, None, 900),
+        (LAST_WEEK, None, 21_600),
+    ],
+)
+def test_silence_is_counted_from_the_last_sign_of_life(
+    begun_at: datetime, data_until: datetime | None, interval_s: int
+) -> None:
+    """The newest reading, or the login where that was later: who has just connected is not slowed down."""
+    state = SyncState("ada", 900, None, None, Backfill(NOON, NOON), begun_at)
+
+    assert seat_now(state, data_until, NOON) == seat_of("ada", interval_s)
