@@ -85,6 +85,8 @@ def _untouched(node: ast.AST) -> bool:
     match node:
         case ast.Import() | ast.ImportFrom() | ast.JoinedStr():
             return True
+        case ast.Subscript(value=ast.Name(id="Literal")):
+            return True
         case ast.Expr(value=ast.Constant()) | ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return True
         case ast.Assign(targets=[ast.Name(id="__all__")]):

@@ -40,7 +40,9 @@ def test_a_module_is_broken_in_every_small_way(source: str, changes: list[str]) 
 
 def test_what_nobody_executes_is_left_alone() -> None:
     """Annotations, imports, docstrings and the texts of exceptions."""
-    source = 'import a\n\ndef f(x: "int | None") -> "int":\n    """One."""\n    raise ValueError("2")\n'
+    source = (
+        'import a\nT = Literal["b"]\ndef f(x: "int | None") -> "int":\n """One."""\n raise ValueError("2")\n'
+    )
 
     assert names(source) == ["raise ValueError('2') -> pass"]
 

@@ -10,6 +10,13 @@ from hypothesis import strategies as st
 from bg_ingest.dexcom.retry_after import RETRY_AFTER_S_MAX, retry_after_s
 from tests.fakes import NOON
 
+DAY_S = 86_400.0
+# A character more, less or another in each form of a date, and numbers beyond all measure.
+ALMOST_DATES = st.from_regex(
+    r"(Sun, ?|Sunday,|Sun )?-?\d{0,2}[ -]?(Apr)?[ -]?\d{0,4} [\d:.]{0,9} (GMT|-0000|[+-]?\d{0,20})?",
+    fullmatch=True,
+)
+
 
 @pytest.mark.parametrize(
     ("header", "wait_s"),
@@ -23,8 +30,8 @@ from tests.fakes import NOON
         ("Sun Apr 26 12:00:30 2026", 30.0),
         ("Sun, 26 Apr 2026 14:00:30 +0200", 30.0),
         ("Sun, 26 Apr 2026 11:00:00 GMT", 0.0),
-        ("999999999999", RETRY_AFTER_S_MAX),
-        ("Sun, 26 Apr 2099 12:00:30 GMT", RETRY_AFTER_S_MAX),
+        ("999999999999", DAY_S),
+        ("Sun, 26 Apr 2099 12:00:30 GMT", DAY_S),
     ],
 )
 def test_seconds_and_dates_are_understood(header: str, wait_s: float) -> None:
@@ -34,14 +41,18 @@ def test_seconds_and_dates_are_understood(header: str, wait_s: float) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [None, "", "soon", "-1", "7 seconds", "\u0667", "1e9", "9" * 400, "Sun, 99 Apr 2026 12:00:30 GMT"],
+    [
+        *(None, "", "soon", "-1", "7 seconds", "\u0667", "1e9", "9" * 400),
+        "Sun, 99 Apr 2026 12:00:30 GMT",
+        "Sun, 26 Apr 2026 12:00:30 +99999999999999",
+    ],
 )
 def test_what_says_nothing_asks_for_nothing(header: str | None) -> None:
     """Then our own backoff decides."""
     assert retry_after_s(header, NOON) is None
 
 
-@given(st.text(max_size=40) | st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,5} \d+:\d+:\d+ .*"))
+@given(st.text(max_size=40) | ALMOST_DATES)
 def test_no_header_makes_it_raise(header: str) -> None:
     """Whatever stands in the header, the answer is a wait within limits, or none."""
     wait_s = retry_after_s(header, NOON)

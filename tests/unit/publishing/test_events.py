@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 
 from bg_ingest.publishing.changes import hour_change
@@ -61,6 +62,17 @@ def test_an_envelope_is_a_cloudevent() -> None:
             ],
         },
     }
+
+
+def test_the_text_is_the_envelope_and_nothing_else() -> None:
+    """Not even a space; and what JSON cannot say is not said."""
+    (event,) = events_between(Hour(FIVE), saved(Hour(FIVE), [measured(at(1))], LATER))
+    text = event.as_text(SOURCE)
+
+    assert json.loads(text) == event.envelope(SOURCE)
+    assert " " not in text
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        replace(event, data={"trend_rate": float("nan")}).as_text(SOURCE)
 
 
 def test_a_revision_tells_what_was_there_before() -> None:

@@ -27,6 +27,6 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
         # "-0000" and a missing zone make it naive; HTTP dates are in GMT.
         at = date if date.tzinfo else date.replace(tzinfo=UTC)
         wait_s = (at - now).total_seconds()
-    except (ValueError, OverflowError, IndexError, TypeError):  # How it fails differs between versions.
+    except (ValueError, OverflowError):  # The latter for a zone that is centuries away.
         return None
     return min(max(wait_s, 0.0), RETRY_AFTER_S_MAX)

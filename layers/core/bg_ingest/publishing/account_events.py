@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bg_ingest.dynamo import Item
+    from bg_ingest.publishing.events import Type
 
 # What the event says of a connection that is there no more: only an erasure removes one.
 ERASED = "erased"
@@ -22,22 +23,15 @@ def connection_events(before: Item | None, after: Item | None, at: datetime) -> 
     """One event if the state changed or the person logged in anew; refreshing tokens is neither."""
     item: Item = after or before or {}
     was, now = _state(before), _state(after)
-    if now == was and (after or {}).get("connected_at") == (before or {}).get("connected_at"):
+    if before and after and (was, before["connected_at"]) == (now, after["connected_at"]):
         return []
     data: dict[str, Any] = {"user_id": item["pk"], "state": now or ERASED, "previous_state": was}
     # A generation is that of the tokens, and grows for ever: with the state it names one change.
-    event_id = opaque_id("bg.connection.changed", item["pk"], item["generation"], data["state"])
-    return [
-        Event(
-            f"{event_id}-1",
-            "bg.connection.changed",
-            "connection",
-            at,
-            data | ({name: item[name] for name in _SHOWN} if after else {}),
-            # An erasure leaves no trace of who asked for it but its receipt.
-            item.get("caused_by") if after else None,
-        )
-    ]
+    identity = item["generation"], data["state"]
+    if not after:  # An erasure leaves no trace of who asked for it but its receipt.
+        return [_event("bg.connection.changed", identity, "connection", at, data)]
+    data |= {name: after[name] for name in _SHOWN}
+    return [_event("bg.connection.changed", identity, "connection", at, data, after.get("caused_by"))]
 
 
 def job_events(before: Item | None, after: Item | None, at: datetime) -> list[Event]:
@@ -54,8 +48,19 @@ def job_events(before: Item | None, after: Item | None, at: datetime) -> list[Ev
         "finished_at": after["finished_at"],
         "error": after["failure"],
     }
-    event_id = opaque_id("bg.sync.failed", after["pk"], job_id)
-    return [Event(f"{event_id}-1", "bg.sync.failed", f"jobs/{job_id}", at, data, after["correlation_id"])]
+    return [_event("bg.sync.failed", (job_id,), f"jobs/{job_id}", at, data, after["correlation_id"])]
+
+
+def _event(
+    event_type: Type,
+    identity: tuple[Any, ...],
+    subject: str,
+    at: datetime,
+    data: dict[str, Any],
+    cause: str | None = None,
+) -> Event:
+    event_id = opaque_id(event_type, data["user_id"], *identity)
+    return Event(f"{event_id}-1", event_type, subject, at, data, cause)
 
 
 def _state(item: Item | None) -> str | None:
