@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 USER = "ada"
 SOURCE = "https://bg-ingest.dev/development"
+REMOVED_AT = LATER + MINUTE * 30
 
 
 def saved(hour: Hour, records: list[Reading], at: datetime, fetched_before: timedelta = MINUTE) -> Hour:
@@ -27,7 +28,7 @@ def saved(hour: Hour, records: list[Reading], at: datetime, fetched_before: time
 
 def events_between(before: Hour, after: Hour, cause: str | None = None) -> list[Event]:
     """The events of one write."""
-    return reading_events(USER, hour_change(before, after), cause=cause, removed_at=LATER)
+    return reading_events(USER, hour_change(before, after), cause=cause, removed_at=REMOVED_AT)
 
 
 @st.composite

@@ -12,7 +12,7 @@ from hypothesis import given
 from bg_ingest.publishing.changes import hour_change
 from bg_ingest.publishing.events import READINGS_MAX, opaque_id, reading_events
 from bg_ingest.readings.hour import Hour
-from tests.unit.publishing.made_up import SOURCE, events_between, ids, saved, told, wild_saves
+from tests.unit.publishing.made_up import REMOVED_AT, SOURCE, events_between, ids, saved, told, wild_saves
 from tests.unit.readings.made_up import FIVE, LATER, MINUTE, QUICK, SECOND, at, measured, realistic
 
 if TYPE_CHECKING:
@@ -86,6 +86,18 @@ def test_a_revision_tells_what_was_there_before() -> None:
     assert (reading["previous"]["glucose_mg_dl"], reading["previous"]["revision"]) == (110, 0)
 
 
+def test_an_event_is_of_the_time_of_the_last_thing_it_tells() -> None:
+    """Where images between two saves were never seen, as well."""
+    hours = [saved(Hour(FIVE), [measured(at(1), 110)], LATER)]
+    for minute, mg_dl in ((6, 112), (11, 114)):
+        newer = [measured(at(1), mg_dl), measured(at(minute))]
+        hours.append(saved(hours[-1], newer, hours[-1].readings[0].stored_at + MINUTE))
+    events = events_between(hours[0], hours[-1])
+
+    assert [event.event_type for event in events] == ["bg.readings.stored", "bg.readings.revised"]
+    assert [event.time for event in events] == [LATER + MINUTE * 2] * 2
+
+
 def test_a_reading_that_turns_out_to_be_a_copy_is_taken_back() -> None:
     """Two writers at once stored one measurement on both sides of a full hour; nobody must keep both."""
     six = FIVE + timedelta(hours=1)
@@ -94,6 +106,7 @@ def test_a_reading_that_turns_out_to_be_a_copy_is_taken_back() -> None:
 
     assert event.event_type == "bg.readings.removed"
     assert (event.data["reason"], event.data["timestamps"]) == ("duplicate", ["2026-11-21T06:00:02Z"])
+    assert event.time == REMOVED_AT
 
 
 def test_without_a_known_cause_there_is_no_correlation_id() -> None:
@@ -130,6 +143,25 @@ def test_a_life_after_an_erasure_has_ids_of_its_own() -> None:
     second = saved(Hour(FIVE), _minutes(3), LATER + MINUTE)
 
     assert not {*ids(events_between(Hour(FIVE), first))} & {*ids(events_between(Hour(FIVE), second))}
+
+
+def test_another_version_has_another_id() -> None:
+    """Whether it is told as new, or taken back."""
+    nothing, first = Hour(FIVE), saved(Hour(FIVE), [measured(at(1), 110)], LATER)
+    second = saved(first, [measured(at(1), 112)], LATER + MINUTE)
+
+    for one, other in ((nothing, first), (nothing, second)), ((first, nothing), (second, nothing)):
+        assert ids(events_between(*one)) != ids(events_between(*other))
+
+
+def test_an_id_is_made_of_what_the_table_keeps() -> None:
+    """Of an instant at most its milliseconds."""
+    exact, kept = (
+        saved(Hour(FIVE), [measured(at(1))], LATER + timedelta(milliseconds=7, microseconds=us))
+        for us in (1, 0)
+    )
+
+    assert ids(events_between(Hour(FIVE), exact)) == ids(events_between(Hour(FIVE), kept))
 
 
 def test_two_people_never_share_an_id() -> None:

@@ -91,6 +91,7 @@ def reading_events(
         ),
     ]
     if change.gone:
+        assert removed_at is not None  # noqa: S101 - only a bug could break it: a history takes nothing away.
         events += removal_events(user_id, change.start, change.gone, "duplicate", removed_at, cause)
     return events
 
@@ -100,14 +101,14 @@ def removal_events(
     start: datetime,
     gone: Iterable[StoredReading],
     reason: Literal["duplicate", "expired"],
-    removed_at: datetime | None,
+    removed_at: datetime,
     cause: str | None = None,
 ) -> list[Event]:
     """Readings that are served no more: their time is over, or they are another reading's copy."""
     parts = [
         _Part(
             [_identity(stored, stored.versions[-1])],
-            removed_at or stored.stored_at,
+            removed_at,
             rfc_3339(stored.reading.at),
         )
         for stored in gone
