@@ -54,6 +54,6 @@ def test_silence_is_counted_from_the_last_sign_of_life(
     begun_at: datetime, data_until: datetime | None, interval_s: int
 ) -> None:
     """The newest reading, or the login where that was later: who has just connected is not slowed down."""
-    state = SyncState("ada", 900, None, None, Backfill(NOON, NOON), begun_at)
+    state = SyncState("ada", 900, None, None, Backfill(begun_at, begun_at), begun_at, begun_at)
 
     assert seat_now(state, data_until, NOON) == seat_of("ada", interval_s)
