@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.mutation import report, trial
-from tests.mutation.modules import MODULES
+from tests.mutation.modules import MODULES, source_of
 from tests.mutation.mutants import mutants_of
 from tests.mutation.report import Tried
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_LAYER = Path(__file__).parents[2] / "layers" / "core"
 _TRIALS_AT_ONCE = os.cpu_count() or 1
 
 
@@ -40,14 +38,14 @@ def main() -> int:
 
 
 def _passes(module: str) -> bool:
-    _, status = os.waitpid(trial.start(module, _source(module), MODULES[module]), 0)
+    _, status = os.waitpid(trial.start(module, source_of(module), MODULES[module]), 0)
     return trial.verdict(status) is trial.Verdict.SURVIVED
 
 
 def _try_all(modules: Iterable[str]) -> Iterator[Tried]:
     running: dict[int, Tried] = {}
     for module in modules:
-        for mutant in mutants_of(_source(module)):
+        for mutant in mutants_of(source_of(module)):
             if len(running) == _TRIALS_AT_ONCE:
                 yield _next_to_end(running)
             pid = trial.start(module, mutant.source, MODULES[module])
@@ -66,10 +64,6 @@ def _next_to_end(running: dict[int, Tried]) -> Tried:
         end="",
     )
     return ended
-
-
-def _source(module: str) -> str:
-    return _LAYER.joinpath(*module.split(".")).with_suffix(".py").read_text()
 
 
 if __name__ == "__main__":

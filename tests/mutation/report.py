@@ -92,10 +92,5 @@ def _score(name: str, tried: Sequence[Tried]) -> str:
     return f"| {name} | {len(tried)} | {killed} | {100 * killed / len(tried):.1f} % |"
 
 
-def _survivor(one: Tried, explained: Mapping[Named, str]) -> str:
-    why = explained.get(one.named, "**nobody has said**")
-    return f"| {one.module} | `{_cell(one.mutant.line)}` | `{_cell(one.mutant.name)}` | {why} |"
-
-
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
