@@ -6,11 +6,8 @@ It is started once, on free ports and in a folder of its own, so that several ch
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -28,10 +25,12 @@ from tests.bare_numbers import unexplained_in_line
 from tests.e2e.at_dexcom import between_readings
 from tests.e2e.crowd import Crowd, Shared
 from tests.leaks import leaks_in
+from tests.scratch import in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+    from pathlib import Path
 
     from local.stack import Stack
 
@@ -52,27 +51,11 @@ ORIGIN = "https://app.example.org"
 RETURN_URL = f"{ORIGIN}/connected"
 
 
-# The emulator unpacks the layer for every function. A disk takes half a minute to forget so many files.
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it.
-_MEMORY_BYTES_MIN = 2 * 2**30
-
-
-def _is_good_memory() -> bool:
-    if not _MEMORY.is_dir():
-        return False
-    kept = os.statvfs(_MEMORY)
-    # Containers often have 64 MB of it, or a kind that libraries cannot be loaded from.
-    return kept.f_bavail * kept.f_frsize > _MEMORY_BYTES_MIN and not kept.f_flag & os.ST_NOEXEC
-
-
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path | None]:
     """A folder in memory, if there is enough of it."""
-    if not _is_good_memory():
-        yield None
-        return
-    with TemporaryDirectory(prefix="bg-ingest-", dir=_MEMORY) as folder:
-        yield Path(folder)
+    with in_memory() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
