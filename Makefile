@@ -71,9 +71,10 @@ bench: $(INSTALLED) ## Measure cost and CPU into benchmarks/REPORT.md (QUICK=1 o
 load: $(INSTALLED) ## A thousand readers on the local stack while polling goes on: benchmarks/LOAD.md
 	$(RUN) -m benchmarks.load
 
-faults: $(INSTALLED) ## Hours of trouble for a thousand users, in a made-up time
+faults: $(INSTALLED) ## Hours of trouble for a thousand users in a made-up time; then on the deployed stack: benchmarks/FAULTS.md
 	$(RUN) -m pytest tests/faults
 	$(RUN) -m tests.faults 1000
+	$(RUN) -m tests.faults.deployed
 
 build: $(INSTALLED) ## Build what is deployed to AWS
 	UV="$(CURDIR)/$(UV)" .venv-sam/bin/sam build

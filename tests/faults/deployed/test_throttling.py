@@ -1,0 +1,92 @@
+"""The proxy's refusals are DynamoDB's own for boto3, and what it lets through is as it was."""
+
+from __future__ import annotations
+
+import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from local.ports import HOST
+from tests.faults.deployed.throttling import ThrottlingProxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class _Tables(BaseHTTPRequestHandler):
+    """As much of DynamoDB as says which call came, from whom, to which host."""
+
+    def do_POST(self) -> None:
+        """Name the call, as a list of tables."""
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        host, target = self.headers["Host"], self.headers["X-Amz-Target"]
+        body = json.dumps({"TableNames": [host, target, json.dumps(asked)]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def proxy() -> Iterator[ThrottlingProxy]:
+    """In front of a DynamoDB that answers everything."""
+    server = HTTPServer((HOST, 0), _Tables)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        with ThrottlingProxy(f"http://{HOST}:{server.server_address[1]}") as proxy:
+            yield proxy
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _client(proxy: ThrottlingProxy, tries: int) -> Any:
+    return boto3.client(  # noqa: TID251 - nothing is wired here.
+        "dynamodb",
+        endpoint_url=proxy.endpoint,
+        region_name="eu-west-1",
+        aws_access_key_id="some-key",
+        aws_secret_access_key="some-secret",
+        config=Config(retries={"mode": "standard", "total_max_attempts": tries}),
+    )
+
+
+def test_what_is_let_through(proxy: ThrottlingProxy) -> None:
+    """Call, body and the host that was signed arrive, and the answer comes back."""
+    answer = _client(proxy, tries=1).list_tables(Limit=7)
+
+    host = proxy.endpoint.removeprefix("http://")
+    assert answer["TableNames"] == [host, "DynamoDB_20120810.ListTables", '{"Limit": 7}']
+    assert (proxy.asked, proxy.refused) == (1, 0)
+
+
+def test_both_refusals_arrive_as_what_they_are(proxy: ThrottlingProxy) -> None:
+    """As the error codes that botocore knows as throttling."""
+    proxy.rate, client = 1.0, _client(proxy, tries=1)
+    codes = set()
+    for _ in range(2):
+        with pytest.raises(ClientError) as refused:
+            client.list_tables()
+        codes.add(refused.value.response["Error"]["Code"])
+
+    assert codes == {"ProvisionedThroughputExceededException", "ThrottlingException"}
+
+
+def test_a_refused_call_is_tried_again(proxy: ThrottlingProxy) -> None:
+    """Botocore hides a refusal that does not last, as it would on AWS."""
+    proxy.rate = 1.0
+    with pytest.raises(ClientError):
+        _client(proxy, tries=2).list_tables()
+
+    assert (proxy.asked, proxy.refused) == (2, 2)

@@ -1,0 +1,138 @@
+"""
+What stands between the deployed functions and DynamoDB: it passes calls on, and refuses a share of them.
+
+A refusal has DynamoDB's own form, so all that comes after it is as it would be: botocore's retries, then our
+stores, then the queue. The functions are led here by DYNAMODB_ENDPOINT, which they have for DynamoDB Local.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from random import Random
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from local.deploy import function_names
+from local.ports import HOST
+from local.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.emulator import Emulator
+
+# How a table with capacity of its own says it, and one that is paid for by the call.
+REFUSALS = (
+    "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+    "com.amazon.coral.availability#ThrottlingException",
+)
+_ANSWER_WITHIN_S = 60.0
+_CHANGED_S_MAX = 60.0
+# Belong to one connection, not to the message.
+_OWN = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
+
+
+class ThrottlingProxy:
+    """A door that can be narrowed: `rate` is the share of calls it refuses."""
+
+    def __init__(self, target: str, seed: int = 1) -> None:
+        self.rate, self.asked, self.refused = 0.0, 0, 0
+        self._chance, self._lock = Random(seed), Lock()  # noqa: S311 - reproducible is the point.
+        handler = type("Handler", (_Handler,), {"proxy": self, "target": urlsplit(target).netloc})
+        self._server = ThreadingHTTPServer((HOST, 0), handler)
+        self._server.daemon_threads = True
+        self._thread = Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def endpoint(self) -> str:
+        """Where it listens."""
+        return f"http://{HOST}:{self._server.server_address[1]}"
+
+    def refusal(self) -> str | None:
+        """Why the next call is refused; None if it is let through."""
+        with self._lock:
+            self.asked += 1
+            if self._chance.random() >= self.rate:
+                return None
+            self.refused += 1
+            return REFUSALS[self.refused % len(REFUSALS)]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection of a client."""
+
+    protocol_version = "HTTP/1.1"  # Clients keep their connections.
+    proxy: ThrottlingProxy
+    target: str
+
+    def handle(self) -> None:
+        """Serve until the client hangs up, as a killed one does at any time."""
+        with suppress(ConnectionError):
+            super().handle()
+
+    def do_POST(self) -> None:
+        """Pass a call on, or refuse it."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        refusal = self.proxy.refusal()
+        if refusal:
+            said = json.dumps({"__type": refusal, "message": "Too many requests; try again later."})
+            own = [("x-amzn-requestid", str(uuid4())), ("content-type", "application/x-amz-json-1.0")]
+            self._answer(400, own, said.encode())
+            return
+        upstream = HTTPConnection(self.target, timeout=_ANSWER_WITHIN_S)
+        try:
+            # The headers as they came, Host as well: the signature is about them.
+            upstream.request("POST", self.path, body, dict(self.headers.items()))
+            answer = upstream.getresponse()
+            self._answer(answer.status, answer.getheaders(), answer.read())
+        except (HTTPException, OSError):
+            self.close_connection = True  # As the client would see it without us.
+        finally:
+            upstream.close()
+
+    def log_message(self, *_: object) -> None:
+        """Calls are counted, not told."""
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.lower() not in _OWN:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def lead_through(emulator: Emulator, endpoint: str) -> None:
+    """Let every deployed function reach DynamoDB at this address; their processes start anew."""
+    functions = emulator.client("lambda")
+    for name in function_names(emulator).values():
+        variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        functions.update_function_configuration(
+            FunctionName=name, Environment={"Variables": {**variables, "DYNAMODB_ENDPOINT": endpoint}}
+        )
+
+    def are_ready() -> bool:
+        return all(status == "Successful" for status in _statuses(emulator))
+
+    assert wait_until(are_ready, _CHANGED_S_MAX)
+
+
+def _statuses(emulator: Emulator) -> Iterator[str]:
+    functions = emulator.client("lambda")
+    for name in function_names(emulator).values():
+        yield functions.get_function_configuration(FunctionName=name)["LastUpdateStatus"]
