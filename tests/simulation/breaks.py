@@ -69,7 +69,7 @@ BREAKS = (
     Break(
         "a lost lease is reported as success",
         "sync/user.py",
-        "    except LeaseLost:\n        return _busy(order, None)\n",
+        "    except LeaseLost:\n        return _busy(order, None, stores)\n",
         "    except LeaseLost:\n        rest = None\n",
     ),
     Break(
@@ -87,7 +87,7 @@ BREAKS = (
     Break(
         "an order that finds the lease taken is dropped",
         "sync/user.py",
-        "    again = not order.is_poll and order.may_be_put_off()",
+        "    again = promised and order.may_be_put_off(called=False)",
         "    again = False",
     ),
     Break(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from threading import Semaphore
 from typing import TYPE_CHECKING, Any
@@ -190,6 +191,19 @@ def test_a_poll_is_put_off_a_few_times(error: Exception, times: int) -> None:
     ]
 
     assert tried == [0.0] * times + [None]
+
+
+@pytest.mark.parametrize("error", [Unavailable(), ZeroDivisionError()])
+def test_a_poll_that_was_tried_before_waits_for_whoever_is_at_it(error: Exception) -> None:
+    """Dropped, its job would say for a month that it goes on; one that is new has no job, and is dropped."""
+    stage = Stage()
+    order = stage.order()
+    with suppress(ZeroDivisionError):
+        stage.sync(order, Failing(error))
+    stage.stores.states.take(stage.order(trigger=Trigger.API))
+
+    assert stage.sync(order).again_in_s == 0.0
+    assert stage.sync(stage.order()).again_in_s is None
 
 
 def test_a_history_outlasts_an_outage_of_six_hours() -> None:

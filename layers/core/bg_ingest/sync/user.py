@@ -57,14 +57,14 @@ def sync_user(
     if taken is None:
         return Report(refused(order, stores, clock), counts=Counts())
     if isinstance(taken, Busy):
-        return _busy(order, taken.job)
+        return _busy(order, taken.job, stores)
     run = Run(order, taken, stores, provider, clock, time_left_s)
     if known:
         run.counted_before = known.counts
     try:
         rest = run.carry_out()
     except LeaseLost:
-        return _busy(order, None)
+        return _busy(order, None, stores)
     except (NotConnected, AccountChanged, DexcomError) as error:
         return _failed(run, error)
     except Exception:
@@ -78,9 +78,11 @@ def sync_user(
     return Report(job, rest=rest, newest_at=run.data_until, counts=run.counts)
 
 
-def _busy(order: Order, job: Job | None) -> Report:
-    # Whoever is at it fetches what a poll would have; everything else waits for its turn.
-    again = not order.is_poll and order.may_be_put_off()
+def _busy(order: Order, job: Job | None, stores: Stores) -> Report:
+    # Whoever is at it fetches what a poll would have; everything else waits for its turn, and so does a poll
+    # that has been tried before: its job says that it goes on.
+    promised = not order.is_poll or stores.jobs.get(order.user_id, order.job_id) is not None
+    again = promised and order.may_be_put_off(called=False)
     return Report(job, busy=True, again_in_s=0.0 if again else None)
 
 
