@@ -53,6 +53,17 @@ def test_a_history_is_fetched_newest_first() -> None:
     assert windows.next_backfill_window(Backfill(start, start)) is None
 
 
+def test_a_rest_of_a_moment_costs_no_call_of_its_own() -> None:
+    """Between the start of a history and the start of polling lies the time that storing the tokens took."""
+    start = NOON - 10 * DAY - timedelta(seconds=2)
+
+    assert windows.next_backfill_window(Backfill(start, NOON)) == (start, NOON)
+    assert list(windows.newest_first((start - HOUR, NOON))) == [
+        (NOON - 10 * DAY, NOON),
+        (start - HOUR, NOON - 10 * DAY),
+    ]
+
+
 def test_uploads_are_looked_for_since_a_day_before_the_last_look() -> None:
     """What was uploaded shortly before it may have been served only after it; the first look is the login."""
     known = _state()
@@ -68,7 +79,8 @@ def test_parts_of_a_window_cover_it_once(length: timedelta) -> None:
 
     assert (parts[0][1], parts[-1][0]) == (NOON, NOON - length)
     assert all(later[0] == earlier[1] for later, earlier in pairwise(parts))
-    assert all(timedelta(0) < end - start <= windows.BACKFILL_WINDOW for start, end in parts)
+    assert all(end - start < windows.BACKFILL_WINDOW + windows.REST_MIN for start, end in parts)
+    assert all(end - start >= min(length, windows.REST_MIN) for start, end in parts)
 
 
 def test_a_window_at_the_beginning_of_the_calendar_is_one_part() -> None:

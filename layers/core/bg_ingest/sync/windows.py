@@ -38,6 +38,8 @@ AHEAD = timedelta(minutes=10)
 # A third of what the provider answers for in one call: ten users with a thousand readings a day, which is a
 # worker's batch, then fit into its memory. A test measures it.
 BACKFILL_WINDOW = timedelta(days=10)
+# A history is ninety days and the moment that storing the tokens took.
+REST_MIN = timedelta(hours=1)
 # What was uploaded before the last look may have been served only after it, three hours later as a rule.
 SERVED_LATE_MAX = timedelta(hours=24)
 # After a reconnection: how far before the last success late uploads are looked for.
@@ -58,16 +60,21 @@ def next_backfill_window(backfill: Backfill) -> Window | None:
     """The newest part of the history that is not stored yet; None when all of it is."""
     if backfill.done:
         return None
-    return max(backfill.start, backfill.reached - BACKFILL_WINDOW), backfill.reached
+    return _newest_part(backfill.start, backfill.reached), backfill.reached
 
 
 def newest_first(window: Window) -> Iterator[Window]:
     """A window in parts the provider answers in one call, without a gap or an overlap."""
     start, end = window
     while end > start:
-        first = end - min(BACKFILL_WINDOW, end - start)  # Never before the calendar begins.
+        first = _newest_part(start, end)
         yield first, end
         end = first
+
+
+def _newest_part(start: datetime, end: datetime) -> datetime:
+    """Where the newest part begins that one call is made for; a rest not worth a call of its own is in it."""
+    return start if end - start < BACKFILL_WINDOW + REST_MIN else end - BACKFILL_WINDOW
 
 
 def reconcile_window(uploaded_from: datetime | None, history_from: datetime, now: datetime) -> Window:
