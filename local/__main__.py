@@ -55,6 +55,7 @@ def _up(asked: argparse.Namespace) -> int:
         print("\nCtrl-C stops it.", flush=True)
         return _watch(cloud)
     except BaseException:
+        print("\nStopping ...", flush=True)
         cloud.end()  # Wherever Ctrl-C or trouble struck, once more: ending what has ended is harmless.
         raise
 
@@ -71,6 +72,8 @@ def _watch(cloud: Cloud) -> int:
 
 
 def _down(_: argparse.Namespace) -> int:
+    if Processes(DEFAULT_STATE.processes_file).alive():
+        print("Stopping ...", flush=True)  # The functions leave many thousand files to remove.
     ended = Cloud(DEFAULT_STATE, Options(port=0)).end()
     print(f"Stopped {ended} processes." if ended else "Nothing was running.")
     return 0

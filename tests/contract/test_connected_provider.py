@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from bg_ingest.accounts.connection import Connections, Endpoint
+from bg_ingest.accounts.connection import Connections, Endpoint, State
 from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import NotConnected, Vault
@@ -176,6 +176,9 @@ def test_another_persons_readings_are_not_taken(ada: Ada) -> None:
 
     with pytest.raises(AccountChanged):
         ada.provider.readings("ada", now - HOUR, now)
+    connection = ada.connections.get("ada")
+    assert connection is not None
+    assert connection.state is State.NEEDS_REAUTH  # Nobody is told that all is well.
 
 
 def test_an_answer_that_comes_after_an_erasure_is_not_taken(ada: Ada) -> None:

@@ -115,6 +115,7 @@ def test_another_account_at_dexcom_adds_nothing_to_a_persons_readings(
 
     assert wait_until(noticed, PATIENCE_S)
     assert wait_until(lambda: kim.get("/api/bg/kim/sync").json()["next_poll_at"] is None, PATIENCE_S)
+    assert kim.get("/api/bg/kim/connection").json()["state"] == "needs_reauth"
     after = kim.get("/api/bg/kim?limit=1000").json()
     known = {reading["timestamp"] for reading in before}
     # What is measured while this runs comes five minutes after the last; another's would be between.

@@ -46,7 +46,10 @@ def test_what_comes_late_is_removed_by_the_second_look(world: World) -> None:
     assert attributes["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"
     stores.readings_table().put({"pk": "demo", "sk": "2026-11-21T05", "readings": "{}", "version": 1})
 
-    assert world.invoke("erase", world.event("erase_second_look")) is None
+    look = world.event("erase_second_look")
+    look["Records"][0]["body"] = json.dumps({"user_id": "demo"})
+
+    assert world.invoke("erase", look) is None
     assert list(stores.readings_table().query("pk = :pk", {":pk": "demo"})) == []
 
 

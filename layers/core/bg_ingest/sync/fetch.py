@@ -58,6 +58,8 @@ class ConnectedProvider:
         fetched = self._ask(connection, lambda client, token: client.egvs(token, start, end))
         account, connection = fetched.account_id_hash, self._still(connection)
         if account and self.connections.note_account(connection, account) in _NOT_THEIRS:
+            # Not "connected" to whoever looks: nothing will come until they log in as themselves.
+            self.connections.mark_needs_reauth(user_id, connection.generation)
             raise AccountChanged
         return fetched
 
