@@ -84,8 +84,9 @@ def test_a_probe_that_is_lost_is_given_up() -> None:
     assert breaker.admit().allowed
 
 
-def test_one_account_that_always_fails_is_stopped_alone(clock: FakeClock) -> None:
+def test_one_account_that_always_fails_is_stopped_alone() -> None:
     """It probes for itself; once another's call is answered, it may call as everybody may."""
+    clock = FakeClock()
     breaker = ProcessBreaker(clock, RULES)
     for _ in range(RULES.failures_max):
         breaker.failed(breaker.admit("A"))
