@@ -55,7 +55,7 @@ def test_scopes_are_read_as_issuers_send_them(claims: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "scope", ["bg/readX Xbg/read", "BG/READ", "bg/*", "bg%2Fread", "bg /read", "(bg/read)"]
+    "scope", ["Xbg/read bg/readX", "BG/READ", "bg/*", "bg%2Fread", "bg /read", "(bg/read)"]
 )
 @pytest.mark.parametrize("claims", [{"scope": "{}"}, {"scp": "{}"}, {"scp": "[{}]"}])
 def test_a_scope_that_only_looks_like_ours_opens_nothing(claims: dict[str, str], scope: str) -> None:

@@ -92,6 +92,7 @@ def test_an_erasure_is_told_by_the_end_of_the_connection() -> None:
     """Consumers that keep copies know what to do; who asked for it is not told."""
     (event,) = connection_events(CONNECTION, None, NOON)
 
+    assert (event.event_type, event.subject) == ("bg.connection.changed", "connection")
     assert event.data == {"user_id": "ada", "state": "erased", "previous_state": "connected"}
     assert event.correlation_id is None
 
