@@ -73,19 +73,27 @@ class WholeLogWorker(lambda_runtime.Worker):  # type: ignore[misc]  # It ships n
         return not waiting[0]
 
 
-def with_partial_failures(execute: Execute) -> Execute:
-    """Carry functions out as before; of a stream's batch, what is to come again does."""
+class StreamsThatListen:
+    """What looks for changes and hands them to functions, and hears which of a batch did not get through."""
 
-    def executed(function: Any, event: Any) -> Any:
-        result = execute(function, event)
-        return result | {"error": True} if _is_of_a_stream(event) and _is_partial(result) else result
+    def __init__(self, look: Callable[[], bool], execute: Execute) -> None:
+        self._look, self._execute = look, execute
+        self._looking = threading.local()
 
-    return executed
+    def look(self) -> bool:
+        """Look, as ministack does."""
+        self._looking.now = True
+        try:
+            return self._look()
+        finally:
+            self._looking.now = False
 
-
-def _is_of_a_stream(event: Any) -> bool:
-    records = (isinstance(event, dict) and event.get("Records")) or [{}]
-    return bool(records[0].get("eventSource") == "aws:dynamodb")
+    def execute(self, function: Any, event: Any) -> Any:
+        """Carry a function out; a batch of which it says that some has to come again has failed."""
+        result = self._execute(function, event)
+        # Queues, and those who invoke a function, hear by themselves.
+        for_a_stream = getattr(self._looking, "now", False)
+        return result | {"error": True} if for_a_stream and _is_partial(result) else result
 
 
 def _is_partial(result: Any) -> bool:
@@ -95,5 +103,7 @@ def _is_partial(result: Any) -> bool:
 
 if __name__ == "__main__":
     lambda_runtime.Worker = WholeLogWorker
-    lambda_svc._execute_function = with_partial_failures(lambda_svc._execute_function)  # noqa: SLF001 - the only place.
+    streams = StreamsThatListen(lambda_svc._poll_dynamodb_streams, lambda_svc._execute_function)  # noqa: SLF001 - where it is.
+    lambda_svc._poll_dynamodb_streams = streams.look  # noqa: SLF001 - as above.
+    lambda_svc._execute_function = streams.execute  # noqa: SLF001 - as above.
     main()

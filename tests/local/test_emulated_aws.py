@@ -46,13 +46,19 @@ print(json.dumps(logs))
 """
 
 
+# A function that says of its batch what it is given, called by a stream and then by somebody else.
 ANSWERED = """
 import json, sys
-from emulated_aws import with_partial_failures
-def failed(source, failures):
-    execute = with_partial_failures(lambda function, event: {"body": {"batchItemFailures": failures}})
-    return bool(execute({}, {"Records": [{"eventSource": source}]}).get("error"))
-print(json.dumps([failed(*each) for each in json.loads(sys.argv[1])]))
+from emulated_aws import StreamsThatListen
+def failed(failures):
+    heard = []
+    streams = StreamsThatListen(
+        lambda: heard.append(bool(streams.execute({}, {}).get("error"))),
+        lambda function, event: {"body": {"batchItemFailures": failures}},
+    )
+    streams.look()
+    return [*heard, bool(streams.execute({}, {}).get("error"))]
+print(json.dumps([failed(failures) for failures in json.loads(sys.argv[1])]))
 """
 
 
@@ -86,8 +92,7 @@ def test_a_worker_that_is_ended_for_its_failure_leaves_its_lines(tmp_path: Path)
 
 
 def test_a_streams_batch_that_is_taken_in_part_comes_again(tmp_path: Path) -> None:
-    """And no other: of a queue's the emulator itself keeps the messages that are named."""
-    failures = [{"itemIdentifier": "2"}]
-    batches = [("aws:dynamodb", failures), ("aws:dynamodb", []), ("aws:sqs", failures)]
+    """And no other: a queue keeps what is named by itself, and who invokes a function reads its answer."""
+    answers = [[{"itemIdentifier": "2"}], []]
 
-    assert _run(ANSWERED, json.dumps(batches), folder=tmp_path) == [True, False, False]
+    assert _run(ANSWERED, json.dumps(answers), folder=tmp_path) == [[True, False], [False, False]]
