@@ -54,13 +54,13 @@ def test_a_history_is_fetched_newest_first() -> None:
 
 
 def test_a_rest_of_a_moment_costs_no_call_of_its_own() -> None:
-    """Between the start of a history and the start of polling lies the time that storing the tokens took."""
+    """Storing tokens takes one, between a history's start and that of polling. An hour is worth a call."""
     start = NOON - 10 * DAY - timedelta(seconds=2)
 
     assert windows.next_backfill_window(Backfill(start, NOON)) == (start, NOON)
-    assert list(windows.newest_first((start - HOUR, NOON))) == [
+    assert list(windows.newest_first((NOON - 10 * DAY - HOUR, NOON))) == [
         (NOON - 10 * DAY, NOON),
-        (start - HOUR, NOON - 10 * DAY),
+        (NOON - 10 * DAY - HOUR, NOON - 10 * DAY),
     ]
 
 
