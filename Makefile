@@ -38,7 +38,7 @@ test-integration: $(INSTALLED) ## The contracts against Amazon's DynamoDB Local 
 fuzz: $(INSTALLED) ## Look long at everything that takes what somebody else has written (some 20 minutes)
 	$(RUN) -m pytest -m fuzz --hypothesis-profile=fuzz
 
-mutation: $(INSTALLED) ## Break the pure core in every small way; a test has to notice (some 20 minutes)
+mutation: $(INSTALLED) ## Break the pure core in every small way; a test has to notice (a quarter of an hour)
 	$(RUN) -m tests.mutation
 
 simulation: $(INSTALLED) ## A thousand seeds of the engine's simulation
