@@ -7,13 +7,16 @@ import io
 import statistics
 import time
 from contextlib import redirect_stdout
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 
 from benchmarks.measured import Measured
 from benchmarks.reading import event
-from bg_ingest.wiring import clients
+from bg_ingest.accounts.connection import Endpoint
+from bg_ingest.clock import SystemClock
+from bg_ingest.wiring import clients, stores
 from tests.functions.conftest import LambdaContext
 
 if TYPE_CHECKING:
@@ -55,6 +58,9 @@ class _Taken:
 def by_route(repeats: int) -> list[Measured]:
     """The CPU of each first, then the latency of each."""
     clients.sqs().meta.events.register("before-send.sqs", _taken)
+    # What queues a sync looks first whether the person is connected.
+    now, nowhere = SystemClock().now(), Endpoint("dexcom", "custom", "http://127.0.0.1:1")
+    stores.connections().save_new("demo", nowhere, b"sealed", data_from=now - timedelta(days=90))
     with redirect_stdout(io.StringIO()):  # The functions' metrics.
         found = [(name, *_timed(name, repeats)) for name in ASKED]
     return [
