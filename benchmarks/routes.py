@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 
+from benchmarks.cost import GIVEN_HISTORY
 from benchmarks.measured import Measured
 from benchmarks.reading import event
 from bg_ingest.accounts.connection import Endpoint
@@ -60,7 +61,7 @@ def by_route(repeats: int) -> list[Measured]:
     clients.sqs().meta.events.register("before-send.sqs", _taken)
     # What queues a sync looks first whether the person is connected.
     now, nowhere = SystemClock().now(), Endpoint("dexcom", "custom", "http://127.0.0.1:1")
-    stores.connections().save_new("demo", nowhere, b"sealed", data_from=now - timedelta(days=90))
+    stores.connections().save_new(GIVEN_HISTORY, nowhere, b"sealed", data_from=now - timedelta(days=90))
     with redirect_stdout(io.StringIO()):  # The functions' metrics.
         found = [(name, *_timed(name, repeats)) for name in ASKED]
     return [
