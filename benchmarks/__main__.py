@@ -5,12 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks import cold_start, cost, fleet, machine, price, reading, report, routes, throughput, webhook
 from benchmarks.tables import environ, tables
+from benchmarks.yardstick import Yardstick
 from local.progress import Progress
 from local.trouble import CannotStart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.measured import Measured
 
 
 def main() -> int:
@@ -20,39 +28,54 @@ def main() -> int:
     quick = parser.parse_args().quick
     # What the functions log must not be mixed with what is told here.
     os.environ["LOG_OUTPUT"] = f"file:{os.devnull}"  # noqa: TID251 - before anything reads it.
-    days, repeats, starts = (14, 5, 3) if quick else (90, 15, 10)
-    progress, measured, where = Progress(), [], machine.described()
+    yardstick, where = Yardstick(), machine.described()
     try:
-        with tables() as running:
-            os.environ.update(environ(running.endpoint))  # noqa: TID251 - as above.
-            # While nobody is there yet: a dispatcher whose first tick finds somebody due would want a queue.
-            with progress.step("cold starts"):
-                started = cold_start.cold_starts(running.endpoint, starts)
-            with progress.step("a day of polls"):
-                measured += cost.polled_day(running)
-            with progress.step(f"{days} days of history"):
-                measured += cost.backfill(running, days)
-            with progress.step("taking readings in"):
-                measured += throughput.taking_in(running, days)
-            with progress.step("14 days as one response"):
-                measured += reading.fortnight(running, repeats)
-            with progress.step("requests"):
-                measured += reading.requests(running, repeats)
-            with progress.step("every route"):
-                measured += routes.by_route(20 if quick else 100)
-            with progress.step("schedules"):
-                measured += fleet.grown(running, (10, 1_000) if quick else (10, 100, 1_000, 10_000))
-            measured += price.bill(measured)
-            measured += started
-        with progress.step("webhooks"):
-            measured += webhook.measured(5 if quick else 30)
+        measured = _measured(yardstick, quick=quick)
     except CannotStart as trouble:
         print(trouble, file=sys.stderr)
         return 1
+    where["yardstick"] = yardstick.described()
+    measured += price.bill(measured, yardstick.slowness)
     if not quick:
-        report.write(Path(__file__).parent, where, measured)
-    print(report.as_markdown(where, measured))
+        report.write(Path(__file__).parent, where, yardstick.slowness, measured)
+    print(report.as_markdown(where, yardstick.slowness, measured))
     return 0
+
+
+def _measured(yardstick: Yardstick, *, quick: bool) -> list[Measured]:
+    """Everything, in the order of the report but for the cold starts; the yardstick in between."""
+    days, repeats, starts = (14, 5, 3) if quick else (90, 15, 10)
+    progress, found = Progress(), []
+
+    @contextmanager
+    def step(name: str) -> Iterator[None]:
+        yardstick.lay_on()
+        with progress.step(name):
+            yield
+
+    with tables() as running:
+        os.environ.update(environ(running.endpoint))  # noqa: TID251 - before anything reads it.
+        # While nobody is there yet: a dispatcher whose first tick finds somebody due would want a queue.
+        with step("cold starts"):
+            started = cold_start.cold_starts(running.endpoint, starts)
+        with step("a day of polls"):
+            found += cost.polled_day(running)
+        with step(f"{days} days of history"):
+            found += cost.backfill(running, days)
+        with step("taking readings in"):
+            found += throughput.taking_in(running, days)
+        with step("14 days as one response"):
+            found += reading.fortnight(running, repeats)
+        with step("requests"):
+            found += reading.requests(running, repeats)
+        with step("every route"):
+            found += routes.by_route(20 if quick else 100)
+        with step("schedules"):
+            found += fleet.grown(running, (10, 1_000) if quick else (10, 100, 1_000, 10_000))
+    with step("webhooks"):
+        sent = webhook.measured(5 if quick else 30)
+    yardstick.lay_on()
+    return [*found, *started, *sent]
 
 
 if __name__ == "__main__":

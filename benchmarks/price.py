@@ -38,8 +38,8 @@ LOG_LINE_BYTES = 1_000  # What the worker writes about one poll, its share of th
 ASSUMED = f"""\
 Assumed: list prices of us-east-1 (benchmarks/price.py names their sources) and no free tier; an answer of
 Dexcom takes {DEXCOM_MS:.0f} ms and a call of DynamoDB {DYNAMODB_MS:.0f} ms; {MEMORY_GB * 1024:.0f} MB are
-{CPU_SHARE:.2f} of a vCPU as fast as the core that was measured here; a worker is handed {BATCH} messages at a
-time, which it carries out in as many threads; a poll is logged in {LOG_LINE_BYTES:,} bytes. Not in it:
+{CPU_SHARE:.2f} of a vCPU, which is as fast as the yardstick's reference; a worker is handed {BATCH} messages
+at a time, which it carries out in as many threads; a poll is logged in {LOG_LINE_BYTES:,} bytes. Not in it:
 storage (90 days of a user are some 2 MB: half a dollar for all of them), publishing, KMS (one key), requests
 of callers, the network. "The plain way" has a message and an invocation for each poll.
 """
@@ -74,12 +74,12 @@ class Design:
         }
 
 
-def bill(measured: Sequence[Measured]) -> list[Measured]:
-    """The month, ours and the plain way: a message, and an invocation, for each poll."""
+def bill(measured: Sequence[Measured], slowness: float) -> list[Measured]:
+    """The month, ours and the plain way; what a slow machine measured is billed as the reference's."""
     found = {line.what: line for line in measured}
-    ours = _design(found, plain=False)
-    plain = _design(found, plain=True)
-    schedule = _schedule(found)
+    ours = _design(found, slowness, plain=False)
+    plain = _design(found, slowness, plain=True)
+    schedule = _schedule(found, slowness)
     bills = [design.lines() | {"schedule": schedule} for design in (ours, plain)]
     lines = [
         Measured(SECTION, "messages", POLLS, "messages", None, POLLS),
@@ -91,7 +91,7 @@ def bill(measured: Sequence[Measured]) -> list[Measured]:
     return [*lines, Measured(SECTION, "together", total, "USD", None, plain_total)]
 
 
-def _design(found: dict[str, Measured], *, plain: bool) -> Design:
+def _design(found: dict[str, Measured], slowness: float, *, plain: bool) -> Design:
     def of(what: str) -> float:
         line = found[what]
         value = line.beside if plain else line.value
@@ -103,13 +103,13 @@ def _design(found: dict[str, Measured], *, plain: bool) -> Design:
         writes=of(cost.POLLED_WRITES) / cost.POLLS_PER_DAY + bookkeeping,
         reads=of(cost.POLLED_READS) / cost.POLLS_PER_DAY,
         calls=of(cost.POLLED_CALLS),
-        cpu_ms=of(throughput.POLL_CPU),
+        cpu_ms=of(throughput.POLL_CPU) / slowness,
         batch=1 if plain else BATCH,
     )
 
 
-def _schedule(found: dict[str, Measured]) -> float:
+def _schedule(found: dict[str, Measured], slowness: float) -> float:
     a_day = {what: found[f"{USERS:,} users: {what}"].value for what in (fleet.READ, fleet.WRITTEN, fleet.CPU)}
     units = a_day[fleet.READ] * READ_UNIT + a_day[fleet.WRITTEN] * WRITE_UNIT
-    billed_s = (INVOCATION_MS + a_day[fleet.CPU] / CPU_SHARE) / 1_000
+    billed_s = (INVOCATION_MS + a_day[fleet.CPU] / slowness / CPU_SHARE) / 1_000
     return DAYS * units + TICKS * (INVOCATION + billed_s * MEMORY_GB * GB_SECOND)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.cost import GIVEN_HISTORY, TODAY
-from benchmarks.measured import Measured, cpu_ms
+from benchmarks.measured import Measured, cpu_ms_of_each
 from benchmarks.plain import PlainLogbook
 from benchmarks.tables import PLAIN, READINGS
 from bg_ingest.access.audit import Audit
@@ -44,7 +44,7 @@ def requests(tables: Tables, repeats: int) -> list[Measured]:
     found = []
     for what, (name, query) in asked.items():
         asked_for = event(name, query)
-        times_ms = [cpu_ms(partial(_must_answer, app, asked_for), repeats) for app in (ours, plain)]
+        times_ms = cpu_ms_of_each([partial(_must_answer, app, asked_for) for app in (ours, plain)], repeats)
         found.append(Measured("CPU per warm request", what, times_ms[0], "ms", _BUDGET_MS, times_ms[1]))
     return found
 
@@ -53,7 +53,7 @@ def fortnight(tables: Tables, repeats: int) -> list[Measured]:
     """14 days read whole and turned into one response."""
     ours = Logbook(tables.readings, FakeClock(TODAY), 730)
     plain = PlainLogbook(tables.plain)
-    times_ms = [cpu_ms(partial(_response, logbook), repeats) for logbook in (ours, plain)]
+    times_ms = cpu_ms_of_each([partial(_response, logbook) for logbook in (ours, plain)], repeats)
     read_mb = []
     for logbook, table in ((ours, READINGS), (plain, PLAIN)):
         tables.meter.reset()

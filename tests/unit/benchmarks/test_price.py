@@ -21,9 +21,9 @@ def measured(**changes: float) -> list[Measured]:
     return [Measured("S", what, value, "", None, 2 * value) for what, value in (numbers | changes).items()]
 
 
-def bill(**changes: float) -> dict[str, Measured]:
+def bill(slowness: float = 1.0, **changes: float) -> dict[str, Measured]:
     """Its lines by their names."""
-    return {line.what: line for line in price.bill(measured(**changes))}
+    return {line.what: line for line in price.bill(measured(**changes), slowness)}
 
 
 def test_the_bill_of_a_month() -> None:
@@ -62,3 +62,11 @@ def test_the_schedule_is_part_of_it() -> None:
     assert bill(**{f"1,000 users: {fleet.WRITTEN}": 100.0})["schedule"].value == pytest.approx(
         schedule + 30 * 100 * 0.625e-6
     )
+
+
+def test_a_slow_machine_makes_nothing_dearer() -> None:
+    """What took twice as long on a machine half as fast costs the same."""
+    here = bill(2.0, **{throughput.POLL_CPU: 20.0, f"1,000 users: {fleet.CPU}": 30.0})
+    there = bill(1.0, **{throughput.POLL_CPU: 10.0, f"1,000 users: {fleet.CPU}": 15.0})
+
+    assert here["together"].value == pytest.approx(there["together"].value)
