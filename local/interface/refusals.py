@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest import problems
+from local.interface.routes import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,8 +15,20 @@ if TYPE_CHECKING:
     from local.interface.routes import Entry
 
 # Answers that many routes have in common: the name under components/responses.
-_SHARED = {401: "Unauthorized", 403: "Forbidden", 429: "TooManyRequests", 500: "Internal"}
-_WITH_RETRY_AFTER = {problems.PROVIDER_UNAVAILABLE, problems.TOO_MANY_REQUESTS}
+_SHARED = {
+    401: "Unauthorized",
+    403: "Forbidden",
+    429: "TooManyRequests",
+    500: "Internal",
+    503: "TemporarilyUnavailable",
+}
+_OF_OPEN_ROUTES = {429, 500, 503}
+_OF_THE_SERVICE_ITSELF = {429, 500}  # It needs nothing of AWS, or says so in words of its own.
+_WITH_RETRY_AFTER = {
+    problems.PROVIDER_UNAVAILABLE,
+    problems.TEMPORARILY_UNAVAILABLE,
+    problems.TOO_MANY_REQUESTS,
+}
 
 
 def every_kind() -> list[Kind]:
@@ -33,6 +46,7 @@ def shared_refusals() -> dict[str, Any]:
             "Too many requests from all callers together. The gateway's own answer."
         ),
         "Internal": _of([problems.INTERNAL]),
+        "TemporarilyUnavailable": _of([problems.TEMPORARILY_UNAVAILABLE]),
     }
 
 
@@ -43,14 +57,16 @@ def refusals(entry: Entry, *, takes_input: bool) -> dict[str, Any]:
         kinds.append(problems.INVALID_REQUEST)
     if entry.scope:
         kinds.append(problems.NOT_FOUND)  # Every such route has an id in its path, which may be none.
+    if problems.PROVIDER_UNAVAILABLE in kinds:
+        kinds.append(problems.TEMPORARILY_UNAVAILABLE)  # What all have under 503 goes where there is another.
     by_status: dict[int, list[Kind]] = defaultdict(list)
     for kind in kinds:
         by_status[kind.status].append(kind)
-    shared = _SHARED.values() if entry.scope else ("TooManyRequests", "Internal")
+    shared = _OF_THE_SERVICE_ITSELF if entry.tag == SERVICE else _OF_OPEN_ROUTES
     everybodys = {
         str(status): {"$ref": f"#/components/responses/{name}"}
         for status, name in _SHARED.items()
-        if name in shared
+        if entry.scope or status in shared
     }
     own = {str(status): _of(found) for status, found in by_status.items()}
     if "429" in own:

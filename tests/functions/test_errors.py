@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
+
+from bg_ingest.wiring import clients
+from tests.functions import described
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.functions.conftest import World
@@ -29,6 +34,39 @@ def test_our_own_fault_is_a_problem_without_a_trace(
     assert failed["correlation_id"] == json.loads(answer["body"])["instance"]
     assert (failed["aws_operation"], failed["aws_code"]) == ("Query", "ResourceNotFoundException")
     assert "demo" not in log.read_text()
+
+
+@pytest.fixture
+def busy_world(world: World) -> Iterator[World]:
+    """DynamoDB refuses every call, after all that botocore tried."""
+    refusal: Any = {"Error": {"Code": "ProvisionedThroughputExceededException"}}
+
+    def refuse(**_: Any) -> None:
+        raise ClientError(refusal, "Query")
+
+    every = ("before-call.dynamodb", refuse)
+    clients.dynamodb().meta.events.register(*every)
+    yield world
+    clients.dynamodb().meta.events.unregister(*every)
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "path"),
+    [
+        ("query", "query_latest", "/api/bg/{userId}/latest"),
+        ("sync", "sync_state", "/api/bg/{userId}/sync"),
+        ("connect", "connect_state", "/api/bg/{userId}/connection"),
+    ],
+)
+def test_a_table_that_is_too_busy_is_worth_another_try(
+    busy_world: World, function: str, name: str, path: str
+) -> None:
+    """Every function tells its caller when to come back, as it is described."""
+    answer = busy_world.invoke(function, busy_world.event(name))
+
+    assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "5")
+    assert json.loads(answer["body"])["type"].endswith("/temporarily-unavailable")
+    described.check("GET", path, answer)
 
 
 def test_a_fault_names_the_field_and_not_what_was_in_it(world: World) -> None:

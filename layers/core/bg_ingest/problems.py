@@ -83,6 +83,12 @@ PROVIDER_UNAVAILABLE = Kind(
     "The provider cannot be reached",
     "The sync is queued and will be tried again without being asked for.",
 )
+TEMPORARILY_UNAVAILABLE = Kind(
+    "temporarily-unavailable",
+    503,
+    "We are too busy, or cannot reach what we need",
+    "Nothing is wrong with the request: send it again after `Retry-After`. Nothing is done twice by that.",
+)
 INTERNAL = Kind(
     "internal",
     500,

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bg_ingest import problems
 from bg_ingest.problems import Problem
@@ -17,11 +17,22 @@ _RANGE_DEFAULT = timedelta(hours=24)
 _WEEK = timedelta(days=6)  # With the last day itself, seven.
 _LAST = datetime.max.replace(tzinfo=UTC) - timedelta(seconds=1)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 _JOB_ID = re.compile(r"[0-9a-f]{28}")
 # Python reads more than RFC 3339 has: weeks, any letter for the T, and nothing after a NUL.
 _INSTANT_TEXT = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})", re.ASCII | re.IGNORECASE
 )
+
+
+def _plainly(text: str) -> str:
+    # Pydantic reads a number as Python does: " 5", "5_0" and "5.0" as well.
+    if not _DIGITS.fullmatch(text):
+        raise ValueError("must be a whole number in digits")
+    return text
+
+
+_PLAINLY = BeforeValidator(_plainly)
 
 UserId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$", description="The user's id")]
 _INSTANT = {"format": "date-time"}  # For the description only: `instant` below decides.
@@ -40,13 +51,13 @@ To = Annotated[
         max_length=40, description="The instant after the last; now if left out", json_schema_extra=_INSTANT
     ),
 ]
-Limit = Annotated[int, Query(ge=1, le=1000, description="How many readings at most")]
+Limit = Annotated[int, _PLAINLY, Query(ge=1, le=1000, description="How many readings at most")]
 Order = Annotated[Literal["asc", "desc"], Query(description="Oldest first, or newest first")]
 Unit = Annotated[Literal["mg/dL", "mmol/L"], Query(description="mmol/L adds a value beside the one in mg/dL")]
 Cursor = Annotated[str | None, Query(max_length=200, description="From the Link header of the page before")]
 JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{28}$", description="The job's id")]
-EntriesLimit = Annotated[int, Query(ge=1, le=200, description="How many entries at most")]
-JobsLimit = Annotated[int, Query(ge=1, le=200, description="How many jobs at most")]
+EntriesLimit = Annotated[int, _PLAINLY, Query(ge=1, le=200, description="How many entries at most")]
+JobsLimit = Annotated[int, _PLAINLY, Query(ge=1, le=200, description="How many jobs at most")]
 Prefer = Annotated[str | None, Header(max_length=200, description="respond-async: answer before it is done")]
 FirstDay = Annotated[
     str | None, Query(alias="from", max_length=10, description="The first day; a week before the last")

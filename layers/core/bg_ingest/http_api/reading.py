@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest import problems
+from bg_ingest.http_api.negotiation import preferred
 from bg_ingest.problems import Problem
 from bg_ingest.readings.cursor import Cursor, CursorInvalid, decode, encode
 from bg_ingest.readings.rendering import as_json, csv_lines, json_array, ndjson_lines, rfc_3339
@@ -57,13 +58,14 @@ def read_page(
 
 
 def rendered(hours: Sequence[ServedHour], unit: Unit, accept: str | None) -> tuple[str, str]:
-    """The body of an answer and its content type; JSON unless one of the other two is asked for."""
-    wanted = [form.split(";")[0].strip().lower() for form in (accept or "").split(",")]
-    if "text/csv" in wanted:
-        return "".join(csv_lines(hours, unit)), "text/csv; charset=utf-8"
-    if "application/x-ndjson" in wanted:
-        return "".join(ndjson_lines(hours, unit)), "application/x-ndjson"
-    return json_array(hours, unit), "application/json"
+    """The body of an answer and its content type; JSON unless one of the other two is wanted more."""
+    match preferred(accept, ("application/json", "text/csv", "application/x-ndjson")):
+        case "text/csv":
+            return "".join(csv_lines(hours, unit)), "text/csv; charset=utf-8"
+        case "application/x-ndjson":
+            return "".join(ndjson_lines(hours, unit)), "application/x-ndjson"
+        case _:
+            return json_array(hours, unit), "application/json"
 
 
 def latest(stored: StoredReading, now: datetime, unit: Unit) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from bg_ingest import problems, telemetry
 from bg_ingest.access.caller import Caller, Forbidden, caller_from_claims
 from bg_ingest.clock import SystemClock
-from bg_ingest.http_api import guard
+from bg_ingest.http_api import guard, outages
 from bg_ingest.problems import Problem
 from bg_ingest.settings import settings
 
@@ -80,7 +80,7 @@ def routes(audit: Audit | None = None, *, own_proof: bool = False) -> APIGateway
     @app.exception_handler(Exception)
     def _unexpected(error: Exception) -> Response[str]:
         telemetry.tell("request failed", level=logging.ERROR, raised=error)
-        return refused(Problem(problems.INTERNAL))
+        return refused(outages.problem_of(error))
 
     return app
 
