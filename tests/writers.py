@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest.readings.hour import merge_hours
-from bg_ingest.readings.logbook import LONG_AGO, Logbook
+from bg_ingest.readings.logbook import FAR_AHEAD, LONG_AGO, Logbook
 from tests.fakes import NOON, FakeClock
 from tests.unit.readings.made_up import RECEIVER, realistic, said
 
@@ -63,9 +63,7 @@ def save(table: Table, user_id: str, given: Batch) -> SaveReport:
 
 def kept(table: Table, user_id: str) -> list[StoredReading]:
     """All that is stored of a user."""
-    return list(
-        Logbook(table, FakeClock(), RETENTION_DAYS).between(user_id, LONG_AGO, NOON + timedelta(days=1))
-    )
+    return list(Logbook(table, FakeClock(), RETENTION_DAYS).between(user_id, LONG_AGO, FAR_AHEAD))
 
 
 def assert_merge_of_all(stored: Sequence[StoredReading], reports: Sequence[SaveReport]) -> None:

@@ -173,9 +173,8 @@ def test_nobody_sees_anybody_else(logbook: Logbook) -> None:
     assert logbook.latest("adam") is None
 
 
-def test_latest(logbook: Logbook, clock: FakeClock) -> None:
+def test_latest(logbook: Logbook) -> None:
     """The newest reading, whatever was saved last."""
-    clock.advance(DAY.total_seconds())
     logbook.save("ada", series(NOON, 20), NOON)
     logbook.save("ada", series(NOON - DAY, 20), NOON)
 
@@ -184,26 +183,8 @@ def test_latest(logbook: Logbook, clock: FakeClock) -> None:
     assert newest.reading.at == NOON + MINUTE * 95
 
 
-def test_a_clock_that_is_hours_ahead_hides_nobody_elses_readings(logbook: Logbook, clock: FakeClock) -> None:
-    """Its readings are the latest when their time has come; those of one a little ahead are at once."""
-    logbook.save("ada", series(NOON + HOUR * 6, 1), NOON)
-    assert logbook.latest("ada") is None
-
-    for at in (NOON, NOON + MINUTE * 9):
-        logbook.save("ada", series(at, 1), NOON)
-        newest = logbook.latest("ada")
-        assert newest is not None
-        assert newest.reading.at == at
-    assert len(everything(logbook)) == 3
-    clock.advance((HOUR * 6).total_seconds())
-    newest = logbook.latest("ada")
-    assert newest is not None
-    assert newest.reading.at == NOON + HOUR * 6
-
-
-def test_latest_passes_over_an_empty_hour(logbook: Logbook, clock: FakeClock) -> None:
+def test_latest_passes_over_an_empty_hour(logbook: Logbook) -> None:
     """An hour that lost its only reading to the hour before it does not hide that one."""
-    clock.advance(HOUR.total_seconds())
     logbook.save("ada", series(NOON, 1), NOON)
     logbook.table.put(
         {

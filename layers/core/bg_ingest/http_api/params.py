@@ -51,13 +51,13 @@ To = Annotated[
         max_length=40, description="The instant after the last; now if left out", json_schema_extra=_INSTANT
     ),
 ]
-Limit = Annotated[int, _PLAINLY, Query(ge=1, le=1000, description="How many readings at most")]
+Limit = Annotated[int, Field(ge=1, le=1000), _PLAINLY, Query(description="How many readings at most")]
 Order = Annotated[Literal["asc", "desc"], Query(description="Oldest first, or newest first")]
 Unit = Annotated[Literal["mg/dL", "mmol/L"], Query(description="mmol/L adds a value beside the one in mg/dL")]
 Cursor = Annotated[str | None, Query(max_length=200, description="From the Link header of the page before")]
 JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{28}$", description="The job's id")]
-EntriesLimit = Annotated[int, _PLAINLY, Query(ge=1, le=200, description="How many entries at most")]
-JobsLimit = Annotated[int, _PLAINLY, Query(ge=1, le=200, description="How many jobs at most")]
+EntriesLimit = Annotated[int, Field(ge=1, le=200), _PLAINLY, Query(description="How many entries at most")]
+JobsLimit = Annotated[int, Field(ge=1, le=200), _PLAINLY, Query(description="How many jobs at most")]
 Prefer = Annotated[str | None, Header(max_length=200, description="respond-async: answer before it is done")]
 FirstDay = Annotated[
     str | None, Query(alias="from", max_length=10, description="The first day; a week before the last")

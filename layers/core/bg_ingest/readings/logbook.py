@@ -27,9 +27,7 @@ __all__ = ["HourContended", "Logbook", "SaveReport"]
 READINGS_PER_HOUR = 12  # What sensors do today; only the size of a page depends on it.
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-# Clocks of devices run ahead by minutes. One that is wrong by hours would be "the latest" for hours, and hide
-# what others measure meanwhile.
-AHEAD_MAX = timedelta(minutes=10)
+FAR_AHEAD = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +120,8 @@ class Logbook:
         return (hour for hour in hours if start <= hour.start)
 
     def latest(self, user_id: str) -> StoredReading | None:
-        """The newest reading that has not expired, and is not from a clock that is far ahead."""
-        end = self.clock.now() + AHEAD_MAX
-        return next(self.between(user_id, LONG_AGO, end, descending=True, limit=1), None)
+        """The newest reading that has not expired."""
+        return next(self.between(user_id, LONG_AGO, FAR_AHEAD, descending=True, limit=1), None)
 
     def _kept(
         self, user_id: str, start: datetime, end: datetime, *, descending: bool, limit: int | None
