@@ -41,7 +41,7 @@ _SHARING = ("tests/e2e/", "tests/template/", "tests/contract/test_deployed_rabbi
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--integration` runs the stores' contracts against DynamoDB Local instead of moto."""
-    parser.addoption("--seeds", type=int, default=50, help="how many of the simulation's seeds to run")
+    parser.addoption("--seeds", type=int, default=30, help="how many of the simulation's seeds to run")
     parser.addoption("--integration", action="store_true", help="use DynamoDB Local, and run nothing else")
 
 

@@ -219,6 +219,7 @@ def test_a_person_erased_while_logging_in_stays_erased(people: People) -> None:
         assert kinds(people.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("dies_after", [1, 3, 7])
 def test_who_is_erased_while_logging_in_stays_erased_even_if_the_callback_dies(
     people: People, dies_after: int
@@ -239,6 +240,7 @@ def test_who_is_erased_while_logging_in_stays_erased_even_if_the_callback_dies(
         assert kinds(people.stored_about(user_id)) == {"receipt"}, turn.seen[paused_at - 1 :]
 
 
+@pytest.mark.exhaustive
 def test_a_callback_that_dies_while_it_takes_back_leaves_nobody_behind(people: People) -> None:
     """Erased while the provider was asked; that is noticed, and setting it right is cut off at every step."""
     seen: list[str] = []

@@ -101,6 +101,7 @@ def test_nothing_is_left_wherever_a_backfill_was_when_its_user_was_erased(people
         assert kinds(people.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
 
 
+@pytest.mark.exhaustive
 def test_nothing_is_left_wherever_a_webhook_was_when_its_user_was_erased(people: People) -> None:
     """Taken in or carried out: it is paused there, the person erased, and it goes on to its end."""
     people.connect("counted")
@@ -226,10 +227,10 @@ def test_more_than_one_batch_is_removed(people: People) -> None:
 
 
 def test_an_eraser_tells_nobodys_name(people: People) -> None:
-    """A receipt's repr may end up in a log."""
-    receipt = people.eraser().erase("ada", plenty)
+    """A receipt's repr may end up in a log, beside an id in hexadecimal, which could spell "ada"."""
+    receipt = people.eraser().erase("olga", plenty)
 
-    assert "ada" not in repr(receipt)
+    assert "olga" not in repr(receipt)
     assert isinstance(people.eraser(), Eraser)
 
 

@@ -21,14 +21,18 @@ if TYPE_CHECKING:
     from bg_ingest.readings.completeness import Day
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
-HISTORY = timedelta(days=28)
+# A phone is a day late at most, a receiver weeks.
+SHORT_HISTORY, LONG_HISTORY = timedelta(days=3), timedelta(days=28)
 PHONE, RECEIVER = "SandboxUser7", "SandboxUser4"
 
 
 class Scene:
     """Ada connects at noon; from then on she is polled, one way or another."""
 
-    def __init__(self, person: str, upload_delay: timedelta = timedelta(0)) -> None:
+    def __init__(
+        self, person: str, upload_delay: timedelta = timedelta(0), history: timedelta = SHORT_HISTORY
+    ) -> None:
+        self.history = history
         self.clock = FakeClock()
         self.world = World(clock=self.clock, upload_delay_s=int(upload_delay.total_seconds()))
         self.engine = Engine(self.world, self.clock)
@@ -37,7 +41,7 @@ class Scene:
 
     def connect(self) -> None:
         """She logs in, and her history is fetched."""
-        self.history_from = self.clock.now() - HISTORY
+        self.history_from = self.clock.now() - self.history
         self.engine.connect("ada", self.person.name, self.history_from)
         self.sync(Kind.BACKFILL)
 
@@ -110,7 +114,7 @@ def out_of_reach(poll: str) -> Scene:
 
 def three_weeks_at_once(poll: str) -> Scene:
     """A receiver is plugged in after three weeks, while the readings of another device were current."""
-    scene = Scene(RECEIVER)
+    scene = Scene(RECEIVER, history=LONG_HISTORY)
     scene.clock.advance(-21 * 86_400)
     hold = scene.world.order(LateUploads(user=RECEIVER, delay_s=40 * 86_400))
     assert hold is not None
@@ -162,7 +166,7 @@ def test_a_plain_watermark_loses_them(late: Callable[[str], Scene]) -> None:
 
 def test_a_history_says_how_complete_it_is() -> None:
     """Every day of it is on record when it was fetched, and none of it was late."""
-    scene = Scene(PHONE)
+    scene = Scene(PHONE, history=LONG_HISTORY)
     scene.connect()
 
     days = list(scene.engine.stores.days.between("ada", (NOON - 40 * DAY).date(), (NOON - DAY).date()))

@@ -26,7 +26,7 @@ every_guarded_route = pytest.mark.parametrize(("method", "path"), GUARDED, ids=m
 
 # `make fuzz` looks long, and elsewhere each time; `make test` does what it did before.
 INTENSITY: dict[str, Any] = (
-    {} if settings.get_current_profile_name() == "fuzz" else {"max_examples": 25, "derandomize": True}
+    {} if settings.get_current_profile_name() == "fuzz" else {"max_examples": 15, "derandomize": True}
 )
 
 

@@ -68,7 +68,7 @@ def test_fifty_are_served_on_time_whatever_their_neighbours_trouble_is() -> None
     assert not service.queue.dead
 
 
-@pytest.mark.parametrize("neighbours", [3, 50])
+@pytest.mark.parametrize("neighbours", [3, 20])
 def test_an_account_that_always_fails_makes_nobody_wait(neighbours: int) -> None:
     """
     It is polled a minute before the others, and somebody has asked for more of it: it fails alone, in a row.
