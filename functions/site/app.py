@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from bg_ingest import problems, telemetry
-from bg_ingest.http_api import serving
+from bg_ingest.http_api import readiness, serving
 from bg_ingest.problems import Problem
 from bg_ingest.version import VERSION
 from bg_ingest.wiring import stores
@@ -38,10 +37,10 @@ def build(tables: Iterable[tuple[str, Table]]) -> APIGatewayHttpResolver:
 
     @app.get("/ready")
     def ready() -> Response[str]:
-        for name, table in tables:
-            if not _works(table):
-                body = {"status": "unavailable", "failing": name}
-                return serving.answered(body, HTTPStatus.SERVICE_UNAVAILABLE)
+        failing = readiness.failing(tables)
+        if failing:
+            body = {"status": "unavailable", "failing": failing}
+            return serving.answered(body, HTTPStatus.SERVICE_UNAVAILABLE)
         return serving.answered({"status": "ok"})
 
     @app.not_found
@@ -70,14 +69,6 @@ def _no_route(method: str) -> Response[str]:
 @cache
 def _file(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-def _works(table: Table) -> bool:
-    try:
-        return table.is_active()
-    except Exception as error:  # noqa: BLE001 - whatever keeps it from working is the answer.
-        telemetry.tell("not ready", level=logging.ERROR, raised=error)
-        return False
 
 
 @cache

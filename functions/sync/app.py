@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 from http import HTTPStatus
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from bg_ingest import problems, telemetry
+from bg_ingest import telemetry
 from bg_ingest.http_api import limiting, links, params, serving, syncs
+from bg_ingest.http_api.trail import add_trail
 from bg_ingest.http_api.upkeep import add_upkeep
-from bg_ingest.problems import Problem
 from bg_ingest.sync.rendering import job_as_json, state_as_json
 from bg_ingest.wiring import limits, stores, syncing
 
@@ -55,25 +54,8 @@ def build(engine: Engine, audit: Audit, starts: RateLimit) -> APIGatewayHttpReso
         connection = engine.connection_state(user_id)
         return serving.answered(state_as_json(known, connection, engine.poll_interval_s, engine.clock.now()))
 
-    @app.get("/api/bg/<user_id>/sync/jobs")
-    def jobs(
-        user_id: params.UserId, limit: params.JobsLimit = 50, cursor: params.Cursor = None
-    ) -> Response[str]:
-        found = list(islice(engine.trail.newest_first(user_id, params.job_cursor(cursor)), limit + 1))
-        page, more = found[:limit], found[limit:]
-        query = {"limit": str(limit), "cursor": page[-1].order.job_id} if more else {}
-        link = links.next_link(app.current_event.raw_event, query) if more else {}
-        return serving.answered([job_as_json(job) for job in page], headers=link)
-
     add_upkeep(app, engine)
-
-    @app.get("/api/bg/<user_id>/sync/jobs/<job_id>")
-    def job(user_id: params.UserId, job_id: params.JobId) -> Response[str]:
-        found = engine.trail.get(user_id, job_id)
-        if found is None:
-            raise Problem(problems.NOT_FOUND, "There is no such job, or it is older than 30 days.")
-        return serving.answered(job_as_json(found))
-
+    add_trail(app, engine)
     return app
 
 
