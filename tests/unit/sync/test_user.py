@@ -25,7 +25,7 @@ from bg_ingest.readings.model import Reading
 from bg_ingest.sync import seats
 from bg_ingest.sync.ask import ask_for_sync
 from bg_ingest.sync.fetch import AccountChanged
-from bg_ingest.sync.job import Kind, Status, Trigger
+from bg_ingest.sync.job import Failure, Kind, Status, Trigger
 from bg_ingest.sync.state import LEASE_TTL
 from bg_ingest.sync.windows import BACKFILL_WINDOW
 from tests.fakes import NOON
@@ -204,6 +204,34 @@ def test_a_poll_that_was_tried_before_waits_for_whoever_is_at_it(error: Exceptio
 
     assert stage.sync(order).again_in_s == 0.0
     assert stage.sync(stage.order()).again_in_s is None
+
+
+def test_a_poll_that_never_gets_its_turn_says_so() -> None:
+    """In the end its job fails: what it would have fetched, whoever was at it does, or the next poll."""
+    stage = Stage()
+    order = stage.order()
+    stage.sync(order, Failing(Unavailable()))
+    stage.stores.states.take(stage.order(trigger=Trigger.API))
+
+    assert stage.sync(replace(order, deferrals=3)).again_in_s == 0.0
+    assert stage.sync(replace(order, deferrals=4)).again_in_s is None
+    kept = stage.stores.jobs.get("ada", order.job_id)
+    assert kept is not None
+    assert (kept.status, kept.failure) == (Status.FAILED, Failure("sync-running", retryable=True, attempts=5))
+    assert kept.finished_at == stage.clock.now()
+
+
+def test_a_doubled_message_does_not_end_the_job_that_it_is_a_copy_of() -> None:
+    """The one who is at it will say how it ended."""
+    stage = Stage()
+    order = replace(stage.order(), deferrals=4)
+    stage.sync(replace(order, deferrals=0), Failing(Unavailable()))
+    stage.stores.states.take(order)
+
+    assert stage.sync(order).busy
+    kept = stage.stores.jobs.get("ada", order.job_id)
+    assert kept is not None
+    assert kept.status is Status.DEFERRED
 
 
 def test_a_history_outlasts_an_outage_of_six_hours() -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 NOT_CONNECTED = "not-connected"
 REAUTHORIZATION_NEEDED = "reauthorization-needed"
 ACCOUNT_CHANGED = "account-changed"
+SYNC_RUNNING = "sync-running"  # Another one was at it, every time.
 UNREADABLE = "unreadable"
 INTERNAL = "internal"
 

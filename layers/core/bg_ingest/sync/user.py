@@ -18,6 +18,7 @@ stored once, and what it did not store is still a gap, or below the history's cu
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.connection import State
@@ -57,14 +58,14 @@ def sync_user(
     if taken is None:
         return Report(refused(order, stores, clock), counts=Counts())
     if isinstance(taken, Busy):
-        return _busy(order, taken.job, stores)
+        return _busy(order, taken.job, stores, clock)
     run = Run(order, taken, stores, provider, clock, time_left_s)
     if known:
         run.counted_before = known.counts
     try:
         rest = run.carry_out()
     except LeaseLost:
-        return _busy(order, None, stores)
+        return _busy(order, None, stores, clock)
     except (NotConnected, AccountChanged, DexcomError) as error:
         return _failed(run, error)
     except Exception:
@@ -78,12 +79,17 @@ def sync_user(
     return Report(job, rest=rest, newest_at=run.data_until, counts=run.counts)
 
 
-def _busy(order: Order, job: Job | None, stores: Stores) -> Report:
+def _busy(order: Order, running: Job | None, stores: Stores, clock: Clock) -> Report:
     # Whoever is at it fetches what a poll would have; everything else waits for its turn, and so does a poll
     # that has been tried before: its job says that it goes on.
-    promised = not order.is_poll or stores.jobs.get(order.user_id, order.job_id) is not None
-    again = promised and order.may_be_put_off(called=False)
-    return Report(job, busy=True, again_in_s=0.0 if again else None)
+    tries_left = order.may_be_put_off(called=False)
+    kept = None if tries_left and not order.is_poll else stores.jobs.get(order.user_id, order.job_id)
+    if tries_left and (kept or not order.is_poll):
+        return Report(running, busy=True, again_in_s=0.0)
+    if kept and running and running.order.job_id != order.job_id:
+        failure = Failure(report.SYNC_RUNNING, retryable=True, attempts=order.deferrals + 1)
+        stores.jobs.keep(replace(kept, status=Status.FAILED, finished_at=clock.now(), failure=failure))
+    return Report(running, busy=True)
 
 
 def refused(order: Order, stores: Stores, clock: Clock) -> Job:
