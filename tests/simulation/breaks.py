@@ -69,7 +69,7 @@ BREAKS = (
     Break(
         "a lost lease is reported as success",
         "sync/user.py",
-        "    except LeaseLost:\n        return _busy(order, None, stores)\n",
+        "    except LeaseLost:\n        return _busy(order, None, stores, clock)\n",
         "    except LeaseLost:\n        rest = None\n",
     ),
     Break(
@@ -87,8 +87,8 @@ BREAKS = (
     Break(
         "an order that finds the lease taken is dropped",
         "sync/user.py",
-        "    again = promised and order.may_be_put_off(called=False)",
-        "    again = False",
+        "    tries_left = order.may_be_put_off(called=False)",
+        "    tries_left = False",
     ),
     Break(
         "an order the provider fails is dropped",
