@@ -32,6 +32,7 @@ JSON, CSV, NDJSON = OFFERED = ("application/json", "text/csv", "application/x-nd
         ("*/*, application/json;q=0, text/csv;q=0.5", NDJSON),
         ("text/csv;q=0", JSON),
         ("text/html", JSON),
+        ("application/*;q=0", JSON),
         ("text/csv;q=2", CSV),
     ],
 )

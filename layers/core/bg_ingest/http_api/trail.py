@@ -36,8 +36,8 @@ def add_trail(app: APIGatewayHttpResolver, keeper: Keeper) -> None:
     ) -> Response[str]:
         found = list(islice(keeper.trail.newest_first(user_id, params.job_cursor(cursor)), limit + 1))
         page, more = found[:limit], found[limit:]
-        query = {"limit": str(limit), "cursor": page[-1].order.job_id} if more else {}
-        link = links.next_link(app.current_event.raw_event, query) if more else {}
+        rest = {"limit": str(limit), "cursor": page[-1].order.job_id} if more else None
+        link = links.next_link(app.current_event.raw_event, rest) if rest else {}
         return serving.answered([job_as_json(job) for job in page], headers=link)
 
     @app.get("/api/bg/<user_id>/sync/jobs/<job_id>")
