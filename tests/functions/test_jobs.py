@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -28,6 +29,29 @@ def test_a_job_shows_as_running_by_its_address_and_in_the_list(world: World) -> 
     assert shown() == ["queued", "queued"]
     stores.states().take(order)
     assert shown() == ["running", "running"]
+
+
+def test_pages_lead_to_every_job_once_and_end(world: World) -> None:
+    """Newest first, by the Link of each; the last page has none, be it full or not."""
+    orders = [
+        Order("demo", new_job_id(SystemClock().now()), Kind.RECONCILE, Trigger.API, "id") for _ in range(4)
+    ]
+    for order in orders:
+        syncing.engine().queue(order)
+
+    def pages(limit: int) -> list[list[str]]:
+        query, found = {"limit": str(limit)}, []
+        while query:
+            page = world.invoke("sync", world.event("sync_jobs", queryStringParameters=query))
+            found.append([job["job_id"] for job in json.loads(page["body"])])
+            link = page["headers"].get("Link", "").partition(">")[0]
+            query = dict(parse_qsl(urlsplit(link).query))
+        return found
+
+    newest_first = sorted((order.job_id for order in orders), reverse=True)
+    assert pages(2) == [newest_first[:2], newest_first[2:]]
+    assert pages(3) == [newest_first[:3], newest_first[3:]]
+    assert pages(4) == [newest_first]
 
 
 @pytest.mark.parametrize("name", ["sync_start_async", "sync_reconcile"])
