@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from bg_ingest.dynamo import Table
 from bg_ingest.readings.cursor import Cursor, decode, encode
 from bg_ingest.readings.logbook import Logbook
 from bg_ingest.readings.stored_form import HourUnreadable, to_text
@@ -29,7 +30,7 @@ from tests.unit.readings.made_up import MINUTE, SECOND, measured, realistic
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bg_ingest.dynamo import Table
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 @pytest.fixture
@@ -171,6 +172,40 @@ def test_nobody_sees_anybody_else(logbook: Logbook) -> None:
 
     assert everything(logbook, "ad") == everything(logbook, "adam") == []
     assert logbook.latest("adam") is None
+
+
+def test_a_glance_tells_the_instants_of_a_range(logbook: Logbook, clock: FakeClock) -> None:
+    """In order, without the edges and the expired: what a poll looks for gaps in."""
+    logbook.save("ada", series(NOON, 20), NOON)
+
+    whole = [NOON + MINUTE * 5 * n for n in range(20)]
+    assert logbook.glance("ada", NOON, NOON + HOUR * 2) == whole
+    assert logbook.glance("ada", whole[3], whole[9]) == whole[3:9]
+    assert logbook.glance("bob", NOON, NOON + HOUR * 2) == []
+    clock.advance((DAY * RETENTION_DAYS + HOUR).total_seconds())
+    assert logbook.glance("ada", NOON, NOON + HOUR * 2) == whole[12:]
+
+
+def test_only_a_glance_may_miss_what_was_just_stored(logbook: Logbook) -> None:
+    """It costs half; everything else is read as it is now."""
+    consistent: list[bool] = []
+
+    class Listening:
+        """DynamoDB, and how it is asked."""
+
+        def query(self, **request: Any) -> Any:
+            """Answer as it would."""
+            consistent.append(request["ConsistentRead"])
+            return logbook.table.client.query(**request)
+
+    listening = replace(logbook, table=Table(cast("DynamoDBClient", Listening()), logbook.table.name))
+    assert list(listening.between("ada", NOON, NOON + HOUR)) == []
+    assert list(listening.served("ada", NOON, NOON + HOUR)) == []
+    assert list(listening.hours("ada", NOON, NOON + HOUR)) == []
+    assert listening.latest("ada") is None
+    assert consistent == [True] * 4
+    assert listening.glance("ada", NOON, NOON + HOUR) == []
+    assert consistent == [True] * 4 + [False]
 
 
 def test_latest(logbook: Logbook) -> None:

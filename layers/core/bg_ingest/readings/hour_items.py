@@ -43,6 +43,7 @@ class HourItems:
         last: datetime,
         *,
         descending: bool = False,
+        consistent: bool = True,
         page_items_max: int | None = None,
     ) -> Iterator[Item]:
         """The items of all hours from the one `first` lies in to the one `last` lies in."""
@@ -50,7 +51,7 @@ class HourItems:
             "pk = :user AND sk BETWEEN :first AND :last",
             {":user": user_id, ":first": _key(first), ":last": _key(last)},
             descending=descending,
-            consistent=True,  # Who was told that a sync is done finds what it stored.
+            consistent=consistent,
             page_items_max=page_items_max,
         )
 

@@ -114,6 +114,12 @@ class Logbook:
             if not left:
                 return
 
+    def glance(self, user_id: str, start: datetime, end: datetime) -> list[datetime]:
+        """When the readings of `[start, end)` were measured; what was stored a moment ago may be missing."""
+        # Half the price of a consistent read. Whoever takes a reading for missing asks for it once more.
+        items = self._kept(user_id, start, end, descending=False, limit=None, consistent=False)
+        return [at for item in items for at in served_from(item).within(start, end).instants]
+
     def hours(self, user_id: str, start: datetime, end: datetime) -> Iterator[Hour]:
         """The hours that begin in `[start, end)` and have not expired, oldest first, read as consumed."""
         hours = map(hour_from, self._kept(user_id, start, end, descending=False, limit=None))
@@ -124,7 +130,14 @@ class Logbook:
         return next(self.between(user_id, LONG_AGO, FAR_AHEAD, descending=True, limit=1), None)
 
     def _kept(
-        self, user_id: str, start: datetime, end: datetime, *, descending: bool, limit: int | None
+        self,
+        user_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        descending: bool,
+        limit: int | None,
+        consistent: bool = True,  # Who was told that a sync is done finds what it stored.
     ) -> Iterator[Item]:
         """The items of the hours that have not expired, read as consumed."""
         now = self.clock.now()
@@ -137,6 +150,7 @@ class Logbook:
             start,
             end - timedelta.resolution,
             descending=descending,
+            consistent=consistent,
             # One hour more for each edge that is trimmed.
             page_items_max=None if limit is None else limit // READINGS_PER_HOUR + 2,
         )

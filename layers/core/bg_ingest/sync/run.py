@@ -110,8 +110,8 @@ class Run:
     def _poll(self) -> None:
         now = self.clock.now()
         since = now - windows.POLL_HORIZON
-        hours = self.stores.logbook.served(self.order.user_id, since, now + windows.AHEAD)
-        self._store(windows.poll_window([instant for hour in hours for instant in hour.instants], now))
+        known = self.stores.logbook.glance(self.order.user_id, since, now + windows.AHEAD)
+        self._store(windows.poll_window(known, now))
 
     def _range(self, asked: windows.Window) -> Order | None:
         for window in windows.newest_first(asked):
