@@ -44,13 +44,14 @@ class PlainLogbook:
         *,
         descending: bool = False,
         limit: int | None = None,
+        consistent: bool = True,
     ) -> Iterator[StoredReading]:
         """The readings of a range."""
         items = self.table.query(
             "pk = :user AND sk BETWEEN :first AND :last",
             {":user": user_id, ":first": _key(start), ":last": _key(end)},
             descending=descending,
-            consistent=True,
+            consistent=consistent,
             page_items_max=limit,
         )
         return islice(map(_stored, items), limit)
@@ -68,6 +69,10 @@ class PlainLogbook:
         found = self.between(user_id, start, end, descending=descending, limit=limit)
         for hour, stored in groupby(found, lambda stored: hour_of(stored.reading.at)):
             yield served(hour, list(stored))
+
+    def glance(self, user_id: str, start: datetime, end: datetime) -> list[datetime]:
+        """The instants of a range, at half the price as well."""
+        return [stored.reading.at for stored in self.between(user_id, start, end, consistent=False)]
 
     def latest(self, user_id: str) -> StoredReading | None:
         """The newest."""
