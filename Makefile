@@ -35,7 +35,7 @@ test: $(INSTALLED) ## Run the tests: unit, functions, contracts, template, end t
 test-integration: $(INSTALLED) ## The contracts against Amazon's DynamoDB Local (Java 17 and Maven) and a real RabbitMQ (rabbitmq-server)
 	$(RUN) -m pytest --integration tests/contract tests/local
 
-fuzz: $(INSTALLED) ## Look long at everything that takes what somebody else has written (some 20 minutes)
+fuzz: $(INSTALLED) ## Look long at everything that takes what somebody else has written (some ten minutes)
 	$(RUN) -m pytest -m fuzz --hypothesis-profile=fuzz
 
 mutation: $(INSTALLED) ## Break the pure core in every small way; a test has to notice (a quarter of an hour)

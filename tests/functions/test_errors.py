@@ -112,6 +112,14 @@ def test_a_body_that_is_no_object_is_told_so_in_plain_words(world: World) -> Non
     assert json.loads(answer["body"])["errors"] == [{"field": "body", "reason": reason}]
 
 
+def test_a_number_that_only_python_reads_is_told_so_in_plain_words(world: World) -> None:
+    """Nor in those of a library."""
+    answer = world.invoke("sync", world.event("sync_jobs", queryStringParameters={"limit": "5_0"}))
+
+    reason = "Input should be a whole number, in digits"
+    assert json.loads(answer["body"])["errors"] == [{"field": "limit", "reason": reason}]
+
+
 def test_a_body_is_json_whatever_it_is_called(world: World) -> None:
     """Curl's -d calls everything a form."""
     event = world.event("sync_start_async")

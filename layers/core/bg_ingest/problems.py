@@ -87,7 +87,7 @@ TEMPORARILY_UNAVAILABLE = Kind(
     "temporarily-unavailable",
     503,
     "We are too busy, or cannot reach what we need",
-    "Nothing is wrong with the request: send it again after `Retry-After`. Nothing is done twice by that.",
+    "Nothing is wrong with the request: send it again after `Retry-After`. Repeating it does no harm.",
 )
 INTERNAL = Kind(
     "internal",

@@ -15,6 +15,7 @@ from botocore.exceptions import (
 from bg_ingest import problems
 from bg_ingest.dynamo import Unprocessed
 from bg_ingest.http_api.outages import problem_of
+from bg_ingest.sync.queue import QueueRefused
 
 NOWHERE = "https://dynamodb.invalid"
 
@@ -34,6 +35,7 @@ def refused(code: str, status: int = 400) -> ClientError:
         refused("InternalServerError", 500),
         refused("ServiceUnavailable", 503),
         Unprocessed("3 items were left 8 times"),
+        QueueRefused("1 of 10 messages"),
         EndpointConnectionError(endpoint_url=NOWHERE),
         ConnectTimeoutError(endpoint_url=NOWHERE),
         ReadTimeoutError(endpoint_url=NOWHERE),

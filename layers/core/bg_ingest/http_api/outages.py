@@ -10,6 +10,7 @@ from botocore.exceptions import ConnectionError as NoConnection
 from bg_ingest import problems
 from bg_ingest.dynamo import Unprocessed
 from bg_ingest.problems import Problem
+from bg_ingest.sync.queue import QueueRefused
 
 _RETRY_AFTER_S = 5  # botocore has tried three times by now.
 _TOO_BUSY = frozenset(
@@ -36,4 +37,4 @@ def _passes(error: Exception) -> bool:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return error.response["Error"]["Code"] in _TOO_BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return isinstance(error, HTTPClientError | NoConnection | Unprocessed)
+    return isinstance(error, HTTPClientError | NoConnection | Unprocessed | QueueRefused)

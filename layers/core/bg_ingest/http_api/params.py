@@ -28,7 +28,7 @@ _INSTANT_TEXT = re.compile(
 def _plainly(text: str) -> str:
     # Pydantic reads a number as Python does: " 5", "5_0" and "5.0" as well.
     if not _DIGITS.fullmatch(text):
-        raise ValueError("must be a whole number in digits")
+        raise ValueError("Input should be a whole number, in digits")
     return text
 
 

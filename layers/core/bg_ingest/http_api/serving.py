@@ -204,7 +204,7 @@ def _reason(fault: dict[str, Any]) -> str:
     if fault["type"] in {"model_type", "model_attributes_type"}:
         return "Input should be an object"
     reason: str = fault["msg"]
-    return reason
+    return reason.removeprefix("Value error, ")
 
 
 def _field(location: tuple[Any, ...]) -> str:
