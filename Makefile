@@ -63,7 +63,7 @@ format: $(INSTALLED) ## Format the code
 	.venv/bin/ruff check --fix .
 
 interface: $(INSTALLED) ## Describe the HTTP interface anew: openapi.json, the page at /docs, the table in docs/api.md
-	$(RUN) -m local.interface
+	$(RUN) -m tools.interface
 
 bench: $(INSTALLED) ## Measure cost and CPU into benchmarks/REPORT.md (QUICK=1 only prints; needs Java 17 and Maven)
 	$(RUN) -m benchmarks $(if $(filter 1,$(QUICK)),--quick)
@@ -88,7 +88,7 @@ invoke: $(INSTALLED) ## Run one function with one event (FN=QueryFunction EVENT=
 	@$(RUN) -m local invoke "$(FN)" "$(EVENT)"
 
 release: $(INSTALLED) ## Tag the version that CHANGELOG.md has released
-	@$(RUN) -m local.release
+	@$(RUN) -m tools.release
 
 lock: $(INSTALLED) ## Resolve the dependency groups of pyproject.toml into the pinned files
 	$(UV) pip compile $(LOCK) --group layer --output-file layers/core/requirements.txt pyproject.toml
@@ -117,7 +117,7 @@ LOCK := --quiet --universal --python-version 3.11 --no-header --upgrade
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements-dev.txt)"
 	@$(UV) pip install --quiet --python $(RUN) --requirement requirements-dev.txt
 	@# The package is imported from where it is: an installed copy would be tested instead of what is being changed.
-	@echo "$(CURDIR)/layers/core" > "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/bg-ingest.pth"
+	@printf '%s\n' "$(CURDIR)/layers/core" "$(CURDIR)/simulators/dexcom" > "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/bg-ingest.pth"
 	@touch $@
 
 .venv-sam/.installed: local/requirements-sam.txt .venv/.installed

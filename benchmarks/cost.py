@@ -10,19 +10,19 @@ from benchmarks.measured import Measured
 from benchmarks.plain import PlainLogbook
 from benchmarks.series import READINGS_PER_DAY, readings_of
 from benchmarks.tables import PLAIN, READINGS, USERS
-from bg_ingest.readings.logbook import Logbook
-from bg_ingest.sync.days import Days
-from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.readings.store import ReadingStore
+from bg_ingest.sync.completeness_store import CompletenessStore
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
-from bg_ingest.sync.user import sync_user
-from tests.fakes import FakeClock
+from bg_ingest.sync.sync_user import sync_user
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from benchmarks.tables import Tables
-    from bg_ingest.dexcom.answers import Span
-    from bg_ingest.dexcom.records import Rejected
+    from bg_ingest.providers.dexcom.records import Rejected
+    from bg_ingest.providers.dexcom.responses import Span
     from bg_ingest.readings.model import Reading
     from bg_ingest.sync import run
 
@@ -74,15 +74,21 @@ def sync(
     provider: run.Provider,
     clock: FakeClock,
     user_id: str,
-    kind: Kind,
+    kind: JobKind,
     *,
     plainly: bool = False,
 ) -> None:
     """One sync, by the code that does it in production; plainly, but for how readings are stored."""
     order: Order | None = Order(user_id, new_job_id(clock.now()), kind, Trigger.SCHEDULE, "benchmark")
-    users, ours = tables.users, Logbook(tables.readings, clock, RETENTION_DAYS, lambda: CAUSE)
-    logbook = cast("Logbook", PlainLogbook(tables.plain)) if plainly else ours
-    stores = Stores(SyncStates(users, clock), Jobs(users, clock), logbook, Days(users, clock), lambda *_: 0)
+    users, ours = tables.users, ReadingStore(tables.readings, clock, RETENTION_DAYS, lambda: CAUSE)
+    reading_store = cast("ReadingStore", PlainLogbook(tables.plain)) if plainly else ours
+    stores = Stores(
+        SyncStates(users, clock),
+        Jobs(users, clock),
+        reading_store,
+        CompletenessStore(users, clock),
+        lambda *_: 0,
+    )
     while order:  # A long history is several orders, one after the other.
         report = sync_user(order, stores=stores, provider=provider, clock=clock, time_left_s=lambda: 900.0)
         if report.job is None or report.job.failure or report.busy:
@@ -117,12 +123,12 @@ def _polled(tables: Tables, table: str, *, plainly: bool) -> Polled:
     user_id, clock, meter = f"{POLLED}-{table}", FakeClock(TODAY), tables.meter
     provider = Provider(readings_of(TODAY - timedelta(days=1), 2), clock, [])
     SyncStates(tables.users, clock).begin(user_id, POLL_INTERVAL_S, TODAY - timedelta(days=1))
-    sync(tables, provider, clock, user_id, Kind.BACKFILL, plainly=plainly)
+    sync(tables, provider, clock, user_id, JobKind.BACKFILL, plainly=plainly)
     provider.answers.clear()
     meter.reset()
     for _ in range(POLLS_PER_DAY):
         clock.advance(POLL_INTERVAL_S)
-        sync(tables, provider, clock, user_id, Kind.INCREMENTAL, plainly=plainly)
+        sync(tables, provider, clock, user_id, JobKind.INCREMENTAL, plainly=plainly)
     return Polled(
         written=meter.written(table),
         bookkeeping=meter.written(USERS) / POLLS_PER_DAY,
@@ -138,7 +144,7 @@ def backfill(tables: Tables, days: int) -> list[Measured]:
     provider = Provider(readings_of(TODAY - timedelta(days=days), days), clock, [])
     SyncStates(tables.users, clock).begin(GIVEN_HISTORY, POLL_INTERVAL_S, TODAY - timedelta(days=days))
     tables.meter.reset()
-    sync(tables, provider, clock, GIVEN_HISTORY, Kind.BACKFILL)
+    sync(tables, provider, clock, GIVEN_HISTORY, JobKind.BACKFILL)
     written, bookkeeping = tables.meter.written(READINGS), tables.meter.written(USERS)
     part = provider.knows[-min(days, _PLAIN_DAYS_MAX) * READINGS_PER_DAY :]
     PlainLogbook(tables.plain).save(GIVEN_HISTORY, part, TODAY)

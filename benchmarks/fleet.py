@@ -14,8 +14,8 @@ from bg_ingest.settings import settings
 from bg_ingest.sync.dispatch import dispatch
 from bg_ingest.sync.queue import JobsQueue
 from bg_ingest.sync.state import SyncStates
-from tests.fakes import FakeClock
-from tests.template_document import create_table
+from tests.support.fakes import FakeClock
+from tests.support.template_document import create_table
 
 if TYPE_CHECKING:
     from benchmarks.tables import Tables

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.readings.hour import hour_of
-from bg_ingest.readings.logbook import SaveReport
+from bg_ingest.readings.columns import HourColumns, to_columns
+from bg_ingest.readings.merging.hour import hour_of
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.readings.served import ServedHour, served
+from bg_ingest.readings.store import SaveReport
 from bg_ingest.readings.stored_reading import StoredReading
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class PlainLogbook:
         )
         return islice(map(_stored, items), limit)
 
-    def served(
+    def columns(
         self,
         user_id: str,
         start: datetime,
@@ -64,13 +64,13 @@ class PlainLogbook:
         *,
         descending: bool = False,
         limit: int | None = None,
-    ) -> Iterator[ServedHour]:
+    ) -> Iterator[HourColumns]:
         """The same, in the form that is rendered."""
         found = self.between(user_id, start, end, descending=descending, limit=limit)
         for hour, stored in groupby(found, lambda stored: hour_of(stored.reading.at)):
-            yield served(hour, list(stored))
+            yield to_columns(hour, list(stored))
 
-    def glance(self, user_id: str, start: datetime, end: datetime) -> list[datetime]:
+    def instants_eventually_consistent(self, user_id: str, start: datetime, end: datetime) -> list[datetime]:
         """The instants of a range, at half the price as well."""
         return [stored.reading.at for stored in self.between(user_id, start, end, consistent=False)]
 

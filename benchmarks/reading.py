@@ -12,13 +12,13 @@ from benchmarks.measured import Measured, cpu_ms_of_each
 from benchmarks.plain import PlainLogbook
 from benchmarks.tables import PLAIN, READINGS
 from bg_ingest.access.audit import Audit
+from bg_ingest.facades.native.reading_text import json_array, rfc_3339
 from bg_ingest.http_api import serving
-from bg_ingest.readings.logbook import Logbook
-from bg_ingest.readings.rendering import json_array, rfc_3339
+from bg_ingest.readings.store import ReadingStore
 from functions.query.app import build
 from local.paths import CHECKOUT
-from tests.fakes import FakeClock
 from tests.functions.conftest import LambdaContext
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from benchmarks.tables import Tables
@@ -33,7 +33,7 @@ def requests(tables: Tables, repeats: int) -> list[Measured]:
     """One warm request after the other through the query function's routes, as its handler serves them."""
     clock = FakeClock(TODAY)
     audit = Audit(tables.users, clock, 365)
-    ours = build(Logbook(tables.readings, clock, 730), audit, clock)
+    ours = build(ReadingStore(tables.readings, clock, 730), audit, clock)
     plain = build(PlainLogbook(tables.plain), audit, clock)  # type: ignore[arg-type] # It has what is asked of it.
     asked = {
         "latest": ("query_latest", {}),
@@ -51,13 +51,13 @@ def requests(tables: Tables, repeats: int) -> list[Measured]:
 
 def fortnight(tables: Tables, repeats: int) -> list[Measured]:
     """14 days read whole and turned into one response."""
-    ours = Logbook(tables.readings, FakeClock(TODAY), 730)
+    ours = ReadingStore(tables.readings, FakeClock(TODAY), 730)
     plain = PlainLogbook(tables.plain)
-    times_ms = cpu_ms_of_each([partial(_response, logbook) for logbook in (ours, plain)], repeats)
+    times_ms = cpu_ms_of_each([partial(_response, reading_store) for reading_store in (ours, plain)], repeats)
     read_mb = []
-    for logbook, table in ((ours, READINGS), (plain, PLAIN)):
+    for reading_store, table in ((ours, READINGS), (plain, PLAIN)):
         tables.meter.reset()
-        _response(logbook)
+        _response(reading_store)
         read_mb.append(tables.meter.read(table) * _BYTES_PER_UNIT / 1_000_000)
     section = "14 days (4,032 readings) as one response"
     return [
@@ -67,8 +67,8 @@ def fortnight(tables: Tables, repeats: int) -> list[Measured]:
     ]
 
 
-def _response(logbook: Logbook | PlainLogbook) -> str:
-    return json_array(logbook.served(GIVEN_HISTORY, TODAY - timedelta(days=14), TODAY))
+def _response(reading_store: ReadingStore | PlainLogbook) -> str:
+    return json_array(reading_store.columns(GIVEN_HISTORY, TODAY - timedelta(days=14), TODAY))
 
 
 def _must_answer(app: Any, event: dict[str, Any]) -> None:

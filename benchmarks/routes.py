@@ -17,7 +17,7 @@ from benchmarks.measured import Measured
 from benchmarks.reading import event
 from bg_ingest.accounts.connection import Endpoint
 from bg_ingest.clock import SystemClock
-from bg_ingest.wiring import clients, stores
+from bg_ingest.wiring import aws_clients, stores
 from tests.functions.conftest import LambdaContext
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class _Taken:
 
 def by_route(repeats: int) -> list[Measured]:
     """The CPU of each first, then the latency of each."""
-    clients.sqs().meta.events.register("before-send.sqs", _taken)
+    aws_clients.sqs().meta.events.register("before-send.sqs", _taken)
     # What queues a sync looks first whether the person is connected.
     now, nowhere = SystemClock().now(), Endpoint("dexcom", "custom", "http://127.0.0.1:1")
     stores.connections().save_new(GIVEN_HISTORY, nowhere, b"sealed", data_from=now - timedelta(days=90))

@@ -13,7 +13,7 @@ from bg_ingest.dynamo import Table
 from local.dynamodb_local import jars, server
 from local.emulator import REGION
 from local.trouble import CannotStart
-from tests.template_document import create_table
+from tests.support.template_document import create_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,17 +12,17 @@ from benchmarks.cost import POLL_INTERVAL_S, POLLS_PER_DAY, TODAY, sync
 from benchmarks.measured import Measured
 from benchmarks.plain import PlainLogbook
 from benchmarks.series import READINGS_PER_DAY, readings_of
-from bg_ingest.dexcom.answers import Egvs, egvs_of
-from bg_ingest.sync.job import Kind
+from bg_ingest.providers.dexcom.responses import Egvs, parse_egvs
+from bg_ingest.sync.job import JobKind
 from bg_ingest.sync.state import SyncStates
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from benchmarks.tables import Tables
-    from bg_ingest.dexcom.answers import Span
+    from bg_ingest.providers.dexcom.responses import Span
     from bg_ingest.readings.model import Reading
 
 SECTION = "Taking readings in, on one core"
@@ -43,7 +43,7 @@ class JsonProvider:
         end = min(end, self.clock.now())
         inside = ",".join(text for at, text in self.records if start <= at < end)
         self.answers.append(f'{{"recordType":"egv","userId":"somebody","records":[{inside}]}}')
-        return egvs_of(json.loads(self.answers[-1]), self.clock.now())
+        return parse_egvs(json.loads(self.answers[-1]), self.clock.now())
 
     def uploaded_since(self, _: str, __: datetime) -> Span | None:
         """Nothing that a poll would not see; only a reconciliation asks."""
@@ -70,12 +70,12 @@ def _polled_s(tables: Tables, *, plainly: bool) -> float:
     user_id, clock = f"{_POLLED}-{plainly}", FakeClock(TODAY)
     provider = _provider(readings_of(TODAY - timedelta(days=1), 2), clock)
     SyncStates(tables.users, clock).begin(user_id, POLL_INTERVAL_S, TODAY - timedelta(days=1))
-    sync(tables, provider, clock, user_id, Kind.BACKFILL, plainly=plainly)
+    sync(tables, provider, clock, user_id, JobKind.BACKFILL, plainly=plainly)
     cpu_s = 0.0
     for _ in range(POLLS_PER_DAY):
         clock.advance(POLL_INTERVAL_S)
         began_s = time.process_time()
-        sync(tables, provider, clock, user_id, Kind.INCREMENTAL, plainly=plainly)
+        sync(tables, provider, clock, user_id, JobKind.INCREMENTAL, plainly=plainly)
         cpu_s += time.process_time() - began_s
     return cpu_s
 
@@ -87,7 +87,7 @@ def _history(tables: Tables, days: int) -> list[Measured]:
     SyncStates(tables.users, clock).begin(_GIVEN_HISTORY, POLL_INTERVAL_S, TODAY - timedelta(days=days))
     tables.meter.reset()
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
-    sync(tables, provider, clock, _GIVEN_HISTORY, Kind.BACKFILL)
+    sync(tables, provider, clock, _GIVEN_HISTORY, JobKind.BACKFILL)
     took_s, ours_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
     calls, asked = tables.meter.calls, len(provider.answers)
     part = _parsed(provider.answers[0], clock)  # The newest window tells how long the others would take.
@@ -113,7 +113,7 @@ def _history(tables: Tables, days: int) -> list[Measured]:
 
 
 def _parsed(answer: str, clock: FakeClock) -> Sequence[Reading]:
-    return egvs_of(json.loads(answer), clock.now()).readings
+    return parse_egvs(json.loads(answer), clock.now()).readings
 
 
 def _provider(known: Sequence[Reading], clock: FakeClock) -> JsonProvider:

@@ -168,7 +168,7 @@ class Cloud:
         address = f"http://{HOST}:{(port := free_port())}"
         credentials = ["--client-id", self.options.client_id, "--client-secret", self.options.client_secret]
         more = ["--subscriptions-path", _SUBSCRIPTIONS_PATH, *self.options.simulator_arguments]
-        self._start_module("local.dexcom", "--host", HOST, "--port", str(port), *credentials, *more)
+        self._start_module("dexcom_sim", "--host", HOST, "--port", str(port), *credentials, *more)
         self._wait_for("The simulated Dexcom", f"{address}/_sim/health")
         return address
 

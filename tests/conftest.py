@@ -20,10 +20,10 @@ from local.deploy import build
 from local.dynamodb_local import jars, server
 from local.rabbitmq import server as rabbitmq
 from local.trouble import CannotStart
-from tests.fakes import FakeClock
-from tests.leak_watch import LeakWatch
-from tests.moto_in_turn import take_calls_in_turn
-from tests.template_document import create_table
+from tests.support.fakes import FakeClock
+from tests.support.leak_watch import LeakWatch
+from tests.support.moto_in_turn import take_calls_in_turn
+from tests.support.template_document import create_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest import telemetry
-from bg_ingest.publishing.auditing import Change
+from bg_ingest.publishing.audit_changes import AuditedChange
 from bg_ingest.wiring import auditing
 
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from bg_ingest.access.audit import Entry
+    from bg_ingest.access.audit import AuditEntry
 
-    RecordChange = Callable[[Change], Entry | None]
+    RecordChange = Callable[[AuditedChange], AuditEntry | None]
 
 
 def handle(event: dict[str, Any], record_change: RecordChange) -> dict[str, Any]:
@@ -33,11 +33,11 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
 
 def _recorded(message: dict[str, Any], record_change: RecordChange) -> bool:
     try:
-        change = Change.from_message(message["body"])
+        change = AuditedChange.from_message(message["body"])
         telemetry.adopt_correlation_id(change.correlation_id)
         entry = record_change(change)
     except Exception as error:  # noqa: BLE001 - whatever it is, it stays in the queue and the others go on.
-        telemetry.tell("change not recorded", level=logging.ERROR, raised=error)
+        telemetry.log("change not recorded", level=logging.ERROR, raised=error)
         return False
-    telemetry.tell("change recorded", erased=entry is None)
+    telemetry.log("change recorded", erased=entry is None)
     return True

@@ -10,54 +10,54 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from bg_ingest import telemetry
 from bg_ingest.connecting import flow
-from bg_ingest.connecting.rendering import connection_as_json, started_as_json
-from bg_ingest.http_api import limiting, logins, params, serving
+from bg_ingest.connecting.connection_json import connection_as_json, started_as_json
+from bg_ingest.http_api import login_responses, params, rate_headers, serving
 from bg_ingest.wiring import connecting, limits, stores
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from bg_ingest.access.audit import Audit
-    from bg_ingest.access.limits import RateLimit
-    from bg_ingest.connecting.flow import Desk
+    from bg_ingest.access.caller_limits import CallerLimit
+    from bg_ingest.connecting.flow import ConnectDeps
 
 
-def build(desk: Desk, audit: Audit, starts: RateLimit) -> APIGatewayHttpResolver:
+def build(deps: ConnectDeps, audit: Audit, starts: CallerLimit) -> APIGatewayHttpResolver:
     """The routes, over a desk; `starts` limits how often one caller may start a login."""
     app = serving.routes(audit)
 
     @app.post("/api/bg/<user_id>/connection")
     def start(user_id: params.UserId, asked: params.ConnectionBody = None) -> Response[str]:
-        standing = limiting.within(starts, serving.caller(app))
-        return_url = logins.allowed(asked.return_url if asked else None)
-        started = started_as_json(*flow.start(desk, user_id, return_url))
-        return serving.answered(started, HTTPStatus.CREATED, standing)
+        standing = rate_headers.count_call(starts, serving.caller(app))
+        return_url = login_responses.validated_return_url(asked.return_url if asked else None)
+        started = started_as_json(*flow.start(deps, user_id, return_url))
+        return serving.json_response(started, HTTPStatus.CREATED, standing)
 
     @app.get("/api/bg/<user_id>/connection")
     def state(user_id: params.UserId) -> Response[str]:
-        return serving.answered(connection_as_json(desk.connections.get(user_id), desk.endpoint))
+        return serving.json_response(connection_as_json(deps.connections.get(user_id), deps.endpoint))
 
     @app.delete("/api/bg/<user_id>/connection")
     def remove(user_id: params.UserId) -> Response[str]:
-        flow.disconnect(desk, user_id)
-        return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NOT_KEPT)
+        flow.disconnect(deps, user_id)
+        return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NO_STORE)
 
     @app.get("/oauth/callback")
     def callback(
         state: params.OAuthText = None, code: params.OAuthText = None, error: params.OAuthText = None
     ) -> Response[str]:
-        ended = flow.come_back(
-            desk, state_value=state, code=code, error=error, correlation_id=telemetry.correlation_id()
+        ended = flow.finish_login(
+            deps, state_value=state, code=code, error=error, correlation_id=telemetry.correlation_id()
         )
-        telemetry.tell("login ended", ending=ended.ending, trouble=ended.trouble)
-        return logins.shown(ended, app.current_event.headers.get("accept"))
+        telemetry.log("login ended", ending=ended.ending, trouble=ended.trouble)
+        return login_responses.login_response(ended, app.current_event.headers.get("accept"))
 
     return app
 
 
 @cache
 def _app() -> APIGatewayHttpResolver:
-    return build(connecting.desk(), stores.audit(), limits.connection())
+    return build(connecting.deps(), stores.audit(), limits.connection())
 
 
 @telemetry.entry_point

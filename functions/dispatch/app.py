@@ -28,6 +28,6 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
         correlation_id=telemetry.correlation_id(),
         clock=stores.clock(),
     )
-    telemetry.tell("tick served", kind=schedule.kind, periods=done.periods, users=done.users)
+    telemetry.log("tick served", kind=schedule.kind, periods=done.periods, users=done.users)
     telemetry.measure_tick(schedule.kind, done.periods, done.users)
     return {"periods": done.periods, "users": done.users}

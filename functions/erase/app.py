@@ -27,7 +27,7 @@ def build(eraser: Eraser) -> APIGatewayHttpResolver:
     def erase(user_id: params.UserId) -> Response[str]:
         receipt = eraser.erase(user_id, lambda: app.lambda_context.get_remaining_time_in_millis() / 1000)
         status = HTTPStatus.OK if receipt.erased_at else HTTPStatus.ACCEPTED
-        return serving.answered(receipt.as_json(), status)
+        return serving.json_response(receipt.as_json(), status)
 
     return app
 
@@ -37,7 +37,7 @@ def look_again(event: dict[str, Any], context: LambdaContext, eraser: Eraser) ->
     for record in event["Records"]:
         user_id = json.loads(record["body"])["user_id"]
         eraser.second_look(user_id, lambda: context.get_remaining_time_in_millis() / 1000)
-        telemetry.tell("looked again")
+        telemetry.log("looked again")
 
 
 @cache

@@ -30,7 +30,7 @@ def _publish(records: list[dict[str, Any]]) -> dict[str, Any]:
     telemetry.measure_publishing(
         done.events, set_aside=done.set_aside, failed=done.again_from is not None, delay_s=delay_s
     )
-    telemetry.tell(
+    telemetry.log(
         "changes published",
         level=logging.WARNING if done.trouble or done.set_aside else logging.INFO,
         records=len(records),
@@ -45,11 +45,11 @@ def _again(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     start, end = (datetime.fromisoformat(order[edge]).astimezone(UTC) for edge in ("from", "to"))
     done = republish(
         order["user_id"],
-        stores.logbook().hours(order["user_id"], start, end),
+        stores.reading_store().hours(order["user_id"], start, end),
         sink=publishing.sink(),
         time_left_s=lambda: context.get_remaining_time_in_millis() / 1000,
     )
     telemetry.measure_republishing(done.events)
-    telemetry.tell("published again", hours=done.hours, events=done.events, trouble=done.trouble)
+    telemetry.log("published again", hours=done.hours, events=done.events, trouble=done.trouble)
     again_from = done.again_from.isoformat() if done.again_from else None
     return {"hours": done.hours, "events": done.events, "again_from": again_from, "trouble": done.trouble}

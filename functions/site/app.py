@@ -33,15 +33,15 @@ def build(tables: Iterable[tuple[str, Table]]) -> APIGatewayHttpResolver:
 
     @app.get("/health")
     def health() -> Response[str]:
-        return serving.answered({"status": "ok", "version": VERSION})
+        return serving.json_response({"status": "ok", "version": VERSION})
 
     @app.get("/ready")
     def ready() -> Response[str]:
         failing = readiness.failing(tables)
         if failing:
             body = {"status": "unavailable", "failing": failing}
-            return serving.answered(body, HTTPStatus.SERVICE_UNAVAILABLE)
-        return serving.answered({"status": "ok"})
+            return serving.json_response(body, HTTPStatus.SERVICE_UNAVAILABLE)
+        return serving.json_response({"status": "ok"})
 
     @app.not_found
     def anything_else(_: NotFoundError) -> Response[str]:
@@ -49,12 +49,14 @@ def build(tables: Iterable[tuple[str, Table]]) -> APIGatewayHttpResolver:
 
     @app.get("/openapi.json")
     def description() -> Response[str]:
-        return serving.readable(app, _file("openapi.json"), headers=_FOR_EVERYBODY)
+        return serving.cacheable_response(app, _file("openapi.json"), headers=_FOR_EVERYBODY)
 
     @app.get("/docs")
     def page() -> Response[str]:
         headers = _FOR_EVERYBODY | serving.PAGE_HEADERS
-        return serving.readable(app, _file("docs.html"), "text/html; charset=utf-8", headers=headers)
+        return serving.cacheable_response(
+            app, _file("docs.html"), "text/html; charset=utf-8", headers=headers
+        )
 
     return app
 
@@ -62,8 +64,8 @@ def build(tables: Iterable[tuple[str, Table]]) -> APIGatewayHttpResolver:
 def _no_route(method: str) -> Response[str]:
     # What a browser asks before it calls from another origin; the gateway adds what it allows.
     if method == "OPTIONS":
-        return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NOT_KEPT)
-    return serving.refused(Problem(problems.NOT_FOUND))
+        return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NO_STORE)
+    return serving.problem_response(Problem(problems.NOT_FOUND))
 
 
 @cache

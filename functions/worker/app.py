@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest import telemetry
-from bg_ingest.sync.work import Delivery, Worked
+from bg_ingest.sync.worker import Delivery, DeliveryResult
 from bg_ingest.wiring import syncing
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    Work = Callable[[Delivery, Callable[[], float]], Worked]
+    Work = Callable[[Delivery, Callable[[], float]], DeliveryResult]
 
 
 def handle(event: dict[str, Any], context: LambdaContext, work: Work) -> dict[str, Any]:
@@ -24,13 +24,13 @@ def handle(event: dict[str, Any], context: LambdaContext, work: Work) -> dict[st
     def time_left_s() -> float:
         return context.get_remaining_time_in_millis() / 1000
 
-    def one(delivery: Delivery) -> Worked:
+    def one(delivery: Delivery) -> DeliveryResult:
         telemetry.adopt_correlation_id(context.aws_request_id)
         try:
             worked = work(delivery, time_left_s)
         except Exception as error:  # noqa: BLE001 - whatever it is, it stays in the queue and the others go on.
-            telemetry.tell("order failed", level=logging.ERROR, raised=error, received=delivery.received)
-            return Worked(delivery.message_id, keep=True)
+            telemetry.log("order failed", level=logging.ERROR, raised=error, received=delivery.received)
+            return DeliveryResult(delivery.message_id, keep=True)
         _tell(worked, delivery.received)
         return worked
 
@@ -51,8 +51,8 @@ def _delivery(record: dict[str, Any]) -> Delivery:
     return Delivery(record["messageId"], record["receiptHandle"], record["body"], received)
 
 
-def _tell(worked: Worked, received: int) -> None:
+def _tell(worked: DeliveryResult, received: int) -> None:
     if worked.order is None or worked.report is None:
-        telemetry.tell("message unreadable", level=logging.ERROR, received=received)
+        telemetry.log("message unreadable", level=logging.ERROR, received=received)
         return
-    telemetry.tell("order carried out", kept=worked.keep, received=received, **worked.report.facts())
+    telemetry.log("order carried out", kept=worked.keep, received=received, **worked.report.facts())

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from bg_ingest.connecting.page import CONNECTED, DENIED, EXPIRED, FAILED, page
+from bg_ingest.connecting.result_page import CONNECTED, DENIED, EXPIRED, FAILED, page
 from bg_ingest.http_api.serving import PAGE_HEADERS
-from local.interface.__main__ import SITE
 from local.ports import HOST, free_port
 from local.processes import Processes
 from local.waiting import wait_until
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
+from tools.interface.__main__ import SITE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.dexcom.circuit import CircuitRules
+from bg_ingest.providers.http.circuit import CircuitRules
 
 if TYPE_CHECKING:
-    from bg_ingest.dexcom.shared_breaker import SharedBreaker
+    from bg_ingest.providers.http.shared_breaker import SharedBreaker
 
 HOST = "api.dexcom.eu"
 RULES = CircuitRules(
@@ -19,9 +19,9 @@ RULES = CircuitRules(
 )
 
 
-def call(breaker: SharedBreaker, whose: str | None = None, *, answered: bool) -> bool:
+def call(breaker: SharedBreaker, account_key: str | None = None, *, answered: bool) -> bool:
     """Make a call if it is allowed; whether it was."""
-    admission = breaker.admit(whose)
+    admission = breaker.admit(account_key)
     if admission.allowed and answered:
         breaker.succeeded(admission)
     elif admission.allowed:
@@ -29,6 +29,6 @@ def call(breaker: SharedBreaker, whose: str | None = None, *, answered: bool) ->
     return admission.allowed
 
 
-def outage(breaker: SharedBreaker, whose: str | None = None) -> int:
+def outage(breaker: SharedBreaker, account_key: str | None = None) -> int:
     """How many calls it takes until no more are made."""
-    return next(calls for calls in range(100) if not call(breaker, whose, answered=False))
+    return next(calls for calls in range(100) if not call(breaker, account_key, answered=False))

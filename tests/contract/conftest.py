@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.dynamo import Table
-from tests.memory_dynamo import MemoryDynamo
-from tests.template_document import create_table
+from tests.support.memory_dynamo import MemoryDynamo
+from tests.support.template_document import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.dexcom import Application, ClientMetrics, DexcomClient, OAuth, polite_http
-from local.dexcom.in_process import InProcess
-from local.dexcom.world import World
-from tests.fakes import FakeClock
+from bg_ingest.providers.dexcom import Application, ClientMetrics, DexcomClient, OAuth, polite_http
+from dexcom_sim.in_process import InProcess
+from dexcom_sim.world import World
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
-    from bg_ingest.dexcom import Egvs, Tokens
+    from bg_ingest.providers.dexcom import Egvs, Tokens
     from bg_ingest.readings.model import Reading
-    from local.dexcom.faults.kinds import Fault
+    from dexcom_sim.faults.kinds import Fault
 
 PERSON = "SandboxUser7"
 SUBSCRIPTIONS_PATH = "/v3/users/self/subscriptions"

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from bg_ingest.dynamo import Table
 from tests.contract.stepped import stepped
-from tests.fakes import NOON
+from tests.support.fakes import NOON
 from tests.unit.readings.made_up import MINUTE, measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from bg_ingest.readings.logbook import Logbook
     from bg_ingest.readings.model import Reading
+    from bg_ingest.readings.store import ReadingStore
     from bg_ingest.readings.stored_reading import StoredReading
 
 HOUR = timedelta(hours=1)
@@ -30,9 +30,9 @@ def series(start: datetime, count: int, mg_dl: int = 110) -> list[Reading]:
     return [measured(start + MINUTE * 5 * n, mg_dl + n % 7) for n in range(count)]
 
 
-def everything(logbook: Logbook, user_id: str = "ada") -> list[StoredReading]:
+def everything(reading_store: ReadingStore, user_id: str = "ada") -> list[StoredReading]:
     """All that is kept of a user."""
-    return list(logbook.between(user_id, LONG_AGO, FAR_AHEAD))
+    return list(reading_store.between(user_id, LONG_AGO, FAR_AHEAD))
 
 
 def instants(readings: list[StoredReading]) -> list[datetime]:
@@ -40,14 +40,16 @@ def instants(readings: list[StoredReading]) -> list[datetime]:
     return [stored.reading.at for stored in readings]
 
 
-def interrupted(logbook: Logbook, turn: Callable[[str], None]) -> Logbook:
+def interrupted(reading_store: ReadingStore, turn: Callable[[str], None]) -> ReadingStore:
     """The same logbook as another writer uses it, who can be interrupted at each call."""
-    return replace(logbook, table=Table(stepped(logbook.table.client, turn), logbook.table.name))
+    return replace(
+        reading_store, table=Table(stepped(reading_store.table.client, turn), reading_store.table.name)
+    )
 
 
-def items(logbook: Logbook, user_id: str = "ada") -> list[dict[str, Any]]:
+def items(reading_store: ReadingStore, user_id: str = "ada") -> list[dict[str, Any]]:
     """What is in the table."""
-    return list(logbook.table.query("pk = :user", {":user": user_id}))
+    return list(reading_store.table.query("pk = :user", {":user": user_id}))
 
 
 def size_bytes(item: dict[str, Any]) -> int:

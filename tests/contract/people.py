@@ -7,40 +7,40 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest.access.audit import Audit
-from bg_ingest.access.limits import Policy, RateLimit
+from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
 from bg_ingest.accounts.connection import Connections
 from bg_ingest.accounts.vault import NotConnected
-from bg_ingest.connecting.flow import Desk
-from bg_ingest.connecting.login import Logins
-from bg_ingest.dexcom.answers import Egvs
+from bg_ingest.connecting.flow import ConnectDeps
+from bg_ingest.connecting.logins import Logins
 from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import Eraser
 from bg_ingest.erasing.receipt import Receipts
-from bg_ingest.readings.logbook import Logbook
+from bg_ingest.providers.dexcom.responses import Egvs
 from bg_ingest.readings.model import Reading
-from bg_ingest.sync.days import Days
-from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.readings.store import ReadingStore
+from bg_ingest.sync.completeness_store import CompletenessStore
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
-from bg_ingest.sync.user import sync_user
+from bg_ingest.sync.sync_user import sync_user
 from bg_ingest.sync.windows import BACKFILL_WINDOW
 from bg_ingest.webhooks.inbox import Inbox
-from bg_ingest.webhooks.receive import Desk as ReceivingDesk
+from bg_ingest.webhooks.receive import WebhookDeps as ReceivingDesk
 from bg_ingest.webhooks.receive import receive
-from bg_ingest.webhooks.store import store
+from bg_ingest.webhooks.store_records import store_records
 from tests.contract.stepped import stepped
 from tests.contract.token_world import EU, World
-from tests.unit.webhooks.stage import brought, record
+from tests.unit.webhooks.stage import payload, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from bg_ingest.dexcom.oauth import Tokens
-    from bg_ingest.sync.report import Report
+    from bg_ingest.providers.dexcom.oauth import Tokens
+    from bg_ingest.sync.job import SyncResult
     from bg_ingest.webhooks.receive import Received
-    from tests.fakes import FakeClock
+    from tests.support.fakes import FakeClock
 
 HISTORY = 2 * BACKFILL_WINDOW
 
@@ -96,10 +96,10 @@ class People:
     orders: list[Order] = field(default_factory=list)
     looks: list[tuple[str, int]] = field(default_factory=list)
 
-    def desk(self, turn: Callable[[str], None] = lambda _: None) -> Desk:
+    def deps(self, turn: Callable[[str], None] = lambda _: None) -> ConnectDeps:
         """A connecting process; `turn` is told of its every step."""
         users = self._users(turn)
-        return Desk(
+        return ConnectDeps(
             logins=Logins(users, self.clock),
             provider=LoginPage(self.world, turn),
             endpoint=EU,
@@ -122,17 +122,17 @@ class People:
         audit.keep(audit.entry(user_id, actor=user_id, action="POST /x", correlation_id="c"))
         Logins(self.world.table, self.clock).start(user_id, None)
 
-    def backfill(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> Report:
+    def backfill(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> SyncResult:
         """A worker that fetches somebody's history; `turn` is told of its every step."""
         users = self._users(turn)
         stores = Stores(
             SyncStates(users, self.clock),
             Jobs(users, self.clock),
             self._logbook(turn),
-            Days(users, self.clock),
+            CompletenessStore(users, self.clock),
             lambda *_: 0,
         )
-        order = Order(user_id, new_job_id(self.clock.now()), Kind.BACKFILL, Trigger.CONNECTION, "c")
+        order = Order(user_id, new_job_id(self.clock.now()), JobKind.BACKFILL, Trigger.CONNECTION, "c")
         provider = Readings(self.world, turn)
         return sync_user(order, stores=stores, provider=provider, clock=self.clock, time_left_s=lambda: 110.0)
 
@@ -144,23 +144,25 @@ class People:
             turn("before send")
             self.orders.extend(orders)
 
-        desk = ReceivingDesk(
+        deps = ReceivingDesk(
             inbox=Inbox(users, self.clock),
             connections=Connections(users, self.clock),
             jobs=Jobs(users, self.clock),
             audit=Audit(users, self.clock, 365),
-            limit=RateLimit(users, self.clock, Policy("webhook", 100, 60)),
+            limit=CallerLimit(users, self.clock, LimitPolicy("webhook", 100, 60)),
             send=send,
             clock=self.clock,
         )
-        return receive(desk, user_id, "msg_1", brought(record(self.clock.now())), "c")
+        return receive(deps, user_id, "msg_1", payload(record(self.clock.now())), "c")
 
-    def store(self, order: Order, turn: Callable[[str], None] = lambda _: None) -> Report:
+    def store_records(self, order: Order, turn: Callable[[str], None] = lambda _: None) -> SyncResult:
         """A worker that carries out what a webhook brought; `turn` is told of its every step."""
         users = self._users(turn)
         states, jobs = SyncStates(users, self.clock), Jobs(users, self.clock)
-        stores = Stores(states, jobs, self._logbook(turn), Days(users, self.clock), lambda *_: 0)
-        return store(order, stores=stores, connections=Connections(users, self.clock), clock=self.clock)
+        stores = Stores(states, jobs, self._logbook(turn), CompletenessStore(users, self.clock), lambda *_: 0)
+        return store_records(
+            order, stores=stores, connections=Connections(users, self.clock), clock=self.clock
+        )
 
     def eraser(self, turn: Callable[[str], None] = lambda _: None, clock: FakeClock | None = None) -> Eraser:
         """An erasing process; `turn` is told of its every step."""
@@ -192,9 +194,9 @@ class People:
     def _users(self, turn: Callable[[str], None]) -> Table:
         return Table(stepped(self.world.table.client, turn), self.world.table.name)
 
-    def _logbook(self, turn: Callable[[str], None]) -> Logbook:
+    def _logbook(self, turn: Callable[[str], None]) -> ReadingStore:
         table = Table(stepped(self.readings_table.client, turn), self.readings_table.name)
-        return Logbook(table, self.clock, 730)
+        return ReadingStore(table, self.clock, 730)
 
 
 def _names(item: object) -> str:

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.access.audit import Audit, Entry, Outcome
-from bg_ingest.access.rendering import entry_as_json
+from bg_ingest.access.audit import Audit, AuditEntry, AuditOutcome, entry_as_json
 from bg_ingest.dynamo import Table
-from tests.fakes import NOON, FakeClock
+from tests.support.fakes import NOON, FakeClock
 
 
 @pytest.fixture
@@ -17,8 +16,10 @@ def audit(users_table: Table, clock: FakeClock) -> Audit:
     return Audit(users_table, clock, kept_days=365)
 
 
-def _entry(audit: Audit, user_id: str = "ada", actor: str = "eve") -> Entry:
-    return audit.keep(audit.entry(user_id, actor=actor, action="GET /x", correlation_id="c-1"), Outcome.DONE)
+def _entry(audit: Audit, user_id: str = "ada", actor: str = "eve") -> AuditEntry:
+    return audit.keep(
+        audit.entry(user_id, actor=actor, action="GET /x", correlation_id="c-1"), AuditOutcome.DONE
+    )
 
 
 def test_an_entry_comes_back_as_it_was_kept(audit: Audit) -> None:
@@ -50,10 +51,10 @@ def test_entries_are_listed_newest_first_and_go_on_where_a_page_ended(audit: Aud
 def test_what_became_of_an_entry_replaces_that_it_was_attempted(audit: Audit) -> None:
     """One deed is one entry."""
     entry = audit.keep(audit.entry("ada", actor="eve", action="POST /x", correlation_id="c-1"))
-    assert [found.outcome for found in audit.newest_first("ada")] == [Outcome.ATTEMPTED]
+    assert [found.outcome for found in audit.newest_first("ada")] == [AuditOutcome.ATTEMPTED]
 
-    assert audit.complete(entry, Outcome.REFUSED)
-    assert [found.outcome for found in audit.newest_first("ada")] == [Outcome.REFUSED]
+    assert audit.complete(entry, AuditOutcome.REFUSED)
+    assert [found.outcome for found in audit.newest_first("ada")] == [AuditOutcome.REFUSED]
 
 
 def test_entries_belong_to_their_user_and_end_after_a_year(
@@ -74,12 +75,12 @@ def test_an_entry_that_cannot_be_completed_says_so(audit: Audit, clock: FakeCloc
     entry = _entry(audit)
     nowhere = Audit(Table(audit.table.client, "no-such-table"), clock, 365)
 
-    assert not nowhere.complete(entry, Outcome.DONE)
+    assert not nowhere.complete(entry, AuditOutcome.DONE)
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_an_entrys_repr_names_nobody(user_id: str, actor: str) -> None:
     """It may end up in a log."""
-    entry = Entry(user_id, "0" * 28, NOON, actor, "GET /x", "c-1")
+    entry = AuditEntry(user_id, "0" * 28, NOON, actor, "GET /x", "c-1")
 
-    assert repr(entry) == repr(Entry("", "0" * 28, NOON, "", "GET /x", "c-1"))
+    assert repr(entry) == repr(AuditEntry("", "0" * 28, NOON, "", "GET /x", "c-1"))

@@ -13,19 +13,19 @@ from bg_ingest.accounts.connection import Connections, Endpoint, State
 from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import NotConnected, Vault
-from bg_ingest.sync.fetch import AccountChanged, ConnectedProvider
+from bg_ingest.sync.connected_provider import AccountChanged, ConnectedProvider
 from bg_ingest.sync.run import LeaseLost
-from local.dexcom.added import AddedReading, added_of
-from local.dexcom.faults.deeds import AccessTokenExpired, LateUploads, UserRevoked
+from dexcom_sim.added import AddedReading, added_of
+from dexcom_sim.faults.deeds import AccessTokenExpired, LateUploads, UserRevoked
 from tests.contract.dexcom_caller import CALLBACK, PERSON, Caller, connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from bg_ingest.dexcom.answers import DataRange, Egvs
-    from bg_ingest.dexcom.client import DexcomClient
     from bg_ingest.dynamo import Table
+    from bg_ingest.providers.dexcom.client import DexcomClient
+    from bg_ingest.providers.dexcom.responses import DataRange, Egvs
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 _REGION = Endpoint("dexcom", "custom", "http://dexcom.sim")

@@ -4,18 +4,18 @@ from datetime import timedelta
 
 import pytest
 
-from bg_ingest.access.audit import Outcome
+from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.accounts.connection import State
 from bg_ingest.connecting import flow
-from bg_ingest.connecting.flow import Desk, Ended, Ending
-from bg_ingest.dexcom.errors import ApplicationFull, CircuitOpen, CodeRefused, DexcomError, Unavailable
+from bg_ingest.connecting.flow import ConnectDeps, LoginOutcome, LoginResult
 from bg_ingest.dynamo import Table
-from bg_ingest.sync.job import Kind
+from bg_ingest.providers.errors import ApplicationFull, CircuitOpen, CodeRefused, ProviderError, Unavailable
+from bg_ingest.sync.job import JobKind
 from tests.contract.people import HISTORY, LoginPage, People, kinds
 from tests.contract.stepped import At, Crash, HalfWay, crash
 from tests.contract.token_world import TokenProvider, World
-from tests.fakes import FakeClock
-from tests.moto_kms import kms_client, quick_key
+from tests.support.fakes import FakeClock
+from tests.support.moto_kms import kms_client, quick_key
 
 
 @pytest.fixture
@@ -26,133 +26,135 @@ def people(users_table: Table, readings_table: Table, clock: FakeClock) -> Peopl
     return People(world, readings_table, clock)
 
 
-def state_of(desk: Desk, user_id: str, return_url: str | None = None) -> str:
+def state_of(deps: ConnectDeps, user_id: str, return_url: str | None = None) -> str:
     """Start a login; the state value in its link."""
-    flow.start(desk, user_id, return_url)
-    assert isinstance(desk.provider, LoginPage)
-    return desk.provider.states[-1]
+    flow.start(deps, user_id, return_url)
+    assert isinstance(deps.provider, LoginPage)
+    return deps.provider.states[-1]
 
 
-def back(desk: Desk, state: str | None, code: str | None = "good", error: str | None = None) -> Ended:
+def back(
+    deps: ConnectDeps, state: str | None, code: str | None = "good", error: str | None = None
+) -> LoginResult:
     """The person comes back."""
-    return flow.come_back(desk, state_value=state, code=code, error=error, correlation_id="c")
+    return flow.finish_login(deps, state_value=state, code=code, error=error, correlation_id="c")
 
 
 def test_coming_back_connects_polls_and_fetches_the_history(people: People) -> None:
     """For the user who asked, and on to where they wanted to go."""
-    desk = people.desk()
-    ended = back(desk, state_of(desk, "ada", "https://app.example.org/done"))
+    deps = people.deps()
+    ended = back(deps, state_of(deps, "ada", "https://app.example.org/done"))
 
-    assert ended == Ended(Ending.CONNECTED, "https://app.example.org/done")
-    connection, state = desk.connections.get("ada"), desk.states.get("ada")
+    assert ended == LoginResult(LoginOutcome.CONNECTED, "https://app.example.org/done")
+    connection, state = deps.connections.get("ada"), deps.states.get("ada")
     assert connection is not None
     assert state is not None
     assert connection.state is State.CONNECTED
     assert state.seat is not None
     assert state.backfill.start == people.clock.now() - HISTORY
-    assert [(order.user_id, order.kind) for order in people.orders] == [("ada", Kind.BACKFILL)]
-    assert [entry.outcome for entry in desk.audit.newest_first("ada")] == [Outcome.DONE]
+    assert [(order.user_id, order.kind) for order in people.orders] == [("ada", JobKind.BACKFILL)]
+    assert [entry.outcome for entry in deps.audit.newest_first("ada")] == [AuditOutcome.DONE]
 
 
 def test_a_state_works_once_and_for_ten_minutes(people: People) -> None:
     """Used, expired, made up, or missing: all alike, and nothing is connected."""
-    desk = people.desk()
-    used = state_of(desk, "ada")
-    back(desk, used)
-    expired = state_of(desk, "bob")
+    deps = people.deps()
+    used = state_of(deps, "ada")
+    back(deps, used)
+    expired = state_of(deps, "bob")
     people.clock.advance(timedelta(minutes=10).total_seconds())
 
-    assert [back(desk, state).ending for state in (used, expired, "made-up", "", None)] == [
-        Ending.STATE_INVALID
+    assert [back(deps, state).ending for state in (used, expired, "made-up", "", None)] == [
+        LoginOutcome.STATE_INVALID
     ] * 5
-    assert desk.connections.get("bob") is None
+    assert deps.connections.get("bob") is None
     assert len(people.orders) == 1
 
 
 def test_a_state_is_good_until_its_last_second(people: People) -> None:
     """Ten minutes are ten minutes."""
-    desk = people.desk()
-    state = state_of(desk, "ada")
+    deps = people.deps()
+    state = state_of(deps, "ada")
     people.clock.advance(timedelta(minutes=10).total_seconds() - 1)
 
-    assert back(desk, state).ending is Ending.CONNECTED
+    assert back(deps, state).ending is LoginOutcome.CONNECTED
 
 
 def test_a_state_connects_whom_it_was_made_for(people: People) -> None:
     """Whoever carries it back, and whoever else is logging in."""
-    desk = people.desk()
-    adas, bobs = state_of(desk, "ada"), state_of(desk, "bob")
-    back(desk, bobs)
+    deps = people.deps()
+    adas, bobs = state_of(deps, "ada"), state_of(deps, "bob")
+    back(deps, bobs)
 
-    assert desk.connections.get("ada") is None
-    assert desk.connections.get("bob") is not None
-    assert back(desk, adas).ending is Ending.CONNECTED
+    assert deps.connections.get("ada") is None
+    assert deps.connections.get("bob") is not None
+    assert back(deps, adas).ending is LoginOutcome.CONNECTED
 
 
 def test_two_callbacks_at_once_are_one(people: People) -> None:
     """The second comes between any two steps of the first; one of them connects."""
     for step in range(1, 4):
-        desk = people.desk()
-        state = state_of(desk, f"ada-{step}")
-        seen: list[Ending] = []
-        turn = _at(step, lambda s=state, d=desk, e=seen: e.append(back(d, s).ending))  # type: ignore[misc]
-        seen.append(back(people.desk(turn), state).ending)
+        deps = people.deps()
+        state = state_of(deps, f"ada-{step}")
+        seen: list[LoginOutcome] = []
+        turn = _at(step, lambda s=state, d=deps, e=seen: e.append(back(d, s).ending))  # type: ignore[misc]
+        seen.append(back(people.deps(turn), state).ending)
 
-        assert sorted(seen) == [Ending.CONNECTED, Ending.STATE_INVALID]
+        assert sorted(seen) == [LoginOutcome.CONNECTED, LoginOutcome.STATE_INVALID]
 
 
 def test_of_two_callbacks_that_both_found_the_login_one_connects(people: People) -> None:
     """The other is refused even while the first still talks to the provider."""
     state, first = _started(people, "ada"), HalfWay("before exchange")
-    meanwhile = At("after query", lambda: first.start(lambda: back(people.desk(first), state).ending))
+    meanwhile = At("after query", lambda: first.start(lambda: back(people.deps(first), state).ending))
 
-    assert back(people.desk(meanwhile), state).ending is Ending.STATE_INVALID
-    assert first.finish() is Ending.CONNECTED
+    assert back(people.deps(meanwhile), state).ending is LoginOutcome.STATE_INVALID
+    assert first.finish() is LoginOutcome.CONNECTED
 
 
 @pytest.mark.parametrize(
     ("code", "error", "ending"),
     [
-        (None, "access_denied", Ending.DENIED),
-        (None, "server_error", Ending.REFUSED),
-        (None, None, Ending.REFUSED),
+        (None, "access_denied", LoginOutcome.DENIED),
+        (None, "server_error", LoginOutcome.REFUSED),
+        (None, None, LoginOutcome.REFUSED),
     ],
 )
 def test_saying_no_leaves_nothing_but_the_record(
-    people: People, code: str | None, error: str | None, ending: Ending
+    people: People, code: str | None, error: str | None, ending: LoginOutcome
 ) -> None:
     """The state is used up all the same."""
-    desk = people.desk()
-    state = state_of(desk, "ada")
+    deps = people.deps()
+    state = state_of(deps, "ada")
 
-    assert back(desk, state, code, error).ending is ending
-    assert back(desk, state).ending is Ending.STATE_INVALID
-    assert desk.connections.get("ada") is None
-    assert [entry.outcome for entry in desk.audit.newest_first("ada")] == [Outcome.REFUSED]
+    assert back(deps, state, code, error).ending is ending
+    assert back(deps, state).ending is LoginOutcome.STATE_INVALID
+    assert deps.connections.get("ada") is None
+    assert [entry.outcome for entry in deps.audit.newest_first("ada")] == [AuditOutcome.REFUSED]
     assert len(people.stored_about("ada")) == 1
 
 
 @pytest.mark.parametrize(
     ("error", "ending"),
     [
-        (CodeRefused(), Ending.REFUSED),
-        (Unavailable(), Ending.UNAVAILABLE),
-        (CircuitOpen(), Ending.UNAVAILABLE),
-        (ApplicationFull(), Ending.FULL),
+        (CodeRefused(), LoginOutcome.REFUSED),
+        (Unavailable(), LoginOutcome.UNAVAILABLE),
+        (CircuitOpen(), LoginOutcome.UNAVAILABLE),
+        (ApplicationFull(), LoginOutcome.FULL),
     ],
 )
-def test_why_a_login_failed_is_told_apart(people: People, error: DexcomError, ending: Ending) -> None:
+def test_why_a_login_failed_is_told_apart(people: People, error: ProviderError, ending: LoginOutcome) -> None:
     """Starting again at once, later, or not at all: the person and the operator need to know which."""
 
     def fail(step: str) -> None:
         if step == "before exchange":
             raise error
 
-    desk = people.desk(fail)
-    ended = back(desk, state_of(desk, "ada"))
+    deps = people.deps(fail)
+    ended = back(deps, state_of(deps, "ada"))
 
     assert (ended.ending, ended.trouble) == (ending, type(error).__name__)
-    assert desk.connections.get("ada") is None
+    assert deps.connections.get("ada") is None
 
 
 @pytest.mark.exhaustive
@@ -164,12 +166,12 @@ def test_a_login_that_dies_at_any_step_can_be_repeated(people: People) -> None:
         user_id = f"ada-{step}"
         state = _started(people, user_id)
         with pytest.raises(Crash):
-            back(people.desk(_at(step, crash)), state)
+            back(people.deps(_at(step, crash)), state)
         before = len(people.orders)
-        desk = people.desk()
+        deps = people.deps()
 
-        assert back(desk, _started(people, user_id)).ending is Ending.CONNECTED
-        known = desk.states.get(user_id)
+        assert back(deps, _started(people, user_id)).ending is LoginOutcome.CONNECTED
+        known = deps.states.get(user_id)
         assert known is not None
         assert known.seat is not None
         assert len(people.orders) == before + 1
@@ -182,11 +184,11 @@ def test_nobody_is_polled_without_tokens_wherever_a_login_dies(people: People) -
         user_id = f"ada-{step}"
         state = _started(people, user_id)
         with pytest.raises(Crash):
-            back(people.desk(_at(step, crash)), state)
-        desk = people.desk()
-        known = desk.states.get(user_id)
+            back(people.deps(_at(step, crash)), state)
+        deps = people.deps()
+        known = deps.states.get(user_id)
 
-        assert known is None or desk.connections.get(user_id) is not None
+        assert known is None or deps.connections.get(user_id) is not None
 
 
 @pytest.mark.exhaustive
@@ -198,8 +200,8 @@ def test_logging_in_again_brings_polls_back_wherever_a_sync_gives_up(people: Peo
     for step in range(1, len(given_up) + 1):
         user_id = f"ada-{step}"
         _without_a_login(people, user_id)
-        people.backfill(user_id, _at(step, lambda u=user_id: back(people.desk(), _started(people, u))))  # type: ignore[misc]
-        known = people.desk().states.get(user_id)
+        people.backfill(user_id, _at(step, lambda u=user_id: back(people.deps(), _started(people, u))))  # type: ignore[misc]
+        known = people.deps().states.get(user_id)
 
         assert known is not None
         assert known.seat is not None, given_up[step - 1 :]
@@ -213,7 +215,7 @@ def test_a_person_erased_while_logging_in_stays_erased(people: People) -> None:
         state = _started(people, user_id)
         eraser = people.eraser()
         erase = lambda e=eraser, u=user_id: e.erase(u, lambda: 29.0)  # noqa: E731
-        back(people.desk(_at(step, erase)), state)
+        back(people.deps(_at(step, erase)), state)
         people.let_everything_end()
 
         assert kinds(people.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
@@ -226,14 +228,14 @@ def test_who_is_erased_while_logging_in_stays_erased_even_if_the_callback_dies(
 ) -> None:
     """Paused wherever it writes, for an erasure; then it dies, early or late in what it still does."""
     seen: list[str] = []
-    back(people.desk(seen.append), _started(people, "counted"))
+    back(people.deps(seen.append), _started(people, "counted"))
     writes = [at for at, step in enumerate(seen, 1) if step.endswith(("_item", "exchange"))][::2]
     for paused_at in writes:
         user_id = f"ada-{paused_at}"
         turn = _Unlucky(people, user_id, paused_at, paused_at + dies_after)
         with suppress(Crash):  # It may have come to its end before.
-            back(people.desk(turn), _started(people, user_id))
-        if people.desk().states.get(user_id):
+            back(people.deps(turn), _started(people, user_id))
+        if people.deps().states.get(user_id):
             people.backfill(user_id)  # Somebody takes up what it left behind.
         people.let_everything_end()
 
@@ -244,12 +246,12 @@ def test_who_is_erased_while_logging_in_stays_erased_even_if_the_callback_dies(
 def test_a_callback_that_dies_while_it_takes_back_leaves_nobody_behind(people: People) -> None:
     """Erased while the provider was asked; that is noticed, and setting it right is cut off at every step."""
     seen: list[str] = []
-    back(people.desk(seen.append), _started(people, "counted"))
+    back(people.deps(seen.append), _started(people, "counted"))
     for dies_at in range(len(seen) - 1, len(seen) + 6):
         user_id = f"ada-{dies_at}"
         turn = _Unlucky(people, user_id, seen.index("before exchange") + 1, dies_at)
         with suppress(Crash):  # The last one comes to its end.
-            back(people.desk(turn), _started(people, user_id))
+            back(people.deps(turn), _started(people, user_id))
         people.let_everything_end()
 
         assert kinds(people.stored_about(user_id)) == {"receipt"}, turn.seen[-3:]
@@ -280,7 +282,7 @@ def test_who_was_erased_can_log_in_again_at_once(people: People) -> None:
     state = _started(people, "ada")
     people.let_everything_end()
 
-    assert back(people.desk(), state).ending is Ending.CONNECTED
+    assert back(people.deps(), state).ending is LoginOutcome.CONNECTED
 
 
 @pytest.mark.exhaustive
@@ -290,11 +292,11 @@ def test_who_logs_in_again_while_the_second_look_is_taken_is_connected(people: P
     people.eraser(seen.append).second_look(_erased_and_back(people, "counted")[0], lambda: 29.0)
     for step in range(1, len(seen) + 1):
         user_id, state = _erased_and_back(people, f"ada-{step}")
-        turn = _at(step, lambda s=state: back(people.desk(), s))  # type: ignore[misc]
+        turn = _at(step, lambda s=state: back(people.deps(), s))  # type: ignore[misc]
         people.eraser(turn).second_look(user_id, lambda: 29.0)
 
         assert people.world.connections.get(user_id) is not None, seen[step - 1 :]
-        assert people.desk().states.get(user_id) is not None
+        assert people.deps().states.get(user_id) is not None
 
 
 def test_the_table_opens_no_login(people: People) -> None:
@@ -318,12 +320,12 @@ def _without_a_login(people: People, user_id: str) -> None:
 
 
 def _started(people: People, user_id: str) -> str:
-    return state_of(people.desk(), user_id)
+    return state_of(people.deps(), user_id)
 
 
 def _steps_of_a_login(people: People) -> int:
     seen: list[str] = []
-    back(people.desk(seen.append), _started(people, "counted"))
+    back(people.deps(seen.append), _started(people, "counted"))
     return len(seen)
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from bg_ingest.accounts import refresh_lease
 from bg_ingest.accounts.connection import AccountSeen, Connection, Connections, Endpoint, State
-from tests.fakes import NOON
+from tests.support.fakes import NOON
 
 if TYPE_CHECKING:
     from bg_ingest.dynamo import Table
-    from tests.fakes import FakeClock
+    from tests.support.fakes import FakeClock
 
 ADA = "ada"
 EU = Endpoint("dexcom", "eu", "https://api.dexcom.eu")

@@ -5,8 +5,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from bg_ingest.wiring.credentials import MAX_AGE_S, Held
-from tests.fakes import FakeClock
+from bg_ingest.wiring.credentials import MAX_AGE_S, CachedSecret
+from tests.support.fakes import FakeClock
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def held(manager: Any, clock: FakeClock) -> Held[str]:
+def held(manager: Any, clock: FakeClock) -> CachedSecret[str]:
     """The secret as a process holds it."""
-    return Held(lambda: manager.get_secret_value(SecretId="dexcom")["SecretString"], clock)
+    return CachedSecret(lambda: manager.get_secret_value(SecretId="dexcom")["SecretString"], clock)
 
 
 def test_a_rotated_secret_is_used_within_five_minutes(
-    held: Held[str], manager: Any, clock: FakeClock
+    held: CachedSecret[str], manager: Any, clock: FakeClock
 ) -> None:
     """Not asked for at every call, and never older than that."""
     assert held.get() == "first"
@@ -40,7 +40,7 @@ def test_a_rotated_secret_is_used_within_five_minutes(
 
 
 def test_a_secret_that_cannot_be_read_again_is_used_on(
-    held: Held[str], manager: Any, clock: FakeClock
+    held: CachedSecret[str], manager: Any, clock: FakeClock
 ) -> None:
     """And asked for again at the next call."""
     held.get()
@@ -52,7 +52,7 @@ def test_a_secret_that_cannot_be_read_again_is_used_on(
     assert held.get() == "third"
 
 
-def test_a_secret_that_was_never_read_is_an_error(held: Held[str], manager: Any) -> None:
+def test_a_secret_that_was_never_read_is_an_error(held: CachedSecret[str], manager: Any) -> None:
     """There is nothing to go on with."""
     manager.delete_secret(SecretId="dexcom", ForceDeleteWithoutRecovery=True)
 

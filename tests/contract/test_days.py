@@ -3,8 +3,8 @@ from datetime import timedelta
 from bg_ingest.dynamo import Table
 from bg_ingest.readings.completeness import Day
 from bg_ingest.readings.gaps import Gap
-from bg_ingest.sync.days import Days
-from tests.fakes import NOON, FakeClock
+from bg_ingest.sync.completeness_store import CompletenessStore
+from tests.support.fakes import NOON, FakeClock
 
 DAY = timedelta(days=1)
 
@@ -16,7 +16,7 @@ def _day(number: int, missing: int = 0) -> Day:
 
 def test_days_come_back_as_they_were_recorded(users_table: Table, clock: FakeClock) -> None:
     """The asked ones, oldest first, gaps included, and nobody else's."""
-    days = Days(users_table, clock)
+    days = CompletenessStore(users_table, clock)
     days.record("ada", [_day(number, missing=number % 2 * 11) for number in range(5)])
     days.record("bob", [_day(1)])
 
@@ -27,7 +27,7 @@ def test_days_come_back_as_they_were_recorded(users_table: Table, clock: FakeClo
 
 def test_a_day_that_is_looked_at_again_is_replaced(users_table: Table, clock: FakeClock) -> None:
     """What was repaired is missing no more."""
-    days = Days(users_table, clock)
+    days = CompletenessStore(users_table, clock)
     days.record("ada", [_day(0, missing=11)])
     days.record("ada", [_day(0)])
 

@@ -22,8 +22,8 @@ from local.ports import free_port
 from local.progress import Progress
 from local.rabbitmq import server
 from local.waiting import wait_until
-from tests.bus_listener import BusListener
-from tests.patience import PATIENCE_S
+from tests.support.bus_listener import BusListener
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

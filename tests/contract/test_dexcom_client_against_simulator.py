@@ -4,20 +4,20 @@ from typing import get_args
 
 import pytest
 
-from bg_ingest.dexcom.errors import (
+from bg_ingest.providers.errors import (
     CircuitOpen,
-    DexcomError,
     Garbled,
+    ProviderError,
     RequestRefused,
     Throttled,
     TokenRejected,
     TryLater,
     Unavailable,
 )
-from bg_ingest.dexcom.policy import Policy
-from local.dexcom.faults.answers import Dropped, MangledBody, SlowBody, SlowHeaders, Status
-from local.dexcom.faults.bodies import Shape
-from local.dexcom.faults.deeds import QuotaExhausted
+from bg_ingest.providers.http.policy import Policy
+from dexcom_sim.faults.answers import Dropped, MangledBody, SlowBody, SlowHeaders, Status
+from dexcom_sim.faults.bodies import Shape
+from dexcom_sim.faults.deeds import QuotaExhausted
 from tests.contract.dexcom_caller import Caller, connected
 
 EGVS = "*/egvs"
@@ -44,7 +44,7 @@ def caller() -> Caller:
     ],
 )
 def test_a_refused_question(
-    caller: Caller, status: int, kind: type[DexcomError], calls: int, body: Shape
+    caller: Caller, status: int, kind: type[ProviderError], calls: int, body: Shape
 ) -> None:
     """The status decides in every shape of body: refusals cost one call, trouble three."""
     caller.order(Status(status=status, body=body, path=EGVS))

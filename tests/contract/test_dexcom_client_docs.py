@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from bg_ingest.dexcom.backoff import Backoff
-from bg_ingest.dexcom.circuit import CircuitRules
-from bg_ingest.dexcom.pace import PaceRules
-from bg_ingest.dexcom.policy import Policy
+from bg_ingest.providers.http.circuit import CircuitRules
+from bg_ingest.providers.http.policy import Backoff, Policy
+from bg_ingest.providers.http.rate_limiter import RateRules
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "dexcom-client.md"
 TEXT = DOCUMENT.read_text(encoding="utf-8")
@@ -64,8 +63,8 @@ def _varying(line: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "quoted",
     [
-        f"{PaceRules().calls_max} calls at once, then one each {PaceRules().interval_s} s",
-        f"waited for up to {PaceRules().wait_s_max:.0f} s",
+        f"{RateRules().calls_max} calls at once, then one each {RateRules().interval_s} s",
+        f"waited for up to {RateRules().wait_s_max:.0f} s",
         f"{Policy().attempts_max} for a GET",
         f"up to {Backoff().first_s} s, 1 s, 2 s … {Backoff().wait_s_max:.0f} s",
         f"exactly, up to {Backoff().asked_s_max:.0f} s",

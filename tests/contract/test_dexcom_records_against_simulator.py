@@ -5,20 +5,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.dexcom.faults.dated import DstChange, TimeStrings
-from local.dexcom.faults.deeds import LateUploads
-from local.dexcom.faults.measured import ClockDrift, Duplicates, OddValues, RevisedValues, Unordered
-from local.dexcom.faults.spelled import (
-    ExtraMembers,
-    MissingMembers,
-    MmolUnits,
-    PluralRecordType,
-    UnknownEnums,
-)
+from dexcom_sim.faults.dated import DstChange, TimeStrings
+from dexcom_sim.faults.deeds import LateUploads
+from dexcom_sim.faults.measured import ClockDrift, Duplicates, OddValues, RevisedValues, Unordered
+from dexcom_sim.faults.spelled import ExtraMembers, MissingMembers, MmolUnits, PluralRecordType, UnknownEnums
 from tests.contract.dexcom_caller import DAY, HOUR, connected
 
 if TYPE_CHECKING:
-    from local.dexcom.faults.kinds import Fault
+    from dexcom_sim.faults.kinds import Fault
 
 
 def test_a_long_history() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bg_ingest.dexcom import DexcomClient
-from bg_ingest.dexcom.errors import NotOffered, RequestRefused, TokenRejected, TryLater
-from bg_ingest.dexcom.subscriptions import Subscription
-from local.dexcom.faults.answers import Status
-from local.dexcom.faults.deeds import UserRevoked
-from local.dexcom.subscriptions import SUBSCRIPTIONS_MAX
+from bg_ingest.providers.dexcom import DexcomClient
+from bg_ingest.providers.dexcom.subscriptions import Subscription
+from bg_ingest.providers.errors import NotOffered, RequestRefused, TokenRejected, TryLater
+from dexcom_sim.faults.answers import Status
+from dexcom_sim.faults.deeds import UserRevoked
+from dexcom_sim.subscriptions import SUBSCRIPTIONS_MAX
 from tests.contract.dexcom_caller import PERSON, SUBSCRIPTIONS_PATH, Caller, connected
 
 HOOK = "https://service.test/api/bg/somebody/webhook"

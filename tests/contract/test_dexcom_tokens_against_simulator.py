@@ -5,20 +5,20 @@ from typing import get_args
 
 import pytest
 
-from bg_ingest.dexcom.errors import (
+from bg_ingest.providers.errors import (
     ApplicationFull,
     CodeRefused,
     ConsentRevoked,
-    DexcomError,
     Garbled,
+    ProviderError,
     TokenRejected,
     TryLater,
     Unavailable,
 )
-from local.dexcom.faults import answers
-from local.dexcom.faults.answers import Dropped, Maintenance, MangledBody, SlowHeaders, Status
-from local.dexcom.faults.bodies import Shape
-from local.dexcom.faults.deeds import AccessTokenExpired, RefreshTokenUsed, UserRevoked
+from dexcom_sim.faults import answers
+from dexcom_sim.faults.answers import Dropped, Maintenance, MangledBody, SlowHeaders, Status
+from dexcom_sim.faults.bodies import Shape
+from dexcom_sim.faults.deeds import AccessTokenExpired, RefreshTokenUsed, UserRevoked
 from tests.contract.dexcom_caller import PERSON, Caller, connected
 
 TOKEN = "*/token"
@@ -110,7 +110,7 @@ def test_the_maintenance_hour(caller: Caller) -> None:
     ids=lambda case: getattr(case, "kind", ""),
 )
 def test_a_refresh_whose_answer_is_lost(
-    caller: Caller, fault: MangledBody | SlowHeaders | Dropped, kind: type[DexcomError]
+    caller: Caller, fault: MangledBody | SlowHeaders | Dropped, kind: type[ProviderError]
 ) -> None:
     """It is not sent again. That the token was spent shows in the next refresh, and only there."""
     caller.order(fault)

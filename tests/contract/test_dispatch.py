@@ -6,9 +6,9 @@ import pytest
 
 from bg_ingest.dynamo import Table
 from bg_ingest.sync.dispatch import RECONCILIATIONS, Dispatched, dispatch
-from bg_ingest.sync.job import Kind, Order
+from bg_ingest.sync.job import JobKind, Order
 from bg_ingest.sync.state import SyncStates
-from tests.fakes import NOON, FakeClock
+from tests.support.fakes import NOON, FakeClock
 
 USERS = [f"user-{number}" for number in range(30)]
 
@@ -162,4 +162,4 @@ def test_everybody_is_reconciled_once_a_day(table: Table, clock: FakeClock) -> N
         clock.advance(3_600)
 
     assert sent.times == Counter([*USERS, "slow"])
-    assert {order.kind for order in sent.orders} == {Kind.RECONCILE}
+    assert {order.kind for order in sent.orders} == {JobKind.RECONCILE}

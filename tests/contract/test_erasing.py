@@ -7,8 +7,8 @@ from bg_ingest.erasing.erase import SECOND_LOOK_S, Eraser
 from tests.contract.people import People, kinds
 from tests.contract.stepped import Crash, HalfWay, crash
 from tests.contract.token_world import TokenProvider, World
-from tests.fakes import FakeClock
-from tests.moto_kms import kms_client, quick_key
+from tests.support.fakes import FakeClock
+from tests.support.moto_kms import kms_client, quick_key
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_nothing_is_left_wherever_a_webhook_was_when_its_user_was_erased(people:
     people.connect("counted")
     receiving, storing = AtStep(0, lambda: None), AtStep(0, lambda: None)
     people.receive("counted", receiving)
-    people.store(people.orders[-1], storing)
+    people.store_records(people.orders[-1], storing)
 
     # Every second: right after a call is right before the next.
     for step in range(1, receiving.steps + storing.steps + 1, 2):
@@ -118,7 +118,7 @@ def test_nothing_is_left_wherever_a_webhook_was_when_its_user_was_erased(people:
         known = len(people.orders)
         people.receive(user_id, AtStep(step, erase))
         for order in people.orders[known:]:
-            people.store(order, AtStep(step - receiving.steps, erase))
+            people.store_records(order, AtStep(step - receiving.steps, erase))
         people.let_everything_end()
 
         assert kinds(people.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
@@ -207,7 +207,7 @@ def test_what_is_recorded_after_an_erasure_stays(people: People) -> None:
     people.connect("ada")
     people.eraser().erase("ada", plenty)
     people.clock.advance(1)
-    audit = people.desk().audit
+    audit = people.deps().audit
     late = audit.keep(audit.entry("ada", actor="eve", action="GET /x", correlation_id="c"))
     people.let_everything_end()
 

@@ -4,7 +4,7 @@ import pytest
 
 from bg_ingest.dynamo import Table
 from bg_ingest.webhooks.inbox import KEPT, PREFIX, Inbox
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from itertools import islice
 import pytest
 
 from bg_ingest.dynamo import Table
-from bg_ingest.sync.job import Counts, Failure, Job, Kind, Order, Status, Trigger, new_job_id
+from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger, new_job_id
 from bg_ingest.sync.jobs import Jobs
-from tests.fakes import NOON, FakeClock
+from tests.support.fakes import NOON, FakeClock
 
 
 @pytest.fixture
@@ -16,15 +16,15 @@ def jobs(users_table: Table, clock: FakeClock) -> Jobs:
 
 
 def _job(clock: FakeClock, user_id: str = "ada", **changes: object) -> Job:
-    order = Order(user_id, new_job_id(clock.now()), Kind.INCREMENTAL, Trigger.API, "correlation")
-    return Job(order, **{"status": Status.SUCCEEDED, **changes})  # type: ignore[arg-type]  # Each test names its own.
+    order = Order(user_id, new_job_id(clock.now()), JobKind.INCREMENTAL, Trigger.API, "correlation")
+    return Job(order, **{"status": JobStatus.SUCCEEDED, **changes})  # type: ignore[arg-type]  # Each test names its own.
 
 
 def test_a_job_comes_back_as_it_was_kept(jobs: Jobs, clock: FakeClock) -> None:
     """Counts, failure, window and times included."""
     job = _job(
         clock,
-        status=Status.FAILED,
+        status=JobStatus.FAILED,
         started_at=NOON,
         finished_at=NOON + timedelta(seconds=3),
         counts=Counts(12, 7, 2, 3, (("value-missing", 2), ("time-missing", 1))),
@@ -90,7 +90,7 @@ def test_a_job_is_forgotten_after_thirty_days(jobs: Jobs, users_table: Table, cl
 def test_an_order_survives_the_queue(clock: FakeClock) -> None:
     """What is sent is what is carried out, window included."""
     order = Order(
-        "ada", new_job_id(clock.now()), Kind.BACKFILL, Trigger.API, "id", (NOON, NOON + timedelta(days=1))
+        "ada", new_job_id(clock.now()), JobKind.BACKFILL, Trigger.API, "id", (NOON, NOON + timedelta(days=1))
     )
 
     assert Order.from_message(order.as_message()) == order

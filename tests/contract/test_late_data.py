@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.sync.job import Kind
-from local.dexcom.added import AddedReading, added_of
-from local.dexcom.faults.deeds import LateUploads
-from local.dexcom.instants import unix_s
-from local.dexcom.world import World
-from tests.engine import Engine
-from tests.fakes import NOON, FakeClock
+from bg_ingest.sync.job import JobKind
+from dexcom_sim.added import AddedReading, added_of
+from dexcom_sim.faults.deeds import LateUploads
+from dexcom_sim.instants import unix_s
+from dexcom_sim.world import World
+from tests.support.engine import Engine
+from tests.support.fakes import NOON, FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +43,9 @@ class Scene:
         """She logs in, and her history is fetched."""
         self.history_from = self.clock.now() - self.history
         self.engine.connect("ada", self.person.name, self.history_from)
-        self.sync(Kind.BACKFILL)
+        self.sync(JobKind.BACKFILL)
 
-    def sync(self, kind: Kind = Kind.INCREMENTAL) -> None:
+    def sync(self, kind: JobKind = JobKind.INCREMENTAL) -> None:
         """What the engine does."""
         report = self.engine.sync(self.engine.order("ada", kind), self.http)
         assert report.job is not None
@@ -53,12 +53,12 @@ class Scene:
 
     def ask_since_the_newest(self) -> None:
         """What a plain watermark does: ask for what is newer than the newest reading that is stored."""
-        newest = self.engine.stores.logbook.latest("ada")
+        newest = self.engine.stores.reading_store.latest("ada")
         assert newest is not None
         now = self.clock.now()
         provider = self.engine.provider(self.http, lambda: 110.0)
         fetched = provider.readings("ada", newest.reading.at, now)
-        self.engine.stores.logbook.save("ada", fetched.readings, now)
+        self.engine.stores.reading_store.save("ada", fetched.readings, now)
 
     def measure_now(self) -> None:
         """A reading of another device, that is uploaded the moment it is made."""
@@ -145,7 +145,7 @@ def test_what_a_receiver_brings_after_three_weeks_is_found_by_the_reconciliation
     assert all(at_s < unix_s(NOON - 16 * HOUR) for at_s in scene.missing())
     assert len(scene.missing()) > 18 * 288
 
-    scene.sync(Kind.RECONCILE)
+    scene.sync(JobKind.RECONCILE)
 
     assert scene.missing() == []
     after = scene.days()

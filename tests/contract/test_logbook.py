@@ -8,8 +8,8 @@ import pytest
 
 from bg_ingest.dynamo import Table
 from bg_ingest.readings.cursor import Cursor, decode, encode
-from bg_ingest.readings.logbook import Logbook
-from bg_ingest.readings.stored_form import HourUnreadable, to_text
+from bg_ingest.readings.store import ReadingStore
+from bg_ingest.readings.stored.formats import HourUnreadable, to_text
 from tests.contract.logbooks import (
     DAY,
     FAR_AHEAD,
@@ -24,7 +24,7 @@ from tests.contract.logbooks import (
     size_bytes,
 )
 from tests.contract.stepped import At, crash
-from tests.fakes import NOON, FakeClock
+from tests.support.fakes import NOON, FakeClock
 from tests.unit.readings.made_up import MINUTE, SECOND, measured, realistic
 
 if TYPE_CHECKING:
@@ -34,26 +34,26 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def logbook(readings_table: Table, clock: FakeClock) -> Logbook:
+def reading_store(readings_table: Table, clock: FakeClock) -> ReadingStore:
     """A month of readings, on DynamoDB."""
-    return Logbook(readings_table, clock, RETENTION_DAYS)
+    return ReadingStore(readings_table, clock, RETENTION_DAYS)
 
 
-def test_what_is_saved_is_read(logbook: Logbook) -> None:
+def test_what_is_saved_is_read(reading_store: ReadingStore) -> None:
     """Readings of several hours come back in the order of their instants, complete."""
     records = realistic(NOON - HOUR * 5, 3)
-    report = logbook.save("ada", reversed(records), NOON)
+    report = reading_store.save("ada", reversed(records), NOON)
 
-    assert [stored.reading for stored in everything(logbook)] == records
+    assert [stored.reading for stored in everything(reading_store)] == records
     assert (report.stored, report.revised, report.duplicates, report.hours_written) == (len(records), 0, 0, 3)
 
 
-def test_the_item(logbook: Logbook) -> None:
+def test_the_item(reading_store: ReadingStore) -> None:
     """One item an hour, with what DynamoDB needs to remove it and a person needs to read it."""
     (record,) = series(NOON + MINUTE * 7, 1)
-    logbook.save("ada", [record], NOON)
+    reading_store.save("ada", [record], NOON)
 
-    (item,) = items(logbook)
+    (item,) = items(reading_store)
     text = item.pop("readings")
     removed_at = NOON + HOUR + DAY * RETENTION_DAYS
     assert item == {
@@ -62,45 +62,45 @@ def test_the_item(logbook: Logbook) -> None:
         "version": 1,
         "expires_at": int(removed_at.timestamp()),
     }
-    assert text == to_text(NOON, everything(logbook))
+    assert text == to_text(NOON, everything(reading_store))
 
 
-def test_saving_again_writes_nothing(logbook: Logbook) -> None:
+def test_saving_again_writes_nothing(reading_store: ReadingStore) -> None:
     """What is known already costs a read and no write."""
-    logbook.save("ada", series(NOON - DAY, 300), NOON)
+    reading_store.save("ada", series(NOON - DAY, 300), NOON)
     calls = At("never", crash)
 
-    report = interrupted(logbook, calls).save("ada", series(NOON - DAY, 300), NOON + MINUTE)
+    report = interrupted(reading_store, calls).save("ada", series(NOON - DAY, 300), NOON + MINUTE)
 
     assert (report.stored, report.revised, report.duplicates, report.hours_written) == (0, 0, 300, 0)
     assert calls.steps == ["before query", "after query"]
 
 
-def test_only_what_changed_is_written(logbook: Logbook) -> None:
+def test_only_what_changed_is_written(reading_store: ReadingStore) -> None:
     """A poll that re-reads a day writes the hour that has something new."""
-    logbook.save("ada", series(NOON - DAY, 280), NOON)
-    report = logbook.save("ada", series(NOON - DAY, 281), NOON + MINUTE)
+    reading_store.save("ada", series(NOON - DAY, 280), NOON)
+    report = reading_store.save("ada", series(NOON - DAY, 281), NOON + MINUTE)
 
     assert (report.stored, report.duplicates, report.hours_written) == (1, 280, 1)
 
 
-def test_a_revision_is_saved(logbook: Logbook, clock: FakeClock) -> None:
+def test_a_revision_is_saved(reading_store: ReadingStore, clock: FakeClock) -> None:
     """The newest is served, the earlier stays with its times."""
-    logbook.save("ada", series(NOON, 1, mg_dl=110), NOON)
+    reading_store.save("ada", series(NOON, 1, mg_dl=110), NOON)
     clock.advance(900)
-    report = logbook.save("ada", series(NOON, 1, mg_dl=115), clock.now())
+    report = reading_store.save("ada", series(NOON, 1, mg_dl=115), clock.now())
 
-    (stored,) = everything(logbook)
+    (stored,) = everything(reading_store)
     assert (stored.reading.mg_dl, stored.revision, stored.stored_at) == (115, 1, clock.now())
     assert [(was.reading.mg_dl, was.stored_at) for was in stored.earlier] == [(110, NOON)]
     assert (report.stored, report.revised, report.duplicates) == (0, 1, 0)
 
 
-def test_far_apart_readings_do_not_read_what_is_between(logbook: Logbook) -> None:
+def test_far_apart_readings_do_not_read_what_is_between(reading_store: ReadingStore) -> None:
     """Two readings weeks apart are two small queries."""
     noon_and_a_bit = NOON + MINUTE * 20
     calls = At("never", crash)
-    interrupted(logbook, calls).save(
+    interrupted(reading_store, calls).save(
         "ada", [measured(noon_and_a_bit - DAY * 20), measured(noon_and_a_bit)], NOON
     )
 
@@ -108,85 +108,85 @@ def test_far_apart_readings_do_not_read_what_is_between(logbook: Logbook) -> Non
 
 
 @pytest.mark.parametrize("descending", [False, True])
-def test_a_range(logbook: Logbook, *, descending: bool) -> None:
+def test_a_range(reading_store: ReadingStore, *, descending: bool) -> None:
     """From the start, up to but not including the end, in either order, at most as many as wanted."""
-    logbook.save("ada", series(NOON, 40), NOON)
+    reading_store.save("ada", series(NOON, 40), NOON)
     start, end = NOON + MINUTE * 35, NOON + MINUTE * 125
     wanted = [NOON + MINUTE * 5 * n for n in range(7, 25)]
     if descending:
         wanted.reverse()
 
     for limit in (None, 40, 18, 17, 12, 5, 0):
-        asked = logbook.between("ada", start, end, descending=descending, limit=limit)
+        asked = reading_store.between("ada", start, end, descending=descending, limit=limit)
         assert instants(list(asked)) == wanted[:limit]
-        hours = logbook.served("ada", start, end, descending=descending, limit=limit)
+        hours = reading_store.columns("ada", start, end, descending=descending, limit=limit)
         assert [instant for hour in hours for instant in hour.instants] == wanted[:limit]
 
 
-def test_an_empty_range(logbook: Logbook) -> None:
+def test_an_empty_range(reading_store: ReadingStore) -> None:
     """A range that is empty, reversed or without data has no readings."""
-    logbook.save("ada", series(NOON, 12), NOON)
+    reading_store.save("ada", series(NOON, 12), NOON)
 
     for start, end in ((NOON, NOON), (FAR_AHEAD, LONG_AGO), (NOON - HOUR, NOON), (NOON + HOUR, FAR_AHEAD)):
-        assert not list(logbook.between("ada", start, end))
-        assert not list(logbook.served("ada", start, end))
+        assert not list(reading_store.between("ada", start, end))
+        assert not list(reading_store.columns("ada", start, end))
 
 
-def test_a_limit_reads_no_more_than_it_needs(logbook: Logbook) -> None:
+def test_a_limit_reads_no_more_than_it_needs(reading_store: ReadingStore) -> None:
     """The first page of a long range does not read the whole range."""
-    logbook.save("ada", series(NOON - DAY * 3, 36 * 24), NOON)
+    reading_store.save("ada", series(NOON - DAY * 3, 36 * 24), NOON)
     calls = At("never", crash)
-    book = interrupted(logbook, calls)
+    book = interrupted(reading_store, calls)
 
     assert len(list(book.between("ada", NOON - DAY * 3, NOON, limit=288))) == 288
     assert calls.steps == ["before query", "after query"]
     assert len(list(book.between("ada", NOON - DAY * 3, NOON, limit=864))) == 864
     calls.steps.clear()
-    assert sum(map(len, book.served("ada", NOON - DAY * 3, NOON, limit=288))) == 288
+    assert sum(map(len, book.columns("ada", NOON - DAY * 3, NOON, limit=288))) == 288
     assert calls.steps == ["before query", "after query"]
 
 
-def test_sparse_data_is_read_in_small_steps(logbook: Logbook) -> None:
+def test_sparse_data_is_read_in_small_steps(reading_store: ReadingStore) -> None:
     """A limit makes small pages; where they hold too little the next one is read."""
-    logbook.save("ada", [measured(NOON + HOUR * n) for n in range(40)], NOON)
+    reading_store.save("ada", [measured(NOON + HOUR * n) for n in range(40)], NOON)
     calls = At("never", crash)
 
-    found = interrupted(logbook, calls).between("ada", NOON, NOON + DAY * 3, limit=24)
+    found = interrupted(reading_store, calls).between("ada", NOON, NOON + DAY * 3, limit=24)
     assert instants(list(found)) == [NOON + HOUR * n for n in range(24)]
     assert calls.steps.count("before query") == 24 // (24 // 12 + 2)
 
 
-def test_the_hour_after_the_range_is_not_looked_at(logbook: Logbook) -> None:
+def test_the_hour_after_the_range_is_not_looked_at(reading_store: ReadingStore) -> None:
     """A range up to a full hour needs nothing of that hour, not even that it can be read."""
-    logbook.save("ada", series(NOON, 12), NOON)
-    logbook.table.put(items(logbook)[0] | {"sk": "2026-04-26T13", "readings": "damaged"})
+    reading_store.save("ada", series(NOON, 12), NOON)
+    reading_store.table.put(items(reading_store)[0] | {"sk": "2026-04-26T13", "readings": "damaged"})
 
-    assert len(list(logbook.between("ada", NOON, NOON + HOUR))) == 12
+    assert len(list(reading_store.between("ada", NOON, NOON + HOUR))) == 12
     with pytest.raises(HourUnreadable):
-        list(logbook.between("ada", NOON, NOON + HOUR + SECOND))
+        list(reading_store.between("ada", NOON, NOON + HOUR + SECOND))
 
 
-def test_nobody_sees_anybody_else(logbook: Logbook) -> None:
+def test_nobody_sees_anybody_else(reading_store: ReadingStore) -> None:
     """A user's readings are their own."""
-    logbook.save("ada", series(NOON, 3), NOON)
+    reading_store.save("ada", series(NOON, 3), NOON)
 
-    assert everything(logbook, "ad") == everything(logbook, "adam") == []
-    assert logbook.latest("adam") is None
+    assert everything(reading_store, "ad") == everything(reading_store, "adam") == []
+    assert reading_store.latest("adam") is None
 
 
-def test_a_glance_tells_the_instants_of_a_range(logbook: Logbook, clock: FakeClock) -> None:
+def test_a_glance_tells_the_instants_of_a_range(reading_store: ReadingStore, clock: FakeClock) -> None:
     """In order, without the edges and the expired: what a poll looks for gaps in."""
-    logbook.save("ada", series(NOON, 20), NOON)
+    reading_store.save("ada", series(NOON, 20), NOON)
 
     whole = [NOON + MINUTE * 5 * n for n in range(20)]
-    assert logbook.glance("ada", NOON, NOON + HOUR * 2) == whole
-    assert logbook.glance("ada", whole[3], whole[9]) == whole[3:9]
-    assert logbook.glance("bob", NOON, NOON + HOUR * 2) == []
+    assert reading_store.instants_eventually_consistent("ada", NOON, NOON + HOUR * 2) == whole
+    assert reading_store.instants_eventually_consistent("ada", whole[3], whole[9]) == whole[3:9]
+    assert reading_store.instants_eventually_consistent("bob", NOON, NOON + HOUR * 2) == []
     clock.advance((DAY * RETENTION_DAYS + HOUR).total_seconds())
-    assert logbook.glance("ada", NOON, NOON + HOUR * 2) == whole[12:]
+    assert reading_store.instants_eventually_consistent("ada", NOON, NOON + HOUR * 2) == whole[12:]
 
 
-def test_only_a_glance_may_miss_what_was_just_stored(logbook: Logbook) -> None:
+def test_only_a_glance_may_miss_what_was_just_stored(reading_store: ReadingStore) -> None:
     """It costs half; everything else is read as it is now."""
     consistent: list[bool] = []
 
@@ -196,32 +196,34 @@ def test_only_a_glance_may_miss_what_was_just_stored(logbook: Logbook) -> None:
         def query(self, **request: Any) -> Any:
             """Answer as it would."""
             consistent.append(request["ConsistentRead"])
-            return logbook.table.client.query(**request)
+            return reading_store.table.client.query(**request)
 
-    listening = replace(logbook, table=Table(cast("DynamoDBClient", Listening()), logbook.table.name))
+    listening = replace(
+        reading_store, table=Table(cast("DynamoDBClient", Listening()), reading_store.table.name)
+    )
     assert list(listening.between("ada", NOON, NOON + HOUR)) == []
-    assert list(listening.served("ada", NOON, NOON + HOUR)) == []
+    assert list(listening.columns("ada", NOON, NOON + HOUR)) == []
     assert list(listening.hours("ada", NOON, NOON + HOUR)) == []
     assert listening.latest("ada") is None
     assert consistent == [True] * 4
-    assert listening.glance("ada", NOON, NOON + HOUR) == []
+    assert listening.instants_eventually_consistent("ada", NOON, NOON + HOUR) == []
     assert consistent == [True] * 4 + [False]
 
 
-def test_latest(logbook: Logbook) -> None:
+def test_latest(reading_store: ReadingStore) -> None:
     """The newest reading, whatever was saved last."""
-    logbook.save("ada", series(NOON, 20), NOON)
-    logbook.save("ada", series(NOON - DAY, 20), NOON)
+    reading_store.save("ada", series(NOON, 20), NOON)
+    reading_store.save("ada", series(NOON - DAY, 20), NOON)
 
-    newest = logbook.latest("ada")
+    newest = reading_store.latest("ada")
     assert newest is not None
     assert newest.reading.at == NOON + MINUTE * 95
 
 
-def test_latest_passes_over_an_empty_hour(logbook: Logbook) -> None:
+def test_latest_passes_over_an_empty_hour(reading_store: ReadingStore) -> None:
     """An hour that lost its only reading to the hour before it does not hide that one."""
-    logbook.save("ada", series(NOON, 1), NOON)
-    logbook.table.put(
+    reading_store.save("ada", series(NOON, 1), NOON)
+    reading_store.table.put(
         {
             "pk": "ada",
             "sk": "2026-04-26T13",
@@ -231,33 +233,33 @@ def test_latest_passes_over_an_empty_hour(logbook: Logbook) -> None:
         }
     )
 
-    newest = logbook.latest("ada")
+    newest = reading_store.latest("ada")
     assert newest is not None
     assert newest.reading.at == NOON
 
 
-def test_the_expired_is_not_read(logbook: Logbook, clock: FakeClock) -> None:
+def test_the_expired_is_not_read(reading_store: ReadingStore, clock: FakeClock) -> None:
     """What is older than the retention is gone at once, though DynamoDB takes days to remove it."""
-    logbook.save("ada", series(NOON, 12), NOON)
-    logbook.save("ada", series(NOON + HOUR, 12), NOON)
+    reading_store.save("ada", series(NOON, 12), NOON)
+    reading_store.save("ada", series(NOON + HOUR, 12), NOON)
 
     clock.advance((DAY * RETENTION_DAYS + HOUR).total_seconds() - 1)
-    assert len(everything(logbook)) == 24
+    assert len(everything(reading_store)) == 24
     clock.advance(1)
-    assert instants(everything(logbook))[0] == NOON + HOUR
+    assert instants(everything(reading_store))[0] == NOON + HOUR
     clock.advance(3600)
-    assert len(items(logbook)) == 2
-    assert everything(logbook) == []
-    assert logbook.latest("ada") is None
+    assert len(items(reading_store)) == 2
+    assert everything(reading_store) == []
+    assert reading_store.latest("ada") is None
 
 
-def test_the_earlier_end_counts(logbook: Logbook, clock: FakeClock) -> None:
+def test_the_earlier_end_counts(reading_store: ReadingStore, clock: FakeClock) -> None:
     """A shorter retention holds for what is stored already; a longer one calls nothing back."""
-    logbook.save("ada", series(NOON, 12), NOON)
+    reading_store.save("ada", series(NOON, 12), NOON)
     clock.advance((DAY * 10).total_seconds())
-    shorter, longer = replace(logbook, retention_days=9), replace(logbook, retention_days=90)
+    shorter, longer = replace(reading_store, retention_days=9), replace(reading_store, retention_days=90)
 
-    assert len(everything(logbook)) == 12
+    assert len(everything(reading_store)) == 12
     assert everything(shorter) == []
     assert shorter.latest("ada") is None
     clock.advance((DAY * 20 + HOUR).total_seconds() - 1)
@@ -266,17 +268,17 @@ def test_the_earlier_end_counts(logbook: Logbook, clock: FakeClock) -> None:
     assert everything(longer) == []
 
 
-def test_the_expired_is_not_saved(logbook: Logbook) -> None:
+def test_the_expired_is_not_saved(reading_store: ReadingStore) -> None:
     """A backfill beyond the retention does not write what DynamoDB would remove."""
     old, new = series(NOON - DAY * (RETENTION_DAYS + 1), 5), series(NOON, 3)
-    report = logbook.save("ada", [*old, *new], NOON)
+    report = reading_store.save("ada", [*old, *new], NOON)
 
     assert (report.stored, report.duplicates, report.expired, report.hours_written) == (3, 0, 5, 1)
-    assert len(items(logbook)) == 1
+    assert len(items(reading_store)) == 1
 
 
 @pytest.mark.parametrize("descending", [False, True])
-def test_paging_while_data_arrives(logbook: Logbook, *, descending: bool) -> None:
+def test_paging_while_data_arrives(reading_store: ReadingStore, *, descending: bool) -> None:
     """What was there all along is on exactly one page, in order, and nothing is on two."""
     for seed in range(4):
         chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret.
@@ -285,13 +287,13 @@ def test_paging_while_data_arrives(logbook: Logbook, *, descending: bool) -> Non
         records = series(start, 72)
         there, late = records[1::2], records[::2]
         chance.shuffle(late)
-        logbook.save(user_id, there, NOON)
+        reading_store.save(user_id, there, NOON)
         seen: list[datetime] = []
         cursor = ""
         for _ in range(len(records)):  # Each page has one, or it is the last.
             rest = decode(cursor).rest(start, end) if cursor else (start, end)
             limit = chance.randint(1, 7)
-            hours = logbook.served(user_id, *rest, descending=descending, limit=limit)
+            hours = reading_store.columns(user_id, *rest, descending=descending, limit=limit)
             page = [instant for hour in hours for instant in hour.instants]
             if not page:
                 break
@@ -299,17 +301,17 @@ def test_paging_while_data_arrives(logbook: Logbook, *, descending: bool) -> Non
             cursor = encode(Cursor(seen[-1], descending))
             arrived = late[: chance.randint(0, 4)]  # In front of the cursor, behind it, and in between.
             late = late[len(arrived) :]
-            logbook.save(user_id, arrived, NOON)
+            reading_store.save(user_id, arrived, NOON)
 
         assert seen == sorted(set(seen), reverse=descending)
         assert {record.at for record in there} <= set(seen)
 
 
-def test_a_day_of_polls_stays_in_the_budget(logbook: Logbook, clock: FakeClock) -> None:
+def test_a_day_of_polls_stays_in_the_budget(reading_store: ReadingStore, clock: FakeClock) -> None:
     """Ninety-six polls that bring three readings each cost at most 130 write units."""
     user_id = "7d9c1f6e-3b52-4a0e-9f0b-2f6f8a1c5d3e"
     calls = At("never", crash)
-    book = interrupted(logbook, calls)
+    book = interrupted(reading_store, calls)
     records = realistic(NOON, 24)
     for poll in range(96):
         clock.advance(900)
@@ -317,5 +319,5 @@ def test_a_day_of_polls_stays_in_the_budget(logbook: Logbook, clock: FakeClock) 
         book.save(user_id, [record for record in records if record.at <= until][-12:], clock.now())
 
     # DynamoDB counts one unit for each kilobyte begun, and no hour is larger than one.
-    assert max(map(size_bytes, items(logbook, user_id))) <= 1024
+    assert max(map(size_bytes, items(reading_store, user_id))) <= 1024
     assert calls.steps.count("after put_item") <= 130

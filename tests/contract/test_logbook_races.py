@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.readings.hour import merge_hours
-from bg_ingest.readings.logbook import HourContended, Logbook, SaveReport
+from bg_ingest.readings.merging.hour import merge_hours
+from bg_ingest.readings.saving import HourContended
+from bg_ingest.readings.store import ReadingStore, SaveReport
 from tests.contract.logbooks import HOUR, RETENTION_DAYS, everything, instants, interrupted, series
 from tests.contract.stepped import At, Crash, crash
-from tests.fakes import NOON, FakeClock
+from tests.support.fakes import NOON, FakeClock
 from tests.unit.readings.made_up import MINUTE, PHONE, RECEIVER, SECOND, measured, said
 
 if TYPE_CHECKING:
@@ -20,48 +21,52 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def logbook(readings_table: Table, clock: FakeClock) -> Logbook:
+def reading_store(readings_table: Table, clock: FakeClock) -> ReadingStore:
     """A month of readings, on DynamoDB."""
-    return Logbook(readings_table, clock, RETENTION_DAYS)
+    return ReadingStore(readings_table, clock, RETENTION_DAYS)
 
 
-def test_another_writer_comes_between(logbook: Logbook) -> None:
+def test_another_writer_comes_between(reading_store: ReadingStore) -> None:
     """Between reading and writing an hour somebody else writes it: both are in, and the reports add up."""
     reports = []
 
     def other() -> None:
-        reports.append(logbook.save("ada", series(NOON, 9), NOON + SECOND))
+        reports.append(reading_store.save("ada", series(NOON, 9), NOON + SECOND))
 
-    reports.append(interrupted(logbook, At("before put_item", other)).save("ada", series(NOON, 12), NOON))
+    reports.append(
+        interrupted(reading_store, At("before put_item", other)).save("ada", series(NOON, 12), NOON)
+    )
 
-    assert instants(everything(logbook)) == [record.at for record in series(NOON, 12)]
+    assert instants(everything(reading_store)) == [record.at for record in series(NOON, 12)]
     assert [(report.stored, report.duplicates) for report in reports] == [(9, 0), (3, 9)]
 
 
-def test_a_refusal_costs_one_more_write(logbook: Logbook) -> None:
+def test_a_refusal_costs_one_more_write(reading_store: ReadingStore) -> None:
     """What was accepted is not written again, and what stood in the way is not read again."""
     records = series(NOON + MINUTE * 20, 20)
-    calls = At("before put_item", lambda: logbook.save("ada", records[11:12], NOON), nth=2)
-    report = interrupted(logbook, calls).save("ada", records, NOON)
+    calls = At("before put_item", lambda: reading_store.save("ada", records[11:12], NOON), nth=2)
+    report = interrupted(reading_store, calls).save("ada", records, NOON)
 
     assert (report.stored, report.duplicates, report.hours_written) == (19, 1, 2)
     assert calls.steps.count("before put_item") == 3
 
 
-def test_an_hour_is_removed_between_reading_and_writing(logbook: Logbook) -> None:
+def test_an_hour_is_removed_between_reading_and_writing(reading_store: ReadingStore) -> None:
     """The refused write finds nothing in its way, and what the writer brought is stored anew."""
-    logbook.save("ada", series(NOON, 6), NOON)
+    reading_store.save("ada", series(NOON, 6), NOON)
 
     def remove() -> None:
-        logbook.table.delete("ada", "2026-04-26T12")
+        reading_store.table.delete("ada", "2026-04-26T12")
 
-    report = interrupted(logbook, At("before put_item", remove)).save("ada", series(NOON, 12), NOON + SECOND)
+    report = interrupted(reading_store, At("before put_item", remove)).save(
+        "ada", series(NOON, 12), NOON + SECOND
+    )
 
-    assert instants(everything(logbook)) == [record.at for record in series(NOON, 12)]
+    assert instants(everything(reading_store)) == [record.at for record in series(NOON, 12)]
     assert report.stored == 12
 
 
-def test_many_writers_at_once(logbook: Logbook) -> None:
+def test_many_writers_at_once(reading_store: ReadingStore) -> None:
     """
     Twelve writers with overlapping batches, each interrupted by the next before it writes.
 
@@ -71,18 +76,18 @@ def test_many_writers_at_once(logbook: Logbook) -> None:
         chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret.
         records = series(NOON - MINUTE * 30, 30)
         batches = [chance.sample(records, chance.randint(1, 20)) for _ in range(12)]
-        reports = nested_writers(logbook, f"ada-{seed}", batches, chance)
+        reports = nested_writers(reading_store, f"ada-{seed}", batches, chance)
 
         sent = {record for batch in batches for record in batch}
         merged = merge_hours({}, sent, fetched_at=NOON, stored_at=NOON)
         all_of_it = [stored for hour in merged.values() for stored in hour.readings]
-        assert said(everything(logbook, f"ada-{seed}")) == said(all_of_it)
+        assert said(everything(reading_store, f"ada-{seed}")) == said(all_of_it)
         assert sum(report.stored for report in reports) == len(sent)
         assert sum(report.duplicates for report in reports) == sum(map(len, batches)) - len(sent)
 
 
 def nested_writers(
-    logbook: Logbook, user_id: str, batches: list[list[Reading]], chance: random.Random
+    reading_store: ReadingStore, user_id: str, batches: list[list[Reading]], chance: random.Random
 ) -> list[SaveReport]:
     """Each writer starts while the one before it is about to write."""
     reports: list[SaveReport] = []
@@ -91,7 +96,7 @@ def nested_writers(
     def write() -> None:
         batch = next(waiting, None)
         if batch:
-            book = interrupted(logbook, At("before put_item", write, nth=chance.randint(1, 2)))
+            book = interrupted(reading_store, At("before put_item", write, nth=chance.randint(1, 2)))
             reports.append(book.save(user_id, batch, NOON + SECOND * chance.randint(0, 3)))
 
     for _ in batches:  # A writer that has nothing to write lets nobody in between.
@@ -99,22 +104,22 @@ def nested_writers(
     return reports
 
 
-def test_too_many_writers(logbook: Logbook) -> None:
+def test_too_many_writers(reading_store: ReadingStore) -> None:
     """A save that is overtaken every time ends by name; what others wrote is there."""
     values = iter(range(40, 400))
 
     def overtake(step: str) -> None:
         if step == "before put_item":
-            logbook.save("ada", series(NOON, 1, mg_dl=next(values)), NOON + SECOND)
+            reading_store.save("ada", series(NOON, 1, mg_dl=next(values)), NOON + SECOND)
 
     with pytest.raises(HourContended):
-        interrupted(logbook, overtake).save("ada", series(NOON + MINUTE * 20, 1), NOON)
+        interrupted(reading_store, overtake).save("ada", series(NOON + MINUTE * 20, 1), NOON)
 
-    assert instants(everything(logbook)) == [NOON]
+    assert instants(everything(reading_store)) == [NOON]
 
 
 @pytest.mark.parametrize("phone_first", [False, True])
-def test_two_devices_meet_at_a_full_hour(logbook: Logbook, *, phone_first: bool) -> None:
+def test_two_devices_meet_at_a_full_hour(reading_store: ReadingStore, *, phone_first: bool) -> None:
     """One measurement on both sides of an hour, by two writers at once: it counts once, for one of them."""
     phone = measured(NOON + MINUTE * 59 + SECOND * 58, 120, PHONE, ticks=7)
     receiver = measured(NOON + HOUR + SECOND * 3, 121, RECEIVER, ticks=7)
@@ -122,49 +127,49 @@ def test_two_devices_meet_at_a_full_hour(logbook: Logbook, *, phone_first: bool)
     reports = []
 
     def other() -> None:
-        reports.append(logbook.save("ada", [second], NOON + SECOND))
+        reports.append(reading_store.save("ada", [second], NOON + SECOND))
 
-    reports.append(interrupted(logbook, At("before put_item", other)).save("ada", [first], NOON))
+    reports.append(interrupted(reading_store, At("before put_item", other)).save("ada", [first], NOON))
 
-    (stored,) = everything(logbook)
+    (stored,) = everything(reading_store)
     assert stored.reading.at == phone.at
     assert [copy.at for copy in stored.copies] == [receiver.at]
     assert sum(report.stored for report in reports) == 1
-    again = logbook.save("ada", [first, second], NOON + MINUTE)
+    again = reading_store.save("ada", [first, second], NOON + MINUTE)
     assert (again.stored, again.duplicates, again.hours_written) == (0, 2, 0)
 
 
-def test_a_writer_dies_before_it_has_seen_the_other(logbook: Logbook) -> None:
+def test_a_writer_dies_before_it_has_seen_the_other(reading_store: ReadingStore) -> None:
     """Then the measurement is there twice, until the next save near it; that one stores nothing."""
     phone = measured(NOON + MINUTE * 59 + SECOND * 58, 120, PHONE, ticks=7)
     receiver = measured(NOON + HOUR + SECOND * 3, 121, RECEIVER, ticks=7)
 
     def meet(step: str) -> None:
         if step == "before put_item":
-            logbook.save("ada", [receiver], NOON + SECOND)
+            reading_store.save("ada", [receiver], NOON + SECOND)
         if step == "after put_item":
             crash()
 
     with pytest.raises(Crash):
-        interrupted(logbook, meet).save("ada", [phone], NOON)
-    assert len(everything(logbook)) == 2
-    report = logbook.save("ada", [phone, receiver], NOON + MINUTE)
+        interrupted(reading_store, meet).save("ada", [phone], NOON)
+    assert len(everything(reading_store)) == 2
+    report = reading_store.save("ada", [phone, receiver], NOON + MINUTE)
 
-    assert instants(everything(logbook)) == [phone.at]
+    assert instants(everything(reading_store)) == [phone.at]
     assert (report.stored, report.revised, report.duplicates, report.hours_written) == (0, 0, 2, 2)
 
 
 @pytest.mark.parametrize("step", ["before put_item", "after put_item"])
-def test_a_writer_dies(logbook: Logbook, step: str) -> None:
+def test_a_writer_dies(reading_store: ReadingStore, step: str) -> None:
     """Whatever it got done, saving the same again completes it, and stores nothing twice."""
     records = series(NOON, 36)
     for nth in (1, 2, 3):
         user_id = f"ada-{nth}"
         with pytest.raises(Crash):
-            interrupted(logbook, At(step, crash, nth)).save(user_id, records, NOON)
-        done = len(everything(logbook, user_id))
-        report = logbook.save(user_id, records, NOON + MINUTE)
+            interrupted(reading_store, At(step, crash, nth)).save(user_id, records, NOON)
+        done = len(everything(reading_store, user_id))
+        report = reading_store.save(user_id, records, NOON + MINUTE)
 
         assert done == 12 * (nth - (step == "before put_item"))
-        assert instants(everything(logbook, user_id)) == [record.at for record in records]
+        assert instants(everything(reading_store, user_id)) == [record.at for record in records]
         assert (report.stored, report.duplicates) == (36 - done, done)

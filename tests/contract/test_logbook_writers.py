@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.writers import WRITERS, assert_each_measurement_once, assert_merge_of_all, batch, kept, save
+from tests.support.writers import (
+    WRITERS,
+    assert_each_measurement_once,
+    assert_merge_of_all,
+    batch,
+    kept,
+    save,
+)
 
 if TYPE_CHECKING:
     from bg_ingest.dynamo import Table
-    from bg_ingest.readings.logbook import SaveReport
+    from bg_ingest.readings.store import SaveReport
 
 pytestmark = pytest.mark.integration
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.metering import Meter
 from bg_ingest.dynamo import Table
-from tests.template_document import create_table
+from tests.support.template_document import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -13,14 +13,14 @@ from bg_ingest.accounts.quarantine import (
     KEPT,
     RECORD_CHARS_MAX,
     RECORDS_MAX,
-    Held,
     Quarantine,
+    QuarantinedRecord,
     first_of_each_reason,
 )
 from bg_ingest.accounts.sealing import Sealer
-from bg_ingest.dexcom.records import Rejected
-from tests.fakes import NOON, FakeClock
-from tests.moto_kms import kms_client, quick_key
+from bg_ingest.providers.dexcom.records import Rejected
+from tests.support.fakes import NOON, FakeClock
+from tests.support.moto_kms import kms_client, quick_key
 
 if TYPE_CHECKING:
     from bg_ingest.dynamo import Table
@@ -52,7 +52,9 @@ def test_a_kept_record_comes_back_with_its_reason(quarantine: Quarantine) -> Non
     """As it came from the provider, and when it was kept."""
     assert quarantine.keep("ada", [TIMELESS]) == 1
 
-    assert list(quarantine.newest_first("ada")) == [Held("system-time-missing", '{"value":187}', NOON)]
+    assert list(quarantine.newest_first("ada")) == [
+        QuarantinedRecord("system-time-missing", '{"value":187}', NOON)
+    ]
 
 
 def test_the_newest_is_first_and_only_quarantine_is_shown(

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bg_ingest.dexcom.quota import PK, Budget, HourlyQuota
 from bg_ingest.dynamo import Table
+from bg_ingest.providers.http.quota import PK, Budget, HourlyQuota
 from tests.contract.stepped import At, stepped
 
 if TYPE_CHECKING:
-    from tests.fakes import FakeClock
+    from tests.support.fakes import FakeClock
 
 SMALL = Budget(calls_per_hour=600, sharers=8)
 THIS_HOUR = "2026-04-26T12"  # The fake clock starts at noon.

@@ -15,12 +15,12 @@ from bg_ingest.publishing.publish import publish_records
 from bg_ingest.publishing.rabbitmq import EXCHANGE, HEARTBEAT_S, RESTED_S_MAX, UNROUTED, RabbitMQSink
 from local.ports import HOST
 from local.rabbitmq import server
-from tests.certificates import own_authority
-from tests.cut_line import CutLine
-from tests.events_docs import consumer
-from tests.fakes import NOON, FakeClock
-from tests.memory_stream import change_record, deliver
-from tests.sinks import MemorySink
+from tests.support.certificates import own_authority
+from tests.support.cut_line import CutLine
+from tests.support.events_docs import consumer
+from tests.support.fakes import NOON, FakeClock
+from tests.support.memory_stream import change_record, deliver
+from tests.support.sinks import MemorySink
 from tests.unit.publishing.made_up import SOURCE
 from tests.unit.publishing.test_account_events import JOB
 

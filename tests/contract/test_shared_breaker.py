@@ -4,17 +4,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.dexcom.circuit import CircuitRules
-from bg_ingest.dexcom.policy import Policy
-from bg_ingest.dexcom.shared_breaker import Admission, SharedBreaker
 from bg_ingest.dynamo import Table
+from bg_ingest.providers.http.circuit import CircuitRules
+from bg_ingest.providers.http.policy import Policy
+from bg_ingest.providers.http.shared_breaker import Permit, SharedBreaker
 from tests.contract.breakers import HOST, RULES, call, outage
 from tests.contract.stepped import At, stepped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.fakes import FakeClock
+    from tests.support.fakes import FakeClock
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_refusal_says_when_to_come_back(process: Callable[[], SharedBreaker], 
     outage(process())
     clock.advance(10)
 
-    assert process().admit() == Admission(allowed=False, wait_s=20)
+    assert process().admit() == Permit(allowed=False, wait_s=20)
 
 
 def test_one_unlucky_call_is_forgotten_by_a_success(process: Callable[[], SharedBreaker]) -> None:
@@ -116,7 +116,7 @@ def test_two_who_want_to_probe_at_once_are_one(
     """Another process is elected between our look and our claim."""
     outage(process())
     clock.advance(RULES.recovery.total_seconds())
-    other: list[Admission] = []
+    other: list[Permit] = []
     between = At("before put_item", lambda: other.append(process().admit()))
     late = SharedBreaker(Table(stepped(users_table.client, between), users_table.name), clock, HOST, RULES)
 
@@ -227,7 +227,7 @@ def test_a_refusal_is_free_of_requests(
         Table(stepped(users_table.client, requests), users_table.name), clock, HOST, RULES
     )
 
-    assert not any(breaker.admit(whose).allowed for _ in range(500) for whose in ("A", None))
+    assert not any(breaker.admit(account_key).allowed for _ in range(500) for account_key in ("A", None))
     assert requests.steps == ["before get_item", "after get_item"]
 
 

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.dexcom.shared_breaker import SharedBreaker
+from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from tests.contract.breakers import HOST, RULES, call, outage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bg_ingest.dynamo import Table
-    from tests.fakes import FakeClock
+    from tests.support.fakes import FakeClock
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_an_item_that_does_not_say_whose_failures_they_were_is_about_everybody(
     opening = {"opened_at": clock.now().isoformat(), "prober": None, "probe_until": None}
     users_table.put({"pk": "app#breaker", "sk": HOST, **failures, **opening})
 
-    assert [process().admit(whose).allowed for whose in ("A", None)] == [False, False]
+    assert [process().admit(account_key).allowed for account_key in ("A", None)] == [False, False]
     clock.advance(RULES.recovery.total_seconds())
     assert call(process(), "A", answered=True)
     assert process().admit("B").allowed

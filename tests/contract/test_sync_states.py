@@ -4,11 +4,10 @@ from datetime import timedelta
 import pytest
 
 from bg_ingest.dynamo import Table
-from bg_ingest.sync import seats
-from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
-from bg_ingest.sync.standing import SyncState
-from bg_ingest.sync.state import LEASE_TTL, Busy, Lease, SyncStates
-from tests.fakes import NOON, FakeClock
+from bg_ingest.sync import poll_slots
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.state import LEASE_TTL, Busy, Lease, SyncState, SyncStates
+from tests.support.fakes import NOON, FakeClock
 
 HISTORY = timedelta(days=90)
 
@@ -22,7 +21,7 @@ def states(users_table: Table, clock: FakeClock) -> SyncStates:
 
 
 def _order(clock: FakeClock, user_id: str = "ada") -> Order:
-    return Order(user_id, new_job_id(clock.now()), Kind.INCREMENTAL, Trigger.SCHEDULE, "correlation")
+    return Order(user_id, new_job_id(clock.now()), JobKind.INCREMENTAL, Trigger.SCHEDULE, "correlation")
 
 
 def _take(states: SyncStates, clock: FakeClock) -> Lease:
@@ -132,7 +131,7 @@ def test_a_connected_user_has_a_seat_and_a_disconnected_one_none(states: SyncSta
     """Only who sits is polled."""
     state = states.get("ada")
     assert state is not None
-    assert state.seat == seats.seat_of("ada", 900)
+    assert state.seat == poll_slots.poll_slot("ada", 900)
 
     states.stop("ada")
     stopped = states.get("ada")

@@ -10,16 +10,16 @@ from bg_ingest.accounts import refresh_lease
 from bg_ingest.accounts.connection import SK, Endpoint, State
 from bg_ingest.accounts.data_keys import SealBroken
 from bg_ingest.accounts.vault import NotConnected, VaultLimits
-from bg_ingest.dexcom.errors import TryLater, Unavailable
+from bg_ingest.providers.errors import TryLater, Unavailable
 from tests.contract.token_world import ADA, EU, LIFETIME, TokenProvider, World
-from tests.fakes import NOON
-from tests.moto_kms import kms_client, quick_key
+from tests.support.fakes import NOON
+from tests.support.moto_kms import kms_client, quick_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bg_ingest.dynamo import Table
-    from tests.fakes import FakeClock
+    from tests.support.fakes import FakeClock
 
 MARGIN = VaultLimits().margin
 

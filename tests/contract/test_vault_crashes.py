@@ -11,11 +11,11 @@ from bg_ingest.accounts.connection import State
 from bg_ingest.accounts.vault import NotConnected, VaultLimits
 from tests.contract.stepped import At, Crash, crash
 from tests.contract.token_world import ADA, LIFETIME, TokenProvider, World
-from tests.moto_kms import kms_client, quick_key
+from tests.support.moto_kms import kms_client, quick_key
 
 if TYPE_CHECKING:
     from bg_ingest.dynamo import Table
-    from tests.fakes import FakeClock
+    from tests.support.fakes import FakeClock
 
 pytestmark = pytest.mark.exhaustive
 

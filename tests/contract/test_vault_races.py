@@ -9,17 +9,17 @@ import pytest
 
 from bg_ingest.accounts.connection import SK, State
 from bg_ingest.accounts.vault import NotConnected, VaultLimits
-from bg_ingest.dexcom.errors import TryLater
-from bg_ingest.dexcom.policy import Policy
+from bg_ingest.providers.errors import TryLater
+from bg_ingest.providers.http.policy import Policy
 from tests.contract.stepped import At, Crash, HalfWay, crash
 from tests.contract.token_world import ADA, TokenProvider, World
-from tests.moto_kms import kms_client, quick_key
+from tests.support.moto_kms import kms_client, quick_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bg_ingest.dynamo import Table
-    from tests.fakes import FakeClock
+    from tests.support.fakes import FakeClock
 
 pytestmark = pytest.mark.exhaustive
 

@@ -10,9 +10,9 @@ from bg_ingest.accounts.connection import Connections, Endpoint
 from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import Vault
-from bg_ingest.dexcom.errors import ConsentRevoked
-from bg_ingest.dexcom.oauth import Tokens
 from bg_ingest.dynamo import Table
+from bg_ingest.providers.dexcom.oauth import Tokens
+from bg_ingest.providers.errors import ConsentRevoked
 from tests.contract.stepped import stepped
 
 if TYPE_CHECKING:

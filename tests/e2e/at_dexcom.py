@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.dexcom.http_client import polite_http
-from bg_ingest.dexcom.oauth import Application, OAuth
+from bg_ingest.providers.dexcom.oauth import Application, OAuth
+from bg_ingest.providers.http.http_client import polite_http
 
 if TYPE_CHECKING:
     import httpx
 
-    from bg_ingest.dexcom.oauth import Tokens
+    from bg_ingest.providers.dexcom.oauth import Tokens
 
 # Who sits there is never dispatched: it is among no intervals. So a test alone decides who calls, and when.
 NOBODYS_INTERVAL_S = 420

@@ -21,11 +21,11 @@ from local.function_logs import function_lines
 from local.paths import State
 from local.ports import free_port
 from local.progress import Progress
-from tests.bare_numbers import unexplained_in_line
 from tests.e2e.at_dexcom import between_readings
 from tests.e2e.crowd import Crowd, Shared
-from tests.leaks import leaks_in
-from tests.scratch import in_memory
+from tests.support.bare_numbers import unexplained_in_line
+from tests.support.leaks import leaks_in
+from tests.support.scratch import in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 
 from bg_ingest.dynamo import Table
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable

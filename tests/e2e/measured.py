@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.telemetry.metrics import NAMESPACE
 from local.function_logs import function_lines
 from local.waiting import wait_until
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from local.stack import Stack

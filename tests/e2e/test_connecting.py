@@ -11,7 +11,7 @@ import pytest
 from local import demo
 from local.waiting import wait_until
 from tests.e2e.conftest import RETURN_URL
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from local.stack import Stack

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
 from local.deploy import STACK_NAME
 from local.function_logs import function_lines
 from local.waiting import wait_until
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -88,7 +88,7 @@ def test_the_documented_redrive_brings_dead_jobs_back(cloud: Stack, demo_user: A
     met = _times_received_first(cloud)
 
     # An order that died of something that has been mended.
-    order = Order("demo", new_job_id(SystemClock().now()), Kind.RECONCILE, Trigger.API, "mended")
+    order = Order("demo", new_job_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "mended")
     sqs.send_message(QueueUrl=cloud.dead_queue_url, MessageBody=json.dumps(order.as_message()))
     operator.run(operator.put_back)
 

@@ -9,10 +9,10 @@ import pytest
 
 from local import demo
 from local.waiting import wait_until
-from tests.bus_listener import BusListener
 from tests.e2e.at_dexcom import between_readings
 from tests.e2e.conftest import Person
-from tests.patience import PATIENCE_S
+from tests.support.bus_listener import BusListener
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,20 +21,19 @@ from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import Vault
 from bg_ingest.clock import SystemClock
 from bg_ingest.dynamo import Table
-from bg_ingest.readings.logbook import Logbook
-from bg_ingest.sync.ask import ask_for_sync
-from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
-from bg_ingest.sync.jobs import Jobs
+from bg_ingest.readings.store import ReadingStore
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.jobs import Jobs, enqueue
 from bg_ingest.sync.queue import JobsQueue
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.windows import BACKFILL_WINDOW
+from dexcom_sim.world import World
 from local.deploy import function_names
-from local.dexcom.world import World
 from local.paths import CHECKOUT
 from local.waiting import wait_until
 from tests.e2e.at_dexcom import NOBODYS_INTERVAL_S, login
-from tests.patience import PATIENCE_S
-from tests.template_document import resource
+from tests.support.patience import PATIENCE_S
+from tests.support.template_document import resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,8 +41,8 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from bg_ingest.dexcom.oauth import Tokens
-    from bg_ingest.sync.standing import SyncState
+    from bg_ingest.providers.dexcom.oauth import Tokens
+    from bg_ingest.sync.state import SyncState
     from local.stack import Stack
     from tests.e2e.conftest import Api
 
@@ -66,7 +65,7 @@ class Workers:
         dynamodb = self.cloud.emulator.client("dynamodb")
         self.users = Table(dynamodb, self.cloud.users_table)
         self.states = SyncStates(self.users, self.clock)
-        self.logbook = Logbook(Table(dynamodb, self.cloud.readings_table), self.clock, 730)
+        self.reading_store = ReadingStore(Table(dynamodb, self.cloud.readings_table), self.clock, 730)
         self.queue_url = self.sqs.create_queue(
             QueueName=f"killed-{uuid4().hex}",
             Attributes={"VisibilityTimeout": str(resource("JobsQueue")["VisibilityTimeout"])},
@@ -81,8 +80,8 @@ class Workers:
         endpoint = Endpoint("dexcom", "custom", self.cloud.dexcom)
         vault.store(_USER, endpoint, login(dexcom, _PERSON), data_from=now - _HISTORY)
         self.states.begin(_USER, NOBODYS_INTERVAL_S, now - _HISTORY)
-        order = Order(_USER, new_job_id(now), Kind.BACKFILL, Trigger.CONNECTION, "killed")
-        ask_for_sync(order, jobs=Jobs(self.users, self.clock), send=JobsQueue(self.sqs, self.queue_url).send)
+        order = Order(_USER, new_job_id(now), JobKind.BACKFILL, Trigger.CONNECTION, "killed")
+        enqueue(order, jobs=Jobs(self.users, self.clock), send=JobsQueue(self.sqs, self.queue_url).send)
         return order
 
     @cached_property
@@ -119,7 +118,7 @@ class Workers:
 
     def stored(self, start: datetime, end: datetime) -> list[int]:
         """The seconds of what is stored, in order."""
-        return [int(it.reading.at.timestamp()) for it in self.logbook.between(_USER, start, end)]
+        return [int(it.reading.at.timestamp()) for it in self.reading_store.between(_USER, start, end)]
 
     def state(self) -> SyncState:
         """Where the syncing stands."""

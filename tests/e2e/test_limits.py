@@ -10,9 +10,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from bg_ingest.access.limits import Policy, RateLimit
+from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
 from bg_ingest.dynamo import Table
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -37,7 +37,7 @@ def _table(cloud: Stack) -> Table:
 
 def test_exactly_as_many_as_allowed_get_through(cloud: Stack) -> None:
     """Sixteen threads, a hundred calls at once, seven allowed."""
-    limit = RateLimit(_table(cloud), FakeClock(), Policy(f"e2e-{uuid4().hex}", 7, 60))
+    limit = CallerLimit(_table(cloud), FakeClock(), LimitPolicy(f"e2e-{uuid4().hex}", 7, 60))
     with ThreadPoolExecutor(_THREADS) as threads:
         standings = list(threads.map(lambda _: limit.take("ada"), range(100)))
 

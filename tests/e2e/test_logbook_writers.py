@@ -9,13 +9,20 @@ import pytest
 
 from bg_ingest.dynamo import Table
 from tests.e2e.crowd import SPAWN, THREADS
-from tests.writers import WRITERS, assert_each_measurement_once, assert_merge_of_all, batch, kept, save
+from tests.support.writers import (
+    WRITERS,
+    assert_each_measurement_once,
+    assert_merge_of_all,
+    batch,
+    kept,
+    save,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from queue import Queue
 
-    from bg_ingest.readings.logbook import SaveReport
+    from bg_ingest.readings.store import SaveReport
     from local.stack import Stack
     from tests.e2e.crowd import Crowd, Shared
 

@@ -17,7 +17,7 @@ from local.paths import CHECKOUT
 from local.waiting import wait_until
 from local.webhook_sender import one_reading, signed_headers
 from tests.e2e.measured import caused_by, lines_of, measured
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 from tests.template.emitted import series
 
 if TYPE_CHECKING:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.dexcom.client import DexcomClient
-from bg_ingest.dexcom.http_client import polite_http
 from bg_ingest.dynamo import Table
-from bg_ingest.readings.logbook import Logbook
-from bg_ingest.sync.days import Days
-from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.providers.dexcom.client import DexcomClient
+from bg_ingest.providers.http.http_client import polite_http
+from bg_ingest.readings.store import ReadingStore
+from bg_ingest.sync.completeness_store import CompletenessStore
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
-from bg_ingest.sync.user import sync_user
+from bg_ingest.sync.sync_user import sync_user
 from local.waiting import wait_until
 from tests.e2e.at_dexcom import NOBODYS_INTERVAL_S, login
 from tests.e2e.crowd import PROCESSES_MAX, THREADS
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from bg_ingest.dexcom.answers import Egvs
+    from bg_ingest.providers.dexcom.responses import Egvs
     from local.stack import Stack
     from tests.e2e.crowd import Crowd, Shared
 
@@ -87,14 +87,14 @@ def start_syncing(
     stores = Stores(
         SyncStates(users, clock),
         Jobs(users, clock),
-        Logbook(readings, clock, 730),
-        Days(users, clock),
+        ReadingStore(readings, clock, 730),
+        CompletenessStore(users, clock),
         lambda *_: 0,
     )
     provider = WaitsForTheOthers(DexcomClient(polite_http(shared.dexcom, clock), clock), access_token, told)
 
     def sync() -> tuple[bool, str]:
-        order = Order(shared.name, new_job_id(clock.now()), Kind.INCREMENTAL, Trigger.API, "id")
+        order = Order(shared.name, new_job_id(clock.now()), JobKind.INCREMENTAL, Trigger.API, "id")
         report = sync_user(
             order, stores=stores, provider=provider, clock=clock, time_left_s=lambda: _PATIENCE_S
         )

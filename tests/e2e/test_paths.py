@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests import path_tricks
 from tests.e2e.conftest import ORIGIN, PATIENT
+from tests.support import path_tricks
 
 if TYPE_CHECKING:
     from email.message import Message

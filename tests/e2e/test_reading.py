@@ -11,7 +11,7 @@ import pytest
 from bg_ingest.clock import SystemClock
 from local.waiting import wait_until
 from tests.e2e.conftest import PATIENT, PLANTED_VALUE, Api
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     import httpx

@@ -10,12 +10,12 @@ import pytest
 
 from bg_ingest.clock import SystemClock
 from bg_ingest.dynamo import Table
-from bg_ingest.sync import dispatch, seats
+from bg_ingest.sync import dispatch, poll_slots
 from local import demo
 from local.invoke import invoke_in
 from local.waiting import wait_until
 from tests.e2e.at_dexcom import between_readings
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,9 @@ _PERSON = "SandboxUser8"
 _HOUR = int(SystemClock().now().timestamp()) // 3_600
 # Somebody whose hour it is.
 _USER = next(
-    name for name in map("hourly-{}".format, count()) if seats.is_reconciled_in(range(_HOUR, _HOUR + 1), name)
+    name
+    for name in map("hourly-{}".format, count())
+    if poll_slots.is_reconciled_in(range(_HOUR, _HOUR + 1), name)
 )
 
 

@@ -11,10 +11,10 @@ import pytest
 from bg_ingest.accounts.connection import Connections, Endpoint
 from bg_ingest.clock import SystemClock
 from bg_ingest.dynamo import Table
-from bg_ingest.readings.logbook import Logbook
 from bg_ingest.readings.model import Reading
-from local import recovery
-from tests.fakes import FakeClock
+from bg_ingest.readings.store import ReadingStore
+from tests.support.fakes import FakeClock
+from tools import restore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Disaster:
     def recover(self, *more: str, client: Any = None) -> None:
         """Run the command of docs/operations.md."""
         tables = [self.restored, self.readings.name, "--users", self.users.name, "--at", self.at.isoformat()]
-        assert recovery.main([*tables, *more], client or self.client) == 0
+        assert restore.main([*tables, *more], client or self.client) == 0
 
     def connect(self, user_id: str, at: datetime) -> None:
         """A person who logged in then."""
@@ -66,14 +66,14 @@ def disaster(cloud: Stack) -> Iterator[Disaster]:
     at, day = now - timedelta(minutes=5), (now - timedelta(days=5)).replace(hour=9, minute=0, second=0)
     readings, users = Table(client, cloud.readings_table), Table(client, cloud.users_table)
     stage = Disaster(client, readings, users, f"{readings.name}-restored", at, day)
-    logbook = Logbook(readings, clock, 730)
+    reading_store = ReadingStore(readings, clock, 730)
     for user_id in ("ada", "bob", "joan"):
         # As on the first day, whichever rehearsal was before this one.
         users.delete(user_id, "connection")
         readings.delete_all((user_id, item["sk"]) for item in stage.hours(user_id))
         stage.connect(user_id, at - timedelta(days=9))
         made = [Reading(day + timedelta(hours=hour), 100 + hour) for hour in range(3)]
-        logbook.save(user_id, made, now)
+        reading_store.save(user_id, made, now)
     client.restore_table_to_point_in_time(SourceTableName=readings.name, TargetTableName=stage.restored)
     yield stage
     client.delete_table(TableName=stage.restored)
@@ -112,7 +112,7 @@ def test_what_was_lost_comes_back_and_who_was_erased_does_not(
     (_, damaged, newer) = [_hour(disaster, number) for number in range(3)]
     disaster.readings.update("ada", damaged, "SET readings = :bad, version = :two", {":bad": "[]", ":two": 2})
     later = Reading(disaster.day + timedelta(hours=2, minutes=5), 103)
-    Logbook(disaster.readings, SystemClock(), 730).save("ada", [later], SystemClock().now())
+    ReadingStore(disaster.readings, SystemClock(), 730).save("ada", [later], SystemClock().now())
     # One person is erased; another is erased and comes back as somebody new.
     for user_id in ("bob", "joan"):
         disaster.users.delete(user_id, "connection")
@@ -169,7 +169,7 @@ def test_a_lost_connection_comes_back_and_a_living_one_is_not_touched(
         disaster.users.delete("joan", "connection")
         disaster.users.update("bob", "connection", "SET sealed_tokens = :newer", {":newer": b"newer"})
         assert (
-            recovery.main([users, cloud.users_table, "--write", "--leave-out", "joan"], disaster.client) == 0
+            restore.main([users, cloud.users_table, "--write", "--leave-out", "joan"], disaster.client) == 0
         )
     finally:
         disaster.client.delete_table(TableName=users)
@@ -187,4 +187,4 @@ def test_nobody_forgets_who_was_erased(disaster: Disaster) -> None:
     """Without the users table there is no repair, and without the instant no users table."""
     for incomplete in (["--users", "users"], ["--repair-before", "2026-11-18T00"]):
         with pytest.raises(SystemExit):
-            recovery.main([disaster.restored, disaster.readings.name, *incomplete], disaster.client)
+            restore.main([disaster.restored, disaster.readings.name, *incomplete], disaster.client)

@@ -18,23 +18,23 @@ from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import Vault, VaultLimits
 from bg_ingest.clock import SystemClock
-from bg_ingest.dexcom import (
+from bg_ingest.providers.dexcom import (
     DexcomClient,
     OAuth,
-    PaceRules,
-    ProcessPace,
+    ProcessRateLimiter,
+    RateRules,
     TryLater,
-    make_turnstile,
+    admission_control,
     polite_http,
 )
-from bg_ingest.dexcom.circuit import CircuitRules
-from bg_ingest.dexcom.errors import CircuitOpen, QuotaSpent
-from bg_ingest.dexcom.quota import Budget, HourlyQuota
-from bg_ingest.dexcom.shared_breaker import SharedBreaker
-from bg_ingest.sync.fetch import ConnectedProvider
+from bg_ingest.providers.errors import CircuitOpen, QuotaSpent
+from bg_ingest.providers.http.circuit import CircuitRules
+from bg_ingest.providers.http.quota import Budget, HourlyQuota
+from bg_ingest.providers.http.shared_breaker import SharedBreaker
+from bg_ingest.sync.connected_provider import ConnectedProvider
 from tests.e2e.crowd import THREADS
 from tests.e2e.witness import APPLICATION, DEVICES, EGVS, TOKEN, Witness
-from tests.fakes import NOON, FakeClock
+from tests.support.fakes import NOON, FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,8 +108,8 @@ def start_calling(shared: Shared, access_token: str, hour: int) -> Callable[[], 
     """A process that calls as often as it may, in an hour that does not end."""
     clock, in_that_hour = SystemClock(), FakeClock(NOON.replace(year=3000 + hour))
     quota = HourlyQuota(shared.table, in_that_hour, Budget(calls_per_hour=600, sharers=8))
-    hasty = ProcessPace(clock, PaceRules(calls_max=10_000))
-    http = polite_http(shared.dexcom, clock, turnstile=make_turnstile(clock, pace=hasty, quota=quota))
+    hasty = ProcessRateLimiter(clock, RateRules(calls_max=10_000))
+    http = polite_http(shared.dexcom, clock, admission=admission_control(clock, pace=hasty, quota=quota))
     client = DexcomClient(http, clock)
 
     def call_until_refused() -> str:
@@ -147,11 +147,11 @@ def start_polling(
     """
     clock = SystemClock()
     breaker = SharedBreaker(shared.table, FakeClock(now), shared.name, RULES)
-    turnstile = make_turnstile(clock, breaker=breaker)
-    http = polite_http(shared.dexcom, clock, turnstile=turnstile)
+    admission = admission_control(clock, breaker=breaker)
+    http = polite_http(shared.dexcom, clock, admission=admission)
 
     def poll() -> str:
-        client = DexcomClient(http, clock, whose=account or uuid4().hex)
+        client = DexcomClient(http, clock, account_key=account or uuid4().hex)
         try:
             client.egvs(access_token, clock.now() - HOUR, clock.now())
         except CircuitOpen:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.version import VERSION
-from local.interface.document import document
+from tools.interface.document import document
 
 if TYPE_CHECKING:
     import httpx

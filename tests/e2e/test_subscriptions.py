@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.dexcom import DexcomClient
+from bg_ingest.providers.dexcom import DexcomClient
 from local.deploy import function_names
 from tests.e2e.witness import Witness
 

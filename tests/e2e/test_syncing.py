@@ -9,11 +9,11 @@ import pytest
 
 from bg_ingest.clock import SystemClock
 from bg_ingest.dynamo import Table
-from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
 from bg_ingest.sync.state import Lease, SyncStates
 from local import demo
 from local.waiting import wait_until
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     import httpx
@@ -104,7 +104,7 @@ def test_while_one_runs_callers_are_told_which(cloud: Stack, demo_user: Api, dex
         taken.extend([lease] if isinstance(lease, Lease) else [])
         return bool(taken)
 
-    order = Order(demo.USER_ID, new_job_id(SystemClock().now()), Kind.RECONCILE, Trigger.SCHEDULE, "other")
+    order = Order(demo.USER_ID, new_job_id(SystemClock().now()), JobKind.RECONCILE, Trigger.SCHEDULE, "other")
     assert wait_until(lambda: runs(order), PATIENCE_S)
     try:
         called = _calls_of(dexcom)

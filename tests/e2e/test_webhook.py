@@ -14,7 +14,7 @@ from local import demo
 from local.function_logs import function_lines
 from local.waiting import wait_until
 from local.webhook_sender import one_reading, send, signed_headers
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from datetime import datetime

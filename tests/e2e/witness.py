@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.dexcom import Application, OAuth, polite_http
+from bg_ingest.providers.dexcom import Application, OAuth, polite_http
 
 if TYPE_CHECKING:
     import httpx
 
-    from bg_ingest.dexcom import Tokens
+    from bg_ingest.providers.dexcom import Tokens
 
 EGVS, DEVICES, TOKEN = "/v3/users/self/egvs", "/v3/users/self/devices", "/v3/oauth2/token"
 _BACK = "http://127.0.0.1/back"

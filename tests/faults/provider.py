@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.dexcom.answers import Egvs, Span
-from bg_ingest.dexcom.errors import Unavailable
+from bg_ingest.providers.dexcom.responses import Egvs, Span
+from bg_ingest.providers.errors import Unavailable
 from bg_ingest.readings.model import Device, Reading
-from tests.fakes import NOON
+from tests.support.fakes import NOON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from tests.fakes import FakeClock
+    from tests.support.fakes import FakeClock
 
 # The history begins at midnight, so that whole days can be counted.
 EVERY, UPLOADED_AFTER = timedelta(minutes=5), timedelta(hours=1)

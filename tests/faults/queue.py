@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.fakes import FakeClock
+    from tests.support.fakes import FakeClock
 
 VISIBILITY_S, RECEIVES_MAX = 720, 5  # As in template.yaml.
 

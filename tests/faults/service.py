@@ -12,21 +12,20 @@ from botocore.exceptions import ClientError
 
 from bg_ingest.dynamo import Table
 from bg_ingest.readings.completeness import Followed, completeness
-from bg_ingest.readings.logbook import Logbook
-from bg_ingest.sync.ask import ask_for_sync
-from bg_ingest.sync.days import Days
+from bg_ingest.readings.store import ReadingStore
+from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.dispatch import POLLS, RECONCILIATIONS, dispatch
-from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
-from bg_ingest.sync.jobs import Jobs
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.jobs import Jobs, enqueue
 from bg_ingest.sync.queue import JobsQueue
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
-from bg_ingest.sync.user import sync_user
-from bg_ingest.sync.work import Delivery, work
-from tests.fakes import NOON, FakeClock
+from bg_ingest.sync.sync_user import sync_user
+from bg_ingest.sync.worker import Delivery, handle_delivery
 from tests.faults.provider import EVERY, HISTORY, UPLOADED_AFTER, Provider
 from tests.faults.queue import Queue
-from tests.memory_dynamo import MemoryDynamo
+from tests.support.fakes import NOON, FakeClock
+from tests.support.memory_dynamo import MemoryDynamo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,25 +61,25 @@ class Service:
         self.provider, self.queue = Provider(self.clock), Queue(self.clock)
         self.dynamo = ThrottledDynamo(MemoryDynamo(page_items_max=1_000), self.chance)
         self.table = Table(cast("Any", self.dynamo), "users")
-        self.logbook = Logbook(Table(cast("Any", self.dynamo), "readings"), self.clock, 730)
+        self.reading_store = ReadingStore(Table(cast("Any", self.dynamo), "readings"), self.clock, 730)
         self.jobs_queue = JobsQueue(cast("Any", self.queue), "queue")
         self.stores = Stores(
             SyncStates(self.table, self.clock, INTERVAL_S),
             Jobs(self.table, self.clock),
-            self.logbook,
-            Days(self.table, self.clock),
+            self.reading_store,
+            CompletenessStore(self.table, self.clock),
             lambda *_: 0,  # This provider has nothing that cannot be read.
         )
         self.users = [f"user-{number}" for number in range(users)]
         for user_id in self.users:
             self.stores.states.begin(user_id, None, self.clock.now() - HISTORY)
-            self.ask(user_id, Kind.BACKFILL)
+            self.ask(user_id, JobKind.BACKFILL)
         self.run(minutes=INTERVAL_S // 60)
 
-    def ask(self, user_id: str, kind: Kind) -> None:
+    def ask(self, user_id: str, kind: JobKind) -> None:
         """Somebody asks for a sync, and is promised that it will be done."""
         order = Order(user_id, new_job_id(self.clock.now()), kind, Trigger.API, "id")
-        ask_for_sync(order, jobs=self.stores.jobs, send=self.jobs_queue.send)
+        enqueue(order, jobs=self.stores.jobs, send=self.jobs_queue.send)
 
     def run(self, minutes: int) -> None:
         """Let so many minutes pass, each with its tick."""
@@ -113,7 +112,7 @@ class Service:
 
     def _is_whole(self, user_id: str, but_for: timedelta) -> bool:
         now = self.clock.now()
-        stored = [it.reading for it in self.logbook.between(user_id, now - 3 * HISTORY, now + HISTORY)]
+        stored = [it.reading for it in self.reading_store.between(user_id, now - 3 * HISTORY, now + HISTORY)]
         shown = list(self.provider.visible(user_id))
         due = [one for one in shown if one.at < now - UPLOADED_AFTER - but_for]
         return stored == shown[: len(stored)] and len(stored) >= len(due)
@@ -126,7 +125,11 @@ class Service:
             day
             for user_id in self.users
             for day in completeness(
-                self.logbook.between(user_id, begun, now + HISTORY), begun.date(), now.date(), now, followed
+                self.reading_store.between(user_id, begun, now + HISTORY),
+                begun.date(),
+                now.date(),
+                now,
+                followed,
             )
         )
         return sum(day.missing for day in days)
@@ -146,7 +149,7 @@ class Service:
             time_left_s=lambda: 110.0,
         )
         with suppress(ClientError):  # What fails by our own fault stays in the queue, hidden for a while.
-            worked = work(
+            worked = handle_delivery(
                 delivery, sync=sync, jobs_queue=self.jobs_queue, clock=self.clock, jitter=self.chance.random
             )
             if not worked.keep:

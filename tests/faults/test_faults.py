@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bg_ingest.sync.job import Kind
+from bg_ingest.sync.job import JobKind
 from tests.faults.service import INTERVAL_S, Service
 
 USERS = 4
@@ -30,7 +30,7 @@ def test_six_hours_without_the_provider(service: Service) -> None:
     service.provider.down = True
     service.run(minutes=60)
     for user_id in service.users[:3]:
-        service.ask(user_id, Kind.RECONCILE)
+        service.ask(user_id, JobKind.RECONCILE)
     service.run(minutes=300)
     assert len(service.incomplete()) == USERS
 

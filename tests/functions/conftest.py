@@ -17,15 +17,15 @@ import bg_ingest.wiring
 from bg_ingest import settings, telemetry
 from bg_ingest.accounts.connection import Endpoint
 from bg_ingest.clock import SystemClock
-from bg_ingest.dexcom.oauth import Tokens
+from bg_ingest.providers.dexcom.oauth import Tokens
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.telemetry import log
-from bg_ingest.wiring import clients, provider, stores
+from bg_ingest.telemetry import logger
+from bg_ingest.wiring import aws_clients, provider, stores
 from local.ports import free_port
 from local.webhook_sender import body_in, signed_headers
-from tests.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
-from tests.moto_kms import quick_key
-from tests.template_document import create_table
+from tests.support.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
+from tests.support.moto_kms import quick_key
+from tests.support.template_document import create_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,19 +98,21 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_REGION", REGION)
     with mock_aws():
-        create_table(clients.dynamodb(), "ReadingsTable", "readings")
-        create_table(clients.dynamodb(), "UsersTable", "users")
+        create_table(aws_clients.dynamodb(), "ReadingsTable", "readings")
+        create_table(aws_clients.dynamodb(), "UsersTable", "users")
         environment = {
             "DYNAMODB_TABLE": "readings",
             "USERS_TABLE": "users",
-            "JOBS_QUEUE_URL": clients.sqs().create_queue(QueueName="jobs")["QueueUrl"],
+            "JOBS_QUEUE_URL": aws_clients.sqs().create_queue(QueueName="jobs")["QueueUrl"],
             "WEBHOOK_SECRETS": f"{WEBHOOK_SECRET},{OLD_WEBHOOK_SECRET}",
-            "ERASURES_QUEUE_URL": clients.sqs().create_queue(QueueName="erasures")["QueueUrl"],
-            "EVENT_BUS_NAME": clients.events()
+            "ERASURES_QUEUE_URL": aws_clients.sqs().create_queue(QueueName="erasures")["QueueUrl"],
+            "EVENT_BUS_NAME": aws_clients.events()
             .create_event_bus(Name="events")["EventBusArn"]
             .rpartition("/")[2],
-            "DEAD_PUBLISHES_QUEUE_URL": clients.sqs().create_queue(QueueName="dead-publishes")["QueueUrl"],
-            "TOKENS_KEY_ID": quick_key(clients.kms()),
+            "DEAD_PUBLISHES_QUEUE_URL": aws_clients.sqs().create_queue(QueueName="dead-publishes")[
+                "QueueUrl"
+            ],
+            "TOKENS_KEY_ID": quick_key(aws_clients.kms()),
             # Nobody listens there: what a provider that is down looks like.
             "DEXCOM_API_BASE_URL": f"http://127.0.0.1:{free_port()}",
         }
@@ -124,7 +126,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 def _forget_everything() -> None:
     """A fresh process, but for the AWS clients: they hold nothing, and making them takes long."""
-    log.forget()
+    logger.forget()
     modules = [importlib.import_module(f"functions.{name}.app") for name in FUNCTIONS]
     modules += [
         importlib.import_module(f"{package.__name__}.{module.name}")
@@ -148,4 +150,4 @@ def _connect(user_id: str) -> None:
         Reading(now - timedelta(minutes=5 * age), 100 + age, trend="flat", device=Device("g7", "iOS", "G7"))
         for age in range(12)
     ]
-    stores.logbook().save(user_id, readings, now)
+    stores.reading_store().save(user_id, readings, now)

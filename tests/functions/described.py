@@ -10,7 +10,7 @@ from typing import Any
 
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
-from local.interface.document import document
+from tools.interface.document import document
 
 # Said of every answer, or of every page, and not worth a line at each.
 _ORDINARY = {"Content-Type", "Vary", "Content-Security-Policy", "Referrer-Policy"}

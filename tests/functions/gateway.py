@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tests.template_document import template
+from tests.support.template_document import template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

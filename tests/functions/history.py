@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from bg_ingest.readings.completeness import Followed, completeness
 from bg_ingest.readings.cursor import Cursor, encode
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.sync.job import Counts, Failure, Job, Kind, Order, Status, Trigger, new_job_id
+from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger, new_job_id
 from bg_ingest.wiring import stores
 from tests.functions.gateway import Request, send
 
@@ -27,10 +27,10 @@ def live_in(world: World, user_id: str) -> dict[str, list[str]]:
     """Give them a past; values of the interface's parameters that lead there."""
     now = stores.clock().now().replace(microsecond=0)
     _readings(user_id, now)
-    jobs = [_job(user_id, status, now) for status in Status]
+    jobs = [_job(user_id, status, now) for status in JobStatus]
     for job in jobs:
         stores.jobs().keep(job)
-    stored = list(stores.logbook().between(user_id, now - 48 * _HOUR, now))
+    stored = list(stores.reading_store().between(user_id, now - 48 * _HOUR, now))
     days = completeness(
         stored, now.date() - timedelta(days=2), now.date(), now, Followed(now - 24 * _HOUR, now)
     )
@@ -72,13 +72,13 @@ def _readings(user_id: str, now: datetime) -> None:
     copies = [replace(one, at=one.at + timedelta(seconds=4), device=receiver) for one in series[:10]]
     revised = [replace(one, mg_dl=one.mg_dl + 1) for one in series[5:10]]
     for n, answer in enumerate((series, odd, copies, revised)):
-        stores.logbook().save(user_id, answer, now + n * _MINUTE)
+        stores.reading_store().save(user_id, answer, now + n * _MINUTE)
 
 
-def _job(user_id: str, status: Status, now: datetime) -> Job:
-    order = Order(user_id, new_job_id(now), Kind.RECONCILE, Trigger.API, "made-up", (now - _HOUR, now))
-    begun = None if status is Status.QUEUED else now - _MINUTE
-    over = status in {Status.SUCCEEDED, Status.FAILED}
-    failure = Failure("Throttled", retryable=True, attempts=2) if status is Status.FAILED else None
+def _job(user_id: str, status: JobStatus, now: datetime) -> Job:
+    order = Order(user_id, new_job_id(now), JobKind.RECONCILE, Trigger.API, "made-up", (now - _HOUR, now))
+    begun = None if status is JobStatus.QUEUED else now - _MINUTE
+    over = status in {JobStatus.SUCCEEDED, JobStatus.FAILED}
+    failure = Failure("Throttled", retryable=True, attempts=2) if status is JobStatus.FAILED else None
     counts = Counts(12, 5, 1, 5, (("value-missing", 1),))
     return Job(order, status, begun, now if over else None, order.window, counts, failure)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
 from tests.functions import described
 from tests.functions.gateway import Request
-from tests.leaks import leaks_in
+from tests.support.leaks import leaks_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

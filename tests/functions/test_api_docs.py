@@ -14,7 +14,7 @@ import pytest
 from local.paths import CHECKOUT
 from tests.functions import described
 from tests.functions.gateway import Request, send
-from tests.leaks import WEBHOOK_SECRET
+from tests.support.leaks import WEBHOOK_SECRET
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.accounts.alias import alias_of
-from bg_ingest.dexcom.errors import TryLater
+from bg_ingest.accounts.connection import account_key
+from bg_ingest.providers.errors import TryLater
 from bg_ingest.settings import settings
 from bg_ingest.wiring import provider, stores
 
@@ -32,7 +32,7 @@ def test_every_call_for_somebody_is_known_as_theirs(world: World, monkeypatch: p
         lambda: client.devices("token"),
     ):
         kept = _kept_after(call)
-        assert (kept["suspect"], kept["alone"]) == (alias_of(connection), True)
+        assert (kept["suspect"], kept["alone"]) == (account_key(connection), True)
         assert "demo" not in str(kept)
     assert kept["failures"] == 5  # One each, but for the data: that is asked for three times.
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.wiring import clients, stores
+from bg_ingest.wiring import aws_clients, stores
 
 if TYPE_CHECKING:
     import pytest
@@ -49,5 +49,5 @@ def test_a_ticks_id_is_in_its_lines_and_its_messages(
 
 
 def _messages() -> list[dict[str, Any]]:
-    answer = clients.sqs().receive_message(QueueUrl=stores.queue().url, MaxNumberOfMessages=10)
+    answer = aws_clients.sqs().receive_message(QueueUrl=stores.queue().url, MaxNumberOfMessages=10)
     return [json.loads(message["Body"]) for message in answer.get("Messages", [])]

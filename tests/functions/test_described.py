@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
-from local.interface.routes import ROUTES
 from tests.functions import described
 from tests.functions.gateway import Claims, Request, send
 from tests.functions.history import live_in
 from tests.functions.made_requests import requests
+from tools.interface.routes import ROUTES
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World

@@ -5,8 +5,8 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-from local.interface.code import operations
 from tests.functions.gateway import Request, send
+from tools.interface.code import operations
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from bg_ingest.settings import settings
-from bg_ingest.wiring import clients, stores
+from bg_ingest.wiring import aws_clients, stores
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World
@@ -40,7 +40,7 @@ def test_repeating_it_is_safe(world: World) -> None:
 def test_what_comes_late_is_removed_by_the_second_look(world: World) -> None:
     """The queue holds the request for it back for minutes; then a straggler's hour goes too."""
     world.invoke("erase", world.event("erase_user"))
-    attributes = clients.sqs().get_queue_attributes(
+    attributes = aws_clients.sqs().get_queue_attributes(
         QueueUrl=settings().erasures_queue_url, AttributeNames=["ApproximateNumberOfMessagesDelayed"]
     )
     assert attributes["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"

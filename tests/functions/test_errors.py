@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from bg_ingest.wiring import clients
+from bg_ingest.wiring import aws_clients
 from tests.functions import described
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def busy_world(world: World) -> Iterator[World]:
         raise ClientError(refusal, "Query")
 
     every = ("before-call.dynamodb", refuse)
-    clients.dynamodb().meta.events.register(*every)
+    aws_clients.dynamodb().meta.events.register(*every)
     yield world
-    clients.dynamodb().meta.events.unregister(*every)
+    aws_clients.dynamodb().meta.events.unregister(*every)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.access.audit import Audit, Outcome
+from bg_ingest.access.audit import Audit, AuditOutcome
 from bg_ingest.dynamo import Table
 from bg_ingest.http_api import serving
-from bg_ingest.wiring import clients, connecting, limits, stores
+from bg_ingest.wiring import aws_clients, connecting, limits, stores
 from functions.connect.app import build
 from tests.functions.conftest import EVENTS, LambdaContext
 
@@ -33,7 +33,7 @@ def _as_caller(event: dict[str, Any], actor: str, scope: str = "") -> dict[str, 
     return event
 
 
-def _recorded() -> list[tuple[str, str, Outcome]]:
+def _recorded() -> list[tuple[str, str, AuditOutcome]]:
     return [(entry.actor, entry.action, entry.outcome) for entry in stores.audit().newest_first("demo")]
 
 
@@ -71,7 +71,7 @@ def test_a_read_by_somebody_else_is_recorded(world: World, name: str) -> None:
     event = _as_caller(world.event(name), "reporting", "bg/read")
 
     assert world.invoke("query", event)["statusCode"] == 200
-    assert _recorded() == [("reporting", event["routeKey"], Outcome.DONE)]
+    assert _recorded() == [("reporting", event["routeKey"], AuditOutcome.DONE)]
 
 
 def test_a_persons_own_reads_are_not_recorded_and_their_writes_are(world: World) -> None:
@@ -84,8 +84,8 @@ def test_a_persons_own_reads_are_not_recorded_and_their_writes_are(world: World)
     refused = world.event("connect_start", body='{"return_url": "https://evil.example.org"}')
     world.invoke("connect", refused)
     assert _recorded() == [
-        ("demo", "POST /api/bg/{userId}/connection", Outcome.REFUSED),
-        ("demo", "DELETE /api/bg/{userId}/connection", Outcome.DONE),
+        ("demo", "POST /api/bg/{userId}/connection", AuditOutcome.REFUSED),
+        ("demo", "DELETE /api/bg/{userId}/connection", AuditOutcome.DONE),
     ]
 
 
@@ -121,9 +121,9 @@ def test_what_cannot_be_recorded_is_not_shown(
 
 def test_what_cannot_be_recorded_is_not_done(world: World) -> None:
     """The person's connection stays as it was."""
-    desk = connecting.desk()
-    nowhere = Audit(Table(clients.dynamodb(), "no-such-table"), desk.clock, 365)
-    app = build(desk, nowhere, limits.connection())
+    deps = connecting.deps()
+    nowhere = Audit(Table(aws_clients.dynamodb(), "no-such-table"), deps.clock, 365)
+    app = build(deps, nowhere, limits.connection())
     answer = serving.serve(app, world.event("connect_remove"), LambdaContext())  # type: ignore[arg-type]
 
     assert answer["statusCode"] == 500

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 from openapi_spec_validator import validate
 
-from local.interface.__main__ import API_MD, SITE, files
-from local.interface.code import FUNCTIONS, operations
-from local.interface.document import document
-from local.interface.refusals import every_kind
-from local.interface.routes import ROUTES
 from tests.functions import described
 from tests.functions.gateway import Request, routes, send
-from tests.template_document import resource
+from tests.support.template_document import resource
+from tools.interface.__main__ import API_MD, SITE, files
+from tools.interface.code import FUNCTIONS, operations
+from tools.interface.document import document
+from tools.interface.refusals import every_kind
+from tools.interface.routes import ROUTES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bg_ingest.problems import Kind
+    from bg_ingest.problems import ProblemKind
     from tests.functions.conftest import World
 
 PAGE = SITE / "docs.html"
@@ -82,7 +82,7 @@ def test_every_kind_of_problem_is_an_answer_of_some_route() -> None:
 
 
 @pytest.mark.parametrize("kind", every_kind(), ids=lambda kind: kind.slug)
-def test_a_kind_of_problem_is_explained_where_people_read(kind: Kind) -> None:
+def test_a_kind_of_problem_is_explained_where_people_read(kind: ProblemKind) -> None:
     """In the page and in docs/api.md, with its status."""
     page, prose = files()[PAGE], files()[API_MD]
 

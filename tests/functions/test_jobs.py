@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
-from bg_ingest.wiring import clients, stores, syncing
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.wiring import aws_clients, stores, syncing
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def test_a_job_shows_as_running_by_its_address_and_in_the_list(world: World) -> None:
     """Queued until its lease is taken, running from then on."""
-    order = Order("demo", new_job_id(SystemClock().now()), Kind.RECONCILE, Trigger.API, "id")
+    order = Order("demo", new_job_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id")
     syncing.engine().queue(order)
 
     def shown() -> list[str]:
@@ -34,7 +34,7 @@ def test_a_job_shows_as_running_by_its_address_and_in_the_list(world: World) -> 
 def test_pages_lead_to_every_job_once_and_end(world: World) -> None:
     """Newest first, by the Link of each; the last page has none, be it full or not."""
     orders = [
-        Order("demo", new_job_id(SystemClock().now()), Kind.RECONCILE, Trigger.API, "id") for _ in range(4)
+        Order("demo", new_job_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id") for _ in range(4)
     ]
     for order in orders:
         syncing.engine().queue(order)
@@ -84,7 +84,7 @@ def test_a_sync_that_is_put_off_is_not_tried_again_at_once(world: World) -> None
     """The provider is down: the order waits out of the worker's sight."""
     assert world.invoke("sync", world.event("sync_start"))["statusCode"] == 503
 
-    told = clients.sqs().get_queue_attributes(QueueUrl=stores.queue().url, AttributeNames=["All"])
+    told = aws_clients.sqs().get_queue_attributes(QueueUrl=stores.queue().url, AttributeNames=["All"])
     assert told["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"
 
 
@@ -96,6 +96,6 @@ def test_a_sync_that_our_own_fault_ended_goes_on_by_itself(
 
     assert world.invoke("sync", world.event("sync_start"))["statusCode"] == 500
     (job,) = json.loads(world.invoke("sync", world.event("sync_jobs"))["body"])
-    queued = clients.sqs().receive_message(QueueUrl=stores.queue().url).get("Messages", [])
+    queued = aws_clients.sqs().receive_message(QueueUrl=stores.queue().url).get("Messages", [])
     assert job["status"] == "deferred"
     assert [json.loads(message["Body"])["job_id"] for message in queued] == [job["job_id"]]

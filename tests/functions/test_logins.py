@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.connecting.flow import Ended, Ending
-from bg_ingest.http_api import logins
-from bg_ingest.wiring import clients, connecting, stores
+from bg_ingest.connecting.flow import LoginOutcome, LoginResult
+from bg_ingest.http_api import login_responses
+from bg_ingest.wiring import aws_clients, connecting, stores
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World
@@ -85,14 +85,14 @@ def test_a_person_is_sent_on_with_what_went_wrong(
 @pytest.mark.parametrize(
     ("ending", "advice"),
     [
-        (Ending.REFUSED, "start again where you came from"),
-        (Ending.UNAVAILABLE, "start again in a few minutes"),
-        (Ending.FULL, "Trying again will not help"),
+        (LoginOutcome.REFUSED, "start again where you came from"),
+        (LoginOutcome.UNAVAILABLE, "start again in a few minutes"),
+        (LoginOutcome.FULL, "Trying again will not help"),
     ],
 )
-def test_a_person_is_told_whether_trying_again_helps(ending: Ending, advice: str) -> None:
+def test_a_person_is_told_whether_trying_again_helps(ending: LoginOutcome, advice: str) -> None:
     """And never sent in circles."""
-    shown = logins.shown(Ended(ending), "text/html")
+    shown = login_responses.login_response(LoginResult(ending), "text/html")
 
     assert shown.status_code == 502
     assert advice in str(shown.body)
@@ -130,7 +130,7 @@ def test_the_applications_credentials_come_from_secrets_manager(
 ) -> None:
     """As soon as a secret is named; those of the environment have no say then."""
     secret = json.dumps({"client_id": "from-the-secret", "client_secret": "x"})
-    clients.secrets().create_secret(Name="bg/dexcom", SecretString=secret)
+    aws_clients.secrets().create_secret(Name="bg/dexcom", SecretString=secret)
     world.restarted(monkeypatch, SECRET_NAME="bg/dexcom", DEXCOM_CLIENT_ID="from-the-environment")
     started = world.invoke("connect", world.event("connect_start"))
 
@@ -149,4 +149,4 @@ def test_no_history_is_fetched_that_would_not_be_kept(
     """Days beyond what is kept would look as if their readings were missing."""
     world.restarted(monkeypatch, RETENTION_DAYS=kept, BACKFILL_DAYS_MAX=fetched)
 
-    assert connecting.desk().history == timedelta(days=days)
+    assert connecting.deps().history == timedelta(days=days)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.wiring import clients
-from tests import path_tricks
+from bg_ingest.wiring import aws_clients
+from tests.support import path_tricks
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World
@@ -34,7 +34,7 @@ def _event(world: World, name: str, user_id: str, caller: str) -> dict[str, Any]
 
 
 def _everything() -> list[Any]:
-    client = clients.dynamodb()
+    client = aws_clients.dynamodb()
     return [client.scan(TableName=name)["Items"] for name in ("readings", "users")]
 
 

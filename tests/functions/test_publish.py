@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bg_ingest.telemetry import InvocationFailed
-from bg_ingest.wiring import clients
+from bg_ingest.wiring import aws_clients
 from local.paths import CHECKOUT
 from local.ports import free_port
-from tests.events_docs import consumer
 from tests.functions.conftest import REGION
+from tests.support.events_docs import consumer
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World
@@ -30,17 +30,21 @@ TYPES = {
 def listened(world: World) -> str:
     """A queue that gets everything that is on the bus."""
     assert world is not None
-    queue = clients.sqs().create_queue(QueueName="listener")["QueueUrl"]
+    queue = aws_clients.sqs().create_queue(QueueName="listener")["QueueUrl"]
     pattern = json.dumps({"source": ["bg-ingest"]})
-    clients.events().put_rule(Name="all", EventBusName="events", EventPattern=pattern)
+    aws_clients.events().put_rule(Name="all", EventBusName="events", EventPattern=pattern)
     arn = "arn:aws:sqs:eu-west-1:123456789012:listener"
-    clients.events().put_targets(Rule="all", EventBusName="events", Targets=[{"Id": "listener", "Arn": arn}])
+    aws_clients.events().put_targets(
+        Rule="all", EventBusName="events", Targets=[{"Id": "listener", "Arn": arn}]
+    )
     return queue
 
 
 def _heard(queue: str) -> list[dict[str, Any]]:
     heard: list[dict[str, Any]] = []
-    while messages := clients.sqs().receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+    while (
+        messages := aws_clients.sqs().receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages")
+    ):
         heard += [json.loads(message["Body"]) for message in messages]
     return heard
 
@@ -102,7 +106,7 @@ def test_what_nobody_can_read_is_noted_and_holds_up_nothing(world: World, listen
 
     assert world.invoke("publish", unreadable) == {"batchItemFailures": []}
     assert len(_heard(listened)) == 1
-    queue = clients.sqs().get_queue_url(QueueName="dead-publishes")["QueueUrl"]
+    queue = aws_clients.sqs().get_queue_url(QueueName="dead-publishes")["QueueUrl"]
     (note,) = _heard(queue)
     assert note == {
         "condition": "RecordUnreadable",
@@ -131,7 +135,7 @@ def test_outside_development_a_broker_without_tls_is_refused(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before a password or a reading is sent to it."""
-    clients.secrets().create_secret(Name="broker", SecretString="amqp://guest:hunter2@127.0.0.1")
+    aws_clients.secrets().create_secret(Name="broker", SecretString="amqp://guest:hunter2@127.0.0.1")
     strict = {
         "ENVIRONMENT": "production",
         "DEXCOM_API_BASE_URL": "https://api.dexcom.com",

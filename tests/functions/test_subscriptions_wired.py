@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.dexcom.errors import NotOffered
+from bg_ingest.providers.errors import NotOffered
 from bg_ingest.settings import SettingsInvalid, settings
 from bg_ingest.wiring import provider, stores
 

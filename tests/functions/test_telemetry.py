@@ -14,11 +14,11 @@ import pytest
 
 from bg_ingest.accounts.connection import Endpoint
 from bg_ingest.clock import SystemClock
-from bg_ingest.dexcom.oauth import Tokens
-from bg_ingest.readings.hour_items import cause_of
+from bg_ingest.providers.dexcom.oauth import Tokens
+from bg_ingest.readings.stored.hour_items import cause_of
 from bg_ingest.telemetry import metrics
 from bg_ingest.wiring import provider, stores
-from local.dexcom.application import Application
+from dexcom_sim.application import Application
 from local.paths import CHECKOUT
 from local.ports import free_port
 from tests.functions.webhook_sending import sent, worked
@@ -36,7 +36,7 @@ Printed = pytest.CaptureFixture[str]
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Where the simulated Dexcom answers."""
-    command = [sys.executable, "-m", "local.dexcom", "--port", "0", "--upload-delay-seconds", "0"]
+    command = [sys.executable, "-m", "dexcom_sim", "--port", "0", "--upload-delay-seconds", "0"]
     environment = {"PYTHONPATH": f"{CHECKOUT / 'layers' / 'core'}:{CHECKOUT}"}
     with subprocess.Popen(  # noqa: S603 - our own command.
         command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True

@@ -9,7 +9,7 @@ import pytest
 
 from bg_ingest.clock import SystemClock
 from bg_ingest.readings.completeness import Day
-from bg_ingest.sync import seats
+from bg_ingest.sync import poll_slots
 from bg_ingest.wiring import stores
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def test_a_chosen_interval_counts_at_once(world: World) -> None:
 
     state = stores.states().get("demo")
     assert state is not None
-    assert (state.own_interval_s, state.seat) == (300, seats.seat_of("demo", 300))
+    assert (state.own_interval_s, state.seat) == (300, poll_slots.poll_slot("demo", 300))
 
 
 def test_who_is_not_polled_has_nothing_to_choose(world: World) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.wiring import clients, stores
+from bg_ingest.wiring import aws_clients, stores
 from local.webhook_sender import one_reading
 from tests.functions.webhook_sending import queued, sent, worked
-from tests.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
+from tests.support.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World
@@ -94,7 +94,7 @@ def test_outside_development_the_secret_is_in_secrets_manager(
 ) -> None:
     """As a list, beside what Dexcom gave us."""
     held = {"client_id": "i", "client_secret": "hunter2", "webhook_secrets": [WEBHOOK_SECRET]}
-    clients.secrets().create_secret(Name="bg-ingest", SecretString=json.dumps(held))
+    aws_clients.secrets().create_secret(Name="bg-ingest", SecretString=json.dumps(held))
     world.restarted(monkeypatch, SECRET_NAME="bg-ingest", WEBHOOK_SECRETS="")
 
     assert sent(world, world.webhook("records"))["statusCode"] == 202

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.webhooks.brought import BODY_BYTES_MAX
+from bg_ingest.webhooks.payload import BODY_BYTES_MAX
 from bg_ingest.wiring import stores
 from local.webhook_sender import signed_headers
 from tests.functions.webhook_sending import about, kind_of, queued, sent
-from tests.leaks import WEBHOOK_SECRET
+from tests.support.leaks import WEBHOOK_SECRET
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World

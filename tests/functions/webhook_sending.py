@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.wiring import clients, stores
+from bg_ingest.wiring import aws_clients, stores
 from tests.functions import described
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def kind_of(answer: dict[str, Any]) -> str:
 
 def queued() -> list[dict[str, Any]]:
     """What is in the queue; it is hidden from then on."""
-    answer = clients.sqs().receive_message(QueueUrl=stores.queue().url, MaxNumberOfMessages=10)
+    answer = aws_clients.sqs().receive_message(QueueUrl=stores.queue().url, MaxNumberOfMessages=10)
     return answer.get("Messages", [])  # type: ignore[return-value]  # As it comes.
 
 

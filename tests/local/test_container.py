@@ -15,7 +15,7 @@ from local.paths import CHECKOUT
 from local.ports import HOST, free_port
 from local.processes import Processes
 from local.waiting import wait_until
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from local.deploy import overrides
-from tests.template_document import template
+from tests.support.template_document import template
 
 
 def test_what_is_empty_is_left_to_the_template() -> None:

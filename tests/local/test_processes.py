@@ -13,7 +13,7 @@ import pytest
 from local.ports import free_port, is_taken
 from local.processes import Process, Processes
 from local.waiting import wait_until
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 ENVIRON = {"PATH": os.environ["PATH"]}  # noqa: TID251 - the test's own.
 # A parent with a child of its own, as the emulator has; both would run for a minute.

@@ -11,7 +11,7 @@ from local.paths import CHECKOUT
 from local.ports import is_taken
 from local.rabbitmq import server
 from local.waiting import wait_until
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,35 +16,33 @@ _PUBLISHING = tuple(f"tests/unit/publishing/test_{name}.py" for name in ("events
 _RECORDS = tuple(f"{_DEXCOM}/test_{name}.py" for name in ("records", "glucose", "times", "pseudonym"))
 
 MODULES: dict[str, tuple[str, ...]] = {
-    "bg_ingest.readings.hour": _MERGING,
-    "bg_ingest.readings.revisions": _MERGING,
-    "bg_ingest.readings.sameness": _MERGING,
-    "bg_ingest.readings.shelf": _MERGING,
+    "bg_ingest.readings.merging.hour": _MERGING,
+    "bg_ingest.readings.merging.revisions": _MERGING,
+    "bg_ingest.readings.merging.identity": _MERGING,
+    "bg_ingest.readings.merging.reading_index": _MERGING,
     "bg_ingest.readings.stored_reading": _MERGING,
     "bg_ingest.readings.gaps": (f"{_READINGS}/test_gaps.py", f"{_READINGS}/test_completeness.py"),
     "bg_ingest.readings.completeness": (f"{_READINGS}/test_completeness.py",),
     "bg_ingest.readings.cursor": (f"{_READINGS}/test_cursor.py",),
     "bg_ingest.sync.windows": (f"{_SYNC}/test_windows.py",),
-    "bg_ingest.sync.seats": (f"{_SYNC}/test_seats.py",),
-    "bg_ingest.sync.pace": (f"{_SYNC}/test_pace.py",),
-    "bg_ingest.sync.patience": (f"{_SYNC}/test_patience.py",),
-    "bg_ingest.dexcom.backoff": (f"{_DEXCOM}/test_backoff.py",),
-    "bg_ingest.dexcom.breaker": (f"{_DEXCOM}/test_breaker.py",),
-    "bg_ingest.dexcom.circuit": tuple(
+    "bg_ingest.sync.poll_slots": (f"{_SYNC}/test_seats.py", f"{_SYNC}/test_pace.py"),
+    "bg_ingest.sync.worker": (f"{_SYNC}/test_patience.py",),
+    "bg_ingest.providers.http.policy": (f"{_DEXCOM}/test_backoff.py",),
+    "bg_ingest.providers.http.admission": (f"{_DEXCOM}/test_breaker.py",),
+    "bg_ingest.providers.http.circuit": tuple(
         f"{_DEXCOM}/test_{name}.py" for name in ("circuit", "circuit_accounts", "breaker")
     ),
-    "bg_ingest.dexcom.records": _RECORDS,
-    "bg_ingest.dexcom.glucose": _RECORDS,
-    "bg_ingest.dexcom.times": _RECORDS,
-    "bg_ingest.dexcom.ranges": (f"{_DEXCOM}/test_ranges.py",),
-    "bg_ingest.dexcom.refusals": (f"{_DEXCOM}/test_refusals.py", f"{_DEXCOM}/test_retry_after.py"),
-    "bg_ingest.dexcom.retry_after": (f"{_DEXCOM}/test_retry_after.py",),
+    "bg_ingest.providers.dexcom.records": _RECORDS,
+    "bg_ingest.providers.dexcom.glucose": _RECORDS,
+    "bg_ingest.providers.dexcom.times": _RECORDS,
+    "bg_ingest.providers.dexcom.client": (f"{_DEXCOM}/test_ranges.py",),
+    "bg_ingest.providers.http.statuses": (f"{_DEXCOM}/test_refusals.py", f"{_DEXCOM}/test_retry_after.py"),
     "bg_ingest.access.caller": ("tests/unit/access/test_caller.py",),
     "bg_ingest.publishing.changes": _PUBLISHING,
     "bg_ingest.publishing.events": _PUBLISHING,
     "bg_ingest.publishing.account_events": ("tests/unit/publishing/test_account_events.py",),
     "bg_ingest.webhooks.signature": ("tests/unit/webhooks/test_signature.py",),
-    "bg_ingest.webhooks.brought": ("tests/unit/webhooks/test_brought.py",),
+    "bg_ingest.webhooks.payload": ("tests/unit/webhooks/test_payload.py",),
 }
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from bg_ingest.clock import Clock
-    from tests.memory_dynamo import MemoryDynamo
+    from tests.support.memory_dynamo import MemoryDynamo
 
 VISIBILITY_S, RECEIVES_MAX = 720, 5
 _WRITES = {"put_item", "update_item", "delete_item"}

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.readings.hour_items import hour_from
-from bg_ingest.sync import seats
+from bg_ingest.readings.stored.hour_items import hour_from_item
+from bg_ingest.sync import poll_slots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bg_ingest.readings.logbook import Logbook
-    from tests.fakes import FakeClock
+    from bg_ingest.readings.store import ReadingStore
     from tests.simulation.baton import Actor
     from tests.simulation.provider import SimulatedProvider
+    from tests.support.fakes import FakeClock
 
 Item = dict[str, Any]
 
@@ -30,7 +30,7 @@ class Safety:
 
     clock: FakeClock
     provider: SimulatedProvider
-    logbook: Logbook
+    reading_store: ReadingStore
     moving: Callable[[], Actor | None]
     holders: dict[str, object] = field(default_factory=dict)
     polls_sent: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -49,7 +49,9 @@ class Safety:
         # No device here has ticks, so nothing is ever folded into its copy.
         if not before:
             return
-        was, is_now = ({it.reading.at: it for it in hour_from(item).readings} for item in (before, after))
+        was, is_now = (
+            {it.reading.at: it for it in hour_from_item(item).readings} for item in (before, after)
+        )
         assert was.keys() <= is_now.keys(), "a stored reading was lost"
         assert all(is_now[at].revision >= it.revision for at, it in was.items()), "a revision was lost"
 
@@ -96,7 +98,7 @@ class Safety:
         """Everything above the history's cursor that could be seen when the person connected is stored."""
         begun_at = datetime.fromisoformat(after["begun_at"])
         reached = datetime.fromisoformat(after["backfill_reached"])
-        stored = {it.reading.at for it in self.logbook.between(user_id, reached, begun_at)}
+        stored = {it.reading.at for it in self.reading_store.between(user_id, reached, begun_at)}
         for known in self.provider.visible(user_id, begun_at):
             if reached <= known.at < begun_at:
                 assert known.at in stored, "the cursor passed a reading that is not stored"
@@ -105,6 +107,6 @@ class Safety:
         """A minute is served once everybody who is due in it was sent."""
         for user_id, seat in self.users.items():
             interval_s = int(seat.split("#")[0])
-            if seat in seats.due_in_minutes(minutes, interval_s):
+            if seat in poll_slots.slots_due(minutes, interval_s):
                 assert self.polls_sent[user_id], "a minute was served and somebody in it was not"
                 self.polls_sent[user_id] = 0

@@ -12,25 +12,25 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
-from bg_ingest.sync import seats
+from bg_ingest.sync import poll_slots
 from bg_ingest.sync.dispatch import dispatch
-from bg_ingest.sync.job import Status
+from bg_ingest.sync.job import JobStatus
 from bg_ingest.sync.queue import JobsQueue
-from bg_ingest.sync.work import Delivery, work
+from bg_ingest.sync.worker import Delivery, handle_delivery
+from dexcom_sim.world import World
 from functions.worker.app import handle
-from local.dexcom.world import World
-from tests.engine import Engine
-from tests.fakes import NOON
 from tests.simulation.cloud import SimulatedQueue
 from tests.simulation.virtual_time import VirtualTime
-from tests.template_document import resource
+from tests.support.engine import Engine
+from tests.support.fakes import NOON
+from tests.support.template_document import resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx
 
-    from bg_ingest.sync.work import Worked
+    from bg_ingest.sync.worker import DeliveryResult
     from tests.simulation.cloud import Message
 
 INTERVAL_S = 900
@@ -101,12 +101,12 @@ class Service:
         """One invocation of the worker in one process."""
         crowd = self.time.crowd(len(batch))
 
-        def one(delivery: Delivery, time_left_s: Any) -> Worked:
-            done: list[Worked] = []
+        def one(delivery: Delivery, time_left_s: Any) -> DeliveryResult:
+            done: list[DeliveryResult] = []
             crowd.take_part(
                 int(delivery.message_id),
                 lambda: done.append(
-                    work(
+                    handle_delivery(
                         delivery,
                         sync=lambda order: self.engine.sync(order, http, time_left_s),
                         jobs_queue=self.jobs_queue,
@@ -142,11 +142,15 @@ class Service:
     def succeeded_at_s(self, user_id: str) -> list[float]:
         """When this user's polls succeeded, in order, counted from noon."""
         jobs = list(self.engine.stores.jobs.newest_first(user_id))[::-1]
-        done = (job.finished_at for job in jobs if job.status is Status.SUCCEEDED and job.finished_at)
+        done = (job.finished_at for job in jobs if job.status is JobStatus.SUCCEEDED and job.finished_at)
         return [(at - NOON).total_seconds() for at in done]
 
 
 def due_together(name: str, minute: int) -> Iterator[str]:
     """Users of that name who are all polled in that minute of the interval."""
     numbered = map(f"{name}-{{}}".format, count())
-    return (user_id for user_id in numbered if seats.seat_of(user_id, INTERVAL_S) == f"{INTERVAL_S}#{minute}")
+    return (
+        user_id
+        for user_id in numbered
+        if poll_slots.poll_slot(user_id, INTERVAL_S) == f"{INTERVAL_S}#{minute}"
+    )

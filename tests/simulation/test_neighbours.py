@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.dexcom.circuit import CircuitRules
+from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.sync.job import Trigger
-from local.dexcom.faults.answers import SlowHeaders
-from local.dexcom.faults.answers import Status as Answers
-from tests.fakes import NOON
+from dexcom_sim.faults.answers import SlowHeaders
+from dexcom_sim.faults.answers import Status as Answers
 from tests.simulation.provider import DAY
 from tests.simulation.service import INTERVAL_S, Service, due_together
+from tests.support.fakes import NOON
 
 if TYPE_CHECKING:
-    from local.dexcom.faults.kinds import Fault
+    from dexcom_sim.faults.kinds import Fault
 
 ROUNDS = 2
 RULES = CircuitRules()

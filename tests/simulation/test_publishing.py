@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from bg_ingest.dynamo import Table
-from bg_ingest.publishing.publish import Delivery, publish_records
+from bg_ingest.publishing.publish import SinkResult, publish_records
 from bg_ingest.publishing.stream import events_of
-from bg_ingest.readings.logbook import Logbook
-from tests.fakes import FakeClock
-from tests.memory_stream import Killed, StreamingDynamo, deliver
+from bg_ingest.readings.store import ReadingStore
+from tests.support.fakes import FakeClock
+from tests.support.memory_stream import Killed, StreamingDynamo, deliver
 from tests.unit.readings.made_up import realistic
 
 if TYPE_CHECKING:
@@ -41,23 +41,25 @@ class HostileSink:
     chance: random.Random
     arrived: list[Event] = field(default_factory=list)
 
-    def publish(self, events: Sequence[Event]) -> Delivery:
+    def publish(self, events: Sequence[Event]) -> SinkResult:
         """Take some of them."""
         for place, event in enumerate(events):
             if self.chance.random() < 0.02:
                 raise Killed
             if self.chance.random() < 0.02:
-                return Delivery(place, "SinkDown")
+                return SinkResult(place, "SinkDown")
             self.arrived.append(event)
         if self.chance.random() < 0.05:
             raise Killed  # Everything arrived, and nobody got to say so.
-        return Delivery(len(events))
+        return SinkResult(len(events))
 
 
-def _a_day(chance: random.Random) -> tuple[StreamingDynamo, Logbook]:
+def _a_day(chance: random.Random) -> tuple[StreamingDynamo, ReadingStore]:
     """Polls with an overlap, some data late, some values changed after the fact."""
     dynamo, clock = StreamingDynamo(), FakeClock(DAY)
-    logbook = Logbook(Table(cast("Any", dynamo), "readings"), clock, 730, lambda: f"poll-{clock.now():%H%M}")
+    reading_store = ReadingStore(
+        Table(cast("Any", dynamo), "readings"), clock, 730, lambda: f"poll-{clock.now():%H%M}"
+    )
     measured, late = realistic(DAY, 24), set[datetime]()
     for reading in measured:
         if chance.random() < 0.1:
@@ -70,8 +72,8 @@ def _a_day(chance: random.Random) -> tuple[StreamingDynamo, Logbook]:
             for reading in measured
             if now - timedelta(hours=2) <= reading.at + timedelta(hours=1) * (reading.at in late) < now
         ]
-        logbook.save("ada", visible, now)
-    return dynamo, logbook
+        reading_store.save("ada", visible, now)
+    return dynamo, reading_store
 
 
 def _changed(reading: Reading, chance: random.Random) -> Reading:
@@ -91,7 +93,7 @@ def _versions(events: Sequence[Event], event_type: str) -> Counter[tuple[str, in
 def test_every_reading_of_a_day_is_in_exactly_one_event_id(seed: int) -> None:
     """Whatever crashes: when each id is kept once, nothing is missing and nothing is doubled."""
     chance = random.Random(seed)  # noqa: S311 - a schedule, no secret.
-    dynamo, logbook = _a_day(chance)
+    dynamo, reading_store = _a_day(chance)
     sink = HostileSink(chance)
 
     def publisher(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def test_every_reading_of_a_day_is_in_exactly_one_event_id(seed: int) -> None:
     assert list(once.values()) == [
         event for record in dynamo.streams["readings"] for event in events_of(record)
     ]
-    stored = list(logbook.between("ada", DAY, DAY + timedelta(days=2)))
+    stored = list(reading_store.between("ada", DAY, DAY + timedelta(days=2)))
     told, revised = (_versions([*once.values()], f"bg.readings.{what}") for what in ("stored", "revised"))
     assert told == Counter((f"{one.reading.at:%Y-%m-%dT%H:%M:%SZ}", 0) for one in stored)
     assert revised == Counter(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.sync.job import Status
+from bg_ingest.sync.job import JobStatus
 from tests.simulation.world import INTERVAL_S, World
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _POLLED_AFTER = timedelta(seconds=2 * INTERVAL_S)
 
 
 def _stored(world: World, user_id: str) -> dict[datetime, int]:
-    everything = world.logbook.between(
+    everything = world.reading_store.between(
         user_id, world.clock.now() - timedelta(days=200), world.clock.now() + timedelta(days=2)
     )
     readings = [it.reading for it in everything]
@@ -69,7 +69,7 @@ def run(seed: int) -> None:
     for order in world.promised:
         job = world.stores.jobs.get(order.user_id, order.job_id)
         assert job is not None
-        assert job.status is Status.SUCCEEDED or order.job_id in world.dead_jobs(), "an order was lost"
+        assert job.status is JobStatus.SUCCEEDED or order.job_id in world.dead_jobs(), "an order was lost"
     assert not world.queue.messages
 
 

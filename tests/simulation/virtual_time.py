@@ -18,7 +18,7 @@ from itertools import count
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
-from tests.fakes import NOON
+from tests.support.fakes import NOON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

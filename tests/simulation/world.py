@@ -12,29 +12,28 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from bg_ingest.dynamo import Table
-from bg_ingest.readings.logbook import Logbook
+from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync import dispatch as schedules
-from bg_ingest.sync.ask import ask_for_sync
-from bg_ingest.sync.days import Days
+from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.dispatch import dispatch
-from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
-from bg_ingest.sync.jobs import Jobs
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.jobs import Jobs, enqueue
 from bg_ingest.sync.queue import JobsQueue, QueueRefused
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
-from bg_ingest.sync.user import sync_user
-from bg_ingest.sync.work import Delivery, work
-from tests.fakes import NOON, FakeClock
-from tests.memory_dynamo import MemoryDynamo
+from bg_ingest.sync.sync_user import sync_user
+from bg_ingest.sync.worker import Delivery, handle_delivery
 from tests.simulation.baton import Actor, Baton
 from tests.simulation.cloud import Message, SimulatedQueue, SteppingDynamo
 from tests.simulation.provider import HISTORY, SimulatedProvider, life
 from tests.simulation.safety import Safety
+from tests.support.fakes import NOON, FakeClock
+from tests.support.memory_dynamo import MemoryDynamo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bg_ingest.sync.report import Report
+    from bg_ingest.sync.job import SyncResult
 
 USERS = ("ada", "bob")
 INTERVAL_S = 300
@@ -57,8 +56,8 @@ class World:
         people = {user_id: life(self.random, self.clock.now()) for user_id in self.users}
         self.provider = SimulatedProvider(self.clock, self.baton.step, self.random, people)
         memory = MemoryDynamo()
-        self.logbook = Logbook(Table(cast("Any", memory), "readings"), self.clock, 730)
-        self.safety = Safety(self.clock, self.provider, self.logbook, self.baton.moving)
+        self.reading_store = ReadingStore(Table(cast("Any", memory), "readings"), self.clock, 730)
+        self.safety = Safety(self.clock, self.provider, self.reading_store, self.baton.moving)
         self.dynamo = SteppingDynamo(memory, self.baton.step, self.random, self.safety.wrote)
         self.queue = SimulatedQueue(self.clock, self.baton.step, self.random, self.safety.sent)
         self.jobs_queue = JobsQueue(cast("Any", self.queue), "queue")
@@ -67,8 +66,8 @@ class World:
         self.stores = Stores(
             SyncStates(users, self.clock, INTERVAL_S),
             Jobs(users, self.clock),
-            Logbook(readings, self.clock, 730),
-            Days(users, self.clock),
+            ReadingStore(readings, self.clock, 730),
+            CompletenessStore(users, self.clock),
             lambda *_: 0,  # The simulated provider has nothing that cannot be read.
         )
         self.promised: list[Order] = []
@@ -81,17 +80,17 @@ class World:
     def connect(self, user_id: str) -> None:
         """The person logs in, and their history is asked for."""
         self.stores.states.begin(user_id, None, NOON - HISTORY)
-        self.ask(user_id, Kind.BACKFILL, Trigger.CONNECTION)
+        self.ask(user_id, JobKind.BACKFILL, Trigger.CONNECTION)
 
     def try_to(self, deed: Callable[[], None]) -> None:
         """What a caller does; an error is an answer too, and promises nothing."""
         with suppress(ClientError, QueueRefused):
             deed()
 
-    def ask(self, user_id: str, kind: Kind, trigger: Trigger, window: Any = None) -> None:
+    def ask(self, user_id: str, kind: JobKind, trigger: Trigger, window: Any = None) -> None:
         """Somebody asks for a sync, and is promised that it will be done."""
         order = Order(user_id, new_job_id(self.clock.now()), kind, trigger, "id", window)
-        ask_for_sync(order, jobs=self.stores.jobs, send=self.jobs_queue.send)
+        enqueue(order, jobs=self.stores.jobs, send=self.jobs_queue.send)
         self.promised.append(order)
 
     def rage(self, rounds: int) -> None:
@@ -173,7 +172,7 @@ class World:
         now = self.clock.now()
         window = (now - timedelta(days=self.random.choice([1, 40])), now)
         user_id = self.random.choice(self.users)
-        self.try_to(lambda: self.ask(user_id, Kind.INCREMENTAL, Trigger.API, window))
+        self.try_to(lambda: self.ask(user_id, JobKind.INCREMENTAL, Trigger.API, window))
 
     def _reconnect(self) -> None:
         self.try_to(partial(self.connect, self.random.choice(self.users)))
@@ -186,7 +185,7 @@ class World:
         now = self.clock.now()
         with suppress(ClientError):  # It would deliver again.
             shown = self.provider.shown(user_id, now - timedelta(hours=6), now)
-            self.pushed += self.stores.logbook.save(user_id, shown, now).stored
+            self.pushed += self.stores.reading_store.save(user_id, shown, now).stored
 
     def _tick(self, schedule: schedules.Schedule) -> None:
         self._start("tick", partial(self._dispatch, schedule))
@@ -213,7 +212,7 @@ class World:
         delivery = Delivery(str(message.number), str(message.number), message.body, message.received)
         ends_at_s = self.clock.monotonic_s() + TIMEOUT_S
 
-        def sync(order: Order) -> Report:
+        def sync(order: Order) -> SyncResult:
             return sync_user(
                 order,
                 stores=self.stores,
@@ -223,7 +222,7 @@ class World:
             )
 
         try:
-            worked = work(
+            worked = handle_delivery(
                 delivery, sync=sync, jobs_queue=self.jobs_queue, clock=self.clock, jitter=self.random.random
             )
         except (QueueRefused, ClientError):

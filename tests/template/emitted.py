@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tests.template_document import template
+from tests.support.template_document import template
 
 _IN_TEXT = re.compile(r"\$\{(\w+)(?:\.(\w+))?\}")
 

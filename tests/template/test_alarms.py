@@ -9,15 +9,14 @@ from http import HTTPStatus
 
 import pytest
 
-from bg_ingest.dexcom import errors
 from bg_ingest.http_api import webhook_request
-from bg_ingest.sync import report
-from bg_ingest.sync.job import Kind, Status
+from bg_ingest.providers import errors
+from bg_ingest.sync.job import INTERNAL, NOT_CONNECTED, REAUTHORIZATION_NEEDED, JobKind, JobStatus
 from bg_ingest.telemetry import metrics
 from local.paths import CHECKOUT
-from tests.documents import sections
+from tests.support.documents import sections
+from tests.support.template_document import resource, template
 from tests.template.emitted import Series, alarms, dashboards, series
-from tests.template_document import resource, template
 
 OURS = {metric.name: metric for metric in metrics.ALL}
 # What AWS measures, of which kind of resource, by the dimension it documents; without one, of the account.
@@ -37,12 +36,12 @@ NAMED_BY = {"AWS::SQS::Queue": "GetAtt:{}.QueueName"}
 ERRORS = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
 # The values that a dimension of ours can have; a metric that is not here may have any.
 VALUES = {
-    "syncs": {*Status, "busy", "over", "crashed"},
+    "syncs": {*JobStatus, "busy", "over", "crashed"},
     "token_refreshes": {"succeeded", "failed"},
     "provider_errors": ERRORS,
-    "sync_errors": ERRORS | {report.NOT_CONNECTED, report.REAUTHORIZATION_NEEDED, report.INTERNAL},
-    "periods_served": {Kind.INCREMENTAL, Kind.RECONCILE},
-    "users_dispatched": {Kind.INCREMENTAL, Kind.RECONCILE},
+    "sync_errors": ERRORS | {NOT_CONNECTED, REAUTHORIZATION_NEEDED, INTERNAL},
+    "periods_served": {JobKind.INCREMENTAL, JobKind.RECONCILE},
+    "users_dispatched": {JobKind.INCREMENTAL, JobKind.RECONCILE},
     "webhooks": {webhook_request.outcome_of(status) for status in HTTPStatus},
 }
 ALL = pytest.mark.parametrize("one", series(), ids=lambda one: f"{one.listener}-{one.metric}")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.paths import CHECKOUT
-from tests.documents import sections
-from tests.template_document import resource, template
+from tests.support.documents import sections
+from tests.support.template_document import resource, template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

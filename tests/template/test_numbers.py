@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 
 from bg_ingest.accounts.vault import VaultLimits
-from bg_ingest.dexcom.pace import PaceRules
-from bg_ingest.dexcom.policy import Policy
-from bg_ingest.dexcom.quota import Budget
 from bg_ingest.erasing.erase import SECOND_LOOK_S
+from bg_ingest.providers.http.policy import Policy
+from bg_ingest.providers.http.quota import Budget
+from bg_ingest.providers.http.rate_limiter import RateRules
 from bg_ingest.settings import Settings
 from bg_ingest.sync.dispatch import CLAIM_S
-from bg_ingest.sync.job import Kind, Order, Trigger
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.run import WINDOW_S_MAX
 from bg_ingest.sync.state import LEASE_TTL
-from bg_ingest.webhooks.brought import BODY_BYTES_MAX, pack
 from bg_ingest.webhooks.inbox import KEPT
+from bg_ingest.webhooks.payload import BODY_BYTES_MAX, pack
 from bg_ingest.webhooks.receive import PATIENCE_S
 from bg_ingest.webhooks.signature import TOLERANCE_S
-from bg_ingest.webhooks.tokens import LIFE_S_MAX
-from tests.template_document import resource, template
+from bg_ingest.webhooks.token_verifier import LIFE_S_MAX
+from tests.support.template_document import resource, template
 
 # What API Gateway waits for its function, and what Lambda asks of a queue.
 GATEWAY_S = 30
@@ -111,7 +111,7 @@ def test_all_workers_together_stay_within_dexcoms_budget() -> None:
     concurrency = resource("WorkerFunction")["Events"]["Jobs"]["Properties"]["ScalingConfig"][
         "MaximumConcurrency"
     ]
-    pace = PaceRules()
+    pace = RateRules()
 
     assert concurrency * pace.calls_max * 3_600 / pace.period_s <= Budget().calls_per_hour
     assert concurrency <= Budget().sharers
@@ -244,7 +244,7 @@ def test_a_webhooks_records_fit_into_a_message() -> None:
     """At their worst, which is four thirds of the body, beside everything else that an order says."""
     bytes_max = resource("JobsQueue")["MaximumMessageSize"]
     noise = random.Random(1).randbytes(BODY_BYTES_MAX)  # noqa: S311 - what no compression makes smaller.
-    order = Order("u" * 128, "0" * 28, Kind.INCREMENTAL, Trigger.WEBHOOK, "c" * 128, brought=pack(noise))
+    order = Order("u" * 128, "0" * 28, JobKind.INCREMENTAL, Trigger.WEBHOOK, "c" * 128, payload=pack(noise))
 
     assert len(json.dumps(order.as_message())) < bytes_max
     assert resource("DeadJobsQueue")["MaximumMessageSize"] == bytes_max

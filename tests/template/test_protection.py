@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.paths import CHECKOUT
-from tests.template_document import resource, template
+from tests.support.template_document import resource, template
 
 CHECKOV = CHECKOUT / ".checkov.yaml"
 IN_PRODUCTION_ONLY = {"Fn::If": ["IsProduction", True, False]}

@@ -9,7 +9,7 @@ import pytest
 
 from bg_ingest.settings import load
 from local.paths import CHECKOUT
-from tests.template_document import resource, template
+from tests.support.template_document import resource, template
 
 CONFIG = tomllib.loads((CHECKOUT / "samconfig.toml").read_text())
 STAGES = {"dev": "development", "staging": "staging", "prod": "production"}

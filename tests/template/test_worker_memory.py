@@ -9,14 +9,14 @@ from datetime import timedelta
 
 import httpx
 
-from bg_ingest.dexcom.client import DexcomClient
 from bg_ingest.dynamo import Table
-from bg_ingest.readings.logbook import Logbook
+from bg_ingest.providers.dexcom.client import DexcomClient
+from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.windows import BACKFILL_WINDOW
-from tests.fakes import NOON, FakeClock
-from tests.memory_dynamo import MemoryDynamo
-from tests.template_document import resource, template
-from tests.unit.dexcom.made_up import a_record, polite
+from tests.support.fakes import NOON, FakeClock
+from tests.support.memory_dynamo import MemoryDynamo
+from tests.support.template_document import resource, template
+from tests.unit.providers.dexcom.made_up import a_record, polite
 
 # What one person may measure.
 READINGS_PER_DAY_MAX = 1_000
@@ -39,12 +39,12 @@ def _bytes_of_a_record() -> float:
     """What one takes at most: as text, as JSON, as a reading, and in its hour."""
     clock, answer = FakeClock(), _answer()
     client = DexcomClient(polite(clock, lambda _: httpx.Response(200, content=answer)), clock)
-    logbook = Logbook(Table(MemoryDynamo.client(), "readings"), clock, 730)
+    reading_store = ReadingStore(Table(MemoryDynamo.client(), "readings"), clock, 730)
     start = NOON - BACKFILL_WINDOW
     client.egvs("token", start, NOON)  # Whatever is made only once is made by now.
     tracemalloc.start()
     try:
-        assert logbook.save("ada", client.egvs("token", start, NOON).readings, NOON).stored == _RECORDS
+        assert reading_store.save("ada", client.egvs("token", start, NOON).readings, NOON).stored == _RECORDS
         return tracemalloc.get_traced_memory()[1] / _RECORDS
     finally:
         tracemalloc.stop()

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from bg_ingest.settings import Settings
 from bg_ingest.telemetry import metrics
-from tests.template_document import template
+from tests.support.template_document import template
 
 DOCS = Path(__file__).parents[2] / "docs"
 ELSEWHERE = {"-", "Lambda"}

@@ -10,7 +10,7 @@ import pytest
 
 from bg_ingest.version import VERSION
 from local.paths import CHECKOUT
-from tests.documents import DOCUMENTS, sections
+from tests.support.documents import DOCUMENTS, sections
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bare_numbers import unexplained_in_error, unexplained_in_line
-from tests.leaks import leaks_in
+from tests.support.bare_numbers import unexplained_in_error, unexplained_in_line
+from tests.support.leaks import leaks_in
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -30,7 +30,7 @@ PLANTED = {
     "glucose as a fact": '"glucose_mg_dl":222',
 }
 CONFTEST = """
-from tests.leak_watch import LeakWatch
+from tests.support.leak_watch import LeakWatch
 
 def pytest_configure(config):
     watch = LeakWatch()
@@ -39,7 +39,7 @@ def pytest_configure(config):
 """
 TESTS = {
     "a log line": "tell('fetched', what=PLANT)",
-    "the message of a log line": "logging.getLogger('bg_ingest.dexcom').warning('got %s', PLANT)",
+    "the message of a log line": "logging.getLogger('bg_ingest.providers.dexcom').warning('got %s', PLANT)",
     "a metric's dimension": "meter().add(metrics.PROVIDER_ERRORS, of=str(PLANT)); flush()",
     "an exception that was caught": "caught()",
 }
@@ -47,7 +47,7 @@ TEST = """
 import logging
 import pytest
 from contextlib import suppress
-from bg_ingest.dexcom.errors import Unavailable
+from bg_ingest.providers.errors import Unavailable
 from bg_ingest.telemetry import metrics, tell
 from bg_ingest.telemetry.meter import flush, meter
 

@@ -1,7 +1,7 @@
 import pytest
 
 from bg_ingest.settings import Environment, Settings, SettingsInvalid, load
-from tests.leaks import WEBHOOK_SECRET
+from tests.support.leaks import WEBHOOK_SECRET
 
 STRICT = {
     "ENVIRONMENT": "production",

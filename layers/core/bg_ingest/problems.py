@@ -18,7 +18,7 @@ _TYPE_PREFIX = "https://bg-ingest.dev/problems/"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ProblemKind:
     """One kind of problem; `slug` ends its type address and never changes."""
 
     slug: str
@@ -32,64 +32,66 @@ class Kind:
         return _TYPE_PREFIX + self.slug
 
 
-INVALID_REQUEST = Kind(
+INVALID_REQUEST = ProblemKind(
     "invalid-request", 422, "The request is not valid", "`errors` says what is not valid, and why."
 )
-RANGE_TOO_LONG = Kind(
+RANGE_TOO_LONG = ProblemKind(
     "range-too-long", 422, "The range is too long", "Ask for shorter ranges, one after the other."
 )
-SIGNATURE_INVALID = Kind(
+SIGNATURE_INVALID = ProblemKind(
     "signature-invalid",
     401,
     "The request does not prove who sent it",
     "The proof is missing, wrong, or of another time.",
 )
-FORBIDDEN = Kind(
+FORBIDDEN = ProblemKind(
     "forbidden", 403, "Not allowed", "The token is neither this user's nor has the scope for it."
 )
-NO_READINGS = Kind(
+NO_READINGS = ProblemKind(
     "no-readings", 404, "There are no readings", "Nothing is stored about this user, or nothing any more."
 )
-NOT_FOUND = Kind("not-found", 404, "There is nothing here", "No route has this path and this method.")
-USER_UNKNOWN = Kind(
+NOT_FOUND = ProblemKind("not-found", 404, "There is nothing here", "No route has this path and this method.")
+USER_UNKNOWN = ProblemKind(
     "user-unknown",
     404,
     "There is no such user, or they are not connected",
     "Nothing about this user is wanted.",
 )
-BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is too large", "Send less at once.")
-STATE_INVALID = Kind(
+BODY_TOO_LARGE = ProblemKind("body-too-large", 413, "The body is too large", "Send less at once.")
+STATE_INVALID = ProblemKind(
     "state-invalid",
     400,
     "This login is not valid, or no longer",
     "It was used before, is older than ten minutes, or not ours.",
 )
-SYNC_RUNNING = Kind("sync-running", 409, "A sync is running already", "Wait for it, or look at its job.")
-NOT_CONNECTED = Kind(
+SYNC_RUNNING = ProblemKind(
+    "sync-running", 409, "A sync is running already", "Wait for it, or look at its job."
+)
+NOT_CONNECTED = ProblemKind(
     "not-connected", 409, "The user is not connected", "A login begins with POST to the user's connection."
 )
-REAUTHORIZATION_NEEDED = Kind(
+REAUTHORIZATION_NEEDED = ProblemKind(
     "reauthorization-needed",
     409,
     "The user has to connect again",
     "The provider refuses us. A login begins with POST to the user's connection.",
 )
-TOO_MANY_REQUESTS = Kind(
+TOO_MANY_REQUESTS = ProblemKind(
     "too-many-requests", 429, "Too many requests", "`Retry-After` says when to ask again."
 )
-PROVIDER_UNAVAILABLE = Kind(
+PROVIDER_UNAVAILABLE = ProblemKind(
     "provider-unavailable",
     503,
     "The provider cannot be reached",
     "The sync is queued and will be tried again without being asked for.",
 )
-TEMPORARILY_UNAVAILABLE = Kind(
+TEMPORARILY_UNAVAILABLE = ProblemKind(
     "temporarily-unavailable",
     503,
     "We are too busy, or cannot reach what we need",
     "Nothing is wrong with the request: send it again after `Retry-After`. Repeating it does no harm.",
 )
-INTERNAL = Kind(
+INTERNAL = ProblemKind(
     "internal",
     500,
     "Something went wrong on our side",
@@ -102,7 +104,7 @@ class Problem(Exception):
 
     def __init__(
         self,
-        kind: Kind,
+        kind: ProblemKind,
         detail: str | None = None,
         *,
         errors: Sequence[Mapping[str, Any]] = (),

@@ -22,7 +22,7 @@ from tests.faults.deployed.listening import Listener
 from tests.faults.deployed.people import People
 from tests.faults.deployed.stage import Stage
 from tests.faults.deployed.throttling import ThrottlingProxy, lead_through
-from tests.scratch import in_memory
+from tests.support.scratch import in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

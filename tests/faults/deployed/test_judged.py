@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.fakes import NOON
 from tests.faults.deployed.judged import Shown, ShownDay, flaws
+from tests.support.fakes import NOON
 
 _EVERY = timedelta(minutes=5)
 _HAD = [Shown(NOON + n * _EVERY, 100 + n, "flat") for n in range(12)]

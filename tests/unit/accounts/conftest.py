@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from moto import mock_aws
 
-from tests.moto_kms import kms_client, quick_key
+from tests.support.moto_kms import kms_client, quick_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

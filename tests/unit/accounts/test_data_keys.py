@@ -11,7 +11,7 @@ from tests.contract.stepped import At, stepped
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
-    from tests.fakes import FakeClock
+    from tests.support.fakes import FakeClock
 
 LIMITS = KeyLimits(
     seals_max=3, seal_age_max=timedelta(minutes=5), opened_keys_max=2, open_age_max=timedelta(hours=1)

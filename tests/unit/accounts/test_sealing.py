@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bg_ingest.accounts.data_keys import DataKeys, SealBroken
 from bg_ingest.accounts.sealing import Sealer
 from tests.contract.stepped import At, stepped
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

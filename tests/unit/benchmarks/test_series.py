@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from benchmarks.series import readings_of
-from bg_ingest.readings.hour import hour_of, merge_hours
-from tests.fakes import NOON
+from bg_ingest.readings.merging.hour import hour_of, merge_hours
+from tests.support.fakes import NOON
 
 
 def test_every_reading_is_a_measurement_of_its_own() -> None:

@@ -23,4 +23,4 @@ from bg_ingest.http_api import params
 )
 def test_one_instant_may_be_written_in_many_ways(text: str) -> None:
     """As RFC 3339 allows, and without the seconds."""
-    assert params.instant(text, "from") == datetime(2026, 11, 27, 6, 30, tzinfo=UTC)
+    assert params.parse_instant(text, "from") == datetime(2026, 11, 27, 6, 30, tzinfo=UTC)

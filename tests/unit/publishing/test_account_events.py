@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bg_ingest.publishing.account_events import connection_events, job_events
-from tests.fakes import NOON
+from tests.support.fakes import NOON
 
 CONNECTION: dict[str, Any] = {
     "pk": "ada",

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 
 from bg_ingest.publishing.changes import history, hour_change
 from bg_ingest.publishing.republish import events_of_hour
-from bg_ingest.readings.hour import Hour, report
+from bg_ingest.readings.merging.hour import Hour, report
 from tests.unit.publishing.made_up import USER, events_between, ids, saved, wild_saves
 from tests.unit.readings.made_up import FIVE, LATER, MINUTE, QUICK, RECEIVER, at, measured
 

@@ -14,8 +14,8 @@ from bg_ingest.publishing.eventbridge import (
     size_bytes,
 )
 from bg_ingest.publishing.events import Event
-from tests.fakes import NOON, FakeClock
-from tests.sinks import MemoryBus
+from tests.support.fakes import NOON, FakeClock
+from tests.support.sinks import MemoryBus
 from tests.unit.publishing.made_up import SOURCE
 
 if TYPE_CHECKING:

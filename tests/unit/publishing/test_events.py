@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 
 from bg_ingest.publishing.changes import hour_change
-from bg_ingest.publishing.events import READINGS_MAX, opaque_id, reading_events
-from bg_ingest.readings.hour import Hour
+from bg_ingest.publishing.events import READINGS_MAX, hash_id, reading_events
+from bg_ingest.readings.merging.hour import Hour
 from tests.unit.publishing.made_up import REMOVED_AT, SOURCE, events_between, ids, saved, told, wild_saves
 from tests.unit.readings.made_up import FIVE, LATER, MINUTE, QUICK, SECOND, at, measured, realistic
 
@@ -179,5 +179,5 @@ def test_an_id_is_the_same_in_every_process() -> None:
     """It is derived from nothing but what it is about; a change here makes every redelivery a stranger."""
     (event,) = events_between(Hour(FIVE), saved(Hour(FIVE), [measured(at(1))], LATER))
 
-    assert opaque_id("bg.sync.failed", "ada", "0" * 28) == "757d95dbab6cb8b05b4c76b76d56b69c"
+    assert hash_id("bg.sync.failed", "ada", "0" * 28) == "757d95dbab6cb8b05b4c76b76d56b69c"
     assert event.event_id == "0d2cffa225759fed70138c2e567fe691-1"

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from bg_ingest.dynamo import to_attributes
-from bg_ingest.publishing.publish import Delivery, publish_records
-from tests.memory_stream import change_record
-from tests.sinks import MemorySink
+from bg_ingest.publishing.publish import SinkResult, publish_records
+from tests.support.memory_stream import change_record
+from tests.support.sinks import MemorySink
 from tests.unit.publishing.test_account_events import JOB
 
 
@@ -82,7 +82,7 @@ def test_what_tells_nothing_asks_no_sink() -> None:
     """Most changes of connections are refreshed tokens; a broker that is down must not repeat them."""
 
     class Untouched:
-        def publish(self, _: Any) -> Delivery:
+        def publish(self, _: Any) -> SinkResult:
             raise AssertionError("there was nothing to publish")
 
     quiet = change_record(None, to_attributes({"pk": "ada", "sk": "sync"}), table="users")

@@ -3,8 +3,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bg_ingest.publishing.republish import events_of_hour, republish
-from bg_ingest.readings.hour import Hour
-from tests.sinks import MemorySink
+from bg_ingest.readings.merging.hour import Hour
+from tests.support.sinks import MemorySink
 from tests.unit.publishing.made_up import USER, ids, saved
 from tests.unit.readings.made_up import FIVE, LATER, measured
 

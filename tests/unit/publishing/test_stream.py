@@ -6,9 +6,9 @@ import pytest
 
 from bg_ingest.dynamo import Table, to_attributes
 from bg_ingest.publishing.stream import RecordUnreadable, events_of
-from bg_ingest.readings.logbook import Logbook
-from tests.fakes import FakeClock
-from tests.memory_stream import TTL, StreamingDynamo, change_record
+from bg_ingest.readings.store import ReadingStore
+from tests.support.fakes import FakeClock
+from tests.support.memory_stream import TTL, StreamingDynamo, change_record
 from tests.unit.publishing.test_account_events import CONNECTION, JOB
 from tests.unit.readings.made_up import LATER, at, measured
 
@@ -18,8 +18,8 @@ CAUSES = ["0196f3a1-2c5d-4e6f-8a9b-0c1d2e3f4a5b", "ticket-4711", "4BF92F35-77B3-
 def _hour(cause: str | None = None) -> dict[str, Any]:
     """An hour's item as the logbook writes it."""
     dynamo = StreamingDynamo()
-    logbook = Logbook(Table(dynamo, "readings"), FakeClock(LATER), 730, lambda: cause)  # type: ignore[arg-type]  # It passes for one.
-    logbook.save("ada", [measured(at(1)), measured(at(6), 120)], LATER)
+    reading_store = ReadingStore(Table(dynamo, "readings"), FakeClock(LATER), 730, lambda: cause)  # type: ignore[arg-type]  # It passes for one.
+    reading_store.save("ada", [measured(at(1)), measured(at(6), 120)], LATER)
     ((_, item),) = dynamo.tables["readings"].items()
     return item
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from bg_ingest.readings.hour import Hour, MergeReport, merge
+from bg_ingest.readings.merging.hour import Hour, MergeReport, merge
+from bg_ingest.readings.merging.identity import content
+from bg_ingest.readings.merging.reading_index import COPIES_MAX
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.readings.sameness import content
-from bg_ingest.readings.shelf import COPIES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bg_ingest.readings.hour import StoredReading
+    from bg_ingest.readings.stored_reading import StoredReading
 
 FIVE = datetime(2026, 11, 21, 5, tzinfo=UTC)
 SIX = FIVE + timedelta(hours=1)

@@ -7,23 +7,23 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from bg_ingest.dynamo import Table
-from bg_ingest.readings.logbook import Logbook
-from bg_ingest.sync.days import Days
-from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.readings.store import ReadingStore
+from bg_ingest.sync.completeness_store import CompletenessStore
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
-from bg_ingest.sync.user import sync_user
-from tests.fakes import NOON, FakeClock
-from tests.memory_dynamo import MemoryDynamo
+from bg_ingest.sync.sync_user import sync_user
 from tests.simulation.provider import DAY, Known, SimulatedProvider
+from tests.support.fakes import NOON, FakeClock
+from tests.support.memory_dynamo import MemoryDynamo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from bg_ingest.accounts.quarantine import Unreadable
-    from bg_ingest.sync.report import Report
+    from bg_ingest.sync.job import SyncResult
     from bg_ingest.sync.run import Provider
 
 
@@ -44,8 +44,8 @@ class Stage:
         self.stores = Stores(
             states,
             Jobs(users, self.clock),
-            Logbook(readings, self.clock, 730),
-            Days(users, self.clock),
+            ReadingStore(readings, self.clock, 730),
+            CompletenessStore(users, self.clock),
             self._quarantine,
         )
         self.provider = SimulatedProvider(self.clock, self._called, Random(1), {"ada": self.known})  # noqa: S311 - reproducible.
@@ -59,11 +59,11 @@ class Stage:
     def _called(self) -> None:
         self.calls += 1
 
-    def order(self, kind: Kind = Kind.INCREMENTAL, trigger: Trigger = Trigger.SCHEDULE) -> Order:
+    def order(self, kind: JobKind = JobKind.INCREMENTAL, trigger: Trigger = Trigger.SCHEDULE) -> Order:
         """Somebody asks."""
         return Order("ada", new_job_id(self.clock.now()), kind, trigger, "id")
 
-    def sync(self, order: Order | None = None, provider: Provider | None = None) -> Report:
+    def sync(self, order: Order | None = None, provider: Provider | None = None) -> SyncResult:
         """Carry out an order; a poll unless said otherwise."""
         return sync_user(
             order or self.order(),
@@ -76,7 +76,7 @@ class Stage:
     def stored(self) -> set[datetime]:
         """The instants that are stored."""
         now = self.clock.now()
-        return {it.reading.at for it in self.stores.logbook.between("ada", now - 200 * DAY, now + DAY)}
+        return {it.reading.at for it in self.stores.reading_store.between("ada", now - 200 * DAY, now + DAY)}
 
     def missing(self) -> list[datetime]:
         """What the provider shows and is not stored."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from weakref import ref
 
 from bg_ingest.readings.model import Reading
-from bg_ingest.sync.job import Kind, Trigger
+from bg_ingest.sync.job import JobKind, Trigger
 from tests.simulation.provider import DAY
 from tests.unit.sync.stage import Stage
 
@@ -30,15 +30,15 @@ class Brought:
 class Watching:
     """A provider that looks, at each fetch, how much of what it brought before is still held."""
 
-    brought: list[ReferenceType[Brought]] = field(default_factory=list)
+    payload: list[ReferenceType[Brought]] = field(default_factory=list)
     held_at_most: int = 0
 
     def readings(self, _: str, start: datetime, end: datetime) -> Brought:
         """A reading each day."""
-        self.held_at_most = max(self.held_at_most, sum(one() is not None for one in self.brought))
-        brought = Brought([Reading(start + DAY * day, 100) for day in range((end - start).days)])
-        self.brought.append(ref(brought))
-        return brought
+        self.held_at_most = max(self.held_at_most, sum(one() is not None for one in self.payload))
+        payload = Brought([Reading(start + DAY * day, 100) for day in range((end - start).days)])
+        self.payload.append(ref(payload))
+        return payload
 
     def uploaded_since(self, *_: object) -> None:
         """Nobody reconciles here."""
@@ -48,9 +48,9 @@ def test_nothing_of_a_window_is_held_when_the_next_is_fetched() -> None:
     """What is stored is let go, so that memory does not grow with the years."""
     stage, provider = Stage(), Watching()
     stage.stores.states.begin("ada", None, stage.clock.now() - 700 * DAY)
-    order = stage.order(Kind.BACKFILL, Trigger.CONNECTION)
+    order = stage.order(JobKind.BACKFILL, Trigger.CONNECTION)
 
     stage.sync(order, provider)
 
-    assert len(provider.brought) > 20
+    assert len(provider.payload) > 20
     assert provider.held_at_most == 0

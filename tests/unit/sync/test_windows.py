@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bg_ingest.sync import windows
-from bg_ingest.sync.standing import Backfill, SyncState
-from tests.fakes import NOON
+from bg_ingest.sync.state import Backfill, SyncState
+from tests.support.fakes import NOON
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 HISTORY = NOON - 90 * DAY

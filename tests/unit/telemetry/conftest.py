@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.settings import settings
-from bg_ingest.telemetry import log, meter
+from bg_ingest.telemetry import logger, meter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,6 @@ def _fresh_process() -> Iterator[None]:
 
 
 def _forget() -> None:
-    log.forget()
+    logger.forget()
     settings.cache_clear()
     meter.meter.cache_clear()

@@ -31,7 +31,7 @@ def test_an_invocation_has_its_request_id_and_leaves_its_metrics(capsys: pytest.
     """On every line, the metrics' own included."""
 
     def handler(_event: dict[str, Any], _context: LambdaContext) -> str:
-        telemetry.tell("at work")
+        telemetry.log("at work")
         meter().add(metrics.READINGS_STORED, 12)
         return telemetry.correlation_id()
 

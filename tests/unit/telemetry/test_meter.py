@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bg_ingest.telemetry import metrics
 from bg_ingest.telemetry.meter import VALUES_MAX, Meter, document, flush, meter
-from tests.fakes import NOON
+from tests.support.fakes import NOON
 
 if TYPE_CHECKING:
     import pytest

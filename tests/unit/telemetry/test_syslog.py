@@ -14,7 +14,7 @@ from bg_ingest.telemetry.json_lines import JsonLines
 from bg_ingest.telemetry.outputs import handler_for
 from bg_ingest.telemetry.syslog import CONNECT_S, MUTED_S, SEND_S
 from local.ports import free_port
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,8 +54,8 @@ def _record(message: str, level: int = logging.INFO) -> logging.LogRecord:
 def test_over_udp_each_line_is_a_datagram(udp: socket.socket) -> None:
     """RFC 5424 with the JSON line as its message, without a NUL or a line end."""
     telemetry.configure(output=f"syslog+udp://127.0.0.1:{udp.getsockname()[1]}")
-    telemetry.tell("first", users=1)
-    telemetry.tell("second", level=logging.ERROR)
+    telemetry.log("first", users=1)
+    telemetry.log("second", level=logging.ERROR)
 
     one, two = (HEAD.fullmatch(udp.recv(65_536).decode()) for _ in range(2))
     assert one
@@ -68,8 +68,8 @@ def test_over_udp_each_line_is_a_datagram(udp: socket.socket) -> None:
 def test_over_tcp_each_message_is_a_line_of_one_connection(tcp: socket.socket) -> None:
     """Framed by line ends; the JSON has none inside."""
     telemetry.configure(output=f"syslog+tcp://127.0.0.1:{tcp.getsockname()[1]}")
-    telemetry.tell("first\nof two")
-    telemetry.tell("second")
+    telemetry.log("first\nof two")
+    telemetry.log("second")
 
     connection, _ = tcp.accept()
     with connection, connection.makefile("r", encoding="utf-8", newline="\n") as lines:

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.access.audit import Audit
-from bg_ingest.access.limits import Policy, RateLimit
+from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
 from bg_ingest.accounts.connection import Connections, Endpoint
 from bg_ingest.dynamo import Table
 from bg_ingest.sync.jobs import Jobs
-from bg_ingest.webhooks.brought import pack
 from bg_ingest.webhooks.inbox import Inbox
-from bg_ingest.webhooks.receive import Asked, Desk, Received, receive
-from bg_ingest.webhooks.store import store
+from bg_ingest.webhooks.payload import pack
+from bg_ingest.webhooks.receive import Received, WebhookDeps, WebhookOrder, receive
+from bg_ingest.webhooks.store_records import store_records
 from tests.contract.stepped import stepped
-from tests.fakes import NOON
 from tests.simulation.provider import DAY
+from tests.support.fakes import NOON
 from tests.unit.sync.stage import Stage
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bg_ingest.clock import Clock
-    from bg_ingest.sync.job import Job, Order
-    from bg_ingest.sync.report import Report
+    from bg_ingest.sync.job import Job, Order, SyncResult
 
 CALLS_MAX = 5
 
@@ -42,12 +41,12 @@ def record(at: datetime, value: Any = 110, **members: Any) -> dict[str, Any]:
     }
 
 
-def brought(*records: Any, **envelope: Any) -> Asked:
+def payload(*records: Any, **envelope: Any) -> WebhookOrder:
     """What a webhook asks for that brings these."""
-    return Asked(brought=pack(json.dumps({"data": {"records": records, **envelope}}).encode()))
+    return WebhookOrder(payload=pack(json.dumps({"data": {"records": records, **envelope}}).encode()))
 
 
-ONE_READING = brought(record(NOON))
+ONE_READING = payload(record(NOON))
 
 
 @dataclass
@@ -62,7 +61,7 @@ class WebhookStage(Stage):
         self.connections = Connections(self._users(lambda _: None), self.clock)
         self.connections.save_new("ada", _DEXCOM, b"sealed", data_from=NOON - 30 * DAY)
 
-    def desk(self, turn: Callable[[str], None] = lambda _: None, clock: Clock | None = None) -> Desk:
+    def deps(self, turn: Callable[[str], None] = lambda _: None, clock: Clock | None = None) -> WebhookDeps:
         """One process that takes webhooks in; `turn` is told of its every step."""
         users, now = self._users(turn), clock or self.clock
 
@@ -71,29 +70,29 @@ class WebhookStage(Stage):
             self.queue.extend(orders)
             turn("after send")
 
-        return Desk(
+        return WebhookDeps(
             inbox=Inbox(users, now),
             connections=Connections(users, now),
             jobs=Jobs(users, now),
             audit=Audit(users, now, 365),
-            limit=RateLimit(users, now, Policy("webhook", CALLS_MAX, 60)),
+            limit=CallerLimit(users, now, LimitPolicy("webhook", CALLS_MAX, 60)),
             send=send,
             clock=now,
         )
 
     def deliver(
-        self, asked: Asked = ONE_READING, webhook_id: str = "msg_1", desk: Desk | None = None
+        self, asked: WebhookOrder = ONE_READING, webhook_id: str = "msg_1", deps: WebhookDeps | None = None
     ) -> Received:
         """A sender sends."""
-        return receive(desk or self.desk(), "ada", webhook_id, asked, "c")
+        return receive(deps or self.deps(), "ada", webhook_id, asked, "c")
 
-    def carry_out(self, order: Order) -> Report:
+    def carry_out(self, order: Order) -> SyncResult:
         """A worker takes one message."""
-        if order.brought is None:
+        if order.payload is None:
             return self.sync(order)
-        return store(order, stores=self.stores, connections=self.connections, clock=self.clock)
+        return store_records(order, stores=self.stores, connections=self.connections, clock=self.clock)
 
-    def work(self) -> list[Report]:
+    def work(self) -> list[SyncResult]:
         """A worker takes every message there is."""
         taken, self.queue = self.queue, []
         return [self.carry_out(order) for order in taken]

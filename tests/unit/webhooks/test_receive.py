@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.access.audit import Audit, Outcome
-from bg_ingest.sync.job import Kind, Status, Trigger
+from bg_ingest.access.audit import Audit, AuditOutcome
+from bg_ingest.sync.job import JobKind, JobStatus, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.webhooks.inbox import KEPT, Inbox
-from bg_ingest.webhooks.receive import PATIENCE_S, Asked, Reception
+from bg_ingest.webhooks.receive import PATIENCE_S, Reception, WebhookOrder
 from tests.contract.stepped import At, Crash, HalfWay, crash
-from tests.fakes import NOON, FakeClock
 from tests.simulation.provider import HOUR
-from tests.unit.webhooks.stage import CALLS_MAX, ONE_READING, WebhookStage, brought, record
+from tests.support.fakes import NOON, FakeClock
+from tests.unit.webhooks.stage import CALLS_MAX, ONE_READING, WebhookStage, payload, record
 
 if TYPE_CHECKING:
-    from bg_ingest.access.limits import RateLimit
+    from bg_ingest.access.caller_limits import CallerLimit
 
-RANGE = Asked(window=(NOON - HOUR, NOON))
+RANGE = WebhookOrder(window=(NOON - HOUR, NOON))
 
 
 class StandingClock(FakeClock):
@@ -47,7 +47,7 @@ def _at(nth: int, seen: list[str]) -> At:
 
 def _steps() -> int:
     stage, seen = WebhookStage(), list[str]()
-    stage.deliver(desk=stage.desk(seen.append))
+    stage.deliver(deps=stage.deps(seen.append))
     return len(seen)
 
 
@@ -59,8 +59,8 @@ def test_a_webhook_becomes_a_job_of_its_own_trigger() -> None:
     assert (received.reception, received.correlation_id) == (Reception.ACCEPTED, "c")
     (job,) = stage.jobs()
     assert (job.status, job.order.kind, job.order.trigger) == (
-        Status.QUEUED,
-        Kind.INCREMENTAL,
+        JobStatus.QUEUED,
+        JobKind.INCREMENTAL,
         Trigger.WEBHOOK,
     )
     assert (job.window, job.order.correlation_id) == (RANGE.window, "c")
@@ -83,7 +83,7 @@ def test_another_id_or_another_user_is_another_webhook() -> None:
     stage.deliver()
 
     assert stage.deliver(webhook_id="msg_2").reception is Reception.ACCEPTED
-    assert stage.desk().inbox.find("bob", "msg_1") is None
+    assert stage.deps().inbox.find("bob", "msg_1") is None
 
 
 def test_a_webhook_is_forgotten_in_the_end() -> None:
@@ -92,7 +92,7 @@ def test_a_webhook_is_forgotten_in_the_end() -> None:
     stage.deliver()
     stage.clock.advance(KEPT.total_seconds())
 
-    assert stage.desk().inbox.find("ada", "msg_1") is None
+    assert stage.deps().inbox.find("ada", "msg_1") is None
     assert stage.deliver().reception is Reception.ACCEPTED
 
 
@@ -103,7 +103,7 @@ def test_wherever_it_dies_the_next_delivery_makes_it_one_job_with_its_reading() 
     for nth in range(1, steps + 1):
         stage, seen = WebhookStage(), list[str]()
         with pytest.raises(Crash):
-            stage.deliver(desk=stage.desk(_at(nth, seen)))
+            stage.deliver(deps=stage.deps(_at(nth, seen)))
         safe_before = bool(stage.queue)
         again = stage.deliver()
         if again.reception is Reception.DUPLICATE:
@@ -111,7 +111,7 @@ def test_wherever_it_dies_the_next_delivery_makes_it_one_job_with_its_reading() 
         stage.work()
 
         (job,) = stage.jobs()
-        assert (job.status, job.counts.stored) == (Status.SUCCEEDED, 1), f"died {seen[-1]}"
+        assert (job.status, job.counts.stored) == (JobStatus.SUCCEEDED, 1), f"died {seen[-1]}"
         assert stage.stored() == {NOON}
         assert stage.deliver().reception is Reception.DUPLICATE
 
@@ -120,9 +120,9 @@ def test_a_job_that_runs_already_keeps_what_it_has_counted() -> None:
     """It died before it said so; the next delivery sends the order again and leaves the job alone."""
     stage = WebhookStage()
     with pytest.raises(Crash):
-        stage.deliver(RANGE, desk=stage.desk(At("after send", crash)))
+        stage.deliver(RANGE, deps=stage.deps(At("after send", crash)))
     (job,) = stage.jobs()
-    running = replace(job, status=Status.DEFERRED, counts=replace(job.counts, fetched=7))
+    running = replace(job, status=JobStatus.DEFERRED, counts=replace(job.counts, fetched=7))
     stage.stores.jobs.keep(running)
     stage.deliver(RANGE)
 
@@ -134,7 +134,7 @@ def test_a_job_that_is_over_is_not_ordered_again() -> None:
     """The worker was quicker than the sender's next delivery."""
     stage = WebhookStage()
     with pytest.raises(Crash):
-        stage.deliver(desk=stage.desk(At("after send", crash)))
+        stage.deliver(deps=stage.deps(At("after send", crash)))
     stage.work()
 
     assert stage.deliver().reception is Reception.ACCEPTED
@@ -144,7 +144,7 @@ def test_a_job_that_is_over_is_not_ordered_again() -> None:
 def test_who_comes_while_it_is_being_taken_in_waits_and_is_told_it_is_a_duplicate() -> None:
     """Once the work is safe, and not before."""
     stage, first = WebhookStage(), HalfWay("before send")
-    first.start(lambda: stage.deliver(desk=stage.desk(first)).reception)
+    first.start(lambda: stage.deliver(deps=stage.deps(first)).reception)
 
     class Waiting(FakeClock):
         def sleep(self, wait_s: float) -> None:
@@ -153,7 +153,7 @@ def test_who_comes_while_it_is_being_taken_in_waits_and_is_told_it_is_a_duplicat
             first.finish()
 
     seen: list[int] = []
-    second = stage.deliver(desk=stage.desk(clock=Waiting()))
+    second = stage.deliver(deps=stage.deps(clock=Waiting()))
 
     assert seen == [0]
     assert second.reception is Reception.DUPLICATE
@@ -163,7 +163,7 @@ def test_who_comes_while_it_is_being_taken_in_waits_and_is_told_it_is_a_duplicat
 def test_who_waited_long_enough_goes_on_under_the_same_job() -> None:
     """The first was only slow: both are accepted, and there is one job."""
     stage, first = WebhookStage(), HalfWay("before send")
-    first.start(lambda: stage.deliver(desk=stage.desk(first)).reception)
+    first.start(lambda: stage.deliver(deps=stage.deps(first)).reception)
     second = stage.deliver()
 
     assert second.reception is Reception.ACCEPTED
@@ -176,7 +176,7 @@ def test_what_has_been_pending_for_long_is_not_waited_for() -> None:
     """Whoever began it is dead."""
     stage = WebhookStage()
     with pytest.raises(Crash):
-        stage.deliver(desk=stage.desk(At("before send", crash)))
+        stage.deliver(deps=stage.deps(At("before send", crash)))
     stage.clock.advance(PATIENCE_S)
 
     assert stage.deliver().reception is Reception.ACCEPTED
@@ -188,7 +188,7 @@ def test_a_clock_that_is_ahead_makes_nobody_wait_for_ever() -> None:
     stage = WebhookStage()
     ahead = FakeClock(NOON + timedelta(days=1))
     with pytest.raises(Crash):
-        stage.deliver(desk=stage.desk(At("before send", crash), ahead))
+        stage.deliver(deps=stage.deps(At("before send", crash), ahead))
 
     assert stage.deliver().reception is Reception.ACCEPTED
     assert sum(stage.clock.naps) < PATIENCE_S + 0.2
@@ -197,25 +197,25 @@ def test_a_clock_that_is_ahead_makes_nobody_wait_for_ever() -> None:
 def test_a_thousand_deliveries_by_sixteen_threads_are_one_job_and_one_set_of_readings() -> None:
     """One is accepted and the others are duplicates; the order is carried out by many workers at once."""
     stage, clock = WebhookStage(), StandingClock()
-    asked = brought(*(record(NOON - minutes * timedelta(minutes=5)) for minutes in range(50)))
-    desks = [replace(stage.desk(clock=clock), limit=_generous(stage)) for _ in range(16)]
+    asked = payload(*(record(NOON - minutes * timedelta(minutes=5)) for minutes in range(50)))
+    desks = [replace(stage.deps(clock=clock), limit=_generous(stage)) for _ in range(16)]
     with ThreadPoolExecutor(16) as threads:
         received = list(
-            threads.map(lambda n: stage.deliver(asked, desk=desks[n % 16]).reception, range(1000))
+            threads.map(lambda n: stage.deliver(asked, deps=desks[n % 16]).reception, range(1000))
         )
         reports = list(threads.map(stage.carry_out, stage.queue * 3))
 
     assert received.count(Reception.ACCEPTED) == 1
     assert received.count(Reception.DUPLICATE) == 999
     (job,) = stage.jobs()
-    assert (job.status, job.counts.fetched) == (Status.SUCCEEDED, 50)
+    assert (job.status, job.counts.fetched) == (JobStatus.SUCCEEDED, 50)
     assert {report.job.order.job_id for report in reports if report.job} == {job.order.job_id}
     assert len(stage.stored()) == 50
-    assert len(list(stage.stores.logbook.between("ada", NOON - 24 * HOUR, NOON + HOUR))) == 50
+    assert len(list(stage.stores.reading_store.between("ada", NOON - 24 * HOUR, NOON + HOUR))) == 50
 
 
-def _generous(stage: WebhookStage) -> RateLimit:
-    limit = stage.desk().limit
+def _generous(stage: WebhookStage) -> CallerLimit:
+    limit = stage.deps().limit
     return replace(limit, policy=replace(limit.policy, calls_max=10_000))
 
 
@@ -260,10 +260,10 @@ def test_a_webhook_is_in_the_audit_and_a_repetition_is_not() -> None:
     stage = WebhookStage()
     stage.deliver()
     stage.deliver()
-    (entry,) = stage.desk().audit.newest_first("ada")
+    (entry,) = stage.deps().audit.newest_first("ada")
 
     assert (entry.actor, entry.action) == ("sender-of-the-webhook", "POST /api/bg/{userId}/webhook")
-    assert (entry.outcome, entry.correlation_id) == (Outcome.DONE, "c")
+    assert (entry.outcome, entry.correlation_id) == (AuditOutcome.DONE, "c")
 
 
 def test_nothing_is_queued_that_is_not_recorded() -> None:
@@ -272,8 +272,8 @@ def test_nothing_is_queued_that_is_not_recorded() -> None:
     for nth in range(1, _steps() + 1):
         stage, seen = WebhookStage(), list[str]()
         with pytest.raises(Crash):
-            stage.deliver(desk=stage.desk(_at(nth, seen)))
-        users = stage.desk().inbox.table
+            stage.deliver(deps=stage.deps(_at(nth, seen)))
+        users = stage.deps().inbox.table
         assert not stage.queue or list(Audit(users, stage.clock, 365).newest_first("ada"))
         assert not stage.queue or Jobs(users, stage.clock).get("ada", stage.queue[0].job_id)
         assert not stage.queue or Inbox(users, stage.clock).find("ada", "msg_1")
@@ -286,6 +286,6 @@ def test_the_order_travels_whole_and_shows_nothing() -> None:
     (order,) = stage.queue
 
     assert type(order).from_message(order.as_message()) == order
-    assert order.brought == ONE_READING.brought
-    assert str(order.brought) not in repr(order)
-    assert str(order.brought) not in repr(ONE_READING)
+    assert order.payload == ONE_READING.payload
+    assert str(order.payload) not in repr(order)
+    assert str(order.payload) not in repr(ONE_READING)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from bg_ingest.webhooks.signature import SecretUnusable, is_signed, key_of, signature
-from tests.fakes import NOON
-from tests.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
+from tests.support.fakes import NOON
+from tests.support.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
 
 KEY, OLD_KEY = key_of(WEBHOOK_SECRET), key_of(OLD_WEBHOOK_SECRET)
 BODY = b'{"type": "egvs.available"}'

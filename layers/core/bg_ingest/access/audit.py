@@ -19,7 +19,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
 
-_PREFIX = "audit#"
+
+_PARTITION_PREFIX = "audit#"
 
 
-class Outcome(StrEnum):
+class AuditOutcome(StrEnum):
     """What became of a deed, as far as is known."""
 
     ATTEMPTED = "attempted"
@@ -42,7 +43,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """One deed; its repr names nobody."""
 
     user_id: str = field(repr=False)
@@ -51,7 +52,7 @@ class Entry:
     actor: str = field(repr=False)
     action: str
     correlation_id: str
-    outcome: Outcome = Outcome.ATTEMPTED
+    outcome: AuditOutcome = AuditOutcome.ATTEMPTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +63,20 @@ class Audit:
     clock: Clock
     kept_days: int
 
-    def entry(self, user_id: str, *, actor: str, action: str, correlation_id: str) -> Entry:
+    def entry(self, user_id: str, *, actor: str, action: str, correlation_id: str) -> AuditEntry:
         """An entry about now, not stored yet."""
         now = self.clock.now()
         # It sorts by time: twelve hexadecimal digits of milliseconds, then randomness.
         entry_id = f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(8)}"
-        return Entry(user_id, entry_id, now, actor, action, correlation_id)
+        return AuditEntry(user_id, entry_id, now, actor, action, correlation_id)
 
-    def keep(self, entry: Entry, outcome: Outcome = Outcome.ATTEMPTED) -> Entry:
+    def keep(self, entry: AuditEntry, outcome: AuditOutcome = AuditOutcome.ATTEMPTED) -> AuditEntry:
         """Store an entry, with what became of it."""
         known = replace(entry, outcome=outcome)
         self.table.put(_to_item(known, expires_at=known.at + timedelta(days=self.kept_days)))
         return known
 
-    def complete(self, entry: Entry, outcome: Outcome) -> bool:
+    def complete(self, entry: AuditEntry, outcome: AuditOutcome) -> bool:
         """Say what became of a stored entry; False if it has to stay "attempted"."""
         try:
             self.keep(entry, outcome)
@@ -83,7 +84,7 @@ class Audit:
             return False
         return True
 
-    def newest_first(self, user_id: str, before: str | None = None) -> Iterator[Entry]:
+    def newest_first(self, user_id: str, before: str | None = None) -> Iterator[AuditEntry]:
         """A user's entries from the newest back, or from the one before `before`."""
         items = self.table.query(
             "pk = :pk AND sk < :before",
@@ -96,10 +97,10 @@ class Audit:
 
 def partition(user_id: str) -> str:
     """The key of everything recorded about one user."""
-    return _PREFIX + user_id
+    return _PARTITION_PREFIX + user_id
 
 
-def _to_item(entry: Entry, expires_at: datetime) -> Item:
+def _to_item(entry: AuditEntry, expires_at: datetime) -> Item:
     return {
         "pk": partition(entry.user_id),
         "sk": entry.entry_id,
@@ -112,13 +113,25 @@ def _to_item(entry: Entry, expires_at: datetime) -> Item:
     }
 
 
-def _from_item(item: Item) -> Entry:
-    return Entry(
-        user_id=item["pk"].removeprefix(_PREFIX),
+def _from_item(item: Item) -> AuditEntry:
+    return AuditEntry(
+        user_id=item["pk"].removeprefix(_PARTITION_PREFIX),
         entry_id=item["sk"],
         at=datetime.fromisoformat(item["recorded_at"]),
         actor=item["actor"],
         action=item["deed"],
         correlation_id=item["correlation_id"],
-        outcome=Outcome(item["outcome"]),
+        outcome=AuditOutcome(item["outcome"]),
     )
+
+
+# An audit entry in the form the API shows it.
+def entry_as_json(entry: AuditEntry) -> dict[str, Any]:
+    """One entry."""
+    return {
+        "at": entry.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "actor": entry.actor,
+        "action": entry.action,
+        "outcome": entry.outcome,
+        "correlation_id": entry.correlation_id,
+    }

@@ -23,11 +23,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bg_ingest.providers.pseudonym import pseudonym
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
+
 
 SK = "connection"
 
@@ -237,3 +240,10 @@ def from_item(item: Item) -> Connection:
         sealed_tokens=item.get("sealed_tokens"),
         refresh_until=item.get("refresh_until"),
     )
+
+
+# The name under which the breaker, which everybody shares, knows somebody's connection.
+def account_key(connection: Connection) -> str | None:
+    """The same until the person logs in again; once the connection is erased nothing leads back to it."""
+    # A user id can be guessed, and the guess be hashed; when its login was, the connection alone knows.
+    return pseudonym("connection", f"{connection.user_id}/{connection.connected_at.isoformat()}")

@@ -33,7 +33,7 @@ KEPT = timedelta(days=30)  # As long as the job that counted it.
 # readings themselves.
 RECORDS_MAX = 20
 # What `keep` compares with: more than what the polls of one day keep of a fault that does not change.
-HELD_COMPARED_MAX = 5 * RECORDS_MAX
+KNOWN_COMPARED_MAX = 5 * RECORDS_MAX
 # A record of Dexcom's has 500 characters. What is longer is shown by its beginning.
 RECORD_CHARS_MAX = 4_096
 
@@ -53,7 +53,7 @@ class Unreadable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class QuarantinedRecord:
     """A record in quarantine."""
 
     reason: str
@@ -75,24 +75,24 @@ class Quarantine:
         if not chosen:
             return 0
         held = {
-            (known.reason, known.record) for known in islice(self.newest_first(user_id), HELD_COMPARED_MAX)
+            (known.reason, known.record) for known in islice(self.newest_first(user_id), KNOWN_COMPARED_MAX)
         }
         new = [found for found in dict.fromkeys(chosen) if found not in held]
         for reason, record in new:
             self.table.put(self._item(user_id, reason, record))
         return len(new)
 
-    def newest_first(self, user_id: str) -> Iterator[Held]:
+    def newest_first(self, user_id: str) -> Iterator[QuarantinedRecord]:
         """A user's quarantined records, from the newest back."""
         now_s = int(self.clock.now().timestamp())
         for item in self.table.query(
             "pk = :pk AND sk BETWEEN :first AND :last",
             {":pk": user_id, ":first": _PREFIX, ":last": _AFTER_EVERY_ID},
             descending=True,
-            page_items_max=HELD_COMPARED_MAX,
+            page_items_max=KNOWN_COMPARED_MAX,
         ):
             if item["expires_at"] > now_s:  # TTL removes it days later.
-                yield self._held(item)
+                yield self._quarantined(item)
 
     def _item(self, user_id: str, reason: str, record: str) -> Item:
         now = self.clock.now()
@@ -104,13 +104,13 @@ class Quarantine:
             "expires_at": int((now + KEPT).timestamp()),
         }
 
-    def _held(self, item: Item) -> Held:
+    def _quarantined(self, item: Item) -> QuarantinedRecord:
         kept_at_ms = int(item["sk"].removeprefix(_PREFIX)[:12], 16)
         try:
             record: str | None = self.sealer.open(item["pk"], item["record"]).decode()
         except SealBroken:
             record = None  # The others can still be read, and the reason of this one.
-        return Held(item["reason"], record, datetime.fromtimestamp(kept_at_ms / 1000, UTC))
+        return QuarantinedRecord(item["reason"], record, datetime.fromtimestamp(kept_at_ms / 1000, UTC))
 
 
 def first_of_each_reason(rejected: Iterable[Unreadable]) -> list[tuple[str, str]]:

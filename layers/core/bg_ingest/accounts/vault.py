@@ -35,8 +35,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bg_ingest.accounts import refresh_lease
 from bg_ingest.accounts.connection import Connection, Connections, Endpoint, State
-from bg_ingest.dexcom.errors import ConsentRevoked, TryLater
-from bg_ingest.dexcom.oauth import Tokens
+from bg_ingest.providers.dexcom.oauth import Tokens
+from bg_ingest.providers.errors import ConsentRevoked, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from bg_ingest.readings.hour_items import hour_from
-from bg_ingest.readings.stored_form import HourUnreadable
+from bg_ingest.readings.stored.formats import HourUnreadable
+from bg_ingest.readings.stored.hour_items import hour_from_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +50,7 @@ class Partition:
 def as_hour(item: Item) -> Counter[str]:
     """An hour, and as many readings as are in it; one that cannot be read is removed all the same."""
     try:
-        readings = len(hour_from(item).readings)
+        readings = len(hour_from_item(item).readings)
     except (HourUnreadable, ValueError, KeyError):
         readings = 0
     return Counter(hours=1) + Counter(readings=readings)

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest import telemetry
-from bg_ingest.access.audit import Outcome
+from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.problems import Problem
 
 if TYPE_CHECKING:
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-    from bg_ingest.access.audit import Audit, Entry
+    from bg_ingest.access.audit import Audit, AuditEntry
     from bg_ingest.access.caller import Caller
 
     Next = Callable[[APIGatewayHttpResolver], Response[Any]]
 
 
-def through(
+def authorize_and_audit(
     app: APIGatewayHttpResolver, go_on: Next, *, caller: Caller, audit: Audit | None
 ) -> Response[Any]:
     """Answer a request if its caller may make it; Forbidden if not, before anything was looked at."""
-    admit(app, caller)
+    authorize(app, caller)
     user_id: str | None = app.context["_route_args"].get("user_id")
     event = app.current_event.raw_event
     reads = _reads(event)
@@ -42,10 +42,10 @@ def through(
         action=event["routeKey"],
         correlation_id=telemetry.correlation_id(),
     )
-    return _recorded(lambda: go_on(app), audit, entry, before=not reads)
+    return _audited(lambda: go_on(app), audit, entry, before=not reads)
 
 
-def admit(app: APIGatewayHttpResolver, caller: Caller) -> None:
+def authorize(app: APIGatewayHttpResolver, caller: Caller) -> None:
     """Forbidden if this caller may not make this request."""
     user_id: str | None = app.context["_route_args"].get("user_id")
     if user_id is None:
@@ -61,12 +61,12 @@ def _reads(event: dict[str, Any]) -> bool:
     return method == "GET"
 
 
-def _recorded(
-    answer: Callable[[], Response[Any]], audit: Audit, entry: Entry, *, before: bool
+def _audited(
+    answer: Callable[[], Response[Any]], audit: Audit, entry: AuditEntry, *, before: bool
 ) -> Response[Any]:
     if before:
         audit.keep(entry)
-    outcome = Outcome.FAILED
+    outcome = AuditOutcome.FAILED
     try:
         response = answer()
     except Problem as problem:
@@ -79,10 +79,10 @@ def _recorded(
         if not before:
             audit.keep(entry, outcome)
         elif not audit.complete(entry, outcome):
-            telemetry.tell("audit entry stays open", level=logging.ERROR, outcome=outcome)
+            telemetry.log("audit entry stays open", level=logging.ERROR, outcome=outcome)
 
 
-def _outcome(status: int) -> Outcome:
+def _outcome(status: int) -> AuditOutcome:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Outcome.FAILED
-    return Outcome.REFUSED if status >= HTTPStatus.BAD_REQUEST else Outcome.DONE
+        return AuditOutcome.FAILED
+    return AuditOutcome.REFUSED if status >= HTTPStatus.BAD_REQUEST else AuditOutcome.DONE

@@ -96,7 +96,7 @@ SettingsBody = Annotated[SettingsRequest, Body(description="The interval")]
 ConnectionBody = Annotated[ConnectionRequest | None, Body(description="May be left out")]
 
 
-def instant(text: str, field: str) -> datetime:
+def parse_instant(text: str, field: str) -> datetime:
     """An RFC 3339 time with its zone; anything else is the caller's problem."""
     try:
         if _INSTANT_TEXT.fullmatch(text):
@@ -107,9 +107,9 @@ def instant(text: str, field: str) -> datetime:
     raise Problem(problems.INVALID_REQUEST, errors=[{"field": field, "reason": reason}])
 
 
-def asked_span(start: str, end: str) -> tuple[datetime, datetime]:
+def parse_span(start: str, end: str) -> tuple[datetime, datetime]:
     """From the first instant to the last, both of them included."""
-    first, last = instant(start, "data.start"), instant(end, "data.end")
+    first, last = parse_instant(start, "data.start"), parse_instant(end, "data.end")
     if first > last:
         raise Problem(
             problems.INVALID_REQUEST,
@@ -120,11 +120,11 @@ def asked_span(start: str, end: str) -> tuple[datetime, datetime]:
     return first, min(last, _LAST) + timedelta(seconds=1)
 
 
-def asked_range(from_: str | None, to: str | None, now: datetime) -> tuple[datetime, datetime]:
+def parse_range(from_: str | None, to: str | None, now: datetime) -> tuple[datetime, datetime]:
     """The range `[from, to)` a caller asked for."""
-    end = instant(to, "to") if to is not None else now
+    end = parse_instant(to, "to") if to is not None else now
     try:
-        start = instant(from_, "from") if from_ is not None else end - _RANGE_DEFAULT
+        start = parse_instant(from_, "from") if from_ is not None else end - _RANGE_DEFAULT
     except OverflowError:
         raise Problem(problems.INVALID_REQUEST, errors=[{"field": "to", "reason": "is too early"}]) from None
     if start > end:
@@ -135,7 +135,7 @@ def asked_range(from_: str | None, to: str | None, now: datetime) -> tuple[datet
     return start, end
 
 
-def asked_days(from_: str | None, to: str | None, now: datetime) -> tuple[date, date]:
+def parse_days(from_: str | None, to: str | None, now: datetime) -> tuple[date, date]:
     """The days a caller asked for, both included."""
     last = _day(to, "to") if to is not None else now.date()
     first = _day(from_, "from") if from_ is not None else max(last, date.min + _WEEK) - _WEEK
@@ -158,11 +158,11 @@ def _day(text: str, field: str) -> date:
     raise Problem(problems.INVALID_REQUEST, errors=[{"field": field, "reason": reason}])
 
 
-def asked_window(asked: SyncRequest | None, now: datetime) -> tuple[datetime, datetime] | None:
+def parse_window(asked: SyncRequest | None, now: datetime) -> tuple[datetime, datetime] | None:
     """The range a sync was asked for; None for what a poll would do."""
     if asked is None or (asked.from_ is None and asked.to is None):
         return None
-    return asked_range(asked.from_, asked.to, now)
+    return parse_range(asked.from_, asked.to, now)
 
 
 def job_cursor(cursor: str | None) -> str | None:

@@ -22,5 +22,5 @@ def _works(table: Table) -> bool:
     try:
         return table.is_active()
     except Exception as error:  # noqa: BLE001 - whatever keeps it from working is the answer.
-        telemetry.tell("not ready", level=logging.ERROR, raised=error)
+        telemetry.log("not ready", level=logging.ERROR, raised=error)
         return False

@@ -22,7 +22,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from bg_ingest import problems, telemetry
 from bg_ingest.access.caller import Caller, Forbidden, caller_from_claims
 from bg_ingest.clock import SystemClock
-from bg_ingest.http_api import guard, outages
+from bg_ingest.http_api import aws_errors, guard
 from bg_ingest.problems import Problem
 from bg_ingest.settings import settings
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _CLOCK = SystemClock()
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
-NOT_KEPT = {"Cache-Control": "no-store"}
+NO_STORE = {"Cache-Control": "no-store"}
 # A page of ours needs nothing but its own style, and must not be framed into somebody else's.
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -52,35 +52,35 @@ def routes(audit: Audit | None = None, *, own_proof: bool = False) -> APIGateway
     `own_proof` is for routes that are called without a token and check their caller themselves.
     """
     app = APIGatewayHttpResolver(enable_validation=True)
-    app.use([_to_the_end])
+    app.use([_reject_trailing_newline])
     if not own_proof:
-        app.use([lambda app, go_on: guard.through(app, go_on, caller=caller(app), audit=audit)])
+        app.use([lambda app, go_on: guard.authorize_and_audit(app, go_on, caller=caller(app), audit=audit)])
 
     @app.exception_handler(Problem)
     def _problem(problem: Problem) -> Response[str]:
-        return refused(problem)
+        return problem_response(problem)
 
     @app.exception_handler(Forbidden)
     def _forbidden(_: Forbidden) -> Response[str]:
-        return refused(Problem(problems.FORBIDDEN))
+        return problem_response(Problem(problems.FORBIDDEN))
 
     @app.exception_handler(RequestValidationError)
     def _invalid(error: RequestValidationError) -> Response[str]:
         # Powertools looks at a request before the guard does; a stranger learns only that they are one.
-        if not own_proof and _is_strangers(app, error):
-            return refused(Problem(problems.FORBIDDEN))
+        if not own_proof and _is_forbidden(app, error):
+            return problem_response(Problem(problems.FORBIDDEN))
         # Where and why, never what: the value could be anybody's data.
         faults = [{"field": _field(fault["loc"]), "reason": _reason(fault)} for fault in error.errors()]
-        return refused(Problem(problems.INVALID_REQUEST, errors=faults))
+        return problem_response(Problem(problems.INVALID_REQUEST, errors=faults))
 
     @app.exception_handler(NotFoundError)
     def _not_found(_: NotFoundError) -> Response[str]:
-        return refused(Problem(problems.NOT_FOUND))
+        return problem_response(Problem(problems.NOT_FOUND))
 
     @app.exception_handler(Exception)
     def _unexpected(error: Exception) -> Response[str]:
-        telemetry.tell("request failed", level=logging.ERROR, raised=error)
-        return refused(outages.problem_of(error))
+        telemetry.log("request failed", level=logging.ERROR, raised=error)
+        return problem_response(aws_errors.problem_of(error))
 
     return app
 
@@ -105,7 +105,7 @@ def serve(
     latency_s = _CLOCK.monotonic_s() - started_s
     answer.setdefault("headers", {})["X-Correlation-ID"] = correlation_id
     # The route's pattern, never the path: that holds a user id.
-    telemetry.tell(
+    telemetry.log(
         "request answered",
         route=event.get("routeKey"),
         status=answer["statusCode"],
@@ -115,18 +115,18 @@ def serve(
     return answer
 
 
-def _is_strangers(app: APIGatewayHttpResolver, error: RequestValidationError) -> bool:
+def _is_forbidden(app: APIGatewayHttpResolver, error: RequestValidationError) -> bool:
     """Whether a request that is not valid is one, too, that its caller may not make."""
     if any(fault["loc"][0] == "path" for fault in error.errors()):
         return False  # An id that can be nobody's.
     try:
-        guard.admit(app, caller(app))
+        guard.authorize(app, caller(app))
     except Forbidden:
         return True
     return False
 
 
-def _to_the_end(app: APIGatewayHttpResolver, go_on: Next) -> Response[Any]:
+def _reject_trailing_newline(app: APIGatewayHttpResolver, go_on: Next) -> Response[Any]:
     # Powertools' patterns end in `$`, which overlooks a line break: "ada\n" would be ada.
     if app.current_event.path.endswith("\n"):
         raise Problem(problems.NOT_FOUND)
@@ -151,17 +151,17 @@ def caller(app: APIGatewayHttpResolver) -> Caller:
     return caller_from_claims(claims, settings().user_id_claim)
 
 
-def answered(
+def json_response(
     body: Any, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Response[str]:
     """A JSON answer that nobody may keep."""
-    every = {**NOT_KEPT, **(headers or {})}
+    every = {**NO_STORE, **(headers or {})}
     return Response(
         status, content_type="application/json", body=json.dumps(body, separators=(",", ":")), headers=every
     )
 
 
-def readable(
+def cacheable_response(
     app: APIGatewayHttpResolver,
     body: str,
     content_type: str = "application/json",
@@ -189,13 +189,13 @@ def _matches(if_none_match: str | None, digest: str) -> bool:
     return "*" in wanted or f'"{digest}"' in wanted
 
 
-def refused(problem: Problem) -> Response[str]:
+def problem_response(problem: Problem) -> Response[str]:
     """A problem as an answer; routes raise it instead."""
     return Response(
         problem.kind.status,
         content_type=problems.CONTENT_TYPE,
         body=problem.document(telemetry.correlation_id()),
-        headers={**NOT_KEPT, **problem.headers},
+        headers={**NO_STORE, **problem.headers},
     )
 
 

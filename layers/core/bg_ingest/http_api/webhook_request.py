@@ -12,13 +12,13 @@ from pydantic import BaseModel, Field, ValidationError
 from bg_ingest import problems
 from bg_ingest.http_api import params
 from bg_ingest.problems import Problem
-from bg_ingest.webhooks.brought import BODY_BYTES_MAX, document_of, pack
-from bg_ingest.webhooks.receive import Asked
+from bg_ingest.webhooks.payload import BODY_BYTES_MAX, document_of, pack
+from bg_ingest.webhooks.receive import WebhookOrder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bg_ingest.webhooks.proof import Proof
+    from bg_ingest.webhooks.authentication import WebhookAuthenticator
 
 _INSTANT = {"format": "date-time"}  # For the description only, as in params.
 _TextInstant = Annotated[str, Field(max_length=40, json_schema_extra=_INSTANT)]
@@ -81,16 +81,16 @@ def raw_body(event: Mapping[str, Any]) -> bytes:
     return raw
 
 
-def proven_id(event: Mapping[str, Any], raw: bytes, proof: Proof) -> str:
+def authenticated_id(event: Mapping[str, Any], raw: bytes, proof: WebhookAuthenticator) -> str:
     """The webhook's id; whatever is wrong with its proof, the answer is the same."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    webhook_id = proof.proven_id(headers, raw)
+    webhook_id = proof.authenticated_id(headers, raw)
     if webhook_id is None:
         raise Problem(problems.SIGNATURE_INVALID)
     return webhook_id
 
 
-def asked_in(raw: bytes) -> Asked:
+def parse_request(raw: bytes) -> WebhookOrder:
     """What a body asks for."""
     try:
         document = document_of(raw)
@@ -110,8 +110,8 @@ def asked_in(raw: bytes) -> Asked:
         faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
         raise RequestValidationError(faults) from None
     if isinstance(message, EgvsCreated):
-        return Asked(brought=pack(raw))
-    return Asked(window=params.asked_span(message.data.start, message.data.end))
+        return WebhookOrder(payload=pack(raw))
+    return WebhookOrder(window=params.parse_span(message.data.start, message.data.end))
 
 
 def outcome_of(status: int) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.publishing.events import Event, opaque_id
+from bg_ingest.publishing.events import Event, hash_id
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bg_ingest.dynamo import Item
-    from bg_ingest.publishing.events import Type
+    from bg_ingest.publishing.events import EventType
 
 # What the event says of a connection that is there no more: only an erasure removes one.
 ERASED = "erased"
@@ -52,14 +52,14 @@ def job_events(before: Item | None, after: Item | None, at: datetime) -> list[Ev
 
 
 def _event(
-    event_type: Type,
+    event_type: EventType,
     identity: tuple[Any, ...],
     subject: str,
     at: datetime,
     data: dict[str, Any],
     cause: str | None = None,
 ) -> Event:
-    event_id = opaque_id(event_type, data["user_id"], *identity)
+    event_id = hash_id(event_type, data["user_id"], *identity)
     return Event(f"{event_id}-1", event_type, subject, at, data, cause)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from bg_ingest.readings.hour import Hour
+    from bg_ingest.readings.merging.hour import Hour
 
     Save = tuple[
         datetime, datetime

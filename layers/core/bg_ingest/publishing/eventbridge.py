@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bg_ingest.publishing.publish import Delivery
+from bg_ingest.publishing.publish import SinkResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,15 +41,15 @@ class EventBridgeSink:
     clock: Clock
     jitter: Callable[[], float]
 
-    def publish(self, events: Sequence[Event]) -> Delivery:
+    def publish(self, events: Sequence[Event]) -> SinkResult:
         """Put them on the bus, ten at a time; what is refused is put again a few times."""
         arrived = 0
         for batch in batches([self.entry(event) for event in events]):
             missing, trouble = self._put(batch)
             if missing:
-                return Delivery(arrived + min(missing), trouble)
+                return SinkResult(arrived + min(missing), trouble)
             arrived += len(batch)
-        return Delivery(arrived)
+        return SinkResult(arrived)
 
     def _put(self, batch: Sequence[PutEventsRequestEntryTypeDef]) -> tuple[list[int], str | None]:
         """The places of those that did not get through, and why not."""

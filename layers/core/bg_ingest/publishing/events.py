@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from bg_ingest.readings.rendering import as_json, rfc_3339
+from bg_ingest.facades.native.reading_text import as_json, rfc_3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bg_ingest.publishing.changes import HourChange
     from bg_ingest.readings.stored_reading import StoredReading, Version
 
-Type = Literal[
+EventType = Literal[
     "bg.readings.stored",
     "bg.readings.revised",
     "bg.readings.removed",
@@ -45,7 +45,7 @@ class Event:
     """One event; its repr names nobody and shows no value."""
 
     event_id: str
-    event_type: Type
+    event_type: EventType
     subject: str
     time: datetime
     data: dict[str, Any] = field(repr=False)
@@ -118,7 +118,7 @@ def removal_events(
     )
 
 
-def opaque_id(*identity: Any) -> str:
+def hash_id(*identity: Any) -> str:
     """The same for the same, and nobody's name in it."""
     text = json.dumps(identity, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -142,12 +142,12 @@ class _About:
     cause: str | None
 
     def parts(
-        self, event_type: Type, parts: Sequence[_Part], member: str = "readings", **more: Any
+        self, event_type: EventType, parts: Sequence[_Part], member: str = "readings", **more: Any
     ) -> list[Event]:
         if not parts:
             return []
         hour = self.start.astimezone(UTC).strftime("%Y-%m-%dT%H")
-        event_id = opaque_id(event_type, self.user_id, hour, [part.identity for part in parts])
+        event_id = hash_id(event_type, self.user_id, hour, [part.identity for part in parts])
         return [
             Event(
                 f"{event_id}-{number}",

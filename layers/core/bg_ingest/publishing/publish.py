@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class SinkResult:
     """How many events have surely arrived, counted from the first; the others may have. And the trouble."""
 
     arrived: int
@@ -38,13 +38,13 @@ class Delivery:
 class Sink(Protocol):
     """Where events go."""
 
-    def publish(self, events: Sequence[Event]) -> Delivery:
+    def publish(self, events: Sequence[Event]) -> SinkResult:
         """Deliver them in order, as far as it goes; a sink that is down is an answer, not an exception."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class BatchResult:
     """What became of a batch."""
 
     events: int
@@ -53,7 +53,7 @@ class Published:
     trouble: str | None = None
 
 
-def publish_records(records: Sequence[Record], *, sink: Sink, set_aside: SetAside) -> Published:
+def publish_records(records: Sequence[Record], *, sink: Sink, set_aside: SetAside) -> BatchResult:
     """Publish what the records tell, as far as the sink takes it."""
     events: list[Event] = []
     owners: list[int] = []
@@ -67,8 +67,8 @@ def publish_records(records: Sequence[Record], *, sink: Sink, set_aside: SetAsid
             continue
         events += made
         owners += [place] * len(made)
-    delivery = sink.publish(events) if events else Delivery(0)
+    delivery = sink.publish(events) if events else SinkResult(0)
     if delivery.arrived == len(events):
-        return Published(len(events), unreadable)
+        return BatchResult(len(events), unreadable)
     stuck = records[owners[delivery.arrived]]
-    return Published(delivery.arrived, unreadable, sequence_number(stuck), delivery.trouble)
+    return BatchResult(delivery.arrived, unreadable, sequence_number(stuck), delivery.trouble)

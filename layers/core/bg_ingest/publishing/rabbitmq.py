@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import pika
 from pika.exceptions import AMQPError
 
-from bg_ingest.publishing.publish import Delivery
+from bg_ingest.publishing.publish import SinkResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,13 +51,13 @@ class RabbitMQSink:
     _channel: pika.adapters.blocking_connection.BlockingChannel | None = field(default=None, repr=False)
     _used_at_s: float = 0.0
 
-    def publish(self, events: Sequence[Event]) -> Delivery:
+    def publish(self, events: Sequence[Event]) -> SinkResult:
         """Publish and have confirmed, one after the other; a connection that broke is made anew once."""
         arrived, trouble = self._publish(events)
         if trouble and arrived < len(events):
             more, trouble = self._publish(events[arrived:])
             arrived += more
-        return Delivery(arrived, trouble)
+        return SinkResult(arrived, trouble)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.publishing.events import Event
     from bg_ingest.publishing.publish import Sink
-    from bg_ingest.readings.hour import Hour
+    from bg_ingest.readings.merging.hour import Hour
 
 # As long as a batch may take to be confirmed, and the answer.
 _RESERVE_S = 10.0

@@ -12,9 +12,9 @@ from bg_ingest.dynamo import from_attributes
 from bg_ingest.publishing.account_events import connection_events, job_events
 from bg_ingest.publishing.changes import hour_change
 from bg_ingest.publishing.events import reading_events, removal_events
-from bg_ingest.readings.hour import Hour
-from bg_ingest.readings.hour_items import cause_of, hour_from
-from bg_ingest.readings.stored_form import HourUnreadable
+from bg_ingest.readings.merging.hour import Hour
+from bg_ingest.readings.stored.formats import HourUnreadable
+from bg_ingest.readings.stored.hour_items import cause_of, hour_from_item
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,15 +58,15 @@ def _events_of(record: Mapping[str, Any]) -> list[Event]:
     if _HOUR.fullmatch(sk) and after:
         return _changed_hour(before, after, at)
     if _HOUR.fullmatch(sk) and before and _is_expired(record):
-        hour = hour_from(before)
+        hour = hour_from_item(before)
         return removal_events(before["pk"], hour.start, hour.readings, "expired", at)
     # Hours that an erasure removed are told by the end of the connection, not one by one.
     return []
 
 
 def _changed_hour(before: Item | None, after: Item, at: datetime) -> list[Event]:
-    now = hour_from(after)
-    was = hour_from(before) if before else Hour(now.start)
+    now = hour_from_item(after)
+    was = hour_from_item(before) if before else Hour(now.start)
     return reading_events(after["pk"], hour_change(was, now), cause=cause_of(after), removed_at=at)
 
 

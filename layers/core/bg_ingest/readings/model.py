@@ -19,7 +19,7 @@ class Device:
     generation: str | None = None
     display: str | None = None
     app: str | None = None
-    transmitter: str | None = None  # A hash: the provider's id never leaves bg_ingest.dexcom.
+    transmitter: str | None = None  # A hash: the provider's id never leaves bg_ingest.providers.dexcom.
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,17 +20,17 @@ from datetime import UTC, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bg_ingest.readings.hour import HOUR, Hour, hour_of, merge_hours
-from bg_ingest.readings.hour_items import hour_from
-from bg_ingest.readings.sameness import COPIES_APART_MAX, name_of
+from bg_ingest.readings.merging.hour import HOUR, Hour, hour_of, merge_hours
+from bg_ingest.readings.merging.identity import COPIES_APART_MAX, measurement_id
+from bg_ingest.readings.stored.hour_items import hour_from_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from bg_ingest.dynamo import Write
-    from bg_ingest.readings.hour_items import HourItems
     from bg_ingest.readings.model import Reading
+    from bg_ingest.readings.stored.hour_items import HourItems
 
 # A round is lost only when another writer's write was accepted. Each of 32 writers who start at once writes
 # an hour at most twice, so all of them get through, and a livelock still ends.
@@ -91,7 +91,7 @@ def _write_changed(
         if write.accepted:
             accepted.append(Step(before, replace(after, version=after.version + 1)))
         else:
-            refused[start] = hour_from(write.item) if write.item else Hour(start)
+            refused[start] = hour_from_item(write.item) if write.item else Hour(start)
     return accepted, refused
 
 
@@ -105,7 +105,7 @@ def _hours_around(items: HourItems, user_id: str, records: Iterable[Reading]) ->
     return {
         hour.start: hour
         for first, last in _stretches(sorted(wanted))
-        for hour in map(hour_from, items.query(user_id, first, last))
+        for hour in map(hour_from_item, items.query(user_id, first, last))
     }
 
 
@@ -123,7 +123,7 @@ def _may_have_a_twin(step: Step) -> bool:
     known = {stored.reading.at for stored in step.before.readings}
     edges = (step.after.start, step.after.start + HOUR)
     return any(
-        name_of(stored.reading.device, stored.reading.transmitter_ticks)
+        measurement_id(stored.reading.device, stored.reading.transmitter_ticks)
         and min(abs(stored.reading.at - edge) for edge in edges) <= COPIES_APART_MAX
         for stored in step.after.readings
         if stored.reading.at not in known

@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bg_ingest.sync import seats
-from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync import poll_slots
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -43,7 +43,7 @@ class Dispatched:
 class Schedule:
     """Who is due when."""
 
-    kind: Kind
+    kind: JobKind
     name: str
     period_s: int
     missed_max: int  # After a longer silence everybody has been due.
@@ -51,9 +51,9 @@ class Schedule:
     user_due: Callable[[range, str], bool]
 
 
-POLLS = Schedule(Kind.INCREMENTAL, "minute", 60, _DAY_MINUTES, seats.due_in_minutes, lambda _, __: True)
+POLLS = Schedule(JobKind.INCREMENTAL, "minute", 60, _DAY_MINUTES, poll_slots.slots_due, lambda _, __: True)
 RECONCILIATIONS = Schedule(
-    Kind.RECONCILE, "hour", 3_600, _HOURS, seats.reconciled_in_hours, seats.is_reconciled_in
+    JobKind.RECONCILE, "hour", 3_600, _HOURS, poll_slots.slots_reconciled, poll_slots.is_reconciled_in
 )
 
 
@@ -74,7 +74,9 @@ def dispatch(
         return Dispatched(0, 0)
     periods = range(max(claim["served"] + 1, period + 1 - schedule.missed_max), period + 1)
     # A dictionary keeps the order and drops those who are due in two of the periods.
-    users = dict.fromkeys(_due(table, schedule, periods, _faces(table, claim, schedule, intervals_s)))
+    users = dict.fromkeys(
+        _due(table, schedule, periods, _known_intervals(table, claim, schedule, intervals_s))
+    )
     send(
         Order(user_id, new_job_id(now), schedule.kind, Trigger.SCHEDULE, correlation_id) for user_id in users
     )
@@ -111,7 +113,7 @@ def _claim(table: Table, schedule: Schedule, period: int, now_s: int) -> Item | 
     return write.item if write.accepted else None
 
 
-def _faces(table: Table, claim: Item, schedule: Schedule, intervals_s: Iterable[int]) -> list[int]:
+def _known_intervals(table: Table, claim: Item, schedule: Schedule, intervals_s: Iterable[int]) -> list[int]:
     """
     Every interval somebody may still sit on: those of today, and every default there ever was.
 

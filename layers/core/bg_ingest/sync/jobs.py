@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.sync.instants import from_text, to_text
-from bg_ingest.sync.job import Counts, Failure, Job, Kind, Order, Status, Trigger
+from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger
+from bg_ingest.utc import from_iso, to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
+
 
 _PREFIX = "job#"
 _KEPT = timedelta(days=30)
@@ -33,7 +34,7 @@ class Jobs:
         write = self.table.put(
             _to_item(job, expires_at_s=int((self.clock.now() + _KEPT).timestamp())),
             f"{unknown} OR {going_on}",
-            {":queued": Status.QUEUED, ":running": Status.RUNNING, ":deferred": Status.DEFERRED},
+            {":queued": JobStatus.QUEUED, ":running": JobStatus.RUNNING, ":deferred": JobStatus.DEFERRED},
         )
         return write.accepted
 
@@ -64,8 +65,8 @@ def _to_item(job: Job, expires_at_s: int) -> Item:
         "trigger": order.trigger,
         "correlation_id": order.correlation_id,
         "job_status": job.status,
-        "started_at": to_text(job.started_at),
-        "finished_at": to_text(job.finished_at),
+        "started_at": to_iso(job.started_at),
+        "finished_at": to_iso(job.finished_at),
         "window": [edge.isoformat() for edge in job.window] if job.window else None,
         "counts": [counts.fetched, counts.stored, counts.revised, counts.duplicates],
         "invalid": dict(counts.invalid),
@@ -87,14 +88,14 @@ def _from_item(item: Item) -> Job:
         order=Order(
             user_id=item["pk"],
             job_id=item["sk"].removeprefix(_PREFIX),
-            kind=Kind(item["kind"]),
+            kind=JobKind(item["kind"]),
             trigger=Trigger(item["trigger"]),
             correlation_id=item["correlation_id"],
             window=edges,
         ),
-        status=Status(item["job_status"]),
-        started_at=from_text(item["started_at"]),
-        finished_at=from_text(item["finished_at"]),
+        status=JobStatus(item["job_status"]),
+        started_at=from_iso(item["started_at"]),
+        finished_at=from_iso(item["finished_at"]),
         window=edges,
         counts=_counts(item),
         failure=Failure(**item["failure"]) if item["failure"] else None,
@@ -104,3 +105,12 @@ def _from_item(item: Item) -> Job:
 def _counts(item: Item) -> Counts:
     fetched, stored, revised, duplicates = item["counts"]
     return Counts(fetched, stored, revised, duplicates, tuple(sorted(item["invalid"].items())))
+
+
+# Asking for a sync that somebody else carries out.
+def enqueue(order: Order, *, jobs: Jobs, send: Callable[[Iterable[Order]], None]) -> Job:
+    """Remember the job first, so that its address answers at once; then queue its order."""
+    job = Job(order, JobStatus.QUEUED, window=order.window)
+    jobs.keep(job)
+    send([order])
+    return job

@@ -56,7 +56,7 @@ class JobsQueue:
         return len(entries)
 
 
-def read(body: str) -> Order:
+def parse_order(body: str) -> Order:
     """The order in a message; raises ValueError, KeyError or TypeError on one that is none of ours."""
     return Order.from_message(json.loads(body))
 

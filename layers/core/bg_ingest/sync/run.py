@@ -7,20 +7,20 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from bg_ingest.dexcom.errors import PersonNeeded, RequestRefused
+from bg_ingest.providers.errors import PersonNeeded, RequestRefused
 from bg_ingest.sync import windows
-from bg_ingest.sync.days import worked_out
-from bg_ingest.sync.job import Counts, Kind
+from bg_ingest.sync.completeness_store import compute_days
+from bg_ingest.sync.job import Counts, JobKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from bg_ingest.accounts.quarantine import Unreadable
     from bg_ingest.clock import Clock
-    from bg_ingest.dexcom.answers import Span
-    from bg_ingest.readings.logbook import Logbook
+    from bg_ingest.providers.dexcom.responses import Span
     from bg_ingest.readings.model import Reading
-    from bg_ingest.sync.days import Days
+    from bg_ingest.readings.store import ReadingStore
+    from bg_ingest.sync.completeness_store import CompletenessStore
     from bg_ingest.sync.job import Order
     from bg_ingest.sync.jobs import Jobs
     from bg_ingest.sync.state import Lease, SyncStates
@@ -65,8 +65,8 @@ class Stores:
 
     states: SyncStates
     jobs: Jobs
-    logbook: Logbook
-    days: Days
+    reading_store: ReadingStore
+    days: CompletenessStore
     quarantine: Callable[[str, Iterable[Unreadable]], int]  # Keeps what could not be read; how much was new.
 
 
@@ -98,9 +98,9 @@ class Run:
     def carry_out(self) -> Order | None:
         """Do what the order says; what is left of it when the time does not last."""
         match self.order:
-            case _ if self.order.kind is Kind.BACKFILL:
+            case _ if self.order.kind is JobKind.BACKFILL:
                 return self._backfill()
-            case _ if self.order.kind is Kind.RECONCILE:
+            case _ if self.order.kind is JobKind.RECONCILE:
                 return self._reconcile()
             case _ if self.order.window:
                 return self._range(self.order.window)
@@ -110,7 +110,9 @@ class Run:
     def _poll(self) -> None:
         now = self.clock.now()
         since = now - windows.POLL_HORIZON
-        known = self.stores.logbook.glance(self.order.user_id, since, now + windows.AHEAD)
+        known = self.stores.reading_store.instants_eventually_consistent(
+            self.order.user_id, since, now + windows.AHEAD
+        )
         self._store(windows.poll_window(known, now))
 
     def _range(self, asked: windows.Window) -> Order | None:
@@ -178,14 +180,14 @@ class Run:
         self._store(window)
         state, now = self.lease.state, self.clock.now()
         first, last = window[0].date(), min(window[1], now).date()
-        days = worked_out(self.stores.logbook, state, first, last, now)
+        days = compute_days(self.stores.reading_store, state, first, last, now)
         self.stores.days.record(self.order.user_id, days)
 
     def _store(self, window: windows.Window) -> None:
         fetched_at = self.clock.now()
         fetched = self.provider.readings(self.order.user_id, *window)
         readings, rejected = tuple(fetched.readings), tuple(fetched.rejected)
-        saved = self.stores.logbook.save(self.order.user_id, readings, fetched_at)
+        saved = self.stores.reading_store.save(self.order.user_id, readings, fetched_at)
         invalid = tuple(sorted(Counter(record.reason for record in rejected).items()))
         self.counts += Counts(
             len(readings) + len(rejected), saved.stored, saved.revised, saved.duplicates, invalid

@@ -12,19 +12,18 @@ disconnecting add one as well: what was running for the connection before has no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.sync import seats
-from bg_ingest.sync.standing import SyncState, running_as_item, state_of
+from bg_ingest.sync import poll_slots
+from bg_ingest.sync.job import Job, JobKind, JobStatus, Order, Trigger
+from bg_ingest.utc import from_iso
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
-    from bg_ingest.sync.job import Job, Order
+
 
 SK = "sync"
 # A lease may expire only once Lambda has surely ended its holder; a test holds it against the template.
@@ -75,7 +74,7 @@ class SyncStates:
             " REMOVE lease_until, running",
             {
                 ":interval": poll_interval_s,
-                ":seat": seats.seat_of(user_id, poll_interval_s or self.default_interval_s),
+                ":seat": poll_slots.poll_slot(user_id, poll_interval_s or self.default_interval_s),
                 ":none": 0,
                 ":first": int(now.timestamp() * 1000),
                 ":one": 1,
@@ -98,7 +97,7 @@ class SyncStates:
             user_id,
             SK,
             "SET poll_interval_s = :interval, seat = :seat",
-            {":interval": interval_s, ":seat": seats.seat_of(user_id, interval_s)},
+            {":interval": interval_s, ":seat": poll_slots.poll_slot(user_id, interval_s)},
             "attribute_exists(seat)",
         )
         return write.accepted
@@ -189,3 +188,88 @@ class SyncStates:
 
     def _state(self, item: Item) -> SyncState:
         return state_of(item, self.clock.now(), self.default_interval_s)
+
+
+# How far one user's syncing has come, and how that is written into their sync item.
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """The history to fetch, newest first: from `start` up, and everything from `reached` on is stored."""
+
+    start: datetime
+    reached: datetime
+
+    @property
+    def done(self) -> bool:
+        """Whether all of it is stored."""
+        return self.reached <= self.start
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """One user's syncing."""
+
+    user_id: str = field(repr=False)
+    poll_interval_s: int
+    own_interval_s: int | None  # None: whatever is the default for all.
+    seat: str | None  # None: not polled, because not connected.
+    backfill: Backfill  # Of the last time they connected.
+    history_from: datetime  # Nothing older was ever wanted, by this or an earlier login.
+    begun_at: datetime  # The last time they connected.
+    last_success_at: datetime | None = None
+    last_attempt_at: datetime | None = None
+    reconciled_at: datetime | None = None
+    data_until: datetime | None = field(default=None, repr=False)
+    failures: int = 0
+    running: Job | None = None
+
+    def slot_now(self, data_until: datetime | None, now: datetime) -> str:
+        """The poll slot this user belongs on when their newest reading is from `data_until`."""
+        newest = max(self.begun_at, data_until) if data_until else self.begun_at
+        interval_s = poll_slots.interval_now_s(self.poll_interval_s, now - newest)
+        return poll_slots.poll_slot(self.user_id, interval_s)
+
+
+def state_of(item: Item, now: datetime, default_interval_s: int) -> SyncState:
+    """What a sync item says; a lease that has expired is held by nobody."""
+    own_interval_s = item.get("poll_interval_s")
+    start, reached = (datetime.fromisoformat(item[f"backfill_{edge}"]) for edge in ("start", "reached"))
+    return SyncState(
+        user_id=item["pk"],
+        poll_interval_s=own_interval_s or default_interval_s,
+        own_interval_s=own_interval_s,
+        seat=item.get("seat"),
+        backfill=Backfill(start, reached),
+        history_from=min(start, from_iso(item.get("history_from")) or start),
+        begun_at=datetime.fromisoformat(item["begun_at"]),
+        last_success_at=from_iso(item.get("last_success_at")),
+        last_attempt_at=from_iso(item.get("last_attempt_at")),
+        reconciled_at=from_iso(item.get("reconciled_at")),
+        data_until=from_iso(item.get("data_until")),
+        failures=item["failures"],
+        running=_running(item) if item.get("lease_until", 0) > now.timestamp() else None,
+    )
+
+
+def running_as_item(order: Order, now: datetime) -> Item:
+    """The job a lease is held for."""
+    return {
+        "job_id": order.job_id,
+        "kind": order.kind,
+        "trigger": order.trigger,
+        "correlation_id": order.correlation_id,
+        "started_at": now.isoformat(),
+    }
+
+
+def _running(item: Item) -> Job | None:
+    running = item.get("running")
+    if running is None:
+        return None
+    order = Order(
+        user_id=item["pk"],
+        job_id=running["job_id"],
+        kind=JobKind(running["kind"]),
+        trigger=Trigger(running["trigger"]),
+        correlation_id=running["correlation_id"],
+    )
+    return Job(order, JobStatus.RUNNING, started_at=from_iso(running["started_at"]))

@@ -22,7 +22,7 @@ from bg_ingest.readings.gaps import find_gaps
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bg_ingest.sync.standing import Backfill, SyncState
+    from bg_ingest.sync.state import Backfill, SyncState
 
 Window = tuple[datetime, datetime]
 

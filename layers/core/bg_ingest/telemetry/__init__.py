@@ -5,11 +5,11 @@ Only facts that are named in the call are written, and only as plain values: an 
 a record never gets here, so neither does a token, a user id or a glucose value.
 """
 
+from bg_ingest.telemetry.call_observer import call_observer, log_call
 from bg_ingest.telemetry.correlation import adopt_correlation_id, correlation_id, header_ids, trace_id
 from bg_ingest.telemetry.entry import InvocationFailed, entry_point
-from bg_ingest.telemetry.exchanges import exchange_observer, tell_exchange
-from bg_ingest.telemetry.log import configure, tell
-from bg_ingest.telemetry.measured import (
+from bg_ingest.telemetry.logger import configure, log
+from bg_ingest.telemetry.recorders import (
     measure_publishing,
     measure_quota,
     measure_republishing,
@@ -23,11 +23,13 @@ from bg_ingest.telemetry.measured import (
 __all__ = [
     "InvocationFailed",
     "adopt_correlation_id",
+    "call_observer",
     "configure",
     "correlation_id",
     "entry_point",
-    "exchange_observer",
     "header_ids",
+    "log",
+    "log_call",
     "measure_publishing",
     "measure_quota",
     "measure_republishing",
@@ -36,7 +38,5 @@ __all__ = [
     "measure_tick",
     "measure_webhook",
     "measure_webhook_stored",
-    "tell",
-    "tell_exchange",
     "trace_id",
 ]

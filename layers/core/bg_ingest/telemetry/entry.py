@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.settings import SettingsInvalid
 from bg_ingest.telemetry.correlation import adopt_correlation_id
 from bg_ingest.telemetry.json_lines import JsonLines
-from bg_ingest.telemetry.log import ready, tell
+from bg_ingest.telemetry.logger import log, ready
 from bg_ingest.telemetry.meter import flush
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def entry_point(handler: Handler) -> Handler:
         try:
             return handler(event, context)
         except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach Lambda's log.
-            tell("invocation failed", level=logging.ERROR, raised=error)
+            log("invocation failed", level=logging.ERROR, raised=error)
             failure = InvocationFailed(type(error).__name__)
         finally:
             flush()

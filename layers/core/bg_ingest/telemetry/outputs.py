@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bg_ingest.settings import SettingsInvalid
-from bg_ingest.telemetry.forgiving import Forgiving
+from bg_ingest.telemetry.lossy_handler import LossyHandler
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock
@@ -17,7 +17,7 @@ _SYSLOG_PORT = 514
 _FORMS = "must be stdout, file:<path>, syslog+udp://<host>:<port> or syslog+tcp://<host>:<port>"
 
 
-class Stdout(Forgiving):
+class Stdout(LossyHandler):
     """Whatever stdout is at the moment of writing."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -29,7 +29,7 @@ class Stdout(Forgiving):
             self.handleError(record)
 
 
-class File(Forgiving, logging.FileHandler):
+class File(LossyHandler, logging.FileHandler):
     """Lines at the end of a file."""
 
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bg_ingest.telemetry.forgiving import Forgiving
+from bg_ingest.telemetry.lossy_handler import LossyHandler
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock
@@ -29,7 +29,7 @@ _FACILITY = 16  # local0
 _SEVERITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
 
-class Collector(Forgiving):
+class Collector(LossyHandler):
     """A syslog collector; handlers are locked while they write, so threads share one connection."""
 
     def __init__(self, host: str, port: int, *, tcp: bool, function: str, clock: Clock) -> None:

@@ -30,16 +30,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bg_ingest.access.audit import Outcome
+from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.accounts.connection import State
-from bg_ingest.sync.ask import ask_for_sync
-from bg_ingest.sync.job import Kind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.jobs import enqueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from bg_ingest.access.audit import Audit
-    from bg_ingest.access.limits import RateLimit, Standing
+    from bg_ingest.access.caller_limits import CallerLimit, LimitStatus
     from bg_ingest.accounts.connection import Connections
     from bg_ingest.clock import Clock
     from bg_ingest.sync.jobs import Jobs
@@ -63,11 +63,11 @@ class Reception(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WebhookOrder:
     """What a webhook wants: a range fetched, or what it brought stored."""
 
     window: Window | None = None
-    brought: str | None = field(default=None, repr=False)
+    payload: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,82 +76,84 @@ class Received:
 
     reception: Reception
     correlation_id: str
-    standing: Standing | None = None
+    standing: LimitStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class WebhookDeps:
     """What receiving needs at hand."""
 
     inbox: Inbox
     connections: Connections
     jobs: Jobs
     audit: Audit
-    limit: RateLimit  # For each user whose data is sent; repetitions do not count.
+    limit: CallerLimit  # For each user whose data is sent; repetitions do not count.
     send: Callable[[Iterable[Order]], None]
     clock: Clock
 
 
-def receive(desk: Desk, user_id: str, webhook_id: str, asked: Asked, correlation_id: str) -> Received:
+def receive(
+    deps: WebhookDeps, user_id: str, webhook_id: str, asked: WebhookOrder, correlation_id: str
+) -> Received:
     """Take in a webhook whose proof is good."""
     # Made before anything is looked at: what belongs to a person who is erased meanwhile shows that it is
     # from before, and goes with them.
-    job_id = new_job_id(desk.clock.now())
-    entry = desk.audit.entry(user_id, actor=_ACTOR, action=_ACTION, correlation_id=correlation_id)
-    if not _is_connected(desk, user_id):
+    job_id = new_job_id(deps.clock.now())
+    entry = deps.audit.entry(user_id, actor=_ACTOR, action=_ACTION, correlation_id=correlation_id)
+    if not _is_connected(deps, user_id):
         return Received(Reception.UNKNOWN, correlation_id)
-    known = desk.inbox.find(user_id, webhook_id)
+    known = deps.inbox.find(user_id, webhook_id)
     if known and known.accepted:
         return Received(Reception.DUPLICATE, correlation_id)
-    standing = desk.limit.take(user_id)
+    standing = deps.limit.take(user_id)
     if not standing.accepted:
         return Received(Reception.LIMITED, correlation_id, standing)
-    claim = _claimed(desk, user_id, webhook_id, job_id, correlation_id)
+    claim = _claimed(deps, user_id, webhook_id, job_id, correlation_id)
     if claim.accepted:
         return Received(Reception.DUPLICATE, correlation_id, standing)
-    desk.audit.keep(entry)
-    _queue(desk, _order(user_id, claim, asked), first=claim.ours)
-    desk.inbox.accept(user_id, webhook_id)
+    deps.audit.keep(entry)
+    _queue(deps, _order(user_id, claim, asked), first=claim.ours)
+    deps.inbox.accept(user_id, webhook_id)
     # Should this fail, the entry goes on saying "attempted", which is true.
-    desk.audit.complete(entry, Outcome.DONE)
+    deps.audit.complete(entry, AuditOutcome.DONE)
     return Received(Reception.ACCEPTED, claim.correlation_id, standing)
 
 
-def _is_connected(desk: Desk, user_id: str) -> bool:
+def _is_connected(deps: WebhookDeps, user_id: str) -> bool:
     # Whoever ended their connection said that nothing more is to come in. Whoever has to log in again did
     # not: it is our tokens that are refused.
-    connection = desk.connections.get(user_id)
+    connection = deps.connections.get(user_id)
     return connection is not None and connection.state is not State.DISCONNECTED
 
 
-def _claimed(desk: Desk, user_id: str, webhook_id: str, job_id: str, correlation_id: str) -> Claim:
+def _claimed(deps: WebhookDeps, user_id: str, webhook_id: str, job_id: str, correlation_id: str) -> Claim:
     """Ours, or accepted, or pending for longer than a living process would leave it."""
-    deadline_s = desk.clock.monotonic_s() + PATIENCE_S
-    claim = desk.inbox.claim(user_id, webhook_id, job_id, correlation_id)
+    deadline_s = deps.clock.monotonic_s() + PATIENCE_S
+    claim = deps.inbox.claim(user_id, webhook_id, job_id, correlation_id)
     while not (claim.ours or claim.accepted):
-        pending_s = (desk.clock.now() - claim.claimed_at).total_seconds()
-        if pending_s >= PATIENCE_S or desk.clock.monotonic_s() >= deadline_s:
+        pending_s = (deps.clock.now() - claim.claimed_at).total_seconds()
+        if pending_s >= PATIENCE_S or deps.clock.monotonic_s() >= deadline_s:
             break
-        desk.clock.sleep(_LOOK_EVERY_S)
-        claim = desk.inbox.find(user_id, webhook_id) or claim
+        deps.clock.sleep(_LOOK_EVERY_S)
+        claim = deps.inbox.find(user_id, webhook_id) or claim
     return claim
 
 
-def _order(user_id: str, claim: Claim, asked: Asked) -> Order:
+def _order(user_id: str, claim: Claim, asked: WebhookOrder) -> Order:
     return Order(
         user_id,
         claim.job_id,
-        Kind.INCREMENTAL,
+        JobKind.INCREMENTAL,
         Trigger.WEBHOOK,
         claim.correlation_id,
         window=asked.window,
-        brought=asked.brought,
+        payload=asked.payload,
     )
 
 
-def _queue(desk: Desk, order: Order, *, first: bool) -> None:
-    known = None if first else desk.jobs.get(order.user_id, order.job_id)
+def _queue(deps: WebhookDeps, order: Order, *, first: bool) -> None:
+    known = None if first else deps.jobs.get(order.user_id, order.job_id)
     if known is None:
-        ask_for_sync(order, jobs=desk.jobs, send=desk.send)
+        enqueue(order, jobs=deps.jobs, send=deps.send)
     elif not known.is_over:  # It may be running: what it has counted so far stays.
-        desk.send([order])
+        deps.send([order])

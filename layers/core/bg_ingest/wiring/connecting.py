@@ -8,24 +8,24 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.connection import Endpoint
-from bg_ingest.connecting.flow import Desk
-from bg_ingest.dexcom import hosts
+from bg_ingest.connecting.flow import ConnectDeps
+from bg_ingest.providers.dexcom import regions
 from bg_ingest.settings import settings
 from bg_ingest.wiring import provider, stores
 
 if TYPE_CHECKING:
-    from bg_ingest.dexcom.oauth import Tokens
+    from bg_ingest.providers.dexcom.oauth import Tokens
 
 
 @cache
-def desk() -> Desk:
+def deps() -> ConnectDeps:
     """The desk of this process."""
     own = settings()
-    base_url = hosts.base_url(own.dexcom_api_base_url)
-    return Desk(
+    base_url = regions.base_url(own.dexcom_api_base_url)
+    return ConnectDeps(
         logins=stores.logins(),
         provider=_Login(base_url),
-        endpoint=Endpoint("dexcom", hosts.environment_of(base_url), base_url),
+        endpoint=Endpoint("dexcom", regions.region_of(base_url), base_url),
         vault=provider.vault(),
         connections=stores.connections(),
         audit=stores.audit(),

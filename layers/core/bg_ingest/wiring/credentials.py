@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bg_ingest.wiring import clients
+from bg_ingest.wiring import aws_clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ MAX_AGE_S = 300.0
 
 
 @dataclass(slots=True)
-class Held(Generic[Secret]):
+class CachedSecret(Generic[Secret]):
     """One secret, as it was when last read."""
 
     read: Callable[[], Secret]
@@ -48,5 +48,5 @@ class Held(Generic[Secret]):
 
 def in_secrets_manager(name: str) -> dict[str, Any]:
     """What the application's secret says now."""
-    held: dict[str, Any] = json.loads(clients.secrets().get_secret_value(SecretId=name)["SecretString"])
+    held: dict[str, Any] = json.loads(aws_clients.secrets().get_secret_value(SecretId=name)["SecretString"])
     return held

@@ -8,7 +8,7 @@ from functools import cache
 from bg_ingest.erasing.erase import Eraser
 from bg_ingest.erasing.receipt import Receipts
 from bg_ingest.settings import settings
-from bg_ingest.wiring import clients, stores
+from bg_ingest.wiring import aws_clients, stores
 
 
 @cache
@@ -24,7 +24,7 @@ def eraser() -> Eraser:
 
 
 def _look_again(user_id: str, in_s: int) -> None:
-    clients.sqs().send_message(
+    aws_clients.sqs().send_message(
         QueueUrl=settings().erasures_queue_url,
         MessageBody=json.dumps({"user_id": user_id}),
         DelaySeconds=in_s,

@@ -8,19 +8,19 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from bg_ingest import telemetry
-from bg_ingest.accounts.alias import alias_of
+from bg_ingest.accounts.connection import account_key
 from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.quarantine import Quarantine
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import Vault
-from bg_ingest.dexcom.client import DexcomClient
-from bg_ingest.dexcom.http_client import make_turnstile, polite_http
-from bg_ingest.dexcom.oauth import Application, OAuth, Tokens
-from bg_ingest.dexcom.quota import HourlyQuota
-from bg_ingest.dexcom.shared_breaker import SharedBreaker
+from bg_ingest.providers.dexcom.client import DexcomClient
+from bg_ingest.providers.dexcom.oauth import Application, OAuth, Tokens
+from bg_ingest.providers.http.http_client import admission_control, polite_http
+from bg_ingest.providers.http.quota import HourlyQuota
+from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from bg_ingest.settings import settings
-from bg_ingest.wiring import clients, stores
-from bg_ingest.wiring.credentials import Held, in_secrets_manager
+from bg_ingest.wiring import aws_clients, stores
+from bg_ingest.wiring.credentials import CachedSecret, in_secrets_manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,8 +43,8 @@ def http(base_url: str) -> httpx.Client:
 @cache
 def _http(base_url: str) -> httpx.Client:
     table, clock = stores.users_table(), stores.clock()
-    turnstile = make_turnstile(clock, breaker=SharedBreaker(table, clock, base_url), quota=_quota())
-    return polite_http(base_url, clock, turnstile=turnstile, observe=telemetry.exchange_observer())
+    admission = admission_control(clock, breaker=SharedBreaker(table, clock, base_url), quota=_quota())
+    return polite_http(base_url, clock, admission=admission, observe=telemetry.call_observer())
 
 
 @cache
@@ -59,8 +59,8 @@ def application() -> Application:
 
 
 @cache
-def _held() -> Held[Application]:
-    return Held(_read_application, stores.clock())
+def _held() -> CachedSecret[Application]:
+    return CachedSecret(_read_application, stores.clock())
 
 
 def _read_application() -> Application:
@@ -74,16 +74,16 @@ def _read_application() -> Application:
 
 
 def oauth(
-    base_url: str, time_left_s: Callable[[], float] = lambda: math.inf, whose: str | None = None
+    base_url: str, time_left_s: Callable[[], float] = lambda: math.inf, account_key: str | None = None
 ) -> OAuth:
     """Logging in at one region, and keeping somebody logged in."""
-    return OAuth(http(base_url), application(), stores.clock(), time_left_s, whose)
+    return OAuth(http(base_url), application(), stores.clock(), time_left_s, account_key)
 
 
 @cache
 def _sealer() -> Sealer:
     own = settings()
-    return Sealer(DataKeys(clients.kms(), own.tokens_key_id, own.environment, stores.clock()))
+    return Sealer(DataKeys(aws_clients.kms(), own.tokens_key_id, own.environment, stores.clock()))
 
 
 def vault(time_left_s: Callable[[], float] = lambda: math.inf) -> Vault:
@@ -104,9 +104,9 @@ def client_for(connection: Connection, time_left_s: Callable[[], float] = lambda
         stores.clock(),
         time_left_s=time_left_s,
         subscriptions_path=settings().dexcom_subscriptions_path,
-        whose=alias_of(connection),
+        account_key=account_key(connection),
     )
 
 
 def _refresh(time_left_s: Callable[[], float], refresh_token: str, connection: Connection) -> Tokens:
-    return oauth(connection.endpoint.base_url, time_left_s, alias_of(connection)).refresh(refresh_token)
+    return oauth(connection.endpoint.base_url, time_left_s, account_key(connection)).refresh(refresh_token)

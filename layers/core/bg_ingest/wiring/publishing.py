@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.publishing.eventbridge import EventBridgeSink
 from bg_ingest.publishing.stream import sequence_number
 from bg_ingest.settings import Environment, settings
-from bg_ingest.wiring import clients, stores
-from bg_ingest.wiring.credentials import Held
+from bg_ingest.wiring import aws_clients, stores
+from bg_ingest.wiring.credentials import CachedSecret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,9 @@ def sink() -> Sink:
     own = settings()
     source = _SOURCE + own.environment
     if own.rabbitmq_url is None and own.rabbitmq_secret_name is None:
-        return EventBridgeSink(clients.events(), own.event_bus_name, source, stores.clock(), random.random)
+        return EventBridgeSink(
+            aws_clients.events(), own.event_bus_name, source, stores.clock(), random.random
+        )
     from bg_ingest.publishing.rabbitmq import RabbitMQSink  # noqa: PLC0415 - 100 ms that the other need not spend.
 
     return RabbitMQSink(_broker_url, source, stores.clock())
@@ -47,12 +49,12 @@ def set_aside(record: Mapping[str, Any], kind: str) -> None:
         "sequenceNumber": sequence_number(record),
         "approximateArrival": record["dynamodb"]["ApproximateCreationDateTime"],
     }
-    clients.sqs().send_message(QueueUrl=settings().dead_publishes_queue_url, MessageBody=json.dumps(note))
+    aws_clients.sqs().send_message(QueueUrl=settings().dead_publishes_queue_url, MessageBody=json.dumps(note))
 
 
 @cache
-def _held_url() -> Held[str]:
-    return Held(_read_url, stores.clock())
+def _held_url() -> CachedSecret[str]:
+    return CachedSecret(_read_url, stores.clock())
 
 
 def _broker_url() -> str:
@@ -65,6 +67,8 @@ def _broker_url() -> str:
 def _read_url() -> str:
     own = settings()
     if own.rabbitmq_secret_name:
-        return clients.secrets().get_secret_value(SecretId=own.rabbitmq_secret_name)["SecretString"].strip()
+        return (
+            aws_clients.secrets().get_secret_value(SecretId=own.rabbitmq_secret_name)["SecretString"].strip()
+        )
     assert own.rabbitmq_url is not None  # noqa: S101 - or there would be another sink.
     return own.rabbitmq_url.get_secret_value()

@@ -8,16 +8,16 @@ from bg_ingest import telemetry
 from bg_ingest.access.audit import Audit
 from bg_ingest.accounts.connection import Connections
 from bg_ingest.clock import SystemClock
-from bg_ingest.connecting.login import Logins
+from bg_ingest.connecting.logins import Logins
 from bg_ingest.dynamo import Table
-from bg_ingest.readings.logbook import Logbook
+from bg_ingest.readings.store import ReadingStore
 from bg_ingest.settings import settings
-from bg_ingest.sync.days import Days
+from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.queue import JobsQueue
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.webhooks.inbox import Inbox
-from bg_ingest.wiring import clients
+from bg_ingest.wiring import aws_clients
 
 
 @cache
@@ -29,19 +29,19 @@ def clock() -> SystemClock:
 @cache
 def readings_table() -> Table:
     """The readings table."""
-    return Table(clients.dynamodb(), settings().dynamodb_table)
+    return Table(aws_clients.dynamodb(), settings().dynamodb_table)
 
 
 @cache
 def users_table() -> Table:
     """The users table."""
-    return Table(clients.dynamodb(), settings().users_table)
+    return Table(aws_clients.dynamodb(), settings().users_table)
 
 
 @cache
-def logbook() -> Logbook:
+def reading_store() -> ReadingStore:
     """The readings."""
-    return Logbook(readings_table(), clock(), settings().retention_days, telemetry.correlation_id)
+    return ReadingStore(readings_table(), clock(), settings().retention_days, telemetry.correlation_id)
 
 
 @cache
@@ -51,9 +51,9 @@ def states() -> SyncStates:
 
 
 @cache
-def days() -> Days:
+def days() -> CompletenessStore:
     """How complete each user's days are."""
-    return Days(users_table(), clock())
+    return CompletenessStore(users_table(), clock())
 
 
 @cache
@@ -89,4 +89,4 @@ def audit() -> Audit:
 @cache
 def queue() -> JobsQueue:
     """The jobs queue."""
-    return JobsQueue(clients.sqs(), settings().jobs_queue_url)
+    return JobsQueue(aws_clients.sqs(), settings().jobs_queue_url)

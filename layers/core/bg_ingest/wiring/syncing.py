@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 from bg_ingest import telemetry
 from bg_ingest.accounts.connection import State
 from bg_ingest.settings import settings
-from bg_ingest.sync import work as work_module
-from bg_ingest.sync.ask import ask_for_sync
-from bg_ingest.sync.days import days_by_now
-from bg_ingest.sync.fetch import ConnectedProvider
-from bg_ingest.sync.job import Kind, Order, Status, Trigger, new_job_id
-from bg_ingest.sync.report import INTERNAL
+from bg_ingest.sync import worker as work_module
+from bg_ingest.sync.completeness_store import current_days
+from bg_ingest.sync.connected_provider import ConnectedProvider
+from bg_ingest.sync.job import INTERNAL, JobKind, JobStatus, Order, Trigger, new_job_id
+from bg_ingest.sync.job_history import JobHistory
+from bg_ingest.sync.jobs import enqueue
 from bg_ingest.sync.run import Stores
-from bg_ingest.sync.trail import Trail
-from bg_ingest.sync.user import sync_user
-from bg_ingest.webhooks.store import store
+from bg_ingest.sync.sync_user import sync_user
+from bg_ingest.webhooks.store_records import store_records
 from bg_ingest.wiring import provider, stores
 
 if TYPE_CHECKING:
@@ -29,14 +28,13 @@ if TYPE_CHECKING:
     from bg_ingest.accounts.connection import Connections
     from bg_ingest.clock import Clock
     from bg_ingest.readings.completeness import Day
-    from bg_ingest.readings.logbook import Logbook
-    from bg_ingest.sync.days import Days
-    from bg_ingest.sync.job import Job
+    from bg_ingest.readings.store import ReadingStore
+    from bg_ingest.sync.completeness_store import CompletenessStore
+    from bg_ingest.sync.job import Job, SyncResult
     from bg_ingest.sync.jobs import Jobs
     from bg_ingest.sync.queue import JobsQueue
-    from bg_ingest.sync.report import Report
     from bg_ingest.sync.state import SyncStates
-    from bg_ingest.sync.work import Delivery, Worked
+    from bg_ingest.sync.worker import Delivery, DeliveryResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +43,30 @@ class Engine:
 
     states: SyncStates
     jobs: Jobs
-    trail: Trail
-    days: Days
-    logbook: Logbook
+    trail: JobHistory
+    days: CompletenessStore
+    reading_store: ReadingStore
     connections: Connections
     jobs_queue: JobsQueue
-    sync: Callable[[Order, Callable[[], float]], Report]
+    sync: Callable[[Order, Callable[[], float]], SyncResult]
     clock: Clock
     poll_interval_s: int
 
     def order(self, user_id: str, window: tuple[datetime, datetime] | None, correlation_id: str) -> Order:
         """An order for what a caller asked for."""
         job_id = new_job_id(self.clock.now())
-        return Order(user_id, job_id, Kind.INCREMENTAL, Trigger.API, correlation_id, window)
+        return Order(user_id, job_id, JobKind.INCREMENTAL, Trigger.API, correlation_id, window)
 
     def reconcile(self, user_id: str, correlation_id: str) -> Job:
         """Leave comparing a user's last days with the provider's to the worker."""
         job_id = new_job_id(self.clock.now())
-        return self.queue(Order(user_id, job_id, Kind.RECONCILE, Trigger.API, correlation_id))
+        return self.queue(Order(user_id, job_id, JobKind.RECONCILE, Trigger.API, correlation_id))
 
     def queue(self, order: Order) -> Job:
         """Leave an order to the worker."""
-        return ask_for_sync(order, jobs=self.jobs, send=self.jobs_queue.send)
+        return enqueue(order, jobs=self.jobs, send=self.jobs_queue.send)
 
-    def run_or_queue(self, order: Order, time_left_s: Callable[[], float]) -> Report:
+    def run_or_queue(self, order: Order, time_left_s: Callable[[], float]) -> SyncResult:
         """Carry an order out now; what cannot be done now is left to the worker."""
         try:
             report = self.sync(order, time_left_s)
@@ -85,7 +83,7 @@ class Engine:
         state = self.states.get(user_id)
         if state is None:
             return []
-        return days_by_now(self.logbook, self.days, state, first, last, self.clock.now())
+        return current_days(self.reading_store, self.days, state, first, last, self.clock.now())
 
     def connection_state(self, user_id: str) -> State:
         """How the connection stands; a user nobody knows looks like one who never connected."""
@@ -99,9 +97,9 @@ def engine() -> Engine:
     return Engine(
         states=stores.states(),
         jobs=stores.jobs(),
-        trail=Trail(stores.jobs(), stores.states()),
+        trail=JobHistory(stores.jobs(), stores.states()),
         days=stores.days(),
-        logbook=stores.logbook(),
+        reading_store=stores.reading_store(),
         connections=stores.connections(),
         jobs_queue=stores.queue(),
         sync=_sync,
@@ -110,9 +108,9 @@ def engine() -> Engine:
     )
 
 
-def work(delivery: Delivery, time_left_s: Callable[[], float]) -> Worked:
+def work(delivery: Delivery, time_left_s: Callable[[], float]) -> DeliveryResult:
     """Carry out one message's order with this process's engine."""
-    return work_module.work(
+    return work_module.handle_delivery(
         delivery,
         sync=lambda order: _sync(order, time_left_s),
         jobs_queue=stores.queue(),
@@ -121,7 +119,7 @@ def work(delivery: Delivery, time_left_s: Callable[[], float]) -> Worked:
     )
 
 
-def _sync(order: Order, time_left_s: Callable[[], float]) -> Report:
+def _sync(order: Order, time_left_s: Callable[[], float]) -> SyncResult:
     # Before anything is told about the order: a worker's thread carries out one after the other.
     telemetry.adopt_correlation_id(order.correlation_id)
     try:
@@ -133,7 +131,7 @@ def _sync(order: Order, time_left_s: Callable[[], float]) -> Report:
     return report
 
 
-def _measure(report: Report) -> None:
+def _measure(report: SyncResult) -> None:
     job = report.job
     if job is None or report.counts is None:
         telemetry.measure_sync("busy" if report.busy else "over")
@@ -143,16 +141,16 @@ def _measure(report: Report) -> None:
         age_s = (job.finished_at - report.newest_at).total_seconds()
     error = job.failure.type if job.failure else None
     telemetry.measure_sync(job.status, report.counts, data_age_s=age_s, error=error)
-    if job.finished_at and job.order.trigger is Trigger.WEBHOOK and job.status is Status.SUCCEEDED:
+    if job.finished_at and job.order.trigger is Trigger.WEBHOOK and job.status is JobStatus.SUCCEEDED:
         telemetry.measure_webhook_stored((job.finished_at - job.order.asked_at).total_seconds())
 
 
-def _carried_out(order: Order, time_left_s: Callable[[], float]) -> Report:
+def _carried_out(order: Order, time_left_s: Callable[[], float]) -> SyncResult:
     kept_in = Stores(
-        stores.states(), stores.jobs(), stores.logbook(), stores.days(), provider.quarantine().keep
+        stores.states(), stores.jobs(), stores.reading_store(), stores.days(), provider.quarantine().keep
     )
-    if order.brought is not None:
-        return store(order, stores=kept_in, connections=stores.connections(), clock=stores.clock())
+    if order.payload is not None:
+        return store_records(order, stores=kept_in, connections=stores.connections(), clock=stores.clock())
     return sync_user(
         order,
         stores=kept_in,

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 
 from bg_ingest import telemetry
 from bg_ingest.settings import settings
-from bg_ingest.webhooks.proof import Proof
-from bg_ingest.webhooks.receive import Desk
+from bg_ingest.webhooks.authentication import WebhookAuthenticator
+from bg_ingest.webhooks.receive import WebhookDeps
 from bg_ingest.webhooks.signature import key_of
 from bg_ingest.wiring import limits, stores
-from bg_ingest.wiring.credentials import Held, in_secrets_manager
+from bg_ingest.wiring.credentials import CachedSecret, in_secrets_manager
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bg_ingest.webhooks.jwks import KeysUnavailable
-    from bg_ingest.webhooks.tokens import Tokens
+    from bg_ingest.webhooks.token_verifier import TokenVerifier
 
 
 @cache
-def desk() -> Desk:
+def deps() -> WebhookDeps:
     """Where this process takes webhooks in."""
-    return Desk(
+    return WebhookDeps(
         inbox=stores.inbox(),
         connections=stores.connections(),
         jobs=stores.jobs(),
@@ -36,9 +36,9 @@ def desk() -> Desk:
 
 
 @cache
-def proof() -> Proof:
+def proof() -> WebhookAuthenticator:
     """Whose webhooks this process takes."""
-    return Proof(Held(_read_keys, stores.clock()).get, _tokens, stores.clock())
+    return WebhookAuthenticator(CachedSecret(_read_keys, stores.clock()).get, _tokens, stores.clock())
 
 
 def _read_keys() -> Sequence[bytes]:
@@ -51,7 +51,7 @@ def _read_keys() -> Sequence[bytes]:
 
 
 @cache
-def _tokens() -> Tokens | None:
+def _tokens() -> TokenVerifier | None:
     own = settings()
     if own.webhook_jwks_url is None or own.webhook_audience is None:
         return None
@@ -59,12 +59,12 @@ def _tokens() -> Tokens | None:
     import httpx  # noqa: PLC0415 - as above.
 
     from bg_ingest.webhooks.jwks import KeySet, fetched  # noqa: PLC0415 - as above.
-    from bg_ingest.webhooks.tokens import Tokens  # noqa: PLC0415 - as above.
+    from bg_ingest.webhooks.token_verifier import TokenVerifier  # noqa: PLC0415 - as above.
 
     url, http = own.webhook_jwks_url, httpx.Client()
     keys = KeySet(lambda: fetched(url, http), stores.clock(), _tell_trouble)
-    return Tokens(keys, own.webhook_audience)
+    return TokenVerifier(keys, own.webhook_audience)
 
 
 def _tell_trouble(trouble: KeysUnavailable) -> None:
-    telemetry.tell("webhook keys unavailable", level=logging.ERROR, reason=str(trouble))
+    telemetry.log("webhook keys unavailable", level=logging.ERROR, reason=str(trouble))

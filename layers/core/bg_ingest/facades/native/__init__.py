@@ -1,0 +1,1 @@
+"""BG Ingest's own JSON, NDJSON and CSV."""

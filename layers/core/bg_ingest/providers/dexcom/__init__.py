@@ -1,0 +1,81 @@
+"""
+Dexcom's web API as a client library, usable without AWS, and as a provider for a sync.
+
+Each name of the library is loaded at its first use: a function that only needs the errors does not pay for
+an HTTP client at its cold start.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bg_ingest.providers.dexcom.client import DexcomClient
+    from bg_ingest.providers.dexcom.oauth import Application, OAuth, Tokens
+    from bg_ingest.providers.dexcom.records import Rejected
+    from bg_ingest.providers.dexcom.responses import DataRange, Egvs, KnownDevice, Span
+    from bg_ingest.providers.dexcom.subscriptions import Subscription
+    from bg_ingest.providers.errors import LoginNeeded, PersonNeeded, ProviderError, TokenRejected, TryLater
+    from bg_ingest.providers.http.call_record import CallRecord
+    from bg_ingest.providers.http.client_metrics import ClientMetrics
+    from bg_ingest.providers.http.http_client import admission_control, polite_http
+    from bg_ingest.providers.http.policy import Policy, Timeouts
+    from bg_ingest.providers.http.rate_limiter import ProcessRateLimiter, RateRules
+
+_MODULE_OF = {
+    "Application": "dexcom.oauth",
+    "CallRecord": "http.call_record",
+    "ClientMetrics": "http.client_metrics",
+    "DataRange": "dexcom.responses",
+    "DexcomClient": "dexcom.client",
+    "Egvs": "dexcom.responses",
+    "KnownDevice": "dexcom.responses",
+    "LoginNeeded": "errors",
+    "OAuth": "dexcom.oauth",
+    "PersonNeeded": "errors",
+    "Policy": "http.policy",
+    "ProcessRateLimiter": "http.rate_limiter",
+    "ProviderError": "errors",
+    "RateRules": "http.rate_limiter",
+    "Rejected": "dexcom.records",
+    "Span": "dexcom.responses",
+    "Subscription": "dexcom.subscriptions",
+    "Timeouts": "http.policy",
+    "TokenRejected": "errors",
+    "Tokens": "dexcom.oauth",
+    "TryLater": "errors",
+    "admission_control": "http.http_client",
+    "polite_http": "http.http_client",
+}
+__all__ = [
+    "Application",
+    "CallRecord",
+    "ClientMetrics",
+    "DataRange",
+    "DexcomClient",
+    "Egvs",
+    "KnownDevice",
+    "LoginNeeded",
+    "OAuth",
+    "PersonNeeded",
+    "Policy",
+    "ProcessRateLimiter",
+    "ProviderError",
+    "RateRules",
+    "Rejected",
+    "Span",
+    "Subscription",
+    "Timeouts",
+    "TokenRejected",
+    "Tokens",
+    "TryLater",
+    "admission_control",
+    "polite_http",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"{__name__} has no {name}")
+    return getattr(import_module(f"bg_ingest.providers.{_MODULE_OF[name]}"), name)

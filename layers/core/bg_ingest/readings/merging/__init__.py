@@ -1,0 +1,1 @@
+"""Merging fetched records into stored hours; pure functions."""

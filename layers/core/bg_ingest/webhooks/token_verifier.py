@@ -1,0 +1,66 @@
+# Rule 1: RS256 or ES256, and the algorithm is the key's: a token does not choose how it is checked.
+# Rule 2: the token is for our audience, and for this very body: `body_sha256` is the hash of its bytes.
+# Rule 3: it lives ten minutes at most, counted from when we see it: the inbox remembers far longer than that.
+# Rule 4: no token whatsoever makes anything here raise.
+"""Whether a token proves that a sender meant a webhook; the only file that needs PyJWT."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jwt
+
+from bg_ingest.webhooks.jwks import ALGORITHMS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from bg_ingest.webhooks.jwks import KeySet
+
+LIFE_S_MAX = 600
+# Times are held against our clock below; PyJWT would read the machine's.
+_OPTIONS: Any = {
+    "require": ["exp", "aud"],
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVerifier:
+    """The tokens of one sender: their keys, and the audience they name us by."""
+
+    keys: KeySet
+    audience: str
+
+    def prove(self, token: str, body: bytes, now: datetime) -> bool:
+        """Whether this token was made for this body, and is good now."""
+        try:
+            key = self.keys.find(jwt.get_unverified_header(token).get("kid"))
+            if key is None:
+                return False
+            claims = jwt.decode(
+                token, key, algorithms=list(ALGORITHMS), audience=self.audience, options=_OPTIONS
+            )
+        except jwt.PyJWTError:
+            return False
+        return _is_timely(claims, now.timestamp()) and _is_about(claims, body)
+
+
+def _is_timely(claims: Mapping[str, Any], now_s: float) -> bool:
+    expires_s, begins_s = claims["exp"], claims.get("nbf", 0)
+    if not isinstance(expires_s, int | float) or not isinstance(begins_s, int | float):
+        return False
+    return begins_s <= now_s < expires_s <= now_s + LIFE_S_MAX
+
+
+def _is_about(claims: Mapping[str, Any], body: bytes) -> bool:
+    named = claims.get("body_sha256")
+    return isinstance(named, str) and hmac.compare_digest(
+        named.lower().encode(errors="replace"), hashlib.sha256(body).hexdigest().encode()
+    )

@@ -1,0 +1,130 @@
+"""The real engine and the real client over tables in memory, with the simulated Dexcom behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from bg_ingest.accounts.connection import Connection, Connections, Endpoint, account_key
+from bg_ingest.dynamo import Table
+from bg_ingest.providers.dexcom.client import DexcomClient
+from bg_ingest.providers.http.http_client import admission_control, polite_http
+from bg_ingest.providers.http.quota import HourlyQuota
+from bg_ingest.providers.http.shared_breaker import SharedBreaker
+from bg_ingest.readings.store import ReadingStore
+from bg_ingest.sync.completeness_store import CompletenessStore
+from bg_ingest.sync.connected_provider import ConnectedProvider
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.jobs import Jobs
+from bg_ingest.sync.run import Stores
+from bg_ingest.sync.state import SyncStates
+from bg_ingest.sync.sync_user import sync_user
+from dexcom_sim.in_process import InProcess
+from dexcom_sim.instants import unix_s
+from tests.support.memory_dynamo import MemoryDynamo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    import httpx
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from bg_ingest.clock import Clock
+    from bg_ingest.sync.job import SyncResult
+    from dexcom_sim.people import Person
+    from dexcom_sim.world import World
+
+AT_DEXCOM = Endpoint("dexcom", "custom", "http://dexcom.sim")
+_CALLBACK = "https://service.test/oauth/callback"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """Tokens that work: whoever needs new ones logs in again. How tokens are kept, the vault's tests show."""
+
+    world: World
+    people: dict[str, Person]
+    _tokens: dict[str, str] = field(default_factory=dict)
+
+    def access_token(self, user_id: str, *, rejected: str | None = None) -> str:
+        """A token that works, and is not the rejected one."""
+        token, consents = self._tokens.get(user_id), self.world.consents
+        if token is None or token == rejected or consents.reader(token) is None:
+            login = consents.exchange(consents.grant_code(self.people[user_id].name, _CALLBACK), _CALLBACK)
+            assert login is not None
+            token = self._tokens[user_id] = login.access
+        return token
+
+
+@dataclass
+class Engine:
+    """Everything that all processes share: two tables, one Dexcom, one time."""
+
+    world: World
+    clock: Clock
+    people: dict[str, Person] = field(default_factory=dict)  # Who each of our users is at Dexcom.
+
+    def __post_init__(self) -> None:
+        self.memory = MemoryDynamo()
+        self.users = Table(cast("DynamoDBClient", self.memory), "users")
+        self.stores = Stores(
+            SyncStates(self.users, self.clock),
+            Jobs(self.users, self.clock),
+            ReadingStore(Table(cast("DynamoDBClient", self.memory), "readings"), self.clock, 730),
+            CompletenessStore(self.users, self.clock),
+            lambda _, rejected: len(list(rejected)),
+        )
+        self.connections = Connections(self.users, self.clock)
+        self.tokens = LoggedIn(self.world, self.people)
+
+    def connect(self, user_id: str, person: str, history_from: datetime) -> None:
+        """One of our users is that person, and is polled from now on."""
+        self.people[user_id] = self.world.people[person]
+        self.connections.save_new(user_id, AT_DEXCOM, b"sealed", data_from=history_from)
+        self.stores.states.begin(user_id, None, history_from)
+
+    def http(self, inner: httpx.BaseTransport | None = None) -> httpx.Client:
+        """One process's connections to Dexcom: a pace of its own, the breaker and the budget of all."""
+        breaker = SharedBreaker(self.users, self.clock, AT_DEXCOM.base_url)
+        admission = admission_control(self.clock, breaker=breaker, quota=HourlyQuota(self.users, self.clock))
+        inner = inner or InProcess(self.world)
+        return polite_http(AT_DEXCOM.base_url, self.clock, admission=admission, inner=inner)
+
+    def provider(self, http: httpx.Client, time_left_s: Callable[[], float]) -> ConnectedProvider:
+        """The provider as one process sees it."""
+
+        def client_for(connection: Connection) -> DexcomClient:
+            return DexcomClient(
+                http, self.clock, time_left_s=time_left_s, account_key=account_key(connection)
+            )
+
+        return ConnectedProvider(self.connections, self.tokens, client_for)
+
+    def sync(
+        self, order: Order, http: httpx.Client, time_left_s: Callable[[], float] = lambda: 110.0
+    ) -> SyncResult:
+        """Carry an order out, in a process with these connections."""
+        return sync_user(
+            order,
+            stores=self.stores,
+            provider=self.provider(http, time_left_s),
+            clock=self.clock,
+            time_left_s=time_left_s,
+        )
+
+    def order(
+        self, user_id: str, kind: JobKind = JobKind.INCREMENTAL, trigger: Trigger = Trigger.SCHEDULE
+    ) -> Order:
+        """Somebody asks."""
+        return Order(user_id, new_job_id(self.clock.now()), kind, trigger, "id")
+
+    def shown(self, user_id: str, start: datetime) -> set[int]:
+        """The seconds of everything Dexcom shows by now of what was measured since."""
+        now_s, person = self.world.now_s(), self.people[user_id]
+        return {it.at_s for it in self.world.journal.shown(person, unix_s(start), now_s + 1, now_s)}
+
+    def stored(self, user_id: str, start: datetime) -> set[int]:
+        """The seconds of everything that is stored."""
+        end = self.clock.now().replace(year=3000)
+        return {unix_s(it.reading.at) for it in self.stores.reading_store.between(user_id, start, end)}

@@ -1,0 +1,151 @@
+"""
+DynamoDB in memory, as much of it as the service uses, and safe under threads.
+
+It evaluates the very expressions the stores send: tests/contract runs them all against this and against moto.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
+
+from tests.support.memory_expressions import changed, holds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Attributes = dict[str, Any]
+Key = tuple[str, str]
+
+_BATCH_ITEMS_MAX = 25
+_INDEX = "seat"  # The one there is.
+_NAMES_PARTITION = re.compile(r"(\w+) = (:\w+)")
+_NAMES_RANGE = re.compile(r"pk = (:\w+) AND sk BETWEEN (:\w+) AND (:\w+)$")
+
+
+@dataclass
+class MemoryDynamo:
+    """The client's operations, on dictionaries."""
+
+    tables: defaultdict[str, dict[Key, Attributes]] = field(default_factory=lambda: defaultdict(dict))
+    page_items_max: int = 50  # Small, so that paging is always part of it.
+    writes: int = 0
+    _keys: defaultdict[str, defaultdict[str, set[Key]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(set))
+    )
+    _lock: Lock = field(default_factory=Lock)
+
+    @classmethod
+    def client(cls) -> DynamoDBClient:
+        """One that passes for boto3's."""
+        return cast("DynamoDBClient", cls())
+
+    def get_item(self, *, TableName: str, Key: Attributes, **_: Any) -> Attributes:  # noqa: N803 - boto3's.
+        """One item."""
+        item = self.tables[TableName].get(_key(Key))
+        return {"Item": dict(item)} if item else {}
+
+    def put_item(self, *, TableName: str, Item: Attributes, **request: Any) -> Attributes:  # noqa: N803 - boto3's.
+        """Replace an item if the condition holds."""
+        self._write(TableName, _key(Item), request, lambda _: dict(Item))
+        return {}
+
+    def update_item(self, *, TableName: str, Key: Attributes, **request: Any) -> Attributes:  # noqa: N803 - boto3's.
+        """Change an item if the condition holds."""
+        expression, values = request["UpdateExpression"], request.get("ExpressionAttributeValues", {})
+        _, after = self._write(
+            TableName, _key(Key), request, lambda item: changed(expression, {**Key, **item}, values)
+        )
+        return {"Attributes": after}
+
+    def delete_item(self, *, TableName: str, Key: Attributes, **request: Any) -> Attributes:  # noqa: N803 - boto3's.
+        """Remove an item if the condition holds."""
+        before, _ = self._write(TableName, _key(Key), request, lambda _: None)
+        return {"Attributes": before} if before else {}
+
+    def query(self, *, TableName: str, **request: Any) -> Attributes:  # noqa: N803 - boto3's.
+        """The next page of what the key condition names."""
+        condition, values = request["KeyConditionExpression"], request["ExpressionAttributeValues"]
+        with self._lock:
+            items = [
+                dict(item) for item in self._candidates(TableName, request) if holds(condition, item, values)
+            ]
+        if "IndexName" in request:
+            items = [{name: item[name] for name in ("pk", "sk", request["IndexName"])} for item in items]
+        descending = not request.get("ScanIndexForward", True)
+        items.sort(key=_key, reverse=descending)
+        if start := request.get("ExclusiveStartKey"):
+            after = _key(start)
+            items = [item for item in items if (_key(item) < after if descending else _key(item) > after)]
+        page = items[: min(request.get("Limit", self.page_items_max), self.page_items_max)]
+        if len(page) == len(items):
+            return {"Items": page}
+        return {"Items": page, "LastEvaluatedKey": {name: page[-1][name] for name in ("pk", "sk")}}
+
+    def batch_write_item(self, *, RequestItems: dict[str, list[Attributes]]) -> Attributes:  # noqa: N803 - boto3's.
+        """Remove several items of one table, whether they are there or not."""
+        for table, requests in RequestItems.items():
+            assert len(requests) <= _BATCH_ITEMS_MAX
+            for request in requests:
+                self._write(table, _key(request["DeleteRequest"]["Key"]), {}, lambda _: None)
+        return {}
+
+    def scan(self, *, TableName: str) -> Attributes:  # noqa: N803 - boto3's.
+        """All items; in one page, because only tests scan."""
+        with self._lock:
+            return {"Items": [dict(item) for item in self.tables[TableName].values()]}
+
+    def _candidates(self, table: str, request: Attributes) -> list[Attributes]:
+        """Those that may meet the key condition; only to be quick about it."""
+        items = self.tables[table]
+        condition, values = request["KeyConditionExpression"], request["ExpressionAttributeValues"]
+        if index := request.get("IndexName"):
+            named = _NAMES_PARTITION.match(condition)
+            assert named
+            assert named[1] == index == _INDEX
+            keys = self._keys[index][values[named[2]]["S"]]
+            return [items[key] for key in sorted(keys) if key in items]
+        named = _NAMES_RANGE.match(condition)
+        if named is None:
+            return list(items.values())
+        user_id, first, last = (values[name]["S"] for name in named.groups())
+        return [items[key] for key in self._keys[table][user_id] if first <= key[1] <= last and key in items]
+
+    def _write(
+        self,
+        table: str,
+        key: Key,
+        request: Attributes,
+        write: Callable[[Attributes], Attributes | None],
+    ) -> tuple[Attributes | None, Attributes | None]:
+        condition, values = request.get("ConditionExpression"), request.get("ExpressionAttributeValues", {})
+        with self._lock:
+            self.writes += 1
+            before = self.tables[table].get(key)
+            if condition and not holds(condition, before or {}, values):
+                raise _refused(before)
+            after = write(before or {})
+            if after is None:
+                self.tables[table].pop(key, None)
+            else:
+                self.tables[table][key] = after
+                self._keys[table][key[0]].add(key)
+                if _INDEX in after:
+                    self._keys[_INDEX][after[_INDEX]["S"]].add(key)
+        return before, after
+
+
+def _key(attributes: Attributes) -> Key:
+    return attributes["pk"]["S"], attributes["sk"]["S"]
+
+
+def _refused(item: Attributes | None) -> ClientError:
+    answer: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": "refused"}}
+    return ClientError(answer | ({"Item": dict(item)} if item else {}), "Write")

@@ -1,0 +1,51 @@
+"""The real template.yaml as data, so that tests and benchmarks cannot drift from what is deployed."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+TEMPLATE_PATH = Path(__file__).parents[2] / "template.yaml"
+
+
+class _CloudFormationLoader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: `!Ref X` becomes {"Ref": "X"}."""
+
+
+def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+        if suffix == "GetAtt":
+            value = value.split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    return {name: value}
+
+
+_CloudFormationLoader.add_multi_constructor("!", _short_form)
+
+
+@cache
+def template() -> dict[str, Any]:
+    """The template, parsed once."""
+    document: dict[str, Any] = yaml.load(TEMPLATE_PATH.read_text(), Loader=_CloudFormationLoader)  # noqa: S506 - a SafeLoader.
+    return document
+
+
+def resource(logical_id: str) -> dict[str, Any]:
+    """The properties of one resource."""
+    properties: dict[str, Any] = template()["Resources"][logical_id]["Properties"]
+    return properties
+
+
+def create_table(client: Any, logical_id: str, name: str) -> None:
+    """Create a table with exactly the keys and indexes the template gives it."""
+    wanted = {"AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode"}
+    client.create_table(
+        TableName=name, **{key: value for key, value in resource(logical_id).items() if key in wanted}
+    )

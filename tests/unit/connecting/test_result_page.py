@@ -1,0 +1,50 @@
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bg_ingest.connecting.result_page import CONNECTED, DENIED, EXPIRED, FAILED, page
+
+# What HTML cannot carry at all: a parser turns these into something else.
+_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=60)
+
+
+class _Seen(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = ["document"]
+        self.words: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002 - as the parser calls it.
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.words[self.tags[-1]] = self.words.get(self.tags[-1], "") + data
+
+
+def _seen(html: str) -> _Seen:
+    seen = _Seen()
+    seen.feed(html)
+    seen.close()
+    return seen
+
+
+@given(_TEXT, _TEXT)
+def test_whatever_is_said_is_text_and_never_markup(title: str, text: str) -> None:
+    """The page has the same elements for every text, and shows it letter for letter."""
+    seen = _seen(page(title, text))
+
+    assert seen.tags == _seen(page("t", "x")).tags
+    assert seen.words["h1"].removesuffix("\n") == title
+    assert seen.words["p"].startswith(text)
+
+
+@pytest.mark.parametrize("text", [CONNECTED, DENIED, EXPIRED, FAILED])
+def test_the_page_needs_nothing_from_anywhere(text: tuple[str, str]) -> None:
+    """No script, no image, no address: it works without JavaScript and tells nobody about the visit."""
+    html = page(*text)
+
+    assert not set(_seen(html).tags) & {"script", "img", "iframe", "form", "a"}
+    assert "//" not in html
+    assert "width=device-width" in html

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bg_ingest.readings.gaps import INTERVAL
+from bg_ingest.readings.merging.identity import COPIES_APART_MAX, measurement_id, record_order, same_source
+from bg_ingest.readings.model import Device, Reading
+from tests.unit.readings.made_up import DEVICES, PHONE, QUICK, RECEIVER, SILENT, at, measured, wild_answers
+
+
+@pytest.mark.parametrize("part", ["generation", "display", "app", "transmitter"])
+def test_one_source(part: str) -> None:
+    """A part that one record leaves out does not make another source, a part that differs does."""
+    ours = measured(at(5))
+    silent = replace(ours, device=replace(PHONE, **{part: None}))
+    other = replace(ours, device=replace(PHONE, **{part: "another"}))
+
+    assert same_source(ours, silent)
+    assert same_source(silent, other)
+    assert not same_source(ours, other)
+
+
+def test_phone_and_receiver_are_two_sources() -> None:
+    """They share the transmitter and nothing else."""
+    assert not same_source(measured(at(5), device=PHONE), measured(at(5), device=RECEIVER))
+    assert same_source(measured(at(5), device=PHONE), measured(at(5), device=SILENT))
+
+
+def test_a_name_needs_both_parts() -> None:
+    """Ticks alone name nothing, and zero ticks are ticks."""
+    assert measurement_id(PHONE, 0) == ("transmitter-1", 0)
+    assert measurement_id(PHONE, None) is None
+    assert measurement_id(Device(), 7) is None
+
+
+def test_copies_are_nearer_than_measurements() -> None:
+    """A transmitter that repeats its ticks can never swallow the measurement next to it."""
+    assert COPIES_APART_MAX < INTERVAL
+
+
+@QUICK
+@given(wild_answers(), st.data())
+def test_records_have_one_order(answer: list[Reading], data: st.DataObject) -> None:
+    """Sorting gives the same list whatever came first, so nothing depends on the order of an answer."""
+    assert {record.device for record in answer} <= set(DEVICES)
+    assert sorted(answer, key=record_order) == sorted(data.draw(st.permutations(answer)), key=record_order)

@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from functools import cache
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from hypothesis import given
+from hypothesis import strategies as st
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from bg_ingest.webhooks import jwks
+from bg_ingest.webhooks.jwks import FRESH_S, REFRESH_S, STALE_S, KeySet, KeysUnavailable, fetched, usable
+from bg_ingest.webhooks.token_verifier import LIFE_S_MAX, TokenVerifier
+from tests.support.fakes import NOON, FakeClock
+
+BODY = b'{"type": "egvs.available"}'
+NOW_S = int(NOON.timestamp())
+
+
+@cache
+def rsa_key() -> rsa.RSAPrivateKey:
+    """Made once: it takes a while."""
+    return rsa.generate_private_key(65537, 2048)
+
+
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+OTHER_EC_KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+def published(*ids: str) -> dict[str, Any]:
+    """A key set as a sender publishes it: among keys of kinds we do not take."""
+    every = {
+        "rsa": RSAAlgorithm.to_jwk(rsa_key().public_key(), as_dict=True) | {"kid": "rsa", "use": "sig"},
+        "ec": ECAlgorithm.to_jwk(EC_KEY.public_key(), as_dict=True) | {"kid": "ec"},
+        "other": ECAlgorithm.to_jwk(OTHER_EC_KEY.public_key(), as_dict=True) | {"kid": "other"},
+        "shared": {"kty": "oct", "kid": "shared", "k": "c2hhcmVk"},
+        "sealing": RSAAlgorithm.to_jwk(rsa_key().public_key(), as_dict=True)
+        | {"kid": "sealing", "use": "enc"},
+        "long": RSAAlgorithm.to_jwk(rsa_key().public_key(), as_dict=True) | {"kid": "long", "alg": "RS512"},
+        "strange": {"kty": "lattice", "kid": "strange"},
+    }
+    return {"keys": [every[name] for name in ids or every]}
+
+
+class Sender:
+    """Where a key set is published; counts who asks."""
+
+    def __init__(self, *ids: str) -> None:
+        self.document: dict[str, Any] | None = published(*ids)
+        self.asked = 0
+        self.clock = FakeClock()
+        self.troubles: list[str] = []
+        self.keys = KeySet(self.fetch, self.clock, lambda trouble: self.troubles.append(str(trouble)))
+        self.tokens = TokenVerifier(self.keys, "bg-ingest")
+
+    def fetch(self) -> dict[str, Any]:
+        """The document, unless it cannot be had."""
+        self.asked += 1
+        if self.document is None:
+            raise KeysUnavailable("the key set answers 503")
+        return self.document
+
+    def proves(self, token: str, body: bytes = BODY) -> bool:
+        """Whether a token proves that body."""
+        return self.tokens.prove(token, body, NOON)
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    """What a good token says; None takes a claim away."""
+    every = {
+        "aud": "bg-ingest",
+        "exp": NOW_S + 300,
+        "body_sha256": hashlib.sha256(BODY).hexdigest(),
+        **changes,
+    }
+    return {name: value for name, value in every.items() if value is not None}
+
+
+def token(key: Any = EC_KEY, algorithm: str = "ES256", kid: str | None = "ec", **changes: Any) -> str:
+    """A good token, with some claims changed."""
+    return jwt.encode(claims(**changes), key, algorithm, headers={"kid": kid} if kid else None)
+
+
+def test_both_kinds_of_keys_prove_a_body() -> None:
+    """RS256 and ES256."""
+    sender = Sender()
+
+    assert sender.proves(token())
+    assert sender.proves(token(rsa_key(), "RS256", "rsa"))
+    assert sender.asked == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": "somebody-else"},
+        {"aud": None},
+        {"exp": None},
+        {"exp": NOW_S},
+        {"exp": NOW_S - 1},
+        {"exp": NOW_S + LIFE_S_MAX + 1},
+        {"exp": float("nan")},
+        {"exp": "never"},
+        {"nbf": NOW_S + 1},
+        {"nbf": "soon"},
+        {"body_sha256": None},
+        {"body_sha256": hashlib.sha256(b"another").hexdigest()},
+        {"body_sha256": 7},
+        {"body_sha256": "ä"},
+    ],
+    ids=str,
+)
+def test_a_token_that_says_anything_else_proves_nothing(changes: dict[str, Any]) -> None:
+    """Another audience, another time, another body; properly signed all of them."""
+    assert not Sender().proves(token(**changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exp": NOW_S + 1},
+        {"exp": NOW_S + LIFE_S_MAX},
+        {"nbf": NOW_S},
+        {"aud": ["others", "bg-ingest"]},
+        {"body_sha256": hashlib.sha256(BODY).hexdigest().upper()},
+        {"iat": NOW_S, "jti": "1", "sub": "sender"},
+    ],
+    ids=str,
+)
+def test_the_borders_of_what_is_good(changes: dict[str, Any]) -> None:
+    """To the second."""
+    assert Sender().proves(token(**changes))
+
+
+def test_a_token_proves_its_own_body_only() -> None:
+    """Not one byte may differ."""
+    assert not Sender().proves(token(), BODY + b" ")
+
+
+def test_a_token_does_not_choose_how_it_is_checked() -> None:
+    """Unsigned, signed with what is public as if it were secret, or otherwise than the key it names."""
+    sender = Sender()
+    forged = [
+        token("", "none", "rsa"),
+        _signed_with_what_is_public(),
+        token(b"shared" * 6, "HS256", "shared"),
+        token(OTHER_EC_KEY),
+        token(rsa_key(), "RS512", "rsa"),
+        token(rsa_key(), "RS512", "long"),
+        token(rsa_key(), "RS256", "sealing"),
+        token(rsa_key(), "RS256", "ec"),
+    ]
+
+    assert not [made for made in forged if sender.proves(made)]
+
+
+def _signed_with_what_is_public() -> str:
+    """What PyJWT refuses to make."""
+    public = (
+        rsa_key()
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    parts = [json.dumps(part).encode() for part in ({"alg": "HS256", "kid": "rsa"}, claims())]
+    signed = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
+    digest = base64.urlsafe_b64encode(hmac.digest(public, signed, "sha256")).rstrip(b"=")
+    return (signed + b"." + digest).decode()
+
+
+def test_without_an_id_only_the_only_key_is_meant() -> None:
+    """Of several none is guessed."""
+    assert Sender("ec").proves(token(kid=None))
+    assert not Sender("ec", "other").proves(token(kid=None))
+
+
+@given(
+    st.text(max_size=200) | st.binary(max_size=100).map(lambda raw: base64.urlsafe_b64encode(raw).decode())
+)
+def test_no_token_makes_it_raise(garbage: str) -> None:
+    """Whatever a stranger sends."""
+    sender, good = Sender("ec"), token()
+    header, payload, signed = good.split(".")
+
+    for made in (
+        garbage,
+        f"{garbage}.{payload}.{signed}",
+        f"{header}.{garbage}.{signed}",
+        f"{header}.{payload}.{garbage}",
+    ):
+        assert made == good or not sender.proves(made)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "[" * 100_000,
+        '{"alg": "ES256", "kid": ["ec"]}',
+        '{"alg": ["ES256"], "kid": "ec"}',
+        '{"alg": "ES256", "kid": null}',
+        '{"alg": "ES256", "kid": "ec", "crit": ["exp"]}',
+        '{"alg": "ES256", "kid": "ec", "b64": false}',
+        "7" * 5_000,
+        "null",
+    ],
+)
+def test_no_header_makes_it_raise(header: str) -> None:
+    """Nested without end, of the wrong type, or with numbers without end."""
+    encoded = base64.urlsafe_b64encode(header.encode()).decode().rstrip("=")
+
+    assert not Sender().proves(f"{encoded}.{token().partition('.')[2]}")
+
+
+def test_a_new_key_is_fetched_when_it_is_first_used_and_strangers_make_nobody_fetch() -> None:
+    """An unknown id is looked for at once, but not more often than every half minute."""
+    sender = Sender("ec")
+    assert sender.proves(token())
+    sender.document = published("ec", "other")
+    for _ in range(5):
+        assert not sender.proves(token(OTHER_EC_KEY, kid="other"))
+    assert sender.asked == 1
+
+    sender.clock.advance(REFRESH_S)
+    assert sender.proves(token(OTHER_EC_KEY, kid="other"))
+    for number in range(100):
+        assert not sender.proves(token(kid=f"made-up-{number}"))
+    assert sender.asked == 2
+
+
+def test_a_withdrawn_key_is_not_trusted_for_long() -> None:
+    """Five minutes after it is gone from the set."""
+    sender = Sender("ec", "other")
+    assert sender.proves(token())
+    sender.document = published("other")
+    sender.clock.advance(FRESH_S - 1)
+    assert sender.proves(token())
+
+    sender.clock.advance(1)
+    assert not sender.proves(token())
+
+
+def test_an_outage_of_the_sender_is_told_and_outlived() -> None:
+    """The keys we have are good for an hour more; what was never fetched proves nothing."""
+    sender = Sender("ec")
+    assert sender.proves(token())
+    sender.document = None
+    sender.clock.advance(FRESH_S + STALE_S)
+    assert sender.proves(token())
+    assert sender.troubles == ["the key set answers 503"]
+    sender.clock.advance(1)
+    assert not sender.proves(token())
+
+    never = Sender("ec")
+    never.document = None
+    assert not never.proves(token())
+
+
+@pytest.mark.parametrize("document", [{}, {"keys": None}, {"keys": {}}])
+def test_a_key_set_without_a_list_is_none(document: dict[str, Any]) -> None:
+    """What is known stays."""
+    with pytest.raises(KeysUnavailable):
+        usable(document)
+
+
+def test_entries_that_are_no_keys_are_left_out() -> None:
+    """They cost no other."""
+    document = {
+        "keys": [None, 7, [], {}, {"kty": 7}, {"kty": "RSA", "n": "!", "e": 1}, *published("ec")["keys"]]
+    }
+
+    assert set(usable(document)) == {"ec"}
+
+
+def _fetched(answer: httpx.Response | Exception) -> dict[str, Any]:
+    def handle(_: httpx.Request) -> httpx.Response:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with httpx.Client(transport=httpx.MockTransport(handle)) as http:
+        return fetched("https://sender.example.org/keys", http)
+
+
+def test_a_key_set_is_fetched() -> None:
+    """As it is published."""
+    assert _fetched(httpx.Response(200, json=published("ec"))) == published("ec")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.ConnectError("no"),
+        httpx.ReadTimeout("slow"),
+        httpx.Response(500),
+        httpx.Response(302, headers={"location": "https://elsewhere.example.org"}),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, text="[]"),
+        httpx.Response(200, text="[" * 50_000),
+        httpx.Response(200, text=json.dumps({"keys": ["x" * jwks.BYTES_MAX]})),
+    ],
+    ids=["unreachable", "slow", "500", "elsewhere", "no JSON", "a list", "deep", "long"],
+)
+def test_what_is_no_key_set_is_said_to_be_none(answer: httpx.Response | Exception) -> None:
+    """Never an error of another kind, and no address is followed elsewhere."""
+    with pytest.raises(KeysUnavailable):
+        _fetched(answer)
