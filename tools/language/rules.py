@@ -134,14 +134,18 @@ def _banned(sentence: str, *, opens: bool) -> Iterator[tuple[re.Match[str], Form
         for form in forms():
             if not form.opening:
                 yield from ((match, form) for match in form.pattern.finditer(sentence))
-    question = sentence.rstrip("\"') ").endswith("?")
-    for opening in _OPENS.finditer(sentence) if opens else ():
-        for at in {opening.start(1), opening.start(2)} - {-1}:
-            if _any_of(opening=True).match(sentence, at):
-                for form in forms():
-                    match = form.pattern.match(sentence, at) if form.opening else None
-                    if match and not (form.statement and question):
-                        yield match, form
+    if opens:
+        yield from _banned_openings(sentence, question=sentence.rstrip("\"') ").endswith("?"))
+
+
+def _banned_openings(sentence: str, *, question: bool) -> Iterator[tuple[re.Match[str], Form]]:
+    places = {
+        place for opening in _OPENS.finditer(sentence) for place in (opening.start(1), opening.start(2))
+    }
+    for place in sorted(places - {-1}):
+        if _any_of(opening=True).match(sentence, place):
+            found = ((form.pattern.match(sentence, place), form) for form in forms() if form.opening)
+            yield from ((match, form) for match, form in found if match and not (form.statement and question))
 
 
 @cache
