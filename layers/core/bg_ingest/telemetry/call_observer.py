@@ -43,7 +43,7 @@ def call_observer() -> Callable[[CallRecord], None]:
         _measure(exchange)
         changed_to = circuit.changed_to(exchange.circuit)
         if changed_to:
-            meter().add(metrics.BREAKER_TRANSITIONS, of=changed_to)
+            meter.add(metrics.BREAKER_TRANSITIONS, of=changed_to)
 
     return observe
 
@@ -65,7 +65,7 @@ class _Circuit:
 
 
 def _measure(exchange: CallRecord) -> None:
-    operation, add = exchange.operation, meter().add
+    operation, add = exchange.operation, meter.add
     if exchange.error:
         add(metrics.PROVIDER_ERRORS, of=exchange.error)
     if exchange.waited_s:
