@@ -10,9 +10,10 @@ from benchmarks.measured import Measured
 from benchmarks.plain import PlainLogbook
 from benchmarks.series import READINGS_PER_DAY, readings_of
 from benchmarks.tables import PLAIN, READINGS, USERS
+from bg_ingest.ids import new_id
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
@@ -21,8 +22,7 @@ from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from benchmarks.tables import Tables
-    from bg_ingest.providers.dexcom.records import Rejected
-    from bg_ingest.providers.dexcom.responses import Span
+    from bg_ingest.providers.seam import Rejected, Span
     from bg_ingest.readings.model import Reading
     from bg_ingest.sync import run
 
@@ -79,7 +79,7 @@ def sync(
     plainly: bool = False,
 ) -> None:
     """One sync, by the code that does it in production; plainly, but for how readings are stored."""
-    order: Order | None = Order(user_id, new_job_id(clock.now()), kind, Trigger.SCHEDULE, "benchmark")
+    order: Order | None = Order(user_id, new_id(clock.now()), kind, Trigger.SCHEDULE, "benchmark")
     users, ours = tables.users, ReadingStore(tables.readings, clock, RETENTION_DAYS, lambda: CAUSE)
     reading_store = cast("ReadingStore", PlainLogbook(tables.plain)) if plainly else ours
     stores = Stores(

@@ -58,7 +58,7 @@ def _schedule(tables: Tables, users: int) -> list[Measured]:
     table = Table(tables.users.client, name)
     states = SyncStates(table, clock)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        list(threads.map(lambda n: states.begin(f"user-{n}", POLL_INTERVAL_S, TODAY), range(users)))
+        list(threads.map(lambda n: states.start_polling(f"user-{n}", POLL_INTERVAL_S, TODAY), range(users)))
     jobs_queue = JobsQueue(cast("Any", queue), "queue")
     tables.meter.reset()
     began_s = time.process_time()

@@ -15,11 +15,12 @@ from bg_ingest.connecting.logins import Logins
 from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import Eraser
 from bg_ingest.erasing.receipt import Receipts
-from bg_ingest.providers.dexcom.responses import Egvs
+from bg_ingest.ids import new_id
+from bg_ingest.providers.seam import Fetched
 from bg_ingest.readings.model import Reading
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
@@ -28,7 +29,6 @@ from bg_ingest.sync.windows import BACKFILL_WINDOW
 from bg_ingest.webhooks.inbox import Inbox
 from bg_ingest.webhooks.receive import WebhookDeps as ReceivingDesk
 from bg_ingest.webhooks.receive import receive
-from bg_ingest.webhooks.store_records import store_records
 from tests.contract.stepped import stepped
 from tests.contract.token_world import EU, World
 from tests.unit.webhooks.stage import payload, record
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from bg_ingest.providers.dexcom.oauth import Tokens
+    from bg_ingest.providers.seam import Tokens
     from bg_ingest.sync.job import SyncResult
     from bg_ingest.webhooks.receive import Received
     from tests.support.fakes import FakeClock
@@ -52,13 +52,13 @@ class Readings:
     world: World
     turn: Callable[[str], None]
 
-    def readings(self, user_id: str, start: datetime, end: datetime) -> Egvs:
+    def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
         """Three readings of any range."""
         if self.world.connections.get(user_id) is None:
             raise NotConnected(None)
         self.turn("after fetch")
         ages = (timedelta(hours=1), timedelta(days=1), (end - start) / 2)
-        return Egvs(tuple(Reading(end - age, 100) for age in ages))
+        return Fetched(tuple(Reading(end - age, 100) for age in ages))
 
     def uploaded_since(self, _: str, __: datetime) -> None:
         """Nobody reconciles here."""
@@ -119,7 +119,7 @@ class People:
         SyncStates(self.world.table, self.clock).begin(user_id, 900, self.clock.now() - HISTORY)
         self._logbook(lambda _: None).save(user_id, [Reading(self.clock.now(), 100)], self.clock.now())
         audit = Audit(self.world.table, self.clock, 365)
-        audit.keep(audit.entry(user_id, actor=user_id, action="POST /x", correlation_id="c"))
+        audit.save(audit.new_entry(user_id, actor=user_id, action="POST /x", correlation_id="c"))
         Logins(self.world.table, self.clock).start(user_id, None)
 
     def backfill(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> SyncResult:
@@ -132,7 +132,7 @@ class People:
             CompletenessStore(users, self.clock),
             lambda *_: 0,
         )
-        order = Order(user_id, new_job_id(self.clock.now()), JobKind.BACKFILL, Trigger.CONNECTION, "c")
+        order = Order(user_id, new_id(self.clock.now()), JobKind.BACKFILL, Trigger.CONNECTION, "c")
         provider = Readings(self.world, turn)
         return sync_user(order, stores=stores, provider=provider, clock=self.clock, time_left_s=lambda: 110.0)
 

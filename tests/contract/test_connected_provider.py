@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from bg_ingest.accounts.connection import Connections, Endpoint, State
+from bg_ingest.accounts.connection import Connections, ConnectionState
 from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import NotConnected, Vault
+from bg_ingest.providers.seam import Endpoint
 from bg_ingest.sync.connected_provider import AccountChanged, ConnectedProvider
 from bg_ingest.sync.run import LeaseLost
 from dexcom_sim.added import AddedReading, added_of
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
     from bg_ingest.dynamo import Table
     from bg_ingest.providers.dexcom.client import DexcomClient
-    from bg_ingest.providers.dexcom.responses import DataRange, Egvs
+    from bg_ingest.providers.dexcom.responses import DataRange
+    from bg_ingest.providers.seam import Fetched
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 _REGION = Endpoint("dexcom", "custom", "http://dexcom.sim")
@@ -38,7 +40,7 @@ class Slow:
     client: DexcomClient
     deed: Callable[[], object]
 
-    def egvs(self, access_token: str, start: datetime, end: datetime) -> Egvs:
+    def egvs(self, access_token: str, start: datetime, end: datetime) -> Fetched:
         """What Dexcom said before it happened."""
         answer = self.client.egvs(access_token, start, end)
         self.deed()
@@ -69,7 +71,7 @@ class Ada:
         tokens = self.caller.oauth.exchange(code)
         self.vault.store("ada", _REGION, tokens, data_from=self.caller.now - 90 * DAY)
 
-    def fetch_while(self, deed: Callable[[], object]) -> Egvs:
+    def fetch_while(self, deed: Callable[[], object]) -> Fetched:
         """The last hour's readings, asked for again; something is done while the answer is on its way."""
         self.provider.readings("ada", self.caller.now - HOUR, self.caller.now)
         slow = Slow(self.caller.client, deed)
@@ -178,7 +180,7 @@ def test_another_persons_readings_are_not_taken(ada: Ada) -> None:
         ada.provider.readings("ada", now - HOUR, now)
     connection = ada.connections.get("ada")
     assert connection is not None
-    assert connection.state is State.NEEDS_REAUTH  # Nobody is told that all is well.
+    assert connection.state is ConnectionState.NEEDS_REAUTH  # Nobody is told that all is well.
 
 
 def test_an_answer_that_comes_after_an_erasure_is_not_taken(ada: Ada) -> None:

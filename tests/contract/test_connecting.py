@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bg_ingest.access.audit import AuditOutcome
-from bg_ingest.accounts.connection import State
+from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.connecting import flow
 from bg_ingest.connecting.flow import ConnectDeps, LoginOutcome, LoginResult
 from bg_ingest.dynamo import Table
@@ -49,8 +49,8 @@ def test_coming_back_connects_polls_and_fetches_the_history(people: People) -> N
     connection, state = deps.connections.get("ada"), deps.states.get("ada")
     assert connection is not None
     assert state is not None
-    assert connection.state is State.CONNECTED
-    assert state.seat is not None
+    assert connection.state is ConnectionState.CONNECTED
+    assert state.slot is not None
     assert state.backfill.start == people.clock.now() - HISTORY
     assert [(order.user_id, order.kind) for order in people.orders] == [("ada", JobKind.BACKFILL)]
     assert [entry.outcome for entry in deps.audit.newest_first("ada")] == [AuditOutcome.DONE]

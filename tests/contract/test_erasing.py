@@ -208,7 +208,7 @@ def test_what_is_recorded_after_an_erasure_stays(people: People) -> None:
     people.eraser().erase("ada", plenty)
     people.clock.advance(1)
     audit = people.deps().audit
-    late = audit.keep(audit.entry("ada", actor="eve", action="GET /x", correlation_id="c"))
+    late = audit.save(audit.new_entry("ada", actor="eve", action="GET /x", correlation_id="c"))
     people.let_everything_end()
 
     assert list(audit.newest_first("ada")) == [late]

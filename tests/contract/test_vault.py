@@ -7,10 +7,11 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from bg_ingest.accounts import refresh_lease
-from bg_ingest.accounts.connection import SK, Endpoint, State
+from bg_ingest.accounts.connection import SK, ConnectionState
 from bg_ingest.accounts.data_keys import SealBroken
 from bg_ingest.accounts.vault import NotConnected, VaultLimits
 from bg_ingest.providers.errors import TryLater, Unavailable
+from bg_ingest.providers.seam import Endpoint
 from tests.contract.token_world import ADA, EU, LIFETIME, TokenProvider, World
 from tests.support.fakes import NOON
 from tests.support.moto_kms import kms_client, quick_key
@@ -75,7 +76,7 @@ def test_a_refresh_asks_the_region_of_the_connection(world: World) -> None:
 
     vault.access_token(ADA, rejected="access-2")
 
-    assert world.provider.asked_at == ["https://api.dexcom.jp"]
+    assert world.provider.requested_at == ["https://api.dexcom.jp"]
 
 
 def test_a_stranger_has_no_token(world: World) -> None:
@@ -93,7 +94,7 @@ def test_who_disconnected_has_no_token(world: World) -> None:
     with pytest.raises(NotConnected) as refusal:
         world.process().access_token(ADA)
 
-    assert refusal.value.state is State.DISCONNECTED
+    assert refusal.value.state is ConnectionState.DISCONNECTED
 
 
 def test_invalid_grant_ends_the_connection(world: World) -> None:
@@ -103,7 +104,7 @@ def test_invalid_grant_ends_the_connection(world: World) -> None:
     for _ in range(3):
         with pytest.raises(NotConnected) as refusal:
             world.process().access_token(ADA, rejected="access-1")
-        assert refusal.value.state is State.NEEDS_REAUTH
+        assert refusal.value.state is ConnectionState.NEEDS_REAUTH
 
     assert world.provider.refreshes == 1
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import BotoCoreError, ReadTimeoutError
 
-from bg_ingest.accounts.connection import State
+from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.accounts.vault import NotConnected, VaultLimits
 from tests.contract.stepped import At, Crash, crash
 from tests.contract.token_world import ADA, LIFETIME, TokenProvider, World
@@ -81,7 +81,7 @@ def test_a_crash_at_any_step_but_one(world: World, clock: FakeClock, index: int)
     else:
         with pytest.raises(NotConnected):
             world.process().access_token(ADA)
-        assert world.connection.state is State.NEEDS_REAUTH
+        assert world.connection.state is ConnectionState.NEEDS_REAUTH
 
 
 @pytest.mark.parametrize("index", [i for i, (step, _) in enumerate(TIMELINE) if "refresh" not in step])

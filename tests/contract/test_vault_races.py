@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.accounts.connection import SK, State
+from bg_ingest.accounts.connection import SK, ConnectionState
 from bg_ingest.accounts.vault import NotConnected, VaultLimits
 from bg_ingest.providers.errors import TryLater
 from bg_ingest.providers.http.policy import Policy
@@ -114,7 +114,7 @@ def test_a_dead_holder_is_succeeded_by_who_waits(world: World, clock: FakeClock)
 def test_a_dead_refresh_token_ends_nothing_if_a_new_one_is_stored(world: World) -> None:
     """Invalid_grant for tokens that were replaced meanwhile: the new ones are used."""
     assert refresh(world, At("before refresh", world.login)) == "access-2"
-    assert world.connection.state is State.CONNECTED
+    assert world.connection.state is ConnectionState.CONNECTED
 
 
 def test_a_holder_that_slept_over_its_lease_still_saves_the_connection(
@@ -130,10 +130,10 @@ def test_a_holder_that_slept_over_its_lease_still_saves_the_connection(
         clock.advance(LIMITS.lease.total_seconds())
         with pytest.raises(NotConnected):
             refresh(world)
-        assert world.connection.state is State.NEEDS_REAUTH
+        assert world.connection.state is ConnectionState.NEEDS_REAUTH
 
     assert refresh(world, At("after refresh", another_tries)) == "access-2"
-    assert world.connection.state is State.CONNECTED
+    assert world.connection.state is ConnectionState.CONNECTED
     assert world.provider.lets_in(refresh(world))
 
 
@@ -182,7 +182,7 @@ def test_a_login_at_any_step(world: World) -> None:
 def test_disconnecting_at_any_step(world: World) -> None:
     """Whoever disconnects while a refresh is under way stays disconnected, and no token is kept."""
     for _ in at_every_step(world, lambda _: world.connections.disconnect(ADA)):
-        assert world.connection.state is State.DISCONNECTED
+        assert world.connection.state is ConnectionState.DISCONNECTED
         assert world.connection.sealed_tokens is None
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.accounts.connection import Connections, Endpoint
+from bg_ingest.accounts.connection import Connections
 from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import Vault
 from bg_ingest.dynamo import Table
-from bg_ingest.providers.dexcom.oauth import Tokens
 from bg_ingest.providers.errors import ConsentRevoked
+from bg_ingest.providers.seam import Endpoint, Tokens
 from tests.contract.stepped import stepped
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class TokenProvider:
         self._given = 0
         self.lifetime = LIFETIME
         self.refreshes = 0
-        self.asked_at: list[str] = []
+        self.requested_at: list[str] = []
         self.trouble: Exception | None = None  # What refreshing fails with, while it does.
 
     def login(self) -> Tokens:
@@ -64,7 +64,7 @@ class TokenProvider:
     def refresh(self, refresh_token: str, connection: Connection) -> Tokens:
         """New tokens for the living refresh token, which dies of it."""
         self.refreshes += 1
-        self.asked_at.append(connection.endpoint.base_url)
+        self.requested_at.append(connection.endpoint.base_url)
         if self.trouble:
             raise self.trouble
         if refresh_token != f"refresh-{self._given}":

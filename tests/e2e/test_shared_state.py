@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from bg_ingest.accounts.connection import Connections, Endpoint, State
+from bg_ingest.accounts.connection import Connections, ConnectionState
 from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import Vault, VaultLimits
@@ -31,6 +31,7 @@ from bg_ingest.providers.errors import CircuitOpen, QuotaSpent
 from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.providers.http.quota import Budget, HourlyQuota
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
+from bg_ingest.providers.seam import Endpoint
 from bg_ingest.sync.connected_provider import ConnectedProvider
 from tests.e2e.crowd import THREADS
 from tests.e2e.witness import APPLICATION, DEVICES, EGVS, TOKEN, Witness
@@ -101,7 +102,7 @@ def test_one_refresh_serves_everybody(shared: Shared, crowd: Crowd, dexcom: http
     assert 1 <= answered["401"] <= CALLERS
     connection = Connections(shared.table, clock).get(shared.name)
     assert connection
-    assert connection.state is State.CONNECTED
+    assert connection.state is ConnectionState.CONNECTED
 
 
 def start_calling(shared: Shared, access_token: str, hour: int) -> Callable[[], str]:

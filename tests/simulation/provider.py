@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.providers.dexcom.responses import Span
 from bg_ingest.providers.errors import Garbled, Throttled, Unavailable
+from bg_ingest.providers.seam import Span
 from bg_ingest.readings.model import Device, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from bg_ingest.providers.dexcom.records import Rejected
+    from bg_ingest.providers.seam import Rejected
     from tests.support.fakes import FakeClock
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from bg_ingest.accounts.connection import Connection, Connections, Endpoint, account_key
+from bg_ingest.accounts.connection import Connection, Connections
 from bg_ingest.dynamo import Table
+from bg_ingest.ids import new_id
 from bg_ingest.providers.dexcom.client import DexcomClient
 from bg_ingest.providers.http.http_client import admission_control, polite_http
 from bg_ingest.providers.http.quota import HourlyQuota
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
+from bg_ingest.providers.seam import Endpoint
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.connected_provider import ConnectedProvider
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
@@ -82,7 +84,7 @@ class Engine:
         """One of our users is that person, and is polled from now on."""
         self.people[user_id] = self.world.people[person]
         self.connections.save_new(user_id, AT_DEXCOM, b"sealed", data_from=history_from)
-        self.stores.states.begin(user_id, None, history_from)
+        self.stores.states.start_polling(user_id, None, history_from)
 
     def http(self, inner: httpx.BaseTransport | None = None) -> httpx.Client:
         """One process's connections to Dexcom: a pace of its own, the breaker and the budget of all."""
@@ -117,7 +119,7 @@ class Engine:
         self, user_id: str, kind: JobKind = JobKind.INCREMENTAL, trigger: Trigger = Trigger.SCHEDULE
     ) -> Order:
         """Somebody asks."""
-        return Order(user_id, new_job_id(self.clock.now()), kind, trigger, "id")
+        return Order(user_id, new_id(self.clock.now()), kind, trigger, "id")
 
     def shown(self, user_id: str, start: datetime) -> set[int]:
         """The seconds of everything Dexcom shows by now of what was measured since."""

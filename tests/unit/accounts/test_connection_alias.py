@@ -3,10 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from bg_ingest.accounts.connection import Connection, Endpoint, State, account_key
+from bg_ingest.accounts.connection import Connection, ConnectionState
+from bg_ingest.providers.seam import Endpoint
 from tests.support.fakes import NOON
 
-ADA = Connection("ada", Endpoint("dexcom", "us", "https://dexcom.test"), State.CONNECTED, NOON, NOON, 7)
+ADA = Connection(
+    "ada", Endpoint("dexcom", "us", "https://dexcom.test"), ConnectionState.CONNECTED, NOON, NOON, 7
+)
 
 
 def test_it_lasts_as_long_as_the_login() -> None:

@@ -7,9 +7,10 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from bg_ingest.dynamo import Table
+from bg_ingest.ids import new_id
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
@@ -49,7 +50,7 @@ class Stage:
             self._quarantine,
         )
         self.provider = SimulatedProvider(self.clock, self._called, Random(1), {"ada": self.known})  # noqa: S311 - reproducible.
-        states.begin("ada", None, NOON - 30 * DAY)
+        states.start_polling("ada", None, NOON - 30 * DAY)
 
     def _quarantine(self, _: str, rejected: Iterable[Unreadable]) -> int:
         before = len(self.quarantined)
@@ -61,7 +62,7 @@ class Stage:
 
     def order(self, kind: JobKind = JobKind.INCREMENTAL, trigger: Trigger = Trigger.SCHEDULE) -> Order:
         """Somebody asks."""
-        return Order("ada", new_job_id(self.clock.now()), kind, trigger, "id")
+        return Order("ada", new_id(self.clock.now()), kind, trigger, "id")
 
     def sync(self, order: Order | None = None, provider: Provider | None = None) -> SyncResult:
         """Carry out an order; a poll unless said otherwise."""

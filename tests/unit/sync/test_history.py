@@ -47,7 +47,7 @@ class Watching:
 def test_nothing_of_a_window_is_held_when_the_next_is_fetched() -> None:
     """What is stored is let go, so that memory does not grow with the years."""
     stage, provider = Stage(), Watching()
-    stage.stores.states.begin("ada", None, stage.clock.now() - 700 * DAY)
+    stage.stores.states.start_polling("ada", None, stage.clock.now() - 700 * DAY)
     order = stage.order(JobKind.BACKFILL, Trigger.CONNECTION)
 
     stage.sync(order, provider)

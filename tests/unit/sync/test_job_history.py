@@ -128,7 +128,7 @@ def test_a_job_whose_end_is_kept_runs_no_more() -> None:
     assert _status(trail, order) is JobStatus.RUNNING
 
     for outcome in (JobStatus.DEFERRED, JobStatus.SUCCEEDED):
-        stage.stores.jobs.keep(Job(order, outcome, taken.state.last_attempt_at, stage.clock.now()))  # type: ignore[union-attr]  # It was free.
+        stage.stores.jobs.save(Job(order, outcome, taken.state.last_attempt_at, stage.clock.now()))  # type: ignore[union-attr]  # It was free.
         assert _status(trail, order) is outcome
 
 

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.accounts.connection import State
+from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.accounts.vault import NotConnected
-from bg_ingest.providers.dexcom.records import Rejected
-from bg_ingest.providers.dexcom.responses import Egvs
 from bg_ingest.providers.errors import (
     CircuitOpen,
     ContractBroken,
@@ -21,6 +19,7 @@ from bg_ingest.providers.errors import (
     Throttled,
     Unavailable,
 )
+from bg_ingest.providers.seam import Fetched, Rejected
 from bg_ingest.readings.model import Reading
 from bg_ingest.sync import poll_slots
 from bg_ingest.sync.connected_provider import AccountChanged
@@ -30,7 +29,7 @@ from bg_ingest.sync.state import LEASE_TTL
 from bg_ingest.sync.windows import BACKFILL_WINDOW
 from tests.simulation.provider import DAY, HOUR, MINUTE, Answer
 from tests.support.fakes import NOON
-from tests.support.patience import PATIENCE_S
+from tests.support.patience import PENDING_S_MAX
 from tests.unit.sync.stage import Stage, seen_at_once
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def test_of_fifty_syncs_at_once_one_runs() -> None:
         def readings(self, user_id: str, start: datetime, end: datetime) -> Answer:
             self.calls += 1
             for _ in range(49):
-                assert others_answered.acquire(timeout=PATIENCE_S)
+                assert others_answered.acquire(timeout=PENDING_S_MAX)
             return stage.provider.readings(user_id, start, end)
 
         def uploaded_since(self, *_: Any) -> None:
@@ -119,7 +118,7 @@ def test_of_fifty_syncs_at_once_one_runs() -> None:
     [
         (Throttled(retry_after_s=70.0), JobStatus.DEFERRED, "Throttled", 70.0),
         (ContractBroken(), JobStatus.FAILED, "ContractBroken", None),
-        (NotConnected(State.NEEDS_REAUTH), JobStatus.FAILED, "reauthorization-needed", None),
+        (NotConnected(ConnectionState.NEEDS_REAUTH), JobStatus.FAILED, "reauthorization-needed", None),
         (AccountChanged(), JobStatus.FAILED, "account-changed", None),
     ],
 )
@@ -132,11 +131,11 @@ def test_errors_are_sorted_by_what_happens_next(
 
     assert report.job is not None
     assert report.job.failure is not None
-    assert (report.job.status, report.job.failure.type, report.again_in_s) == (status, kind, again)
+    assert (report.job.status, report.job.failure.type, report.retry_in_s) == (status, kind, again)
     assert (_state(stage).running, _state(stage).failures > 0) == (None, True)
 
 
-@pytest.mark.parametrize("error", [NotConnected(State.NEEDS_REAUTH), AccountChanged()])
+@pytest.mark.parametrize("error", [NotConnected(ConnectionState.NEEDS_REAUTH), AccountChanged()])
 def test_polling_stops_where_only_the_person_can_help(error: Exception) -> None:
     """No seat, until they connect again."""
     stage = Stage()
@@ -173,7 +172,7 @@ def test_a_lost_lease_is_no_success() -> None:
 
     report = stage.sync(order, Sleepy())
 
-    assert (report.busy, report.again_in_s) == (True, 0.0)
+    assert (report.busy, report.retry_in_s) == (True, 0.0)
     assert stage.stores.jobs.get("ada", order.job_id) is None
     assert not _state(stage).backfill.done
 
@@ -186,7 +185,7 @@ def test_a_poll_is_put_off_a_few_times(error: Exception, times: int) -> None:
     stage = Stage()
     order = stage.order()
     tried = [
-        stage.sync(replace(order, deferrals=number), Failing(error)).again_in_s for number in range(times + 1)
+        stage.sync(replace(order, deferrals=number), Failing(error)).retry_in_s for number in range(times + 1)
     ]
 
     assert tried == [0.0] * times + [None]
@@ -201,8 +200,8 @@ def test_a_poll_that_was_tried_before_waits_for_whoever_is_at_it(error: Exceptio
         stage.sync(order, Failing(error))
     stage.stores.states.take(stage.order(trigger=Trigger.API))
 
-    assert stage.sync(order).again_in_s == 0.0
-    assert stage.sync(stage.order()).again_in_s is None
+    assert stage.sync(order).retry_in_s == 0.0
+    assert stage.sync(stage.order()).retry_in_s is None
 
 
 def test_a_poll_that_never_gets_its_turn_says_so() -> None:
@@ -212,8 +211,8 @@ def test_a_poll_that_never_gets_its_turn_says_so() -> None:
     stage.sync(order, Failing(Unavailable()))
     stage.stores.states.take(stage.order(trigger=Trigger.API))
 
-    assert stage.sync(replace(order, deferrals=3)).again_in_s == 0.0
-    assert stage.sync(replace(order, deferrals=4)).again_in_s is None
+    assert stage.sync(replace(order, deferrals=3)).retry_in_s == 0.0
+    assert stage.sync(replace(order, deferrals=4)).retry_in_s is None
     kept = stage.stores.jobs.get("ada", order.job_id)
     assert kept is not None
     assert (kept.status, kept.failure) == (
@@ -242,7 +241,7 @@ def test_a_history_outlasts_an_outage_of_six_hours() -> None:
     order = stage.order(JobKind.BACKFILL, Trigger.CONNECTION)
     for deferrals in range(6 * 4 + 8):  # The first minutes' retries, then four an hour.
         put_off = type(order)(order.user_id, order.job_id, order.kind, order.trigger, "id", None, deferrals)
-        assert stage.sync(put_off, Failing(Throttled())).again_in_s is not None
+        assert stage.sync(put_off, Failing(Throttled())).retry_in_s is not None
 
     assert not stage.sync(order).unfinished
     assert (stage.missing(), _state(stage).backfill.done) == ([], True)
@@ -266,7 +265,7 @@ def test_a_job_in_stretches_adds_up_and_each_stretch_tells_its_own() -> None:
     stage = Stage(seen_at_once([NOON - number * DAY for number in range(1, 2 * BACKFILL_WINDOW.days)]))
     stage.time_left_s = 25.0
     order = stage.order(JobKind.BACKFILL, Trigger.CONNECTION)
-    stage.stores.states.begin("ada", None, NOON - 2 * BACKFILL_WINDOW)
+    stage.stores.states.start_polling("ada", None, NOON - 2 * BACKFILL_WINDOW)
     enqueue(order, jobs=stage.stores.jobs, send=lambda _: None)
     stretches = [stage.sync(order) for _ in range(3)]
 
@@ -347,9 +346,9 @@ def test_what_cannot_be_read_is_counted_and_kept_apart() -> None:
     class Spoilt:
         """A provider one of whose records is a reading."""
 
-        def readings(self, _: str, __: datetime, ___: datetime) -> Egvs:
+        def readings(self, _: str, __: datetime, ___: datetime) -> Fetched:
             """One reading and two that are none."""
-            return Egvs((reading,), rejected)
+            return Fetched((reading,), rejected)
 
         def uploaded_since(self, _: str, __: datetime) -> None:
             """Nothing."""

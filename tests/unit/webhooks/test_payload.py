@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.webhooks.payload import PayloadUnreadable, document_of, pack, unpack
+from bg_ingest.sync.pushed_records import PayloadUnreadable, document_of, pack, unpack
 
 KIB_256 = 256 * 1024
 

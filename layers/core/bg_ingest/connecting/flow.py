@@ -83,9 +83,7 @@ def finish_login(
     login = deps.logins.finish(state_value) if state_value else None
     if login is None:
         return LoginResult(LoginOutcome.STATE_INVALID)
-    entry = deps.audit.new_entry(
-        login.user_id, actor=_ACTOR, action=_ACTION, correlation_id=correlation_id
-    )
+    entry = deps.audit.new_entry(login.user_id, actor=_ACTOR, action=_ACTION, correlation_id=correlation_id)
     deps.audit.save(entry)
     result = _result(deps, login, code=code, error=error, correlation_id=correlation_id)
     connected = result.outcome is LoginOutcome.CONNECTED

@@ -142,9 +142,7 @@ class Provider(Protocol):
         """All readings measured in `[start, end)`."""
         ...
 
-    def uploaded_since(
-        self, account: ProviderAccount, access_token: str, since: datetime
-    ) -> Span | None:
+    def uploaded_since(self, account: ProviderAccount, access_token: str, since: datetime) -> Span | None:
         """The span of readings uploaded since then; None without any."""
         ...
 

@@ -52,9 +52,7 @@ class Schedule:
     user_due: Callable[[range, str], bool]
 
 
-POLLS = Schedule(
-    JobKind.INCREMENTAL, "minute", 60, _DAY_MINUTES, poll_slots.slots_due, lambda _, __: True
-)
+POLLS = Schedule(JobKind.INCREMENTAL, "minute", 60, _DAY_MINUTES, poll_slots.slots_due, lambda _, __: True)
 RECONCILIATIONS = Schedule(
     JobKind.RECONCILE, "hour", 3_600, _HOURS, poll_slots.slots_reconciled, poll_slots.is_reconciled_in
 )
@@ -80,8 +78,7 @@ def dispatch(
     # A dictionary keeps the order and drops users who are due in two of the periods.
     users = dict.fromkeys(_due(table, schedule, periods, intervals_s))
     send(
-        Order(user_id, ids.new_id(now), schedule.kind, Trigger.SCHEDULE, correlation_id)
-        for user_id in users
+        Order(user_id, ids.new_id(now), schedule.kind, Trigger.SCHEDULE, correlation_id) for user_id in users
     )
     table.update(
         PK,
@@ -116,9 +113,7 @@ def _claim(table: Table, schedule: Schedule, period: int, now_s: int) -> Item | 
     return write.item if write.accepted else None
 
 
-def _known_intervals(
-    table: Table, claim: Item, schedule: Schedule, intervals_s: Iterable[int]
-) -> list[int]:
+def _known_intervals(table: Table, claim: Item, schedule: Schedule, intervals_s: Iterable[int]) -> list[int]:
     """
     Every interval that users may still have: today's, and every default there ever was.
 

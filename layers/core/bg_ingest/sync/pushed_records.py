@@ -121,9 +121,7 @@ def _is_of_another_account(connection: Connection, pushed: Fetched) -> bool:
 
 
 def _failed(order: Order, stores: Stores, clock: Clock, started_at: datetime, failure: str) -> SyncResult:
-    job = Job(
-        order, JobStatus.FAILED, started_at, clock.now(), failure=Failure(failure, retryable=False)
-    )
+    job = Job(order, JobStatus.FAILED, started_at, clock.now(), failure=Failure(failure, retryable=False))
     stores.jobs.save(job)
     return SyncResult(job, counts=Counts())
 

@@ -51,7 +51,9 @@ class Stores:
     jobs: Jobs
     reading_store: ReadingStore
     completeness: CompletenessStore
-    quarantine: Callable[[str, Iterable[Rejected]], int]  # Stores rejected records; returns how many were new.
+    quarantine: Callable[
+        [str, Iterable[Rejected]], int
+    ]  # Stores rejected records; returns how many were new.
 
     def save(self, user_id: str, fetched: Fetched, fetched_at: datetime) -> Counts:
         """Store what one fetch or one webhook brought, and count it."""

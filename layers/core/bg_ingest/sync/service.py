@@ -79,12 +79,15 @@ class SyncService:
         stores, state = self.stores, self.stores.states.get(user_id)
         if state is None:
             return []
-        return current_days(
-            stores.reading_store, stores.completeness, state, first, last, self.clock.now()
-        )
+        return current_days(stores.reading_store, stores.completeness, state, first, last, self.clock.now())
 
     def new_order(
-        self, user_id: str, correlation_id: str, *, kind: JobKind = JobKind.INCREMENTAL, window: Window | None = None
+        self,
+        user_id: str,
+        correlation_id: str,
+        *,
+        kind: JobKind = JobKind.INCREMENTAL,
+        window: Window | None = None,
     ) -> Order:
         """An order for what an API caller asked for."""
         job_id = ids.new_id(self.clock.now())
@@ -137,6 +140,4 @@ class SyncService:
                 clock=self.clock,
             )
         source = ConnectedProvider(self.connections, self.tokens, self.providers, time_left_s)
-        return sync_user(
-            order, stores=self.stores, source=source, clock=self.clock, time_left_s=time_left_s
-        )
+        return sync_user(order, stores=self.stores, source=source, clock=self.clock, time_left_s=time_left_s)

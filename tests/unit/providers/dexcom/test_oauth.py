@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.providers.dexcom.oauth import Application, OAuth, Tokens
+from bg_ingest.providers.dexcom.oauth import Application, OAuth
 from bg_ingest.providers.errors import (
     ApplicationFull,
     CodeRefused,
@@ -21,6 +21,7 @@ from bg_ingest.providers.errors import (
     TryLater,
     Unavailable,
 )
+from bg_ingest.providers.seam import Tokens
 from tests.support.fakes import NOON, FakeClock
 from tests.unit.providers.dexcom.made_up import HOST, Replies, ok, plain, polite
 from tests.unit.providers.dexcom.test_records import JSON

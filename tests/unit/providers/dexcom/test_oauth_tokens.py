@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from bg_ingest.providers.dexcom.oauth import Tokens, tokens_of
+from bg_ingest.providers.dexcom.oauth import tokens_of
 from bg_ingest.providers.errors import ContractBroken
+from bg_ingest.providers.seam import Tokens
 from tests.support.fakes import NOON
 
 GOOD = {"access_token": "access-2", "refresh_token": "refresh-2", "expires_in": 7200, "token_type": "Bearer"}

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.providers.dexcom.records import Rejected, Units, parse_reading
+from bg_ingest.providers.dexcom.records import Units, parse_reading
+from bg_ingest.providers.seam import Rejected
 from bg_ingest.readings.model import Device, Reading
 from tests.support.fakes import NOON
 from tests.unit.providers.dexcom.made_up import a_record, without

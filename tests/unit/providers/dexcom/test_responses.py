@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 
 from bg_ingest.providers.dexcom.responses import (
     DataRange,
-    Egvs,
     KnownDevice,
-    Span,
     parse_data_range,
     parse_devices,
     parse_egvs,
 )
 from bg_ingest.providers.errors import ContractBroken
+from bg_ingest.providers.seam import Fetched, Span
 from bg_ingest.readings.model import Device
 from tests.support.fakes import NOON
 from tests.unit.providers.dexcom.made_up import a_record
@@ -73,19 +72,19 @@ def test_answers_add_up() -> None:
     both = first + second
     assert (len(both.readings), both.reasons) == (1, ("not-a-record",))
     assert both.account_id_hash == second.account_id_hash != first.account_id_hash
-    assert (both + Egvs()).account_id_hash == second.account_id_hash
+    assert (both + Fetched()).account_id_hash == second.account_id_hash
 
 
 def test_an_answer_does_not_show_in_logs() -> None:
     """Neither values nor ids are in its repr."""
     egvs = parse_egvs({"userId": "4dd1c3", "records": [a_record(), a_record(value=None)]}, NOON)
 
-    assert repr(egvs) == "Egvs(rejected=(Rejected(reason='value-missing'),))"
+    assert repr(egvs) == "Fetched(rejected=(Rejected(reason='value-missing'),))"
 
 
 def test_a_list_that_is_null_is_empty() -> None:
     """No data is an empty list, and sometimes none at all."""
-    assert parse_egvs({"records": None}, NOON) == parse_egvs({"records": []}, NOON) == Egvs()
+    assert parse_egvs({"records": None}, NOON) == parse_egvs({"records": []}, NOON) == Fetched()
 
 
 @pytest.mark.parametrize("document", [{}, {"records": {}}, {"records": "none"}, {"egvs": 7}])

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bg_ingest.providers.dexcom.client import DexcomClient
-    from bg_ingest.providers.dexcom.oauth import Application, OAuth, Tokens
-    from bg_ingest.providers.dexcom.records import Rejected
-    from bg_ingest.providers.dexcom.responses import DataRange, Egvs, KnownDevice, Span
+    from bg_ingest.providers.dexcom.oauth import Application, OAuth
+    from bg_ingest.providers.dexcom.responses import DataRange, KnownDevice
     from bg_ingest.providers.dexcom.subscriptions import Subscription
     from bg_ingest.providers.errors import LoginNeeded, PersonNeeded, ProviderError, TokenRejected, TryLater
     from bg_ingest.providers.http.call_record import CallRecord
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from bg_ingest.providers.http.http_client import admission_control, polite_http
     from bg_ingest.providers.http.policy import Policy, Timeouts
     from bg_ingest.providers.http.rate_limiter import ProcessRateLimiter, RateRules
+    from bg_ingest.providers.seam import Fetched, Rejected, Span, Tokens
 
 _MODULE_OF = {
     "Application": "dexcom.oauth",
@@ -29,7 +29,7 @@ _MODULE_OF = {
     "ClientMetrics": "http.client_metrics",
     "DataRange": "dexcom.responses",
     "DexcomClient": "dexcom.client",
-    "Egvs": "dexcom.responses",
+    "Fetched": "dexcom.responses",
     "KnownDevice": "dexcom.responses",
     "LoginNeeded": "errors",
     "OAuth": "dexcom.oauth",
@@ -54,7 +54,7 @@ __all__ = [
     "ClientMetrics",
     "DataRange",
     "DexcomClient",
-    "Egvs",
+    "Fetched",
     "KnownDevice",
     "LoginNeeded",
     "OAuth",

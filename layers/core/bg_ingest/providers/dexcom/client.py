@@ -12,12 +12,13 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.providers.dexcom.regions import DATA_RANGE, DEVICES, EGVS
-from bg_ingest.providers.dexcom.responses import Egvs, parse_data_range, parse_devices, parse_egvs
+from bg_ingest.providers.dexcom.responses import parse_data_range, parse_devices, parse_egvs
 from bg_ingest.providers.dexcom.subscriptions import Subscriptions
 from bg_ingest.providers.dexcom.times import with_zone, without_zone
 from bg_ingest.providers.http.call_record import Call
 from bg_ingest.providers.http.send import bearer_header, parse_json_object, send
 from bg_ingest.providers.http.statuses import error_for
+from bg_ingest.providers.seam import Fetched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,11 +52,11 @@ class DexcomClient:
         self._whose = account_key
         self.subscriptions = Subscriptions(http, clock, subscriptions_path, time_left_s, account_key)
 
-    def egvs(self, access_token: str, start: datetime, end: datetime) -> Egvs:
+    def egvs(self, access_token: str, start: datetime, end: datetime) -> Fetched:
         """The glucose values of [start, end), however long that is."""
-        return sum(self.egvs_by_window(access_token, start, end), Egvs())
+        return sum(self.egvs_by_window(access_token, start, end), Fetched())
 
-    def egvs_by_window(self, access_token: str, start: datetime, end: datetime) -> Iterator[Egvs]:
+    def egvs_by_window(self, access_token: str, start: datetime, end: datetime) -> Iterator[Fetched]:
         """The same window by window, oldest first, for those who store as they go."""
         for first, until in windows(start, end):
             query = {"startDate": without_zone(first), "endDate": without_zone(until)}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.providers.dexcom.records import Rejected, Units, device_of, parse_reading
+from bg_ingest.providers.dexcom.records import Units, device_of, parse_reading
 from bg_ingest.providers.dexcom.times import instant_of
 from bg_ingest.providers.errors import ContractBroken
 from bg_ingest.providers.pseudonym import pseudonym
+from bg_ingest.providers.seam import Rejected
 
 if TYPE_CHECKING:
     from datetime import datetime
