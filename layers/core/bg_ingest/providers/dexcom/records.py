@@ -8,13 +8,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bg_ingest.providers.dexcom.glucose import Implausible, in_mmol_l, mg_dl_of, number_of, rate_of, status_of
 from bg_ingest.providers.dexcom.times import instant_of, local_offset_minutes
 from bg_ingest.providers.pseudonym import pseudonym
+from bg_ingest.providers.seam import Rejected
 from bg_ingest.readings.model import Device, Reading
 
 # Dexcom's cloud has nothing older; a device that was reset starts in 2008 or 2009.
@@ -29,14 +30,6 @@ NOT_A_RECORD = "not-a-record"
 TIME_MISSING = "system-time-missing"
 TIME_UNREADABLE = "system-time-unreadable"
 TIME_ABSURD = "system-time-absurd"
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A record that is no reading; its repr shows the reason alone, the record is somebody's health."""
-
-    reason: str
-    record: object = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.providers.dexcom.records import Units, device_of, parse_reading
 from bg_ingest.providers.dexcom.times import instant_of
 from bg_ingest.providers.errors import ContractBroken
 from bg_ingest.providers.pseudonym import pseudonym
-from bg_ingest.providers.seam import Rejected
+from bg_ingest.providers.seam import Fetched, Rejected, Span
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bg_ingest.readings.model import Device, Reading
-
-
-@dataclass(frozen=True, slots=True)
-class Egvs:
-    """Glucose values of a range, in no particular order; its repr counts them and shows none."""
-
-    readings: tuple[Reading, ...] = field(default=(), repr=False)
-    rejected: tuple[Rejected, ...] = ()
-    # Another one than before means that the person connected another Dexcom account.
-    account_id_hash: str | None = field(default=None, repr=False)
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why each record that is no reading is none."""
-        return tuple(rejected.reason for rejected in self.rejected)
-
-    def __add__(self, later: Egvs) -> Egvs:
-        return Egvs(
-            self.readings + later.readings,
-            self.rejected + later.rejected,
-            later.account_id_hash or self.account_id_hash,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """From the oldest to the newest record of a kind, by systemTime; both are there."""
-
-    start: datetime
-    end: datetime
+    from bg_ingest.readings.model import Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +34,12 @@ class KnownDevice:
     last_upload_at: datetime | None
 
 
-def parse_egvs(document: dict[str, Any], now: datetime) -> Egvs:
+def parse_egvs(document: dict[str, Any], now: datetime) -> Fetched:
     """Version 3 (`records`) or version 2 (`egvs`)."""
     units = Units(document.get("unit"), document.get("rateUnit"))
     records = _listed(document, "egvs" if "egvs" in document else "records")
     read = [parse_reading(record, now, units) for record in records]
-    return Egvs(
+    return Fetched(
         readings=tuple(one for one in read if not isinstance(one, Rejected)),
         rejected=tuple(one for one in read if isinstance(one, Rejected)),
         account_id_hash=pseudonym("account", document.get("userId")),
