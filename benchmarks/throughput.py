@@ -70,7 +70,7 @@ def _polled_s(tables: Tables, *, plainly: bool) -> float:
     """The CPU of a day of polls."""
     user_id, clock = f"{_POLLED}-{plainly}", FakeClock(TODAY)
     provider = _provider(readings_of(TODAY - timedelta(days=1), 2), clock)
-    SyncStates(tables.users, clock).begin(user_id, POLL_INTERVAL_S, TODAY - timedelta(days=1))
+    SyncStates(tables.users, clock).start_polling(user_id, POLL_INTERVAL_S, TODAY - timedelta(days=1))
     sync(tables, provider, clock, user_id, JobKind.BACKFILL, plainly=plainly)
     cpu_s = 0.0
     for _ in range(POLLS_PER_DAY):
@@ -85,7 +85,9 @@ def _history(tables: Tables, days: int) -> list[Measured]:
     clock = FakeClock(TODAY)
     known = readings_of(TODAY - timedelta(days=days), days)
     provider = _provider(known, clock)
-    SyncStates(tables.users, clock).begin(_GIVEN_HISTORY, POLL_INTERVAL_S, TODAY - timedelta(days=days))
+    SyncStates(tables.users, clock).start_polling(
+        _GIVEN_HISTORY, POLL_INTERVAL_S, TODAY - timedelta(days=days)
+    )
     tables.meter.reset()
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
     sync(tables, provider, clock, _GIVEN_HISTORY, JobKind.BACKFILL)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.access.audit import Audit, AuditEntry, AuditOutcome, entry_as_json
+from bg_ingest.access.audit import Audit, AuditEntry, AuditOutcome
 from bg_ingest.dynamo import Table
 from tests.support.fakes import NOON, FakeClock
 
@@ -27,7 +27,7 @@ def test_an_entry_comes_back_as_it_was_kept(audit: Audit) -> None:
     kept = _entry(audit)
 
     assert list(audit.newest_first("ada")) == [kept]
-    assert entry_as_json(kept) == {
+    assert kept.as_json() == {
         "at": "2026-04-26T12:00:00Z",
         "actor": "eve",
         "action": "GET /x",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from bg_ingest.sync.run import LeaseLost
 from dexcom_sim.added import AddedReading, added_of
 from dexcom_sim.faults.deeds import AccessTokenExpired, LateUploads, UserRevoked
 from tests.contract.dexcom_caller import CALLBACK, PERSON, Caller, connected
+from tests.support.providers import client_provider, token_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +77,7 @@ class Ada:
         """The last hour's readings, asked for again; something is done while the answer is on its way."""
         self.provider.readings("ada", self.caller.now - HOUR, self.caller.now)
         slow = Slow(self.caller.client, deed)
-        provider = ConnectedProvider(self.connections, self.vault, lambda _: slow)
+        provider = ConnectedProvider(self.connections, self.vault, client_provider(slow), lambda: math.inf)
         return provider.readings("ada", self.caller.now - HOUR, self.caller.now)
 
     def add(self, at: datetime) -> None:
@@ -92,9 +94,10 @@ def ada(users_table: Table) -> Ada:
     kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
     sealer = Sealer(DataKeys(kms, kms.create_key()["KeyMetadata"]["KeyId"], "test", caller.clock))
     connections = Connections(users_table, caller.clock)
-    vault = Vault(connections, sealer, lambda refresh_token, _: caller.oauth.refresh(refresh_token))
+    providers = client_provider(caller.client, caller.oauth)
+    vault = Vault(connections, sealer, providers)
     vault.store("ada", _REGION, caller.tokens, data_from=caller.now - 90 * DAY)
-    return Ada(caller, connections, vault, ConnectedProvider(connections, vault, lambda _: caller.client))
+    return Ada(caller, connections, vault, ConnectedProvider(connections, vault, providers, lambda: math.inf))
 
 
 def test_nothing_new_is_nothing(ada: Ada) -> None:
@@ -211,6 +214,6 @@ def test_an_answer_to_the_login_before_is_not_taken(ada: Ada) -> None:
 
 def test_a_refresh_meanwhile_does_not_matter(ada: Ada) -> None:
     """New tokens are no new login."""
-    used = ada.vault.access_token("ada")
+    used = token_for(ada.vault, ada.connections, "ada")
 
-    assert ada.fetch_while(lambda: ada.vault.access_token("ada", rejected=used)).readings
+    assert ada.fetch_while(lambda: token_for(ada.vault, ada.connections, "ada", rejected=used)).readings

@@ -111,7 +111,7 @@ def test_a_sync_without_a_fault_costs_nothing(clock: FakeClock) -> None:
     """Neither the table nor KMS is asked."""
     nothing: object = None
 
-    assert Quarantine(nothing, nothing, clock).keep("ada", []) == 0  # type: ignore[arg-type]  # That is the claim.
+    assert Quarantine(nothing, nothing, clock).save("ada", []) == 0  # type: ignore[arg-type]  # That is the claim.
 
 
 def test_a_record_is_forgotten_after_thirty_days(

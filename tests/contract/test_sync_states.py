@@ -137,7 +137,7 @@ def test_a_connected_user_has_a_seat_and_a_disconnected_one_none(states: SyncSta
     states.stop_polling("ada")
     stopped = states.get("ada")
     assert stopped is not None
-    assert stopped.seat is None
+    assert stopped.slot is None
 
 
 def test_data_that_came_without_a_sync_moves_how_far_it_goes_and_never_back(states: SyncStates) -> None:

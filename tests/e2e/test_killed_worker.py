@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from bg_ingest.providers.seam import Tokens
     from bg_ingest.sync.state import SyncState
     from local.stack import Stack
     from tests.e2e.conftest import Api
@@ -78,7 +77,7 @@ class Workers:
         now, environ = self.clock.now(), self.environ
         kms, key_id = self.cloud.emulator.client("kms"), environ["TOKENS_KEY_ID"]
         sealer = Sealer(DataKeys(kms, key_id, environ["ENVIRONMENT"], self.clock))
-        vault = Vault(Connections(self.users, self.clock), sealer, _never)
+        vault = Vault(Connections(self.users, self.clock), sealer, {})
         endpoint = Endpoint("dexcom", "custom", self.cloud.dexcom)
         vault.store(_USER, endpoint, login(dexcom, _PERSON), data_from=now - _HISTORY)
         self.states.start_polling(_USER, NOBODYS_INTERVAL_S, now - _HISTORY)
@@ -127,11 +126,6 @@ class Workers:
         state = self.states.get(_USER)
         assert state is not None
         return state
-
-
-def _never(*_: object) -> Tokens:
-    """Nobody refreshes here."""
-    raise AssertionError
 
 
 def _measured(start: datetime, end: datetime) -> list[int]:

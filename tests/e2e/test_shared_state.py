@@ -7,6 +7,7 @@ each, let loose at one moment, through the client a sync uses. What reached Dexc
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -36,6 +37,7 @@ from bg_ingest.sync.connected_provider import ConnectedProvider
 from tests.e2e.crowd import THREADS
 from tests.e2e.witness import APPLICATION, DEVICES, EGVS, TOKEN, Witness
 from tests.support.fakes import NOON, FakeClock
+from tests.support.providers import client_provider, token_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +59,7 @@ def vault_of(shared: Shared, oauth: OAuth) -> Vault:
     keys = DataKeys(shared.client("kms"), shared.key_id, "e2e", SystemClock())
     patient = VaultLimits(waits_s=(0.5,) * 60)
     connections = Connections(shared.table, SystemClock())
-    return Vault(connections, Sealer(keys), lambda token, _: oauth.refresh(token), patient)
+    return Vault(connections, Sealer(keys), client_provider(oauth=oauth), patient)
 
 
 def start_reading(shared: Shared) -> Callable[[], str]:
@@ -66,11 +68,12 @@ def start_reading(shared: Shared) -> Callable[[], str]:
     http = polite_http(shared.dexcom, clock)
     vault = vault_of(shared, OAuth(http, APPLICATION, clock))
     connections = Connections(shared.table, clock)
-    provider = ConnectedProvider(connections, vault, lambda _: DexcomClient(http, clock))
+    providers = client_provider(DexcomClient(http, clock))
+    provider = ConnectedProvider(connections, vault, providers, lambda: math.inf)
 
     def read() -> str:
         provider.readings(shared.name, clock.now() - HOUR, clock.now())
-        return vault.access_token(shared.name)
+        return token_for(vault, connections, shared.name)
 
     return read
 

@@ -145,7 +145,7 @@ class Service:
         sync = partial(
             sync_user,
             stores=self.stores,
-            provider=self.provider,
+            source=self.provider,
             clock=self.clock,
             time_left_s=lambda: 110.0,
         )

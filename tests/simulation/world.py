@@ -217,7 +217,7 @@ class World:
             return sync_user(
                 order,
                 stores=self.stores,
-                provider=self.provider,
+                source=self.provider,
                 clock=self.clock,
                 time_left_s=lambda: ends_at_s - self.clock.monotonic_s(),
             )

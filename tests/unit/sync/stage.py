@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from bg_ingest.accounts.quarantine import Unreadable
+    from bg_ingest.providers.seam import Rejected
     from bg_ingest.sync.job import SyncResult
-    from bg_ingest.sync.run import Provider
+    from bg_ingest.sync.run import Source
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Stage:
         self.provider = SimulatedProvider(self.clock, self._called, Random(1), {"ada": self.known})  # noqa: S311 - reproducible.
         states.start_polling("ada", None, NOON - 30 * DAY)
 
-    def _quarantine(self, _: str, rejected: Iterable[Unreadable]) -> int:
+    def _quarantine(self, _: str, rejected: Iterable[Rejected]) -> int:
         before = len(self.quarantined)
         self.quarantined += [record.reason for record in rejected]
         return len(self.quarantined) - before
@@ -64,12 +64,12 @@ class Stage:
         """Somebody asks."""
         return Order("ada", new_id(self.clock.now()), kind, trigger, "id")
 
-    def sync(self, order: Order | None = None, provider: Provider | None = None) -> SyncResult:
+    def sync(self, order: Order | None = None, source: Source | None = None) -> SyncResult:
         """Carry out an order; a poll unless said otherwise."""
         return sync_user(
             order or self.order(),
             stores=self.stores,
-            provider=provider or self.provider,
+            source=source or self.provider,
             clock=self.clock,
             time_left_s=lambda: self.time_left_s,
         )

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.providers.errors import ContractBroken, RequestRefused
 from bg_ingest.sync.job import JobKind, JobStatus
 from bg_ingest.sync.windows import history_after_reconnecting
-from tests.simulation.provider import DAY, HOUR, Answer, Known, SimulatedProvider
+from tests.simulation.provider import DAY, HOUR, Known, SimulatedProvider
 from tests.support.fakes import NOON
 from tests.unit.sync.stage import Stage, seen_at_once
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bg_ingest.providers.seam import Span
+    from bg_ingest.providers.seam import Fetched, Span
     from bg_ingest.sync.state import SyncState
 
 
 class Forgetful(SimulatedProvider):
     """A provider that refuses to be asked about more than fifteen days."""
 
-    def readings(self, user_id: str, start: datetime, end: datetime) -> Answer:
+    def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
         """What there is, of what may be asked for."""
         if start < self.clock.now() - 15 * DAY:
             raise RequestRefused

@@ -27,7 +27,7 @@ from bg_ingest.sync.job import Failure, JobKind, JobStatus, Trigger
 from bg_ingest.sync.jobs import enqueue
 from bg_ingest.sync.state import LEASE_TTL
 from bg_ingest.sync.windows import BACKFILL_WINDOW
-from tests.simulation.provider import DAY, HOUR, MINUTE, Answer
+from tests.simulation.provider import DAY, HOUR, MINUTE
 from tests.support.fakes import NOON
 from tests.support.patience import PENDING_S_MAX
 from tests.unit.sync.stage import Stage, seen_at_once
@@ -47,7 +47,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def readings(self, *_: Any) -> Answer:
+    def readings(self, *_: Any) -> Fetched:
         """No."""
         raise self._error
 
@@ -88,7 +88,7 @@ def test_of_fifty_syncs_at_once_one_runs() -> None:
     class Waiting:
         calls = 0
 
-        def readings(self, user_id: str, start: datetime, end: datetime) -> Answer:
+        def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
             self.calls += 1
             for _ in range(49):
                 assert others_answered.acquire(timeout=PENDING_S_MAX)
@@ -127,7 +127,7 @@ def test_errors_are_sorted_by_what_happens_next(
 ) -> None:
     """Waiting, a person who logs in, or a person who looks; the lease is free in any case."""
     stage = Stage()
-    report = stage.sync(provider=Failing(error))
+    report = stage.sync(source=Failing(error))
 
     assert report.job is not None
     assert report.job.failure is not None
@@ -139,16 +139,16 @@ def test_errors_are_sorted_by_what_happens_next(
 def test_polling_stops_where_only_the_person_can_help(error: Exception) -> None:
     """No seat, until they connect again."""
     stage = Stage()
-    stage.sync(provider=Failing(error))
+    stage.sync(source=Failing(error))
 
-    assert _state(stage).seat is None
+    assert _state(stage).slot is None
 
 
 def test_a_failure_of_ours_keeps_nobody_waiting() -> None:
     """The lease is given back, and the error goes on to whoever has to see it."""
     stage = Stage()
     with pytest.raises(ZeroDivisionError):
-        stage.sync(provider=Failing(ZeroDivisionError()))
+        stage.sync(source=Failing(ZeroDivisionError()))
 
     assert not stage.sync().busy
 
@@ -161,7 +161,7 @@ def test_a_lost_lease_is_no_success() -> None:
     class Sleepy:
         """A provider during whose answer the lease expires, and somebody else takes it."""
 
-        def readings(self, user_id: str, start: datetime, end: datetime) -> Answer:
+        def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
             """What there is, late."""
             stage.clock.advance(LEASE_TTL.total_seconds())
             stage.stores.states.take(stage.order(trigger=Trigger.API))
@@ -243,7 +243,7 @@ def test_a_history_outlasts_an_outage_of_six_hours() -> None:
         put_off = type(order)(order.user_id, order.job_id, order.kind, order.trigger, "id", None, deferrals)
         assert stage.sync(put_off, Failing(Throttled())).retry_in_s is not None
 
-    assert not stage.sync(order).unfinished
+    assert not stage.sync(order).rest
     assert (stage.missing(), _state(stage).backfill.done) == ([], True)
 
 
@@ -277,9 +277,9 @@ def test_a_job_in_stretches_adds_up_and_each_stretch_tells_its_own() -> None:
 
 def test_a_call_that_ran_out_of_time_is_no_fault_of_the_providers() -> None:
     """The caller is told that it goes on, not that the provider is down."""
-    report = Stage().sync(provider=Failing(OutOfTime()))
+    report = Stage().sync(source=Failing(OutOfTime()))
 
-    assert report.unfinished
+    assert report.rest
 
 
 def test_a_history_starts_each_stretch_with_a_poll() -> None:
@@ -298,11 +298,11 @@ def test_quiet_users_are_slowed_and_woken() -> None:
     stage.sync()
     stage.clock.advance(30 * 3_600)
     stage.sync()
-    assert _state(stage).seat == poll_slots.poll_slot("ada", 3_600)
+    assert _state(stage).slot == poll_slots.poll_slot("ada", 3_600)
 
     stage.clock.advance(11 * 3_600)
     stage.sync()
-    assert _state(stage).seat == poll_slots.poll_slot("ada", 900)
+    assert _state(stage).slot == poll_slots.poll_slot("ada", 900)
 
 
 def test_a_new_default_reaches_those_who_chose_nothing() -> None:
@@ -311,11 +311,11 @@ def test_a_new_default_reaches_those_who_chose_nothing() -> None:
     states: SyncStates = type(stage.stores.states)(stage.stores.states.table, stage.clock, 300)
     stage.stores = replace(stage.stores, states=states)
     stage.sync()
-    assert _state(stage).seat == poll_slots.poll_slot("ada", 300)
+    assert _state(stage).slot == poll_slots.poll_slot("ada", 300)
 
     states.choose_interval("ada", 1_800)
     stage.sync()
-    assert _state(stage).seat == poll_slots.poll_slot("ada", 1_800)
+    assert _state(stage).slot == poll_slots.poll_slot("ada", 1_800)
 
 
 def test_a_history_that_nobody_fetches_is_taken_up_again() -> None:
@@ -332,7 +332,7 @@ def test_a_history_that_nobody_fetches_is_taken_up_again() -> None:
 
 def test_every_error_of_the_provider_has_a_name() -> None:
     """A job says what went wrong by the error's own name."""
-    report = Stage().sync(provider=Failing(ProviderError()))
+    report = Stage().sync(source=Failing(ProviderError()))
 
     assert report.facts()["error"] == "ProviderError"
 
@@ -353,7 +353,7 @@ def test_what_cannot_be_read_is_counted_and_kept_apart() -> None:
         def uploaded_since(self, _: str, __: datetime) -> None:
             """Nothing."""
 
-    job = stage.sync(provider=Spoilt()).job
+    job = stage.sync(source=Spoilt()).job
 
     assert job is not None
     assert (job.counts.fetched, job.counts.stored, job.counts.invalid) == (3, 1, (("value-missing", 2),))

@@ -27,7 +27,7 @@ def _measured(*exchanges: CallRecord) -> dict[tuple[str, str], list[float]]:
         observe(exchange)
     return {
         (metric.name, of): values
-        for (_, of), gathered in meter().drain().items()
+        for (_, of), gathered in meter.drain().items()
         for metric, values in gathered.items()
     }
 
@@ -116,4 +116,4 @@ def test_the_breaker_of_one_host_is_not_that_of_another() -> None:
         down(_exchange(circuit="open"))
         up(_exchange(circuit="closed"))
 
-    assert meter().drain()["to", "open"] == {metrics.BREAKER_TRANSITIONS: [1]}
+    assert meter.drain()["to", "open"] == {metrics.BREAKER_TRANSITIONS: [1]}

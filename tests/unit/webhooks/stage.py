@@ -12,12 +12,13 @@ from bg_ingest.accounts.connection import Connections
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.seam import Endpoint
 from bg_ingest.sync.jobs import Jobs
-from bg_ingest.sync.pushed_records import pack
+from bg_ingest.sync.pushed_records import pack, store_pushed
 from bg_ingest.webhooks.inbox import Inbox
 from bg_ingest.webhooks.receive import Received, WebhookDeps, WebhookRequest, receive
 from tests.contract.stepped import stepped
 from tests.simulation.provider import DAY
 from tests.support.fakes import NOON
+from tests.support.providers import only_parses
 from tests.unit.sync.stage import Stage
 
 if TYPE_CHECKING:
@@ -90,7 +91,13 @@ class WebhookStage(Stage):
         """A worker takes one message."""
         if order.payload is None:
             return self.sync(order)
-        return store_records(order, stores=self.stores, connections=self.connections, clock=self.clock)
+        return store_pushed(
+            order,
+            stores=self.stores,
+            connections=self.connections,
+            providers=only_parses(),
+            clock=self.clock,
+        )
 
     def work(self) -> list[SyncResult]:
         """A worker takes every message there is."""

@@ -245,11 +245,11 @@ def test_too_many_are_refused_and_repetitions_do_not_count() -> None:
     stage = WebhookStage()
     for number in range(CALLS_MAX):
         assert stage.deliver(webhook_id=f"msg_{number}").reception is Reception.ACCEPTED
-        assert stage.deliver(webhook_id=f"msg_{number}").standing is None
+        assert stage.deliver(webhook_id=f"msg_{number}").limit_status is None
     refused = stage.deliver(webhook_id="msg_more")
 
     assert refused.reception is Reception.LIMITED
-    assert refused.standing is not None
+    assert refused.limit_status is not None
     assert len(stage.queue) == CALLS_MAX
     stage.clock.advance(60)
     assert stage.deliver(webhook_id="msg_more").reception is Reception.ACCEPTED

@@ -144,13 +144,13 @@ def test_whoever_had_gone_quiet_is_polled_at_full_pace_again() -> None:
     stage = WebhookStage()
     stage.clock.advance(2 * 86_400)
     stage.sync()
-    assert _state(stage).seat == poll_slots.poll_slot("ada", 3_600)
+    assert _state(stage).slot == poll_slots.poll_slot("ada", 3_600)
     now = stage.clock.now()
     _sent(stage, payload(record(now - 2 * DAY)), "old")
-    assert _state(stage).seat == poll_slots.poll_slot("ada", 3_600)
+    assert _state(stage).slot == poll_slots.poll_slot("ada", 3_600)
 
     _sent(stage, payload(record(now - HOUR)))
-    assert _state(stage).seat == poll_slots.poll_slot("ada", 900)
+    assert _state(stage).slot == poll_slots.poll_slot("ada", 900)
     assert _state(stage).data_until == now - HOUR
     _sent(stage, payload(record(now - 2 * HOUR)), "older")
     assert _state(stage).data_until == now - HOUR
@@ -169,7 +169,7 @@ def test_another_account_is_refused_and_polling_goes_on() -> None:
     job = _sent(stage, payload(record(NOON + HOUR), userId="somebody"), "after one")
     assert (job.status, job.failure and job.failure.type) == (JobStatus.FAILED, "account-changed")
     assert stage.stored() == {NOON}
-    assert _state(stage).seat is not None
+    assert _state(stage).slot is not None
     assert _sent(stage, payload(record(NOON + HOUR), userId="ada's"), "theirs").status is JobStatus.SUCCEEDED
 
 

@@ -99,6 +99,11 @@ def _from_item(item: Item) -> Job:
         started_at=from_iso(item["started_at"]),
         finished_at=from_iso(item["finished_at"]),
         window=edges,
-        counts=Counts(*item["counts"], tuple(sorted(item["invalid"].items()))),
+        counts=_counts_from_item(item),
         failure=Failure(**item["failure"]) if item["failure"] else None,
     )
+
+
+def _counts_from_item(item: Item) -> Counts:
+    fetched, stored, revised, duplicates = item["counts"]
+    return Counts(fetched, stored, revised, duplicates, tuple(sorted(item["invalid"].items())))

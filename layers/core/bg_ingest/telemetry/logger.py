@@ -6,6 +6,8 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from bg_ingest.clock import SystemClock
+from bg_ingest.settings import load
 from bg_ingest.telemetry import outputs
 from bg_ingest.telemetry.json_lines import Fact, JsonLines
 from bg_ingest.telemetry.outputs import LossyHandler
@@ -24,11 +26,16 @@ _SILENCED = "pika"
 
 
 def configure(
-    settings: Settings, clock: Clock, *, level: str | None = None, output: str | None = None
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    *,
+    level: str | None = None,
+    output: str | None = None,
 ) -> None:
     """Log from this level on to this output; by default as LOG_LEVEL and LOG_OUTPUT say."""
+    settings = settings or load()
     function = settings.aws_lambda_function_name
-    handler = outputs.handler_for(output or settings.log_output, function, clock)
+    handler = outputs.handler_for(output or settings.log_output, function, clock or SystemClock())
     handler.setFormatter(JsonLines(function))
     reset()
     _logger.addHandler(handler)
