@@ -56,7 +56,7 @@ class Scene:
         newest = self.engine.stores.reading_store.latest("ada")
         assert newest is not None
         now = self.clock.now()
-        provider = self.engine.provider(self.http, lambda: 110.0)
+        provider = self.engine.source(self.http, lambda: 110.0)
         fetched = provider.readings("ada", newest.reading.at, now)
         self.engine.stores.reading_store.save("ada", fetched.readings, now)
 

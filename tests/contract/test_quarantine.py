@@ -178,5 +178,5 @@ def test_a_record_that_cannot_be_written_down_does_not_stop_a_sync(kind: str) ->
             record = [record]
 
     assert first_of_each_reason([Rejected("not-a-record", record)]) == [
-        ("not-a-record", '"it cannot be written down"')
+        ("not-a-record", '"cannot be written as JSON"')
     ]

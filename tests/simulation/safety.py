@@ -96,7 +96,7 @@ class Safety:
 
     def _cursor(self, user_id: str, after: Item) -> None:
         """Everything above the history's cursor that could be seen when the person connected is stored."""
-        connected_at = datetime.fromisoformat(after["connected_at"])
+        connected_at = datetime.fromisoformat(after["begun_at"])
         reached = datetime.fromisoformat(after["backfill_reached"])
         stored = {it.reading.at for it in self.reading_store.between(user_id, reached, connected_at)}
         for known in self.provider.visible(user_id, connected_at):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest import telemetry
 from bg_ingest.telemetry import logger
 from bg_ingest.telemetry.meter import meter
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 def _fresh_process() -> Iterator[None]:
     logger.reset()
     meter.drain()
-    telemetry.configure()
     yield
     logger.reset()
     meter.drain()

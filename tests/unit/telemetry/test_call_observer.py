@@ -3,17 +3,22 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from bg_ingest import telemetry
 from bg_ingest.providers.http.call_record import CallRecord
 from bg_ingest.telemetry import metrics
 from bg_ingest.telemetry.meter import meter
 
 if TYPE_CHECKING:
-    import pytest
-
     from bg_ingest.providers.http.call_record import CircuitState
 
 PATH = "/v3/users/self/egvs"
+
+
+@pytest.fixture(autouse=True)
+def _configured(_fresh_process: None) -> None:
+    telemetry.configure()
 
 
 def _exchange(operation: str = "egvs", *, sent: bool = True, **more: Any) -> CallRecord:

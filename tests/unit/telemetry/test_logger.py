@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 ALWAYS = {"timestamp", "level", "module", "message", "correlation_id"}
 
 
+@pytest.fixture(autouse=True)
+def _configured(_fresh_process: None) -> None:
+    telemetry.configure()
+
+
 def _printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 

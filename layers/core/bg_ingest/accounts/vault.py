@@ -112,14 +112,14 @@ class Vault:
         """
         A valid token for one user's data; `rejected` is one that the provider has just answered 401 to.
 
-        `connection` is what the caller has just read. Raises NotConnected when the user has to act, and
+        `connection` is what the caller has read. If it is out of date, the claim of the refresh lease fails
+        and this re-reads it. Raises NotConnected when the user has to act, and
         TryLater when waiting can help.
         """
         seen: int | None = None
         for wait_s in (0.0, *self._limits.waits_s):
             if wait_s:
                 self._clock.sleep(wait_s)
-            if wait_s or rejected:
                 connection = self._read_again(connection)
             tokens = self._tokens(connection)
             # Tokens that another process has stored while we waited are always good enough. Otherwise, if

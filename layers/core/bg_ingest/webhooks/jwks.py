@@ -103,7 +103,7 @@ def fetched(url: str, http: httpx.Client) -> Document:
     try:
         with http.stream("GET", url, timeout=FETCH_S_MAX, follow_redirects=False) as response:
             if response.status_code != httpx.codes.OK:
-                raise KeysUnavailable(f"the key set's address answers {response.status_code}")
+                raise KeysUnavailable(f"the key set responded {response.status_code}")
             for piece in response.iter_bytes():
                 body += piece
                 if len(body) > BYTES_MAX:
