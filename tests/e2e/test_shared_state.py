@@ -30,7 +30,7 @@ from bg_ingest.providers.dexcom import (
 )
 from bg_ingest.providers.errors import CircuitOpen, QuotaSpent
 from bg_ingest.providers.http.circuit import CircuitRules
-from bg_ingest.providers.http.quota import Budget, HourlyQuota
+from bg_ingest.providers.http.quota import HourlyQuota, QuotaRules
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from bg_ingest.providers.seam import Endpoint
 from bg_ingest.sync.connected_provider import ConnectedProvider
@@ -111,9 +111,11 @@ def test_one_refresh_serves_everybody(shared: Shared, crowd: Crowd, dexcom: http
 def start_calling(shared: Shared, access_token: str, hour: int) -> Callable[[], str]:
     """A process that calls as often as it may, in an hour that does not end."""
     clock, in_that_hour = SystemClock(), FakeClock(NOON.replace(year=3000 + hour))
-    quota = HourlyQuota(shared.table, in_that_hour, Budget(calls_per_hour=600, sharers=8))
+    quota = HourlyQuota(shared.table, in_that_hour, QuotaRules(calls_per_hour=600, sharers=8))
     hasty = ProcessRateLimiter(clock, RateRules(calls_max=10_000))
-    http = polite_http(shared.dexcom, clock, admission=admission_control(clock, pace=hasty, quota=quota))
+    http = polite_http(
+        shared.dexcom, clock, admission=admission_control(clock, rate_limiter=hasty, quota=quota)
+    )
     client = DexcomClient(http, clock)
 
     def call_until_refused() -> str:

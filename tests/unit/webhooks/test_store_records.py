@@ -165,7 +165,7 @@ def test_another_account_is_refused_and_polling_goes_on() -> None:
     assert connection is not None
     assert connection.account is None
 
-    stage.connections.note_account(connection, str(pseudonym("account", "ada's")))
+    stage.connections.note_account(connection, str(pseudonym("dexcom/account", "ada's")))
     job = _sent(stage, payload(record(NOON + HOUR), userId="somebody"), "after one")
     assert (job.status, job.failure and job.failure.type) == (JobStatus.FAILED, "account-changed")
     assert stage.stored() == {NOON}

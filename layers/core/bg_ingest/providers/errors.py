@@ -2,26 +2,26 @@
 Errors of a call to a provider, grouped by what the caller does next.
 
 * ProviderError
-  x TryLater             retry later, after `retry_after_s` if it is known
-    - Throttled            the provider answered 429: too many calls
-    - Unavailable          5xx, 408, 3xx, a timeout, a broken connection, or a transient refusal of tokens
-    - Garbled              a 2xx without JSON: truncated, empty, or an HTML page
-    - Crowded              not sent: the rate limiter of this process has no free place in time
-    - CircuitOpen          not sent: too many calls in a row have failed
-    - QuotaSpent           not sent: the application's calls of this hour are used up
-    - OutOfTime            not sent: too little of the caller's time is left
-  x TokenRejected        401 or 403: refresh the access token and retry, one time
-  x LoginNeeded          ask the user to log in at the provider
-    - ConsentRevoked       the refresh token is invalid
-    - CodeRefused          the authorization code is invalid
-  x PersonNeeded         alert an operator: a retry cannot help
-    - ContractBroken       a 2xx with JSON that differs from the provider's documentation
-    - RequestRefused       400, 404 and other 4xx: the request is wrong
-    - ApplicationFull      the provider accepts no more users for this application
-    - NotOffered           the provider has no such endpoint
+  - TryLater             retry later, after `retry_after_s` if it is known
+    + Throttled            the provider answered 429: too many calls
+    + Unavailable          5xx, 408, 3xx, a timeout, a broken connection, or a transient refusal of tokens
+    + Garbled              a 2xx without JSON: truncated, empty, or an HTML page
+    + Crowded              not sent: the rate limiter of this process has no free place in time
+    + CircuitOpen          not sent: too many calls in a row have failed
+    + QuotaSpent           not sent: the application's calls of this hour are used up
+    + OutOfTime            not sent: too little of the caller's time is left
+  - TokenRejected        401 or 403: refresh the access token and retry, one time
+  - LoginNeeded          ask the user to log in at the provider
+    + ConsentRevoked       the refresh token is invalid
+    + CodeRefused          the authorization code is invalid
+  - PersonNeeded         alert an operator: a retry cannot help
+    + ContractBroken       a 2xx with JSON that differs from the provider's documentation
+    + RequestRefused       400, 404 and other 4xx: the request is wrong
+    + ApplicationFull      the provider accepts no more users for this application
+    + NotOffered           the provider has no such endpoint
 
-The text of an error is our own. It contains no token, user id, glucose value or part of a response body, and
-the error is not chained to an error of the HTTP library, whose text could contain one.
+The text of an error is our own. It contains no token, user id, glucose value or part of a response body. The
+error is not chained to an error of the HTTP library, because that text could contain one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
-Dexcom's web API as a client library, usable without AWS, and as a provider for a sync.
+Client library for Dexcom's web API, usable without AWS.
 
-Each name of the library is loaded at its first use: a function that only needs the errors does not pay for
-an HTTP client at its cold start.
+Each public name is imported at its first use. A function that needs only the errors therefore starts without
+the import time of an HTTP client.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bg_ingest.providers.dexcom.client import DexcomClient
     from bg_ingest.providers.dexcom.oauth import Application, OAuth
+    from bg_ingest.providers.dexcom.regions import base_url
     from bg_ingest.providers.dexcom.responses import DataRange, KnownDevice
     from bg_ingest.providers.dexcom.subscriptions import Subscription
     from bg_ingest.providers.errors import LoginNeeded, PersonNeeded, ProviderError, TokenRejected, TryLater
@@ -46,6 +47,7 @@ _MODULE_OF = {
     "Tokens": "seam",
     "TryLater": "errors",
     "admission_control": "http.http_client",
+    "base_url": "dexcom.regions",
     "polite_http": "http.http_client",
 }
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "Tokens",
     "TryLater",
     "admission_control",
+    "base_url",
     "polite_http",
 ]
 

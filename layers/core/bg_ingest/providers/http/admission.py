@@ -1,8 +1,9 @@
 """
 Admission control: time left, rate limiter, circuit breaker and quota, in this order, before every attempt.
 
-A call may wait for the rate limiter, so the circuit breaker and the quota are asked after that wait. The quota is last because a call that it admits is spent. If the quota refuses a probe of the
-circuit breaker, then that probe has no outcome and another call becomes the probe after `probe_max`.
+A call may wait for the rate limiter, so the circuit breaker and the quota are asked after that wait. The
+quota is last because a call that it admits is spent. If the quota refuses a probe of the circuit breaker,
+then that probe has no outcome, and another call becomes the probe after `probe_max`.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@
 #
 # Probing
 #  6. If the circuit has been open for `recovery`, then the next call becomes the probe.
-#     If a probe is under way, then all other calls are refused until its outcome is known or `probe_max` ends.
+#     If a probe is under way, then all other calls are refused until its outcome or until `probe_max`.
 #  7. If the probe succeeds, then the circuit closes. If it fails, then the circuit opens again from now.
 #  8. If the circuit is open to all accounts, then the suspect has to wait for `suspect_recovery` to probe.
 #     The suspect is the account whose call failed first in the run, or that probed last without success.
