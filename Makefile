@@ -16,7 +16,7 @@ RUN := .venv/bin/python
 # SAM and the emulator pin much of what they need, so each has an environment of its own.
 INSTALLED := .venv/.installed .venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed
 
-.PHONY: help setup up down test test-integration fuzz mutation simulation breaks interface check format interface build deploy invoke bench load faults release lock clean
+.PHONY: help setup up down test test-integration fuzz mutation simulation breaks interface check language format interface build deploy invoke bench load faults release lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -57,6 +57,9 @@ check: $(INSTALLED) .venv-checkov/.installed ## Lint, types, import contracts, t
 	LOG_LEVEL=WARNING .venv-checkov/bin/checkov --config-file .checkov.yaml --file .venv-checkov/template.json
 	.venv/bin/hadolint Dockerfile
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+
+language: $(INSTALLED) ## Check the language of comments, docs, error texts, alarms and test names
+	$(RUN) -m tools.language
 
 format: $(INSTALLED) ## Format the code
 	.venv/bin/ruff format .

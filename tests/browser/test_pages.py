@@ -21,7 +21,7 @@ from bg_ingest.http_api.serving import PAGE_HEADERS
 from local.ports import HOST, free_port
 from local.processes import Processes
 from local.waiting import wait_until
-from tests.support.patience import PATIENCE_S
+from tests.support.patience import PENDING_S_MAX
 from tools.interface.__main__ import SITE
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _driving(profile: Path) -> Iterator[httpx.Client]:
     processes.start("driver", [str(DRIVER), f"--port={port}"], profile / "driver.log", environ)
     try:
         with httpx.Client(timeout=60, trust_env=False) as client:
-            assert wait_until(lambda: _is_ready(client, driver_url), PATIENCE_S)
+            assert wait_until(lambda: _is_ready(client, driver_url), PENDING_S_MAX)
             wish = {"capabilities": {"alwaysMatch": _capabilities(profile)}}
             started = client.post(f"{driver_url}/session", json=wish).raise_for_status().json()
             session = f"{driver_url}/session/{started['value']['sessionId']}"

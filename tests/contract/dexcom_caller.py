@@ -12,7 +12,7 @@ from dexcom_sim.world import World
 from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
-    from bg_ingest.providers.dexcom import Egvs, Tokens
+    from bg_ingest.providers.dexcom import Fetched, Tokens
     from bg_ingest.readings.model import Reading
     from dexcom_sim.faults.kinds import Fault
 
@@ -53,7 +53,7 @@ class Caller:
         """What a person comes back with who just said yes."""
         return self.world.consents.grant_code(user, CALLBACK)
 
-    def egvs(self, start: datetime | None = None, end: datetime | None = None) -> Egvs:
+    def egvs(self, start: datetime | None = None, end: datetime | None = None) -> Fetched:
         """The last day, unless said otherwise."""
         return self.client.egvs(self.tokens.access_token, start or self.now - DAY, end or self.now)
 

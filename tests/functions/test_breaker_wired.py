@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.accounts.connection import account_key
 from bg_ingest.providers.errors import TryLater
 from bg_ingest.settings import settings
 from bg_ingest.wiring import provider, stores

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from bg_ingest.dynamo import Table
+from bg_ingest.ids import new_id
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync import dispatch as schedules
 from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.dispatch import dispatch
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs, enqueue
 from bg_ingest.sync.queue import JobsQueue, QueueRefused
 from bg_ingest.sync.run import Stores
@@ -79,7 +80,7 @@ class World:
 
     def connect(self, user_id: str) -> None:
         """The person logs in, and their history is asked for."""
-        self.stores.states.begin(user_id, None, NOON - HISTORY)
+        self.stores.states.start_polling(user_id, None, NOON - HISTORY)
         self.ask(user_id, JobKind.BACKFILL, Trigger.CONNECTION)
 
     def try_to(self, deed: Callable[[], None]) -> None:
@@ -89,7 +90,7 @@ class World:
 
     def ask(self, user_id: str, kind: JobKind, trigger: Trigger, window: Any = None) -> None:
         """Somebody asks for a sync, and is promised that it will be done."""
-        order = Order(user_id, new_job_id(self.clock.now()), kind, trigger, "id", window)
+        order = Order(user_id, new_id(self.clock.now()), kind, trigger, "id", window)
         enqueue(order, jobs=self.stores.jobs, send=self.jobs_queue.send)
         self.promised.append(order)
 
@@ -216,7 +217,7 @@ class World:
             return sync_user(
                 order,
                 stores=self.stores,
-                provider=self.provider,
+                source=self.provider,
                 clock=self.clock,
                 time_left_s=lambda: ends_at_s - self.clock.monotonic_s(),
             )

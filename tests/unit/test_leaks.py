@@ -40,7 +40,7 @@ def pytest_configure(config):
 TESTS = {
     "a log line": "tell('fetched', what=PLANT)",
     "the message of a log line": "logging.getLogger('bg_ingest.providers.dexcom').warning('got %s', PLANT)",
-    "a metric's dimension": "meter().add(metrics.PROVIDER_ERRORS, of=str(PLANT)); flush()",
+    "a metric's dimension": "meter.add(metrics.PROVIDER_ERRORS, of=str(PLANT)); flush()",
     "an exception that was caught": "caught()",
 }
 TEST = """

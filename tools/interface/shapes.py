@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from bg_ingest.access.audit import AuditOutcome
-from bg_ingest.accounts.connection import State
+from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.sync.job import JobKind, JobStatus, Trigger
 
 Instant = Annotated[datetime, Field(description="RFC 3339, in UTC with Z", examples=["2026-04-26T14:30:00Z"])]
@@ -119,7 +119,7 @@ class Backfill(BaseModel):
 class SyncState(BaseModel):
     """Where a user's syncing stands."""
 
-    connection: State
+    connection: ConnectionState
     last_success_at: Instant | None
     last_attempt_at: Instant | None
     data_until: Instant | None
@@ -181,7 +181,7 @@ class Receipt(BaseModel):
 class Connection(BaseModel):
     """How a person's connection to the provider stands."""
 
-    state: State
+    state: ConnectionState
     provider: str = Field(examples=["dexcom"])
     environment: str = Field(examples=["us"])
     connected_at: Instant | None
