@@ -1,20 +1,31 @@
-"""Instants as text: ISO 8601 for what we store, RFC 3339 for what callers read."""
+"""Instants as text, always in UTC."""
+
+# Two forms. ISO 8601 to the microsecond is what items and messages hold: `to_iso` and `from_iso`.
+# RFC 3339 to the second is what callers and consumers see: `rfc_3339`.
+#
+# Both accept None and then return None, because many instants are optional: "not finished yet".
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import overload
+
+HOUR = timedelta(hours=1)
 
 
 @overload
 def to_iso(instant: datetime) -> str: ...
 @overload
-def to_iso(instant: None) -> None: ...
+def to_iso(instant: datetime | None) -> str | None: ...
 def to_iso(instant: datetime | None) -> str | None:
-    """ISO 8601 in UTC, to the microsecond, as items and messages hold it."""
+    """ISO 8601 to the microsecond: `2026-11-21T05:01:02.345678+00:00`."""
     return instant.astimezone(UTC).isoformat() if instant else None
 
 
+@overload
+def from_iso(text: str) -> datetime: ...
+@overload
+def from_iso(text: str | None) -> datetime | None: ...
 def from_iso(text: str | None) -> datetime | None:
     """The instant that `to_iso` wrote."""
     return datetime.fromisoformat(text) if text else None
@@ -23,8 +34,18 @@ def from_iso(text: str | None) -> datetime | None:
 @overload
 def rfc_3339(instant: datetime) -> str: ...
 @overload
-def rfc_3339(instant: None) -> None: ...
+def rfc_3339(instant: datetime | None) -> str | None: ...
 def rfc_3339(instant: datetime | None) -> str | None:
-    """RFC 3339 in UTC, to the second, with Z, as the API shows it."""
-    # Slicing takes half the time of strftime; a page of readings has a thousand instants.
+    """RFC 3339 to the second: `2026-11-21T05:01:02Z`. A fraction of a second is cut off."""
+    # Half the time of strftime.
     return f"{instant.astimezone(UTC).isoformat()[:19]}Z" if instant else None
+
+
+def hour_of(instant: datetime) -> datetime:
+    """The start of the hour that contains the instant."""
+    return instant.replace(minute=0, second=0, microsecond=0)
+
+
+def hour_text(instant: datetime) -> str:
+    """The hour that contains the instant: `2026-11-21T05`."""
+    return instant.astimezone(UTC).isoformat()[:13]
