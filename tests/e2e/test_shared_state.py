@@ -109,7 +109,9 @@ def start_calling(shared: Shared, access_token: str, hour: int) -> Callable[[], 
     clock, in_that_hour = SystemClock(), FakeClock(NOON.replace(year=3000 + hour))
     quota = HourlyQuota(shared.table, in_that_hour, QuotaRules(calls_per_hour=600, sharers=8))
     hasty = ProcessRateLimiter(clock, RateRules(calls_max=10_000))
-    http = polite_http(shared.dexcom, clock, admission=admission_control(clock, rate_limiter=hasty, quota=quota))
+    http = polite_http(
+        shared.dexcom, clock, admission=admission_control(clock, rate_limiter=hasty, quota=quota)
+    )
     client = DexcomClient(http, clock)
 
     def call_until_refused() -> str:
