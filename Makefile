@@ -53,8 +53,9 @@ check: $(INSTALLED) .venv-checkov/.installed ## Lint, types, import contracts, t
 	.venv/bin/mypy
 	PYTHONPATH=. .venv/bin/lint-imports
 	.venv-sam/bin/sam validate --lint
+	.venv-sam/bin/sam validate --lint --template monitoring.yaml
 	.venv-aws/bin/python local/transformed.py > .venv-checkov/template.json
-	LOG_LEVEL=WARNING .venv-checkov/bin/checkov --config-file .checkov.yaml --file .venv-checkov/template.json
+	LOG_LEVEL=WARNING .venv-checkov/bin/checkov --config-file .checkov.yaml --file .venv-checkov/template.json monitoring.yaml
 	.venv/bin/hadolint Dockerfile
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
