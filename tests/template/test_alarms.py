@@ -8,14 +8,14 @@ from http import HTTPStatus
 
 import pytest
 
-from bg_ingest.providers import errors
 from bg_ingest.http_api import webhook_request
+from bg_ingest.providers import errors
 from bg_ingest.sync.job import INTERNAL, NOT_CONNECTED, REAUTHORIZATION_NEEDED, JobKind, JobStatus
 from bg_ingest.telemetry import metrics
 from local.paths import CHECKOUT
 from tests.support.documents import sections
-from tests.template.emitted import DASHBOARD, Series, alarms, alarms_of_every_stack, series, widgets
 from tests.support.template_document import DASHBOARD_PATH, MONITORING_PATH, monitoring, resource, template
+from tests.template.emitted import DASHBOARD, Series, alarms, alarms_of_every_stack, series, widgets
 
 OURS = {metric.name: metric for metric in metrics.ALL}
 # Metrics that AWS writes: the documented dimension and the type of the resource. Without one: the account.

@@ -9,8 +9,8 @@ import pytest
 
 from local.paths import CHECKOUT
 from tests.support.documents import sections
-from tests.template.emitted import alarms
 from tests.support.template_document import resource, template
+from tests.template.emitted import alarms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

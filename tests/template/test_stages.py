@@ -9,8 +9,8 @@ import pytest
 
 from bg_ingest.settings import load
 from local.paths import CHECKOUT
-from tests.template.emitted import alarms
 from tests.support.template_document import resource, template
+from tests.template.emitted import alarms
 
 CONFIG = tomllib.loads((CHECKOUT / "samconfig.toml").read_text())
 STAGES = {"dev": "development", "staging": "staging", "prod": "production"}
