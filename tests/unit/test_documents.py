@@ -44,7 +44,7 @@ def test_the_cost_adds_up() -> None:
     """Quantity times price, and the sum of it: numbers that somebody budgets with."""
     text = (CHECKOUT / "docs" / "operations.md").read_text().partition("\n## What it costs\n")[2]
     rows = re.findall(r"^\| .+ \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.MULTILINE)
-    total = re.search(r"\*\*together\*\* \| \| \| \*\*([\d.]+)\*\*", text)
+    total = re.search(r"\*\*total\*\* \| \| \| \*\*([\d.]+)\*\*", text)
 
     assert total is not None
     for quantity, price, cost in rows:
