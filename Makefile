@@ -16,7 +16,7 @@ RUN := .venv/bin/python
 # SAM and the emulator pin conflicting versions of their dependencies, so each has its own environment.
 INSTALLED := .venv/.installed .venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed
 
-.PHONY: help setup up down test test-integration fuzz mutation simulation breaks interface check language format interface build deploy invoke bench load faults release lock clean
+.PHONY: help setup up down test test-integration fuzz mutation simulation statistics breaks interface check language format interface build deploy invoke bench load faults release lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -29,7 +29,7 @@ up: $(INSTALLED) ## Start the local stack (DETACH=1 returns when it is ready)
 down: ## Stop the local stack
 	@if [ -x $(RUN) ]; then $(RUN) -m local down; else echo "Nothing was running."; fi
 
-test: $(INSTALLED) ## Run the tests: unit, functions, contract, template, end to end
+test: $(INSTALLED) .venv-statistics/.installed ## Run the tests: unit, functions, contract, template, end to end
 	$(RUN) -m pytest
 
 test-integration: $(INSTALLED) ## Run the contract tests against DynamoDB Local (Java 17, Maven) and RabbitMQ (rabbitmq-server)
@@ -43,6 +43,9 @@ mutation: $(INSTALLED) ## Run mutation tests on the pure core (15 minutes)
 
 simulation: $(INSTALLED) ## Run the simulation of the sync engine with 1,000 seeds
 	$(RUN) -m pytest --seeds 1000 tests/simulation
+
+statistics: $(INSTALLED) .venv-statistics/.installed ## Compare the statistics of two hundred series with those of two public tools
+	$(RUN) -m pytest --series 200 tests/unit/statistics/test_public_tools.py
 
 breaks: $(INSTALLED) ## Inject known bugs into the sync engine and check that the simulation finds each
 	$(RUN) -m tests.simulation.breaks
@@ -62,7 +65,6 @@ check: $(INSTALLED) .venv-checkov/.installed ## Check formatting, lint, types, i
 language: $(INSTALLED) ## Check the language of comments, docs, error texts, alarms and test names
 	$(RUN) -m tools.language
 
-format: $(INSTALLED) ## Format the code
 format: $(INSTALLED) ## Format the code and apply automatic fixes
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
@@ -100,13 +102,14 @@ lock: $(INSTALLED) ## Update the pinned requirements files from pyproject.toml
 	$(UV) pip compile $(LOCK) --group emulator --output-file local/requirements-emulator.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group runtime --output-file local/requirements-runtime.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group sam --output-file local/requirements-sam.txt pyproject.toml
+	$(UV) pip compile $(LOCK) --group statistics --output-file tests/requirements-statistics.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group policies --output-file local/requirements-checkov.txt pyproject.toml
 	grep -E '^boto(3|core)==' local/requirements-emulator.txt > .venv/same-boto.txt
 	$(UV) pip compile $(LOCK) --group dev --constraint layers/core/requirements.txt --constraint .venv/same-boto.txt \
 		--output-file requirements-dev.txt pyproject.toml
 
 clean: down ## Stop the local stack and remove all generated files
-	rm -rf .venv .venv-sam .venv-aws .venv-runtime .venv-checkov .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-aws .venv-runtime .venv-checkov .venv-statistics .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 LOCK := --quiet --universal --python-version 3.11 --no-header --upgrade
 
@@ -129,7 +132,8 @@ LOCK := --quiet --universal --python-version 3.11 --no-header --upgrade
 .venv-aws/.installed: local/requirements-emulator.txt .venv/.installed
 .venv-runtime/.installed: local/requirements-runtime.txt .venv/.installed
 .venv-checkov/.installed: local/requirements-checkov.txt .venv/.installed
-.venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed .venv-checkov/.installed:
+.venv-statistics/.installed: tests/requirements-statistics.txt .venv/.installed
+.venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed .venv-checkov/.installed .venv-statistics/.installed:
 	@rm -rf $(@D)
 	@$(UV) venv --quiet --python $(RUN) $(@D)
 	@$(UV) pip install --quiet --python $(@D)/bin/python --requirement $<
