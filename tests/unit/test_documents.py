@@ -10,7 +10,7 @@ import pytest
 
 from bg_ingest.version import VERSION
 from local.paths import CHECKOUT
-from tests.support.documents import DOCUMENTS, sections
+from tests.support.documents import DOCS, DOCUMENTS, sections, table_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 # REQUIREMENTS' numbers never change meaning; how many there are of each letter.
 HIGHEST = {"A": 12, "B": 6, "C": 9, "D": 10, "E": 2, "F": 5, "G": 2, "H": 5, "I": 7, "J": 4}
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+README_LINES_MAX = 90
 _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_every_link_leads_somewhere(document: Path) -> None:
     """A newcomer who follows one arrives: at the file, and at the heading in it."""
     # Not across a blank line, but across the end of one: prose is wrapped.
@@ -68,11 +69,9 @@ def test_the_floors_are_those_the_linter_checks() -> None:
 
 
 def test_every_dependency_has_its_reason() -> None:
-    """What pyproject.toml's groups hold is in docs/architecture.md, once, and nothing else is."""
-    page = (CHECKOUT / "docs" / "architecture.md").read_text()
-    section = page.partition("\n## Dependencies, and why each\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (.+?) \| .+ \|$", section, re.MULTILINE)
-    named = [name for row in rows for name in row.split(", ") if name != "package"]
+    """Each package of pyproject.toml's groups is listed once with its reason, and no other package is."""
+    rows = table_rows((DOCS / "decisions" / "dependencies.md").read_text(), "package")
+    named = [name for cells in rows for name in cells[0].split(", ")]
     wanted = {
         re.split(r"[\[<>=]", entry)[0]
         for group in PROJECT["dependency-groups"].values()
@@ -81,6 +80,29 @@ def test_every_dependency_has_its_reason() -> None:
     }
 
     assert sorted(named) == sorted(wanted)
+
+
+def test_decisions_are_listed_newest_first() -> None:
+    """Each decision starts with its date, and the pages of a topic are sorted by it."""
+    pages = {
+        path for path in (DOCS / "decisions").glob("*.md") if path.stem not in {"README", "dependencies"}
+    }
+    for page in pages:
+        decisions = [text for name, text in list(sections(page).items())[1:] if text.strip()]
+        dates = [re.match(r"\s*(\d{4}-\d\d-\d\d)\. ", text) for text in decisions]
+
+        assert all(dates), page.name
+        assert [date[1] for date in dates if date] == sorted(
+            (date[1] for date in dates if date), reverse=True
+        )
+    assert {f"{page.name})" for page in pages} <= set(
+        re.findall(r"\]\((.+?\))", (DOCS / "decisions" / "README.md").read_text())
+    )
+
+
+def test_the_readme_is_short() -> None:
+    """A newcomer reads it in one go; every other text is linked."""
+    assert len((CHECKOUT / "README.md").read_text().splitlines()) < README_LINES_MAX
 
 
 def test_the_version_is_the_newest_heading_of_the_changelog() -> None:
@@ -119,7 +141,7 @@ def test_every_requirement_names_its_test() -> None:
         assert shown or "not yet" in line, line
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_every_test_that_is_named_exists(document: Path) -> None:
     """What is said to be shown is."""
     for path, name in _TEST.findall(document.read_text()):
