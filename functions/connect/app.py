@@ -1,66 +1,128 @@
-"""HTTP: connect a person to their Dexcom account, see how the connection stands, end it."""
+"""HTTP: start, show and end a user's connection to their Dexcom account."""
 
 from __future__ import annotations
 
 from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from pydantic import Field
+from typing_extensions import TypedDict
 
-from bg_ingest import telemetry
+from bg_ingest import problems, telemetry
+from bg_ingest.access.audit import Audit
+from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
+from bg_ingest.access.caller_limits import CallerLimit
+from bg_ingest.accounts.connection import State
 from bg_ingest.connecting import flow
 from bg_ingest.connecting.connection_json import connection_as_json, started_as_json
-from bg_ingest.http_api import login_responses, params, rate_headers, serving
+from bg_ingest.connecting.flow import ConnectDeps
+from bg_ingest.http_api import login_responses, params, serving
+from bg_ingest.http_api.description import CONNECTING, RATE_HEADERS, Instant, describe, response
+from bg_ingest.http_api.serving import ApiSettings
+from bg_ingest.settings import settings
 from bg_ingest.wiring import connecting, limits, stores
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from bg_ingest.access.audit import Audit
-    from bg_ingest.access.caller_limits import CallerLimit
-    from bg_ingest.connecting.flow import ConnectDeps
+
+class ConnectionJson(TypedDict):
+    """The state of a user's connection to the provider."""
+
+    state: State
+    provider: Annotated[str, Field(examples=["dexcom"])]
+    environment: Annotated[str, Field(examples=["us"])]
+    connected_at: Instant | None
+    data_from: Instant | None
 
 
-def build(deps: ConnectDeps, audit: Audit, starts: CallerLimit) -> APIGatewayHttpResolver:
-    """The routes, over a desk; `starts` limits how often one caller may start a login."""
-    app = serving.routes(audit)
+class StartedLoginJson(TypedDict):
+    """The address at which the user logs in, and the time at which it expires."""
 
-    @app.post("/api/bg/<user_id>/connection")
-    def start(user_id: params.UserId, asked: params.ConnectionBody = None) -> Response[str]:
-        standing = rate_headers.count_call(starts, serving.caller(app))
-        return_url = login_responses.validated_return_url(asked.return_url if asked else None)
+    authorize_url: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+    expires_at: Instant
+
+
+START = describe(
+    "startConnection",
+    CONNECTING,
+    "Start a login: get the address at which the user logs in once",
+    response(201, "The login has started", StartedLoginJson, headers=RATE_HEADERS),
+    scope=WRITE_SCOPE,
+    problems=[problems.TOO_MANY_REQUESTS],
+)
+SHOW = describe(
+    "getConnection",
+    CONNECTING,
+    "Get the state of a user's connection",
+    response(200, "The connection", ConnectionJson),
+    scope=READ_SCOPE,
+)
+REMOVE = describe(
+    "removeConnection",
+    CONNECTING,
+    "End the connection: its tokens are deleted and polling stops; the readings stay",
+    response(204, "The user is not connected"),
+    scope=WRITE_SCOPE,
+)
+CALLBACK = describe(
+    "finishLogin",
+    CONNECTING,
+    "Finish a login: the provider redirects the user here; the one-time `state` authenticates the request",
+    response(200, "A page: the user is connected, or has declined", media_types=["text/html"]),
+    response(
+        302, "Redirect to `return_url`; if the login fails, `error` is appended to it", headers=["Location"]
+    ),
+    response(400, "A page: the login is not valid, or has expired", media_types=["text/html"]),
+    response(502, "A page: the provider did not accept the login", media_types=["text/html"]),
+    problems=[problems.STATE_INVALID],
+)
+
+
+def build(
+    deps: ConnectDeps, audit: Audit, login_limit: CallerLimit, api: ApiSettings
+) -> APIGatewayHttpResolver:
+    """Build the routes; `login_limit` limits how often one caller may start a login."""
+    app = serving.routes(api, audit)  # Checks access and audits each request before the route runs.
+
+    @app.post("/api/bg/<user_id>/connection", **START)
+    def start(user_id: params.UserId, body: params.ConnectionBody = None) -> Response[str]:
+        headers = serving.count_call(login_limit, serving.caller(app, api))
+        return_url = login_responses.validated_return_url(body.return_url if body else None, api)
         started = started_as_json(*flow.start(deps, user_id, return_url))
-        return serving.json_response(started, HTTPStatus.CREATED, standing)
+        return serving.json_response(started, HTTPStatus.CREATED, headers)
 
-    @app.get("/api/bg/<user_id>/connection")
-    def state(user_id: params.UserId) -> Response[str]:
+    @app.get("/api/bg/<user_id>/connection", **SHOW)
+    def show(user_id: params.UserId) -> Response[str]:
         return serving.json_response(connection_as_json(deps.connections.get(user_id), deps.endpoint))
 
-    @app.delete("/api/bg/<user_id>/connection")
+    @app.delete("/api/bg/<user_id>/connection", **REMOVE)
     def remove(user_id: params.UserId) -> Response[str]:
         flow.disconnect(deps, user_id)
         return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NO_STORE)
 
-    @app.get("/oauth/callback")
+    # Without a user id in its path there is no access to check: `state` is a secret that works once.
+    @app.get("/oauth/callback", **CALLBACK)
     def callback(
         state: params.OAuthText = None, code: params.OAuthText = None, error: params.OAuthText = None
     ) -> Response[str]:
-        ended = flow.finish_login(
+        result = flow.finish_login(
             deps, state_value=state, code=code, error=error, correlation_id=telemetry.correlation_id()
         )
-        telemetry.log("login ended", ending=ended.ending, trouble=ended.trouble)
-        return login_responses.login_response(ended, app.current_event.headers.get("accept"))
+        telemetry.log("login ended", ending=result.ending, trouble=result.trouble)
+        return login_responses.login_response(result, app.current_event.headers.get("accept"))
 
     return app
 
 
 @cache
 def _app() -> APIGatewayHttpResolver:
-    return build(connecting.deps(), stores.audit(), limits.connection())
+    return build(connecting.deps(), stores.audit(), limits.connection(), ApiSettings.of(settings()))
 
 
 @telemetry.entry_point
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request."""
-    return serving.serve(_app(), event, context)
+    """Handle one request."""
+    return serving.serve(_app(), event, context, stores.clock())
