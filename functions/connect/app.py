@@ -70,7 +70,7 @@ REMOVE = describe(
 CALLBACK = describe(
     "finishLogin",
     CONNECTING,
-    "Finish a login: the provider redirects the user here; the one-time `state` authenticates the request",
+    "Finish a login: the provider redirects the user here; its one-time state authenticates the request",
     response(200, "A page: the user is connected, or has declined", media_types=["text/html"]),
     response(
         302, "Redirect to `return_url`; if the login fails, `error` is appended to it", headers=["Location"]

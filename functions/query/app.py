@@ -91,7 +91,7 @@ LATEST = describe(
 RANGE = describe(
     "listReadings",
     READINGS,
-    "List the readings of a range that includes `from` and excludes `to`, page by page",
+    "List the readings of a range that includes its start and excludes its end, page by page",
     response(
         200,
         "One page of readings; the Link header is set if there is a next page",

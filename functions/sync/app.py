@@ -66,7 +66,7 @@ class JobErrorJson(TypedDict):
 class JobJson(TypedDict):
     """One sync: its order, its status and its result."""
 
-    job_id: Annotated[str, Field(pattern="^[0-9a-f]{28}$")]
+    job_id: Annotated[str, Field(pattern="^[0-9a-f]{28}$", examples=["019b0c2f5d4e0123456789abcdef"])]
     kind: JobKind
     trigger: Trigger
     status: JobStatus

@@ -40,8 +40,7 @@ class DuplicateWebhookJson(TypedDict):
 RECEIVE = describe(
     "receiveWebhook",
     SYNCING,
-    "Receive a webhook: a range to fetch, or readings. It is signed (`Webhook-Timestamp` and"
-    " `Webhook-Signature`), or has a token made for this body (`Authorization: Bearer`).",
+    "Receive a webhook: a range to fetch, or readings; it is signed, or has a token made for its body",
     response(202, "The webhook is queued", AcceptedWebhookJson, headers=RATE_HEADERS),
     response(200, "A webhook with this id was accepted before", DuplicateWebhookJson, headers=RATE_HEADERS),
     problems=[

@@ -46,9 +46,13 @@ before each use. No other data of a user may be stored by a cache.
 **Limits.** A range has at most {RANGE_MAX.days} days, and a page at most 1,000 readings or 200 jobs. All \
 callers together may send 1,000 requests a second, in bursts of 2,000; beyond that the gateway responds 429.
 
+<details><summary>Kinds of problems</summary>
+
 | status | last part of `type` | title |
 |---|---|---|
 {chr(10).join(f"| {kind.status} | `{kind.slug}` | {kind.title} |" for kind in every_kind())}
+
+</details>
 """
 
 TAGS = {
@@ -68,7 +72,8 @@ REQUEST_HEADERS = {
     "If-None-Match": "The ETag of the response that the caller has; 304 if it still holds",
     "Webhook-Id": "The sender's id of this webhook; a repetition with the same id has no effect",
     "Webhook-Timestamp": "Time of sending, in seconds of the Unix epoch; at most five minutes off",
-    "Webhook-Signature": "Standard Webhooks 1.0: `v1,` and the HMAC-SHA256 in base64; several, with spaces",
+    "Webhook-Signature": "Standard Webhooks 1.0: `v1,` and the HMAC-SHA256 in base64; without it, send the token"
+    " as `Authorization: Bearer`",
     description.CORRELATION_ID: "The caller's id of this request: up to 128 letters, digits and `._:/=+-`",
 }
 
