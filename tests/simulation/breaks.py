@@ -70,7 +70,7 @@ BREAKS = (
     Break(
         "a lost lease is reported as success",
         "sync/sync_user.py",
-        "    except LeaseLost:\n        return _busy(order, None, stores, clock)\n",
+        "    except LeaseLost:\n        return _busy(run.order, None, run.stores, run.clock)\n",
         "    except LeaseLost:\n        rest = None\n",
     ),
     Break(

@@ -35,7 +35,7 @@ class Watching:
         self.payload.append(ref(payload))
         return payload
 
-    def uploaded_since(self, user_id: str, since: datetime) -> None:  # noqa: ARG002 - as above.
+    def uploaded_since(self, user_id: str, since: datetime) -> None:
         """Nothing: this test reconciles no user."""
 
 
