@@ -1,4 +1,4 @@
-"""SQS: put on record what changed in people's readings."""
+"""SQS: write an audit entry for each revision and removal of stored readings."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def handle(event: dict[str, Any], record_change: RecordChange) -> dict[str, Any]:
-    """Record each change; one that cannot be recorded stays in the queue, and no other with it."""
+    """Record each change; return the messages that failed, so that only they are delivered again."""
     failed = [message["messageId"] for message in event["Records"] if not _recorded(message, record_change)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
 @telemetry.entry_point
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take what the bus put into the queue."""
+    """Handle a batch of messages."""
     return handle(event, auditing.record_change)
 
 
@@ -36,7 +36,7 @@ def _recorded(message: dict[str, Any], record_change: RecordChange) -> bool:
         change = AuditedChange.from_message(message["body"])
         telemetry.adopt_correlation_id(change.correlation_id)
         entry = record_change(change)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it stays in the queue and the others go on.
+    except Exception as error:  # noqa: BLE001 - any error keeps this message in the queue, and the others are handled.
         telemetry.log("change not recorded", level=logging.ERROR, raised=error)
         return False
     telemetry.log("change recorded", erased=entry is None)

@@ -1,4 +1,4 @@
-"""Schedules: queue a sync for every user who is due, or the reconciliations of this hour."""
+"""Scheduler: queue a poll for each user that is due, or the reconciliations of this hour."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bg_ingest.wiring import stores
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# What the template's schedules send along; the minute's tick sends nothing of its own.
+# The input of the schedules in template.yaml; the tick of each minute has none.
 _SCHEDULES = {"reconcile": RECONCILIATIONS}
 
 
 @telemetry.entry_point
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
-    """Serve one tick."""
+    """Handle one tick."""
     schedule = _SCHEDULES.get(event.get("schedule", ""), POLLS)
     done = dispatch(
         schedule,

@@ -1,4 +1,4 @@
-"""SQS: carry out a batch of orders, one thread each; hand back the messages that stay in the queue."""
+"""SQS: carry out a batch of orders in one thread each; return the messages that stay in the queue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def handle(event: dict[str, Any], context: LambdaContext, work: Work) -> dict[str, Any]:
-    """Carry out a batch; one order's failure is no other's."""
+    """Carry out a batch; the failure of one order does not affect the others."""
 
     def time_left_s() -> float:
         return context.get_remaining_time_in_millis() / 1000
@@ -28,10 +28,10 @@ def handle(event: dict[str, Any], context: LambdaContext, work: Work) -> dict[st
         telemetry.adopt_correlation_id(context.aws_request_id)
         try:
             worked = work(delivery, time_left_s)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it stays in the queue and the others go on.
+        except Exception as error:  # noqa: BLE001 - any error keeps this message in the queue, and the others go on.
             telemetry.log("order failed", level=logging.ERROR, raised=error, received=delivery.received)
             return DeliveryResult(delivery.message_id, keep=True)
-        _tell(worked, delivery.received)
+        _log_result(worked, delivery.received)
         return worked
 
     deliveries = [_delivery(record) for record in event["Records"]]
@@ -42,7 +42,7 @@ def handle(event: dict[str, Any], context: LambdaContext, work: Work) -> dict[st
 
 @telemetry.entry_point
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Carry out what the jobs queue delivers."""
+    """Handle a batch of the jobs queue."""
     return handle(event, context, syncing.work)
 
 
@@ -51,7 +51,7 @@ def _delivery(record: dict[str, Any]) -> Delivery:
     return Delivery(record["messageId"], record["receiptHandle"], record["body"], received)
 
 
-def _tell(worked: DeliveryResult, received: int) -> None:
+def _log_result(worked: DeliveryResult, received: int) -> None:
     if worked.order is None or worked.report is None:
         telemetry.log("message unreadable", level=logging.ERROR, received=received)
         return

@@ -1,4 +1,4 @@
-"""The breaker is told on whose behalf the functions call, and keeps a name that tells nobody who that is."""
+"""The circuit breaker in the wiring: each call is counted for its user, under a pseudonym."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bg_ingest.dynamo import Item
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 
-def test_every_call_for_somebody_is_known_as_theirs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For their data, for new tokens, and about their webhooks; nobody answers any of them."""
+def test_calls_for_a_user_carry_their_pseudonym(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The breaker stores a pseudonym, and not the user id, for calls for data, tokens and subscriptions."""
     world.restarted(monkeypatch, DEXCOM_SUBSCRIPTIONS_PATH="/v3/users/self/subscriptions")
     connection = stores.connections().get("demo")
     assert connection is not None
@@ -38,8 +40,8 @@ def test_every_call_for_somebody_is_known_as_theirs(world: World, monkeypatch: p
 
 
 @pytest.mark.usefixtures("world")
-def test_a_login_is_nobodys() -> None:
-    """Whoever comes back from Dexcom has no connection yet: many who fail there are an outage."""
+def test_a_failed_login_is_counted_without_an_account() -> None:
+    """A login has no connection yet, so many failed logins count as an outage."""
     kept = _kept_after(lambda: provider.oauth(settings().dexcom_api_base_url).exchange("code"))
 
     assert (kept["failures"], kept["suspect"], kept["alone"]) == (1, None, False)
