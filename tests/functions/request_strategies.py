@@ -31,8 +31,8 @@ hostile = st.text(min_size=1, max_size=60) | st.sampled_from(
         "0001-01-01T00:00:00+14:00",
     ]
 )
-# A correlation id of the caller is logged as it is. Hypothesis also tries words of the source code, such as the
-# names of simulated users, and those must not count as leaks.
+# A correlation id of the caller is logged as it is. Hypothesis also tries words of the source code, such as
+# the names of simulated users, and those must not count as leaks.
 header_text = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=60).filter(
     lambda text: not leaks_in(text)
 )

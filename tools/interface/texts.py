@@ -72,7 +72,7 @@ REQUEST_HEADERS = {
     "If-None-Match": "The ETag of the response that the caller has; 304 if it still holds",
     "Webhook-Id": "The sender's id of this webhook; a repetition with the same id has no effect",
     "Webhook-Timestamp": "Time of sending, in seconds of the Unix epoch; at most five minutes off",
-    "Webhook-Signature": "Standard Webhooks 1.0: `v1,` and the HMAC-SHA256 in base64; or send a token instead",
+    "Webhook-Signature": "Standard Webhooks 1.0: `v1,` and the HMAC-SHA256 in base64; or send a token",
     description.CORRELATION_ID: "The caller's id of this request: up to 128 letters, digits and `._:/=+-`",
 }
 
