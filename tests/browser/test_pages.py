@@ -34,7 +34,7 @@ RESULT_PAGES = {
 }
 CHANGES_ITS_TITLE = "<!doctype html><title>before</title><script>document.title = 'after'</script>"
 READINGS = "/api/bg/demo/latest"
-EVENT = json.loads((CHECKOUT / "events" / "site_health.json").read_text(encoding="utf-8"))
+EVENT: dict[str, Any] = json.loads((CHECKOUT / "events" / "site_health.json").read_text(encoding="utf-8"))
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="no browser: apt-get install chromium chromium-driver"

@@ -126,7 +126,7 @@ def serve(
     request = event["requestContext"]
     candidates = telemetry.header_ids(event.get("headers") or {}, request["requestId"])
     correlation_id = telemetry.adopt_correlation_id(*candidates)
-    # A body is read as JSON whatever its Content-Type: `curl -d` sends that of a form.
+    # A body is read as JSON even if its Content-Type says otherwise: `curl -d` sends that of a form.
     as_json = event | {"headers": {**(event.get("headers") or {}), "content-type": "application/json"}}
     if event.get("body") and not raw_body:
         as_json |= {"body": _json_text(event), "isBase64Encoded": False}

@@ -1,3 +1,5 @@
+"""The job routes of the sync function, and when a sync is queued."""
+
 from __future__ import annotations
 
 import json
@@ -7,17 +9,16 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.ids import new_id
-from bg_ingest.sync.job import JobKind, Order, Trigger
+from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
 from bg_ingest.wiring import aws_clients, stores, syncing
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 
-def test_a_job_shows_as_running_by_its_address_and_in_the_list(world: World) -> None:
-    """Queued until its lease is taken, running from then on."""
-    order = Order("demo", new_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id")
+def test_a_job_is_running_once_its_lease_is_taken(world: FunctionsWorld) -> None:
+    """The job and the list of jobs say `queued` before and `running` after."""
+    order = Order("demo", new_job_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id")
     syncing.engine().queue(order)
 
     def shown() -> list[str]:
@@ -32,10 +33,10 @@ def test_a_job_shows_as_running_by_its_address_and_in_the_list(world: World) -> 
     assert shown() == ["running", "running"]
 
 
-def test_pages_lead_to_every_job_once_and_end(world: World) -> None:
-    """Newest first, by the Link of each; the last page has none, be it full or not."""
+def test_pages_of_jobs_end_after_the_last_job(world: FunctionsWorld) -> None:
+    """The links show each job once, newest first; the last page has no link, even if it is full."""
     orders = [
-        Order("demo", new_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id") for _ in range(4)
+        Order("demo", new_job_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id") for _ in range(4)
     ]
     for order in orders:
         syncing.engine().queue(order)
@@ -56,8 +57,8 @@ def test_pages_lead_to_every_job_once_and_end(world: World) -> None:
 
 
 @pytest.mark.parametrize("name", ["sync_start_async", "sync_reconcile"])
-def test_nothing_is_queued_for_who_has_to_connect_first(world: World, name: str) -> None:
-    """The caller is told at once, and not by a job that fails later; never connected is like disconnected."""
+def test_no_sync_is_queued_without_a_connection(world: FunctionsWorld, name: str) -> None:
+    """The caller gets 409 at once, the same for a removed connection and for one that never existed."""
     world.invoke("connect", world.event("connect_remove"))
     removed = world.invoke("sync", world.event(name))
     stores.connections().table.delete("demo", "connection")
@@ -70,8 +71,8 @@ def test_nothing_is_queued_for_who_has_to_connect_first(world: World, name: str)
 
 
 @pytest.mark.parametrize("name", ["sync_start_async", "sync_reconcile"])
-def test_nothing_is_queued_for_who_has_to_log_in_again(world: World, name: str) -> None:
-    """Their tokens are refused, whoever asks."""
+def test_no_sync_is_queued_for_a_revoked_connection(world: FunctionsWorld, name: str) -> None:
+    """The caller gets 409 at once: the provider rejects the tokens."""
     connection = stores.connections().get("demo")
     assert connection is not None
     assert stores.connections().mark_needs_reauth("demo", connection.generation)
@@ -81,18 +82,18 @@ def test_nothing_is_queued_for_who_has_to_log_in_again(world: World, name: str) 
     assert list(stores.jobs().newest_first("demo")) == []
 
 
-def test_a_sync_that_is_put_off_is_not_tried_again_at_once(world: World) -> None:
-    """The provider is down: the order waits out of the worker's sight."""
+def test_a_deferred_sync_is_queued_with_a_delay(world: FunctionsWorld) -> None:
+    """The provider is down, so the message is delayed."""
     assert world.invoke("sync", world.event("sync_start"))["statusCode"] == 503
 
     told = aws_clients.sqs().get_queue_attributes(QueueUrl=stores.queue().url, AttributeNames=["All"])
     assert told["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"
 
 
-def test_a_sync_that_our_own_fault_ended_goes_on_by_itself(
-    world: World, monkeypatch: pytest.MonkeyPatch
+def test_a_sync_that_crashed_is_retried_from_the_queue(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The caller is told that it failed; its job is deferred, and that is true."""
+    """The caller gets 500, the job says `deferred`, and its message is in the queue."""
     world.restarted(monkeypatch, DYNAMODB_TABLE="no-such-table")
 
     assert world.invoke("sync", world.event("sync_start"))["statusCode"] == 500

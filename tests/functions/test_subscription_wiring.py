@@ -1,4 +1,4 @@
-"""Webhook subscriptions are configuration: a path, or the clear answer that there are none."""
+"""The setting DEXCOM_SUBSCRIPTIONS_PATH in the wiring."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from bg_ingest.wiring import provider, stores
 
 if TYPE_CHECKING:
     from bg_ingest.accounts.connection import Connection
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 
-def test_they_are_at_the_configured_path(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the clients that a function makes."""
+def test_subscriptions_use_the_configured_path(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client of a function has the path of the setting."""
     world.restarted(monkeypatch, DEXCOM_SUBSCRIPTIONS_PATH="/v3/users/self/subscriptions")
 
     client = provider.client_for(_connection())
@@ -24,10 +26,10 @@ def test_they_are_at_the_configured_path(world: World, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("environment", [{}, {"DEXCOM_SUBSCRIPTIONS_PATH": ""}])
-def test_without_a_path_there_are_none(
-    world: World, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+def test_subscriptions_without_a_path_are_not_offered(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
 ) -> None:
-    """A parameter of the template that was left empty is none, too."""
+    """An empty setting is the same as none."""
     world.restarted(monkeypatch, **environment)
 
     with pytest.raises(NotOffered):
@@ -35,8 +37,10 @@ def test_without_a_path_there_are_none(
 
 
 @pytest.mark.parametrize("path", ["subscriptions", "/", "/a?b=c", "https://elsewhere.test/hooks"])
-def test_what_is_no_path_stops_the_function(world: World, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    """With the setting's name, before anybody is asked."""
+def test_an_invalid_subscriptions_path_is_rejected(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """The error names the setting before any request is sent."""
     world.restarted(monkeypatch, DEXCOM_SUBSCRIPTIONS_PATH=path)
 
     with pytest.raises(SettingsInvalid, match="DEXCOM_SUBSCRIPTIONS_PATH"):

@@ -1,4 +1,4 @@
-"""A user who has been here for a while: everything that can be stored about somebody is."""
+"""A user with every kind of stored item, for the tests that try random requests."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.functions.gateway import Request, send
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
-def live_in(world: World, user_id: str) -> dict[str, list[str]]:
-    """Give them a past; values of the interface's parameters that lead there."""
+def store_history(world: FunctionsWorld, user_id: str) -> dict[str, list[str]]:
+    """Store one item of each kind; return values of request parameters that lead to them."""
     now = stores.clock().now().replace(microsecond=0)
     _readings(user_id, now)
     jobs = [_job(user_id, status, now) for status in JobStatus]
@@ -56,7 +56,7 @@ def live_in(world: World, user_id: str) -> dict[str, list[str]]:
 
 
 def _readings(user_id: str, now: datetime) -> None:
-    """Three hours with a gap; and whatever is odd: revisions, copies, unknown words, nothing but a value."""
+    """Store three hours with a gap, with revisions, copies, unusual texts and missing fields."""
     phone, receiver = Device("g7", "iOS", "G7", "one"), Device("g7", "receiver", None, "one")
     series = [
         Reading(now - 5 * n * _MINUTE, 60 + n % 300, "flat", 0.1, device=phone, transmitter_ticks=n)
