@@ -81,7 +81,7 @@ def test_every_message_of_the_log_is_explained() -> None:
     root = DOCS.parent
     sources = [*(root / "layers/core/bg_ingest").rglob("*.py"), *(root / "functions").rglob("*.py")]
     told = {
-        message for source in sources for message in re.findall(r'tell\(\s*"([^"]+)"', source.read_text())
+        message for source in sources for message in re.findall(r'\blog\(\s*"([^"]+)"', source.read_text())
     }
 
     assert told

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest import problems
 from bg_ingest.facades.native.reading_text import as_json, csv_lines, json_array, ndjson_lines, rfc_3339
-from bg_ingest.problems import Problem
+from bg_ingest.problems import invalid_field
 from bg_ingest.readings.cursor import Cursor, CursorInvalid, decode, encode
 
 if TYPE_CHECKING:
@@ -120,8 +119,7 @@ def _remaining(
     except CursorInvalid:
         position = None
     if position is None or position.descending != descending:
-        reason = "was not issued by this API, or belongs to the other `order`"
-        raise Problem(problems.INVALID_REQUEST, errors=[{"field": "cursor", "reason": reason}])
+        raise invalid_field("cursor", "was not issued by this API, or belongs to the other `order`")
     return position.rest(*window)
 
 
