@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,4 +27,7 @@ def test_health_says_which_version_is_running(http: httpx.Client) -> None:
 def test_anybody_may_read_how_to_ask(http: httpx.Client) -> None:
     """Both forms are open, and the document is the one of this checkout."""
     assert http.get("/openapi.json").json() == document()
-    assert http.get("/docs").text.startswith("<!doctype html>")
+    page = http.get("/docs").text
+    assert page.startswith("<!doctype html>")
+    for url in re.findall(r'(?:href|src)="(docs/[^"]+)"', page):
+        assert http.get(f"/{url}").headers["content-encoding"] == "gzip"
