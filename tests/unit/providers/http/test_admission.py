@@ -189,7 +189,8 @@ def test_successful_probe_closes_the_breaker() -> None:
     clock.advance(30.0)
     breaker.succeeded(breaker.permit())
 
-    assert [breaker.permit().prober for _ in range(3)] == [None] * 3
+    closed = Permit(allowed=True, wait_s=0.0, prober=None, account_key=None)
+    assert [breaker.permit() for _ in range(3)] == [closed] * 3
 
 
 def test_failed_probe_restarts_the_recovery_time() -> None:
