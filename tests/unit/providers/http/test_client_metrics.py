@@ -14,6 +14,7 @@ from bg_ingest.providers.http.send import send
 from tests.unit.providers.http.fake_provider import Replies, get, ok, polite
 
 if TYPE_CHECKING:
+    from bg_ingest.providers.http.call_record import CircuitState
     from tests.support.fakes import FakeClock
 
 CALL = CallRecord("egvs", "GET", "/v3/egvs", attempt=1, sent=True, status=200, latency_s=0.2, size_bytes=100)
