@@ -75,7 +75,7 @@ def quantiles(counts: Counter[int], percents: Sequence[int]) -> list[float]:
         rank, hundredths = divmod((upto[-1] - 1) * percent, 100)
         below = _value_at(values, upto, rank)
         above = _value_at(values, upto, min(rank + 1, upto[-1] - 1))
-        found.append(below + (above - below) * hundredths / 100)
+        found.append((100 * below + hundredths * (above - below)) / 100)
     return found
 
 
