@@ -14,9 +14,9 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 UV := .venv/bin/uv
 RUN := .venv/bin/python
 # SAM and the emulator pin much of what they need, so each has an environment of its own.
-INSTALLED := .venv/.installed .venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed
+INSTALLED := .venv/.installed .venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed .venv-statistics/.installed
 
-.PHONY: help setup up down test test-integration fuzz mutation simulation breaks interface check format interface build deploy invoke bench load faults release lock clean
+.PHONY: help setup up down test test-integration fuzz mutation simulation statistics breaks interface check format interface build deploy invoke bench load faults release lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -43,6 +43,9 @@ mutation: $(INSTALLED) ## Break the pure core in every small way; a test has to 
 
 simulation: $(INSTALLED) ## A thousand seeds of the engine's simulation
 	$(RUN) -m pytest --seeds 1000 tests/simulation
+
+statistics: $(INSTALLED) ## Compare the statistics of two hundred series with those of two public tools
+	$(RUN) -m pytest --series 200 tests/unit/statistics/test_public_tools.py
 
 breaks: $(INSTALLED) ## Break the engine on purpose in every way of the list; the simulation has to catch each
 	$(RUN) -m tests.simulation.breaks
@@ -95,13 +98,14 @@ lock: $(INSTALLED) ## Resolve the dependency groups of pyproject.toml into the p
 	$(UV) pip compile $(LOCK) --group emulator --output-file local/requirements-emulator.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group runtime --output-file local/requirements-runtime.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group sam --output-file local/requirements-sam.txt pyproject.toml
+	$(UV) pip compile $(LOCK) --group statistics --output-file tests/requirements-statistics.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group policies --output-file local/requirements-checkov.txt pyproject.toml
 	grep -E '^boto(3|core)==' local/requirements-emulator.txt > .venv/same-boto.txt
 	$(UV) pip compile $(LOCK) --group dev --constraint layers/core/requirements.txt --constraint .venv/same-boto.txt \
 		--output-file requirements-dev.txt pyproject.toml
 
 clean: down ## Remove everything that can be made again
-	rm -rf .venv .venv-sam .venv-aws .venv-runtime .venv-checkov .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-aws .venv-runtime .venv-checkov .venv-statistics .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 LOCK := --quiet --universal --python-version 3.11 --no-header --upgrade
 
@@ -124,7 +128,8 @@ LOCK := --quiet --universal --python-version 3.11 --no-header --upgrade
 .venv-aws/.installed: local/requirements-emulator.txt .venv/.installed
 .venv-runtime/.installed: local/requirements-runtime.txt .venv/.installed
 .venv-checkov/.installed: local/requirements-checkov.txt .venv/.installed
-.venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed .venv-checkov/.installed:
+.venv-statistics/.installed: tests/requirements-statistics.txt .venv/.installed
+.venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed .venv-checkov/.installed .venv-statistics/.installed:
 	@rm -rf $(@D)
 	@$(UV) venv --quiet --python $(RUN) $(@D)
 	@$(UV) pip install --quiet --python $(@D)/bin/python --requirement $<
