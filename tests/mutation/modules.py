@@ -14,6 +14,8 @@ _MERGING = tuple(
 )
 _PUBLISHING = tuple(f"tests/unit/publishing/test_{name}.py" for name in ("events", "republish", "changes"))
 _RECORDS = tuple(f"{_DEXCOM}/test_{name}.py" for name in ("records", "glucose", "times", "pseudonym"))
+_STATISTICS = "tests/unit/statistics"
+_SUMMARY = f"{_STATISTICS}/test_summary.py"
 
 MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.readings.merging.hour": _MERGING,
@@ -41,6 +43,16 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.publishing.changes": _PUBLISHING,
     "bg_ingest.publishing.events": _PUBLISHING,
     "bg_ingest.publishing.account_events": ("tests/unit/publishing/test_account_events.py",),
+    "bg_ingest.statistics.bands": (f"{_STATISTICS}/test_bands.py", _SUMMARY),
+    "bg_ingest.statistics.days": (f"{_STATISTICS}/test_days.py", _SUMMARY),
+    "bg_ingest.statistics.distribution": (f"{_STATISTICS}/test_distribution.py", _SUMMARY),
+    "bg_ingest.statistics.episodes": (f"{_STATISTICS}/test_episodes.py", _SUMMARY),
+    "bg_ingest.statistics.lags": (f"{_STATISTICS}/test_lags.py", _SUMMARY),
+    "bg_ingest.statistics.risk": (f"{_STATISTICS}/test_risk.py", _SUMMARY),
+    "bg_ingest.statistics.profile": (f"{_STATISTICS}/test_profile.py",),
+    "bg_ingest.statistics.series": (f"{_STATISTICS}/test_days.py", _SUMMARY),
+    "bg_ingest.statistics.summary": (_SUMMARY,),
+    "bg_ingest.statistics.as_json": (_SUMMARY, f"{_STATISTICS}/test_profile.py"),
     "bg_ingest.webhooks.signature": ("tests/unit/webhooks/test_signature.py",),
     "bg_ingest.webhooks.payload": ("tests/unit/webhooks/test_payload.py",),
 }
