@@ -52,7 +52,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.statistics.profile": (f"{_STATISTICS}/test_profile.py",),
     "bg_ingest.statistics.series": (f"{_STATISTICS}/test_days.py", _SUMMARY),
     "bg_ingest.statistics.summary": (_SUMMARY,),
-    "bg_ingest.statistics.as_json": (_SUMMARY, f"{_STATISTICS}/test_profile.py"),
+    "bg_ingest.statistics.as_json": (f"{_STATISTICS}/test_as_json.py", _SUMMARY),
     "bg_ingest.webhooks.signature": ("tests/unit/webhooks/test_signature.py",),
     "bg_ingest.webhooks.payload": ("tests/unit/webhooks/test_payload.py",),
 }

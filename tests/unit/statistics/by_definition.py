@@ -81,20 +81,19 @@ def dates(first: date, last: date) -> list[date]:
 def ends(chosen: list[Reading], day: date) -> tuple[datetime, datetime]:
     """Where a local day begins and ends in UTC."""
     own = [reading for reading in chosen if local_time(reading).date() == day]
-    # The nearest day with readings on either side, and of it the last or first reading.
     earlier = [local_time(reading).date() for reading in chosen if local_time(reading).date() < day]
     later = [local_time(reading).date() for reading in chosen if local_time(reading).date() > day]
     if own:
         at_start, at_end = own[0], own[-1]
-    elif earlier and later:
-        at_start = [reading for reading in chosen if local_time(reading).date() == max(earlier)][-1]
-        at_end = next(reading for reading in chosen if local_time(reading).date() == min(later))
     elif earlier:
         at_start = at_end = [reading for reading in chosen if local_time(reading).date() == max(earlier)][-1]
     elif later:
         at_start = at_end = next(reading for reading in chosen if local_time(reading).date() == min(later))
     else:
         at_start = at_end = (0, 0, 0)
+    tomorrow = [reading for reading in chosen if local_time(reading).date() == day + ONE_DAY]
+    if tomorrow and not own:
+        at_end = tomorrow[0]
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return (
         midnight - timedelta(minutes=at_start[2] or 0),

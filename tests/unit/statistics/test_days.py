@@ -12,6 +12,7 @@ from tests.unit.statistics.made_up import (
     DAY,
     LONG_AFTER,
     SPRING,
+    Offsets,
     every_five_minutes,
     full_days,
     series_of,
@@ -64,6 +65,39 @@ def test_a_day_without_readings_takes_offsets_beside_it() -> None:
     days = days_of(readings, SPRING - DAY, SPRING + DAY)
 
     assert [day.expected for day in days] == [288, 276, 288]
+
+
+def test_a_change_during_days_without_readings_counts_once() -> None:
+    """The clocks changed in a gap of three days: the last of them is short, and all of them together are."""
+    readings = full_days(SPRING - 2 * DAY, 1, BERLIN) + full_days(SPRING + 2 * DAY, 1, BERLIN)
+
+    days = days_of(readings, SPRING - 3 * DAY, SPRING + 3 * DAY)
+
+    assert [day.expected for day in days] == [288, 288, 288, 288, 276, 288, 288]
+
+
+def test_days_beside_travel_take_the_nearer_offset() -> None:
+    """A person measures on the day of a flight there and of the flight back; the days around are 24 hours."""
+    there = date(2026, 3, 24)
+    flights = Offsets(
+        (
+            (datetime(2026, 1, 1, tzinfo=UTC), 60),
+            (datetime(2026, 3, 24, 12, tzinfo=UTC), -300),
+            (datetime(2026, 3, 27, 12, tzinfo=UTC), 60),
+        )
+    )
+    readings = full_days(there, 1, flights) + full_days(there + 3 * DAY, 1, flights)
+
+    days = days_of(readings, there - DAY, there + 4 * DAY)
+
+    assert [day.expected for day in days] == [288, 360, 288, 288, 216, 288]
+
+
+def test_a_day_has_begun_at_its_midnight() -> None:
+    """At midnight the new day is the first of fourteen, and expects nothing yet."""
+    days = days_of([], SPRING, SPRING + DAY, datetime(2026, 3, 29, tzinfo=UTC))
+
+    assert [(day.begun, day.expected) for day in days] == [(True, 0), (False, 0)]
 
 
 @pytest.mark.parametrize("measured_first", [True, False])

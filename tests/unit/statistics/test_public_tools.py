@@ -99,7 +99,7 @@ def theirs(series: list[dict[str, list[int]]]) -> list[dict[str, Any]]:
         pytest.fail(f"{PYTHON} is missing: run make setup")
     script = Path(__file__).with_name("public_tools.py")
     # -I: nothing of this project is importable. The tools use what pandas calls deprecated.
-    command = [PYTHON, "-I", "-W", "ignore", script]
+    command: list[str | Path] = [PYTHON, "-I", "-W", "ignore", script]
     done = subprocess.run(  # noqa: S603 - our own script.
         command, input=json.dumps(series), capture_output=True, text=True, check=False
     )

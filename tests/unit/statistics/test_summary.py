@@ -187,11 +187,11 @@ def test_nine_whole_days_are_insufficient() -> None:
 def test_codes_39_and_401_count_and_are_reported() -> None:
     """The codes for low and high count with their values, and beside them as numbers of readings."""
     whole = figures(
-        every_five_minutes(datetime(2026, 3, 26, tzinfo=UTC), [39, 39, 401, 40, 400]), FIRST, FIRST
+        every_five_minutes(datetime(2026, 3, 26, tzinfo=UTC), [39, 39, 39, 401, 401, 40, 400]), FIRST, FIRST
     )
 
-    assert (whole["low_readings"], whole["high_readings"]) == (2, 1)
-    assert (whole["mean_mg_dl"], whole["max_mg_dl"]) == (919 / 5, 401)
+    assert (whole["low_readings"], whole["high_readings"]) == (3, 2)
+    assert (whole["mean_mg_dl"], whole["max_mg_dl"]) == (1359 / 7, 401)
 
 
 def test_first_days_of_the_calendar_have_no_period_before() -> None:

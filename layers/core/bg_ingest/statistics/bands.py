@@ -21,7 +21,7 @@ BANDS = ("very_low", "low", "target", "high", "very_high")
 VERY_LOW, LOW, HIGH, VERY_HIGH = 54, 70, 180, 250
 _TIGHT = (70, 140)
 _PREGNANCY = (63, 140)
-_ZONES = "ABCDE"
+_ZONES = ("A", "B", "C", "D", "E")
 
 
 @dataclass(frozen=True, slots=True)

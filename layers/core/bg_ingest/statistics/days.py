@@ -4,9 +4,10 @@
 # Rule 2: A day begins at its midnight under the offset of its first reading, and ends at the next midnight
 #         under the offset of its last reading. So it has 23 or 25 hours when the clocks change, and more or
 #         fewer when the person travels. Its length depends on no other day that has readings.
-# Rule 3: A day without readings begins under the offset of the last reading before it and ends under the
-#         offset of the first reading after it. If one of them is missing, the other one counts for both
-#         ends. Only readings of the range are looked at. If it has none, its days are days of UTC.
+# Rule 3: A day without readings goes on under the offset of the last reading before it. If the day after it
+#         has readings, it ends under the offset of the first of them. So an offset that changes during days
+#         without readings changes once. Days before the first reading have the offset of that reading.
+#         Only readings of the range are looked at. If it has none, its days are days of UTC.
 # Rule 4: Slots are expected up to now. Days before the first reading are expected in full: they are part
 #         of the range that was asked for.
 # Rule 5: A slot counts once in each day that has a reading in it. If two readings beside midnight share a
@@ -130,24 +131,14 @@ def _by_day(readings: LocalReadings) -> dict[int, _Members]:
     return days
 
 
-def _offsets(numbers: Sequence[int], members: dict[int, _Members]) -> list[tuple[int, int]]:
+def _offsets(numbers: Iterable[int], members: dict[int, _Members]) -> list[tuple[int, int]]:
     """The offsets at both ends of each day: rules 2 and 3."""
-    before = _carried(numbers, {number: own.offsets[-1] for number, own in members.items()})
-    after = _carried(numbers[::-1], {number: own.offsets[0] for number, own in members.items()})[::-1]
+    held = members[min(members)].offsets[0] if members else 0
     ends = []
-    for number, earlier, later in zip(numbers, before, after, strict=True):
-        if number in members:
-            ends.append((members[number].offsets[0], members[number].offsets[-1]))
-        else:
-            either = later if earlier is None else earlier
-            at_start = either or 0
-            ends.append((at_start, at_start if later is None else later))
-    return ends
-
-
-def _carried(numbers: Sequence[int], known: dict[int, int]) -> list[int | None]:
-    """For each day the offset that is known of it, or of the nearest day in front of it."""
-    carried: list[int | None] = []
     for number in numbers:
-        carried.append(known.get(number, carried[-1] if carried else None))
-    return carried
+        own, following = members.get(number), members.get(number + 1)
+        at_start = own.offsets[0] if own else held
+        if own:
+            held = own.offsets[-1]
+        ends.append((at_start, following.offsets[0] if following and not own else held))
+    return ends

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from bg_ingest.statistics.series import LocalReadings
 
-_EPISODE_SLOTS_MIN = 15 // SLOT_MINUTES
-_BACK_SLOTS_MIN = 10 // SLOT_MINUTES
-_GAP_SLOTS_MAX = 45 // SLOT_MINUTES
+_EPISODE_SLOTS_MIN = 3  # 15 minutes
+_BACK_SLOTS_MIN = 2  # 10 minutes
+_GAP_SLOTS_MAX = 9  # 45 minutes
 
 
 @dataclass(frozen=True, slots=True)
