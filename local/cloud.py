@@ -17,7 +17,7 @@ from local.deploy import build, deploy
 from local.emulator import Emulator
 from local.function_logs import keep_function_lines
 from local.gateway import create_routes
-from local.paths import CHECKOUT
+from local.paths import PYTHONPATH
 from local.ports import HOST, free_port, is_taken
 from local.processes import Processes
 from local.progress import Progress
@@ -188,7 +188,7 @@ class Cloud:
     def _start_module(self, module: str, *arguments: str) -> None:
         environ = {
             "PATH": os.environ["PATH"],  # noqa: TID251 - as the person's own.
-            "PYTHONPATH": f"{CHECKOUT / 'layers' / 'core'}:{CHECKOUT}",
+            "PYTHONPATH": PYTHONPATH,
             "PYTHONUNBUFFERED": "1",
             "TMPDIR": str(self.state.temporary),
         }

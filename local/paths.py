@@ -1,4 +1,4 @@
-"""Where things are: the checkout, its environments, and the state folder of one local cloud."""
+"""Paths: the checkout, its virtual environments, and the state folder of a local cloud."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
 TEMPLATE = CHECKOUT / "template.yaml"
+CORE = CHECKOUT / "layers" / "core"
+SIMULATOR = CHECKOUT / "simulators" / "dexcom"
+# Where Python finds this checkout's own code. An installed copy or another checkout would be other code.
+PYTHONPATH = ":".join(str(folder) for folder in (CORE, SIMULATOR, CHECKOUT))
 DEV_BIN = CHECKOUT / ".venv" / "bin"
 SAM_BIN = CHECKOUT / ".venv-sam" / "bin"
 EMULATOR_BIN = CHECKOUT / ".venv-aws" / "bin"

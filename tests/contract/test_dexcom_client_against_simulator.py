@@ -15,9 +15,15 @@ from bg_ingest.providers.errors import (
     Unavailable,
 )
 from bg_ingest.providers.http.policy import Policy
-from dexcom_sim.faults.answers import Dropped, MangledBody, SlowBody, SlowHeaders, Status
-from dexcom_sim.faults.bodies import Shape
-from dexcom_sim.faults.deeds import QuotaExhausted
+from dexcom_sim.faults import (
+    BodyShape,
+    Dropped,
+    MangledBody,
+    QuotaExhausted,
+    SlowBody,
+    SlowHeaders,
+    StatusFault,
+)
 from tests.contract.dexcom_caller import Caller, connected
 
 EGVS = "*/egvs"
@@ -29,7 +35,7 @@ def caller() -> Caller:
     return connected()
 
 
-@pytest.mark.parametrize("body", get_args(Shape))
+@pytest.mark.parametrize("body", get_args(BodyShape))
 @pytest.mark.parametrize(
     ("status", "kind", "calls"),
     [
@@ -44,10 +50,10 @@ def caller() -> Caller:
     ],
 )
 def test_a_refused_question(
-    caller: Caller, status: int, kind: type[ProviderError], calls: int, body: Shape
+    caller: Caller, status: int, kind: type[ProviderError], calls: int, body: BodyShape
 ) -> None:
     """The status decides in every shape of body: refusals cost one call, trouble three."""
-    caller.order(Status(status=status, body=body, path=EGVS))
+    caller.order(StatusFault(status=status, body=body, path=EGVS))
 
     with pytest.raises(kind):
         caller.egvs()
@@ -57,7 +63,7 @@ def test_a_refused_question(
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
 def test_trouble_that_passes(caller: Caller, status: int) -> None:
     """A hiccup costs one call more, and nobody notices."""
-    caller.order(Status(status=status, times=1))
+    caller.order(StatusFault(status=status, times=1))
 
     assert len(caller.readings()) > 200
     assert caller.calls == 2
@@ -67,7 +73,7 @@ def test_trouble_that_passes(caller: Caller, status: int) -> None:
 def test_too_many_calls_and_a_short_wait(caller: Caller, form: str) -> None:
     """Retry-After in either form is waited, to the second."""
     caller.order(
-        Status.model_validate({"status": 429, "retry_after_s": 7, "retry_after_form": form, "times": 1})
+        StatusFault.model_validate({"status": 429, "retry_after_s": 7, "retry_after_form": form, "times": 1})
     )
 
     assert len(caller.readings()) > 200
@@ -77,7 +83,7 @@ def test_too_many_calls_and_a_short_wait(caller: Caller, form: str) -> None:
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_too_many_calls_and_a_long_wait(caller: Caller, form: str) -> None:
     """Longer than a worker should sleep: the caller is told for how long, at once."""
-    caller.order(Status.model_validate({"status": 429, "retry_after_s": 90, "retry_after_form": form}))
+    caller.order(StatusFault.model_validate({"status": 429, "retry_after_s": 90, "retry_after_form": form}))
 
     with pytest.raises(Throttled) as caught:
         caller.egvs()
@@ -137,7 +143,7 @@ def test_a_dropped_connection(caller: Caller, when: str) -> None:
 
 def test_an_outage(caller: Caller) -> None:
     """Five calls see it, and one for each recovery time; then everything is as before."""
-    caller.order(Status(status=503, lasts_s=60))
+    caller.order(StatusFault(status=503, lasts_s=60))
     for _ in range(10):
         with pytest.raises(TryLater):
             caller.egvs()

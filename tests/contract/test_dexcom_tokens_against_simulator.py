@@ -15,10 +15,18 @@ from bg_ingest.providers.errors import (
     TryLater,
     Unavailable,
 )
-from dexcom_sim.faults import answers
-from dexcom_sim.faults.answers import Dropped, Maintenance, MangledBody, SlowHeaders, Status
-from dexcom_sim.faults.bodies import Shape
-from dexcom_sim.faults.deeds import AccessTokenExpired, RefreshTokenUsed, UserRevoked
+from dexcom_sim.faults import (
+    AccessTokenExpired,
+    BodyShape,
+    Dropped,
+    FullApplication,
+    Maintenance,
+    MangledBody,
+    RefreshTokenUsed,
+    SlowHeaders,
+    StatusFault,
+    UserRevoked,
+)
 from tests.contract.dexcom_caller import PERSON, Caller, connected
 
 TOKEN = "*/token"
@@ -64,11 +72,11 @@ def test_the_refresh_token_was_already_used(caller: Caller) -> None:
     assert caller.readings()
 
 
-@pytest.mark.parametrize("body", get_args(Shape))
+@pytest.mark.parametrize("body", get_args(BodyShape))
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 502, 503])
-def test_a_refused_refresh(caller: Caller, status: int, body: Shape) -> None:
+def test_a_refused_refresh(caller: Caller, status: int, body: BodyShape) -> None:
     """Whatever is said, as long as it is not invalid_grant, the same refresh token works later."""
-    caller.order(Status(status=status, body=body, path=TOKEN, times=1))
+    caller.order(StatusFault(status=status, body=body, path=TOKEN, times=1))
 
     with pytest.raises(TryLater):
         caller.oauth.refresh(caller.tokens.refresh_token)
@@ -80,7 +88,7 @@ def test_a_refused_refresh(caller: Caller, status: int, body: Shape) -> None:
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_failing_server_says_invalid_grant(caller: Caller, status: int) -> None:
     """It is not believed: the connection lives."""
-    caller.order(Status(status=status, body="error", error="invalid_grant", path=TOKEN))
+    caller.order(StatusFault(status=status, body="error", error="invalid_grant", path=TOKEN))
 
     with pytest.raises(TryLater):
         caller.oauth.refresh(caller.tokens.refresh_token)
@@ -134,7 +142,7 @@ def test_a_refresh_that_never_arrived(caller: Caller) -> None:
 
 def test_the_application_is_full(caller: Caller) -> None:
     """Nobody new gets in; who is in stays in."""
-    caller.order(answers.ApplicationFull())
+    caller.order(FullApplication())
 
     with pytest.raises(ApplicationFull):
         caller.oauth.exchange(caller.code("SandboxUser1"))

@@ -18,8 +18,8 @@ from bg_ingest.providers.dexcom.oauth import Tokens
 from bg_ingest.readings.stored.hour_items import cause_of
 from bg_ingest.telemetry import metrics
 from bg_ingest.wiring import provider, stores
-from dexcom_sim.application import Application
-from local.paths import CHECKOUT
+from dexcom_sim.oauth import RegisteredApplication
+from local.paths import CHECKOUT, PYTHONPATH
 from local.ports import free_port
 from tests.functions.webhook_sending import sent, worked
 
@@ -37,9 +37,8 @@ Printed = pytest.CaptureFixture[str]
 def address() -> Iterator[str]:
     """Where the simulated Dexcom answers."""
     command = [sys.executable, "-m", "dexcom_sim", "--port", "0", "--upload-delay-seconds", "0"]
-    environment = {"PYTHONPATH": f"{CHECKOUT / 'layers' / 'core'}:{CHECKOUT}"}
     with subprocess.Popen(  # noqa: S603 - our own command.
-        command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True
+        command, cwd=CHECKOUT, env={"PYTHONPATH": PYTHONPATH}, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         yield process.stdout.readline().split()[-1]
@@ -49,7 +48,7 @@ def address() -> Iterator[str]:
 @pytest.fixture
 def dexcom(world: World, address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
     """The user "demo" is connected to it."""
-    own = Application()
+    own = RegisteredApplication()
     world.restarted(
         monkeypatch,
         DEXCOM_API_BASE_URL=address,
@@ -64,7 +63,7 @@ def dexcom(world: World, address: str, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 def _connect(client: httpx.Client, address: str) -> None:
-    application, now = Application(), SystemClock().now()
+    application, now = RegisteredApplication(), SystemClock().now()
     asked = {
         "client_id": application.client_id,
         "redirect_uri": CALLBACK,

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from local.__main__ import _options
-from local.paths import CHECKOUT
+from local.paths import CHECKOUT, PYTHONPATH
 from local.ports import HOST, free_port
 from local.processes import Processes
 from local.waiting import wait_until
@@ -77,7 +77,7 @@ def test_the_api_listens_where_it_is_told_and_nowhere_else(
     """On 127.0.0.1 unless somebody says otherwise, as the container does."""
     port, processes = free_port(), Processes(tmp_path / "processes.json")
     command = [str(CHECKOUT / ".venv/bin/python"), "-m", "local.front", "--port", str(port), *more]
-    environ = {"PYTHONPATH": f"{CHECKOUT / 'layers/core'}:{CHECKOUT}"}
+    environ = {"PYTHONPATH": PYTHONPATH}
     processes.start("front", [*command, "--target", "http://127.0.0.1:9"], tmp_path / "log", environ)
     try:
         assert wait_until(lambda: _is_used(here, port), PATIENCE_S)

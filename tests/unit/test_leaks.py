@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from local.paths import PYTHONPATH
 from tests.support.bare_numbers import unexplained_in_error, unexplained_in_line
 from tests.support.leaks import leaks_in
 
-CHECKOUT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Lines of a real day, which must raise no alarm.
 HARMLESS = [
@@ -135,7 +137,7 @@ def _run(folder: Path) -> str:
     done = subprocess.run(  # noqa: S603 - our own command.
         [sys.executable, "-m", "pytest", *options, "--rootdir", str(folder), str(folder)],
         cwd=folder,
-        env={"PYTHONPATH": f"{CHECKOUT / 'layers' / 'core'}:{CHECKOUT}"},
+        env={"PYTHONPATH": PYTHONPATH},
         capture_output=True,
         text=True,
         check=False,

@@ -5,8 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from dexcom_sim.application import Application
-from dexcom_sim.oauth import ACCESS_LIVES, CODE_LIVES, Consents, Tokens
+from dexcom_sim.oauth import ACCESS_LIFETIME, CODE_LIFETIME, Consents, IssuedTokens, RegisteredApplication
 from tests.support.fakes import FakeClock
 
 HOME = "https://app.example/callback"
@@ -27,7 +26,7 @@ def test_a_code_lives_a_minute() -> None:
     consents = Consents(1, clock)
     in_time, too_late = consents.grant_code("ana", HOME), consents.grant_code("ana", HOME)
 
-    clock.advance(CODE_LIVES.total_seconds() - 1)
+    clock.advance(CODE_LIFETIME.total_seconds() - 1)
     assert consents.exchange(in_time, HOME) is not None
     clock.advance(1)
     assert consents.exchange(too_late, HOME) is None
@@ -49,17 +48,17 @@ def test_an_access_token_lives_two_hours() -> None:
     tokens = consents.exchange(consents.grant_code("ana", HOME), HOME)
     assert tokens is not None
 
-    clock.advance(ACCESS_LIVES.total_seconds() - 1)
-    assert consents.reader(tokens.access) == "ana"
+    clock.advance(ACCESS_LIFETIME.total_seconds() - 1)
+    assert consents.user_of_access_token(tokens.access) == "ana"
     clock.advance(1)
-    assert consents.reader(tokens.access) is None
+    assert consents.user_of_access_token(tokens.access) is None
 
 
 def test_forgotten_tokens_never_come_back() -> None:
     """After everything was forgotten, nobody is given a token that someone else once had."""
     consents = Consents(1, FakeClock())
     before = consents.exchange(consents.grant_code("ana", HOME), HOME)
-    consents.forget()
+    consents.clear()
     after = consents.exchange(consents.grant_code("ben", HOME), HOME)
 
     assert before is not None
@@ -70,10 +69,10 @@ def test_forgotten_tokens_never_come_back() -> None:
 @pytest.mark.parametrize("uri", ["https://a.example/cb", "http://127.0.0.1:5001/oauth/callback"])
 def test_without_a_list_every_web_address_is_registered(uri: str) -> None:
     """A list makes it strict; without one, anything but a web address is refused."""
-    assert Application().accepts_redirect(uri)
-    assert Application(redirect_uris=(uri,)).accepts_redirect(uri)
-    assert not Application(redirect_uris=(uri,)).accepts_redirect(uri + "/")
-    assert not Application().accepts_redirect("javascript:alert(1)")
+    assert RegisteredApplication().accepts_redirect(uri)
+    assert RegisteredApplication(redirect_uris=(uri,)).accepts_redirect(uri)
+    assert not RegisteredApplication(redirect_uris=(uri,)).accepts_redirect(uri + "/")
+    assert not RegisteredApplication().accepts_redirect("javascript:alert(1)")
 
 
 class Rotation(RuleBasedStateMachine):
@@ -112,10 +111,10 @@ class Rotation(RuleBasedStateMachine):
     @invariant()
     def the_connected_are_those_with_a_living_token(self) -> None:
         """Who has a living refresh token is connected, and nobody else."""
-        connected = {user for user in ("ana", "ben") if self.consents.connected(user)}
+        connected = {user for user in ("ana", "ben") if self.consents.is_connected(user)}
         assert connected == set(self.living.values())
 
-    def _keep(self, user: str, tokens: Tokens | None) -> str:
+    def _keep(self, user: str, tokens: IssuedTokens | None) -> str:
         assert tokens is not None
         assert tokens.refresh not in self.dead | set(self.living)
         self.living[tokens.refresh] = user
