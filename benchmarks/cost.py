@@ -10,9 +10,11 @@ from benchmarks.measured import Measured
 from benchmarks.plain import PlainLogbook
 from benchmarks.series import READINGS_PER_DAY, readings_of
 from benchmarks.tables import PLAIN, READINGS, USERS
+from bg_ingest.ids import new_id
+from bg_ingest.providers.seam import Fetched
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
@@ -21,8 +23,7 @@ from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from benchmarks.tables import Tables
-    from bg_ingest.providers.dexcom.records import Rejected
-    from bg_ingest.providers.dexcom.responses import Span
+    from bg_ingest.providers.seam import Span
     from bg_ingest.readings.model import Reading
     from bg_ingest.sync import run
 
@@ -42,36 +43,28 @@ CAUSE = "0196f3a1-2c5d-4e6f-8a9b-0c1d2e3f4a5b"  # A correlation id as nearly all
 TODAY = datetime(2026, 11, 21, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What the provider answers; nothing of it is unreadable."""
-
-    readings: list[Reading]
-    rejected: tuple[Rejected, ...] = ()
-
-
 @dataclass(slots=True)
-class Provider:
+class BenchmarkSource:
     """A provider that knows some readings, and remembers what it was asked for."""
 
     knows: list[Reading]
     clock: FakeClock
     answers: list[list[Reading]]
 
-    def readings(self, _: str, start: datetime, end: datetime) -> Fetched:
+    def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:  # noqa: ARG002 - one user only.
         """What has been measured by now."""
         end = min(end, self.clock.now())
         self.answers.append([reading for reading in self.knows if start <= reading.at < end])
-        return Fetched(self.answers[-1])
+        return Fetched(tuple(self.answers[-1]))
 
-    def uploaded_since(self, _: str, __: datetime) -> Span | None:
+    def uploaded_since(self, user_id: str, since: datetime) -> Span | None:  # noqa: ARG002 - as above.
         """Nothing that a poll would not see; only a reconciliation asks."""
         return None
 
 
 def sync(
     tables: Tables,
-    provider: run.Provider,
+    provider: run.Source,
     clock: FakeClock,
     user_id: str,
     kind: JobKind,
@@ -79,7 +72,7 @@ def sync(
     plainly: bool = False,
 ) -> None:
     """One sync, by the code that does it in production; plainly, but for how readings are stored."""
-    order: Order | None = Order(user_id, new_job_id(clock.now()), kind, Trigger.SCHEDULE, "benchmark")
+    order: Order | None = Order(user_id, new_id(clock.now()), kind, Trigger.SCHEDULE, "benchmark")
     users, ours = tables.users, ReadingStore(tables.readings, clock, RETENTION_DAYS, lambda: CAUSE)
     reading_store = cast("ReadingStore", PlainLogbook(tables.plain)) if plainly else ours
     stores = Stores(
@@ -90,7 +83,7 @@ def sync(
         lambda *_: 0,
     )
     while order:  # A long history is several orders, one after the other.
-        report = sync_user(order, stores=stores, provider=provider, clock=clock, time_left_s=lambda: 900.0)
+        report = sync_user(order, stores=stores, source=provider, clock=clock, time_left_s=lambda: 900.0)
         if report.job is None or report.job.failure or report.busy:
             raise RuntimeError("the benchmark's own sync did not succeed")
         order = report.rest
@@ -121,8 +114,8 @@ class Polled:
 
 def _polled(tables: Tables, table: str, *, plainly: bool) -> Polled:
     user_id, clock, meter = f"{POLLED}-{table}", FakeClock(TODAY), tables.meter
-    provider = Provider(readings_of(TODAY - timedelta(days=1), 2), clock, [])
-    SyncStates(tables.users, clock).begin(user_id, POLL_INTERVAL_S, TODAY - timedelta(days=1))
+    provider = BenchmarkSource(readings_of(TODAY - timedelta(days=1), 2), clock, [])
+    SyncStates(tables.users, clock).start_polling(user_id, POLL_INTERVAL_S, TODAY - timedelta(days=1))
     sync(tables, provider, clock, user_id, JobKind.BACKFILL, plainly=plainly)
     provider.answers.clear()
     meter.reset()
@@ -141,8 +134,10 @@ def _polled(tables: Tables, table: str, *, plainly: bool) -> Polled:
 def backfill(tables: Tables, days: int) -> list[Measured]:
     """A new user's whole history."""
     clock = FakeClock(TODAY)
-    provider = Provider(readings_of(TODAY - timedelta(days=days), days), clock, [])
-    SyncStates(tables.users, clock).begin(GIVEN_HISTORY, POLL_INTERVAL_S, TODAY - timedelta(days=days))
+    provider = BenchmarkSource(readings_of(TODAY - timedelta(days=days), days), clock, [])
+    SyncStates(tables.users, clock).start_polling(
+        GIVEN_HISTORY, POLL_INTERVAL_S, TODAY - timedelta(days=days)
+    )
     tables.meter.reset()
     sync(tables, provider, clock, GIVEN_HISTORY, JobKind.BACKFILL)
     written, bookkeeping = tables.meter.written(READINGS), tables.meter.written(USERS)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from benchmarks.cost import POLL_INTERVAL_S, TODAY
 from benchmarks.measured import Measured
 from bg_ingest.dynamo import Table
-from bg_ingest.settings import settings
+from bg_ingest.settings import load
 from bg_ingest.sync.dispatch import dispatch
 from bg_ingest.sync.queue import JobsQueue
 from bg_ingest.sync.state import SyncStates
@@ -58,7 +58,7 @@ def _schedule(tables: Tables, users: int) -> list[Measured]:
     table = Table(tables.users.client, name)
     states = SyncStates(table, clock)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        list(threads.map(lambda n: states.begin(f"user-{n}", POLL_INTERVAL_S, TODAY), range(users)))
+        list(threads.map(lambda n: states.start_polling(f"user-{n}", POLL_INTERVAL_S, TODAY), range(users)))
     jobs_queue = JobsQueue(cast("Any", queue), "queue")
     tables.meter.reset()
     began_s = time.process_time()
@@ -66,7 +66,7 @@ def _schedule(tables: Tables, users: int) -> list[Measured]:
         dispatch(
             table=table,
             send=jobs_queue.send,
-            intervals_s=settings().intervals_s,
+            intervals_s=load().intervals_s,
             correlation_id="benchmark",
             clock=clock,
         )

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 SIMULATED = (1, 2, 3, 5, 6, 7, 8)
 POLL_INTERVAL_S = 60
 THINK_S = 60.0  # On average; from half to one and a half of it.
-PATIENCE_S = 60.0
+PENDING_S_MAX = 60.0
 # A poll may find the one before still running, and the schedule looks every ten seconds.
 STALLED_AFTER_S = 4 * POLL_INTERVAL_S
 # What a reader looks at, and how often: a value, a day, how the syncing stands.
@@ -106,7 +106,9 @@ def _connected(stack: Stack, number: int) -> Person:
 async def _read(api: str, people: Sequence[Person], readers: int, seconds: int) -> Seen:
     seen, ends_s = Seen(), time.perf_counter() + seconds
     limits = httpx.Limits(max_connections=readers)
-    async with httpx.AsyncClient(base_url=api, timeout=PATIENCE_S, limits=limits, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=api, timeout=PENDING_S_MAX, limits=limits, trust_env=False
+    ) as client:
         await asyncio.gather(
             *(_reader(client, people[n % len(people)], n, seen, ends_s) for n in range(readers))
         )
@@ -134,7 +136,7 @@ def _polls(stack: Stack, person: Person, began: datetime) -> tuple[int, float]:
     """How often the person was polled meanwhile, and the longest time without."""
     headers = {"Authorization": f"Bearer {person.token}"}
     url = f"{stack.api}/api/bg/{person.user_id}/sync/jobs?limit=200"
-    jobs = httpx.get(url, headers=headers, timeout=PATIENCE_S, trust_env=False).raise_for_status().json()
+    jobs = httpx.get(url, headers=headers, timeout=PENDING_S_MAX, trust_env=False).raise_for_status().json()
     ended = datetime.now().astimezone()  # noqa: TID251 - as above.
     done = sorted(
         at

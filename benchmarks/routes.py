@@ -15,8 +15,8 @@ from botocore.awsrequest import AWSResponse, HTTPHeaders
 from benchmarks.cost import GIVEN_HISTORY
 from benchmarks.measured import Measured
 from benchmarks.reading import event
-from bg_ingest.accounts.connection import Endpoint
 from bg_ingest.clock import SystemClock
+from bg_ingest.providers.seam import Endpoint
 from bg_ingest.wiring import aws_clients, stores
 from tests.functions.conftest import LambdaContext
 

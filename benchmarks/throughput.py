@@ -12,17 +12,18 @@ from benchmarks.cost import POLL_INTERVAL_S, POLLS_PER_DAY, TODAY, sync
 from benchmarks.measured import Measured
 from benchmarks.plain import PlainLogbook
 from benchmarks.series import READINGS_PER_DAY, readings_of
-from bg_ingest.providers.dexcom.responses import Egvs, parse_egvs
+from bg_ingest.providers.dexcom.responses import parse_egvs
 from bg_ingest.sync.job import JobKind
 from bg_ingest.sync.state import SyncStates
 from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
+    from bg_ingest.providers.seam import Fetched
     from collections.abc import Sequence
     from datetime import datetime
 
     from benchmarks.tables import Tables
-    from bg_ingest.providers.dexcom.responses import Span
+    from bg_ingest.providers.seam import Span
     from bg_ingest.readings.model import Reading
 
 SECTION = "Taking readings in, on one core"
@@ -38,7 +39,7 @@ class JsonProvider:
     clock: FakeClock
     answers: list[str]
 
-    def readings(self, _: str, start: datetime, end: datetime) -> Egvs:
+    def readings(self, _: str, start: datetime, end: datetime) -> Fetched:
         """What has been measured by now, parsed as the client does."""
         end = min(end, self.clock.now())
         inside = ",".join(text for at, text in self.records if start <= at < end)
@@ -69,7 +70,7 @@ def _polled_s(tables: Tables, *, plainly: bool) -> float:
     """The CPU of a day of polls."""
     user_id, clock = f"{_POLLED}-{plainly}", FakeClock(TODAY)
     provider = _provider(readings_of(TODAY - timedelta(days=1), 2), clock)
-    SyncStates(tables.users, clock).begin(user_id, POLL_INTERVAL_S, TODAY - timedelta(days=1))
+    SyncStates(tables.users, clock).start_polling(user_id, POLL_INTERVAL_S, TODAY - timedelta(days=1))
     sync(tables, provider, clock, user_id, JobKind.BACKFILL, plainly=plainly)
     cpu_s = 0.0
     for _ in range(POLLS_PER_DAY):
@@ -84,7 +85,9 @@ def _history(tables: Tables, days: int) -> list[Measured]:
     clock = FakeClock(TODAY)
     known = readings_of(TODAY - timedelta(days=days), days)
     provider = _provider(known, clock)
-    SyncStates(tables.users, clock).begin(_GIVEN_HISTORY, POLL_INTERVAL_S, TODAY - timedelta(days=days))
+    SyncStates(tables.users, clock).start_polling(
+        _GIVEN_HISTORY, POLL_INTERVAL_S, TODAY - timedelta(days=days)
+    )
     tables.meter.reset()
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
     sync(tables, provider, clock, _GIVEN_HISTORY, JobKind.BACKFILL)

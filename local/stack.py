@@ -62,7 +62,7 @@ class Stack:
         # For curl's `-H @file`: a line that can be pasted and a token that is in no shell's history.
         state.demo_header.write_text(f"Authorization: Bearer {self.demo_token}\n")
         # Written whole or not at all: whoever waits for the file reads it the moment it appears.
-        unfinished = state.stack_file.with_suffix(".unfinished")
+        unfinished = state.stack_file.with_suffix(".rest")
         unfinished.write_text(json.dumps(document, indent=2) + "\n")
         unfinished.replace(state.stack_file)
 

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest import telemetry
 from bg_ingest.publishing.publish import publish_records
 from bg_ingest.publishing.republish import republish
-from bg_ingest.wiring import publishing, stores
+from bg_ingest.wiring.process import process
+from bg_ingest.wiring.publish_parts import set_aside, sink
+from bg_ingest.wiring.store_parts import reading_store
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-@telemetry.entry_point
+@telemetry.entry_point(process)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Take a batch of changes, or an order by hand."""
     if "republish" in event:
@@ -25,8 +27,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 
 def _publish(records: list[dict[str, Any]]) -> dict[str, Any]:
     oldest_s = min(record["dynamodb"]["ApproximateCreationDateTime"] for record in records)
-    delay_s = max(stores.clock().now().timestamp() - oldest_s, 0.0)
-    done = publish_records(records, sink=publishing.sink(), set_aside=publishing.set_aside)
+    delay_s = max(process().clock.now().timestamp() - oldest_s, 0.0)
+    done = publish_records(records, sink=process().part(sink), set_aside=process().part(set_aside))
     telemetry.measure_publishing(
         done.events, set_aside=done.set_aside, failed=done.again_from is not None, delay_s=delay_s
     )
@@ -45,8 +47,8 @@ def _again(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     start, end = (datetime.fromisoformat(order[edge]).astimezone(UTC) for edge in ("from", "to"))
     done = republish(
         order["user_id"],
-        stores.reading_store().hours(order["user_id"], start, end),
-        sink=publishing.sink(),
+        process().part(reading_store).hours(order["user_id"], start, end),
+        sink=process().part(sink),
         time_left_s=lambda: context.get_remaining_time_in_millis() / 1000,
     )
     telemetry.measure_republishing(done.events)

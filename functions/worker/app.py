@@ -1,4 +1,4 @@
-"""SQS: carry out a batch of orders, one thread each; hand back the messages that stay in the queue."""
+"""SQS: carry out a batch of sync orders, one thread each; report the messages that stay in the queue."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from bg_ingest import telemetry
 from bg_ingest.sync.worker import Delivery, DeliveryResult
-from bg_ingest.wiring import syncing
+from bg_ingest.wiring.process import process
+from bg_ingest.wiring.sync_parts import sync_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    Work = Callable[[Delivery, Callable[[], float]], DeliveryResult]
+    HandleDelivery = Callable[[Delivery, Callable[[], float]], DeliveryResult]
 
 
-def handle(event: dict[str, Any], context: LambdaContext, work: Work) -> dict[str, Any]:
-    """Carry out a batch; one order's failure is no other's."""
+def handle(event: dict[str, Any], context: LambdaContext, handle_delivery: HandleDelivery) -> dict[str, Any]:
+    """Carry out a batch; one order's failure does not affect the others."""
 
     def time_left_s() -> float:
         return context.get_remaining_time_in_millis() / 1000
@@ -27,23 +28,23 @@ def handle(event: dict[str, Any], context: LambdaContext, work: Work) -> dict[st
     def one(delivery: Delivery) -> DeliveryResult:
         telemetry.adopt_correlation_id(context.aws_request_id)
         try:
-            worked = work(delivery, time_left_s)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it stays in the queue and the others go on.
+            handled = handle_delivery(delivery, time_left_s)
+        except Exception as error:  # noqa: BLE001 - of any error: the message stays, and the others continue.
             telemetry.log("order failed", level=logging.ERROR, raised=error, received=delivery.received)
             return DeliveryResult(delivery.message_id, keep=True)
-        _tell(worked, delivery.received)
-        return worked
+        _log(handled, delivery.received)
+        return handled
 
     deliveries = [_delivery(record) for record in event["Records"]]
     with ThreadPoolExecutor(max_workers=len(deliveries)) as threads:
-        kept = [worked.message_id for worked in threads.map(one, deliveries) if worked.keep]
+        kept = [handled.message_id for handled in threads.map(one, deliveries) if handled.keep]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}
 
 
-@telemetry.entry_point
+@telemetry.entry_point(process)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Carry out what the jobs queue delivers."""
-    return handle(event, context, syncing.work)
+    return handle(event, context, process().part(sync_service).handle_delivery)
 
 
 def _delivery(record: dict[str, Any]) -> Delivery:
@@ -51,8 +52,8 @@ def _delivery(record: dict[str, Any]) -> Delivery:
     return Delivery(record["messageId"], record["receiptHandle"], record["body"], received)
 
 
-def _tell(worked: DeliveryResult, received: int) -> None:
-    if worked.order is None or worked.report is None:
+def _log(handled: DeliveryResult, received: int) -> None:
+    if handled.order is None or handled.result is None:
         telemetry.log("message unreadable", level=logging.ERROR, received=received)
         return
-    telemetry.log("order carried out", kept=worked.keep, received=received, **worked.report.facts())
+    telemetry.log("order carried out", kept=handled.keep, received=received, **handled.result.facts())

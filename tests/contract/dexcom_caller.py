@@ -1,4 +1,4 @@
-"""Our client, politely connected to a simulated Dexcom that keeps count of what it is asked."""
+"""The Dexcom client and a simulated Dexcom that counts the calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dexcom_sim.simulator import SimulatedDexcom
 from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
-    from bg_ingest.providers.dexcom import Egvs, Tokens
+    from bg_ingest.providers.dexcom import Fetched, Tokens
     from bg_ingest.readings.model import Reading
     from dexcom_sim.faults import Fault
 
@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, whom, and in whose time."""
+    """A client, the simulated Dexcom that it calls, and the clock of both."""
 
     world: SimulatedDexcom
     clock: FakeClock
@@ -36,36 +36,36 @@ class Caller:
 
     @property
     def calls(self) -> int:
-        """How many calls Dexcom has seen since the person connected."""
+        """The number of calls since the user connected."""
         total: int = self.world.calls.report()["total"]
         return total
 
     @property
     def now(self) -> datetime:
-        """The time it is, for both."""
+        """The time of the shared clock."""
         return self.clock.now()
 
     def order(self, fault: Fault) -> None:
-        """Let something go wrong."""
+        """Inject a fault."""
         self.world.add_fault(fault)
 
     def code(self, user: str) -> str:
-        """What a person comes back with who just said yes."""
+        """The authorization code of a user who has just consented."""
         return self.world.consents.grant_code(user, CALLBACK)
 
-    def egvs(self, start: datetime | None = None, end: datetime | None = None) -> Egvs:
-        """The last day, unless said otherwise."""
+    def egvs(self, start: datetime | None = None, end: datetime | None = None) -> Fetched:
+        """The glucose values of this range, by default of the last day."""
         return self.client.egvs(self.tokens.access_token, start or self.now - DAY, end or self.now)
 
     def readings(self, start: datetime | None = None, end: datetime | None = None) -> list[Reading]:
-        """The same by time; nothing may have been rejected."""
+        """The readings of the range in the order of time; fails if a record was rejected."""
         egvs = self.egvs(start, end)
         assert egvs.reasons == ()
         return sorted(egvs.readings, key=lambda reading: (reading.at, reading.device.display or ""))
 
 
 def connected(upload_delay_s: int = 0, subscriptions_path: str | None = None) -> Caller:
-    """A person who has connected and not yet been asked about; it is noon."""
+    """A user who has just connected, at noon."""
     clock, metrics = FakeClock(datetime(2026, 4, 26, 12, tzinfo=UTC)), ClientMetrics()
     world = SimulatedDexcom(clock=clock, upload_delay_s=upload_delay_s, subscriptions_path=subscriptions_path)
     http = polite_http("http://dexcom.sim", clock, observe=metrics.observe, inner=InProcessTransport(world))

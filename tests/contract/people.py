@@ -15,12 +15,14 @@ from bg_ingest.connecting.logins import Logins
 from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import Eraser
 from bg_ingest.erasing.receipt import Receipts
-from bg_ingest.providers.dexcom.responses import Egvs
+from bg_ingest.ids import new_id
+from bg_ingest.providers.seam import Endpoint, Fetched
 from bg_ingest.readings.model import Reading
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
+from bg_ingest.sync.pushed_records import store_pushed
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
@@ -28,16 +30,16 @@ from bg_ingest.sync.windows import BACKFILL_WINDOW
 from bg_ingest.webhooks.inbox import Inbox
 from bg_ingest.webhooks.receive import WebhookDeps as ReceivingDesk
 from bg_ingest.webhooks.receive import receive
-from bg_ingest.webhooks.store_records import store_records
 from tests.contract.stepped import stepped
-from tests.contract.token_world import EU, World
+from tests.contract.token_world import EU, TokenWorld
+from tests.support.providers import only_parses
 from tests.unit.webhooks.stage import payload, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from bg_ingest.providers.dexcom.oauth import Tokens
+    from bg_ingest.providers.seam import ProviderAccount, Tokens
     from bg_ingest.sync.job import SyncResult
     from bg_ingest.webhooks.receive import Received
     from tests.support.fakes import FakeClock
@@ -49,16 +51,16 @@ HISTORY = 2 * BACKFILL_WINDOW
 class Readings:
     """A provider that answers whoever is connected; `turn` is told when it has."""
 
-    world: World
+    world: TokenWorld
     turn: Callable[[str], None]
 
-    def readings(self, user_id: str, start: datetime, end: datetime) -> Egvs:
+    def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
         """Three readings of any range."""
         if self.world.connections.get(user_id) is None:
             raise NotConnected(None)
         self.turn("after fetch")
         ages = (timedelta(hours=1), timedelta(days=1), (end - start) / 2)
-        return Egvs(tuple(Reading(end - age, 100) for age in ages))
+        return Fetched(tuple(Reading(end - age, 100) for age in ages))
 
     def uploaded_since(self, _: str, __: datetime) -> None:
         """Nobody reconciles here."""
@@ -68,12 +70,17 @@ class Readings:
 class LoginPage:
     """The provider's side of a login: every code is good."""
 
-    world: World
+    world: TokenWorld
     turn: Callable[[str], None]
     states: list[str] = field(default_factory=list)
 
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where new logins go."""
+        return EU
+
     def authorize_url(self, state: str) -> str:
-        """Where the person would go."""
+        """The address of the login page."""
         self.states.append(state)
         return f"https://api.dexcom.eu/login?state={state}"
 
@@ -85,12 +92,16 @@ class LoginPage:
         self.turn("after exchange")
         return tokens
 
+    def refresh(self, account: ProviderAccount, refresh_token: str) -> Tokens:
+        """New tokens."""
+        return self.world.provider.refresh(account, refresh_token)
+
 
 @dataclass(slots=True)
 class People:
     """Both tables, a provider, and what is in the two queues."""
 
-    world: World
+    world: TokenWorld
     readings_table: Table
     clock: FakeClock
     orders: list[Order] = field(default_factory=list)
@@ -101,8 +112,7 @@ class People:
         users = self._users(turn)
         return ConnectDeps(
             logins=Logins(users, self.clock),
-            provider=LoginPage(self.world, turn),
-            endpoint=EU,
+            provider_login=LoginPage(self.world, turn),
             vault=self.world.process(turn),
             connections=self.world.connections,
             audit=Audit(users, self.clock, 365),
@@ -116,10 +126,10 @@ class People:
     def connect(self, user_id: str) -> None:
         """Somebody who is connected, has a reading, a job, an audit entry and a login under way."""
         self.world.process().store(user_id, EU, self.world.provider.login(), data_from=self.clock.now())
-        SyncStates(self.world.table, self.clock).begin(user_id, 900, self.clock.now() - HISTORY)
+        SyncStates(self.world.table, self.clock).start_polling(user_id, 900, self.clock.now() - HISTORY)
         self._logbook(lambda _: None).save(user_id, [Reading(self.clock.now(), 100)], self.clock.now())
         audit = Audit(self.world.table, self.clock, 365)
-        audit.keep(audit.entry(user_id, actor=user_id, action="POST /x", correlation_id="c"))
+        audit.save(audit.new_entry(user_id, actor=user_id, action="POST /x", correlation_id="c"))
         Logins(self.world.table, self.clock).start(user_id, None)
 
     def backfill(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> SyncResult:
@@ -132,9 +142,9 @@ class People:
             CompletenessStore(users, self.clock),
             lambda *_: 0,
         )
-        order = Order(user_id, new_job_id(self.clock.now()), JobKind.BACKFILL, Trigger.CONNECTION, "c")
+        order = Order(user_id, new_id(self.clock.now()), JobKind.BACKFILL, Trigger.CONNECTION, "c")
         provider = Readings(self.world, turn)
-        return sync_user(order, stores=stores, provider=provider, clock=self.clock, time_left_s=lambda: 110.0)
+        return sync_user(order, stores=stores, source=provider, clock=self.clock, time_left_s=lambda: 110.0)
 
     def receive(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> Received:
         """A sender sends a reading about somebody; `turn` is told of the receiver's every step."""
@@ -160,8 +170,12 @@ class People:
         users = self._users(turn)
         states, jobs = SyncStates(users, self.clock), Jobs(users, self.clock)
         stores = Stores(states, jobs, self._logbook(turn), CompletenessStore(users, self.clock), lambda *_: 0)
-        return store_records(
-            order, stores=stores, connections=Connections(users, self.clock), clock=self.clock
+        return store_pushed(
+            order,
+            stores=stores,
+            connections=Connections(users, self.clock),
+            providers=only_parses(),
+            clock=self.clock,
         )
 
     def eraser(self, turn: Callable[[str], None] = lambda _: None, clock: FakeClock | None = None) -> Eraser:
@@ -171,7 +185,7 @@ class People:
             users=users,
             readings=Table(stepped(self.readings_table.client, turn), self.readings_table.name),
             receipts=Receipts(users, self.clock, 365),
-            look_again=lambda user_id, in_s: self.looks.append((user_id, in_s)),
+            order_second_look=lambda user_id, in_s: self.looks.append((user_id, in_s)),
             clock=clock or self.clock,
         )
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.access.audit import Audit, AuditEntry, AuditOutcome, entry_as_json
+from bg_ingest.access.audit import Audit, AuditEntry, AuditOutcome
 from bg_ingest.dynamo import Table
 from tests.support.fakes import NOON, FakeClock
 
@@ -17,8 +17,8 @@ def audit(users_table: Table, clock: FakeClock) -> Audit:
 
 
 def _entry(audit: Audit, user_id: str = "ada", actor: str = "eve") -> AuditEntry:
-    return audit.keep(
-        audit.entry(user_id, actor=actor, action="GET /x", correlation_id="c-1"), AuditOutcome.DONE
+    return audit.save(
+        audit.new_entry(user_id, actor=actor, action="GET /x", correlation_id="c-1"), AuditOutcome.DONE
     )
 
 
@@ -27,7 +27,7 @@ def test_an_entry_comes_back_as_it_was_kept(audit: Audit) -> None:
     kept = _entry(audit)
 
     assert list(audit.newest_first("ada")) == [kept]
-    assert entry_as_json(kept) == {
+    assert kept.as_json() == {
         "at": "2026-04-26T12:00:00Z",
         "actor": "eve",
         "action": "GET /x",
@@ -50,7 +50,7 @@ def test_entries_are_listed_newest_first_and_go_on_where_a_page_ended(audit: Aud
 
 def test_what_became_of_an_entry_replaces_that_it_was_attempted(audit: Audit) -> None:
     """One deed is one entry."""
-    entry = audit.keep(audit.entry("ada", actor="eve", action="POST /x", correlation_id="c-1"))
+    entry = audit.save(audit.new_entry("ada", actor="eve", action="POST /x", correlation_id="c-1"))
     assert [found.outcome for found in audit.newest_first("ada")] == [AuditOutcome.ATTEMPTED]
 
     assert audit.complete(entry, AuditOutcome.REFUSED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -9,15 +10,17 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from bg_ingest.accounts.connection import Connections, Endpoint, State
+from bg_ingest.accounts.connection import Connections, ConnectionState
 from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import NotConnected, Vault
+from bg_ingest.providers.seam import Endpoint
 from bg_ingest.sync.connected_provider import AccountChanged, ConnectedProvider
 from bg_ingest.sync.run import LeaseLost
 from dexcom_sim.added_readings import AddedReading
 from dexcom_sim.faults import AccessTokenExpired, LateUploads, UserRevoked
 from tests.contract.dexcom_caller import CALLBACK, PERSON, Caller, connected
+from tests.support.providers import client_provider, token_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 
     from bg_ingest.dynamo import Table
     from bg_ingest.providers.dexcom.client import DexcomClient
-    from bg_ingest.providers.dexcom.responses import DataRange, Egvs
+    from bg_ingest.providers.dexcom.responses import DataRange
+    from bg_ingest.providers.seam import Fetched
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 _REGION = Endpoint("dexcom", "custom", "http://dexcom.sim")
@@ -38,7 +42,7 @@ class Slow:
     client: DexcomClient
     deed: Callable[[], object]
 
-    def egvs(self, access_token: str, start: datetime, end: datetime) -> Egvs:
+    def egvs(self, access_token: str, start: datetime, end: datetime) -> Fetched:
         """What Dexcom said before it happened."""
         answer = self.client.egvs(access_token, start, end)
         self.deed()
@@ -69,11 +73,11 @@ class Ada:
         tokens = self.caller.oauth.exchange(code)
         self.vault.store("ada", _REGION, tokens, data_from=self.caller.now - 90 * DAY)
 
-    def fetch_while(self, deed: Callable[[], object]) -> Egvs:
+    def fetch_while(self, deed: Callable[[], object]) -> Fetched:
         """The last hour's readings, asked for again; something is done while the answer is on its way."""
         self.provider.readings("ada", self.caller.now - HOUR, self.caller.now)
         slow = Slow(self.caller.client, deed)
-        provider = ConnectedProvider(self.connections, self.vault, lambda _: slow)
+        provider = ConnectedProvider(self.connections, self.vault, client_provider(slow), lambda: math.inf)
         return provider.readings("ada", self.caller.now - HOUR, self.caller.now)
 
     def add(self, at: datetime) -> None:
@@ -90,9 +94,10 @@ def ada(users_table: Table) -> Ada:
     kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
     sealer = Sealer(DataKeys(kms, kms.create_key()["KeyMetadata"]["KeyId"], "test", caller.clock))
     connections = Connections(users_table, caller.clock)
-    vault = Vault(connections, sealer, lambda refresh_token, _: caller.oauth.refresh(refresh_token))
+    providers = client_provider(caller.client, caller.oauth)
+    vault = Vault(connections, sealer, providers)
     vault.store("ada", _REGION, caller.tokens, data_from=caller.now - 90 * DAY)
-    return Ada(caller, connections, vault, ConnectedProvider(connections, vault, lambda _: caller.client))
+    return Ada(caller, connections, vault, ConnectedProvider(connections, vault, providers, lambda: math.inf))
 
 
 def test_nothing_new_is_nothing(ada: Ada) -> None:
@@ -178,7 +183,7 @@ def test_another_persons_readings_are_not_taken(ada: Ada) -> None:
         ada.provider.readings("ada", now - HOUR, now)
     connection = ada.connections.get("ada")
     assert connection is not None
-    assert connection.state is State.NEEDS_REAUTH  # Nobody is told that all is well.
+    assert connection.state is ConnectionState.NEEDS_REAUTH  # Nobody is told that all is well.
 
 
 def test_an_answer_that_comes_after_an_erasure_is_not_taken(ada: Ada) -> None:
@@ -209,6 +214,6 @@ def test_an_answer_to_the_login_before_is_not_taken(ada: Ada) -> None:
 
 def test_a_refresh_meanwhile_does_not_matter(ada: Ada) -> None:
     """New tokens are no new login."""
-    used = ada.vault.access_token("ada")
+    used = token_for(ada.vault, ada.connections, "ada")
 
-    assert ada.fetch_while(lambda: ada.vault.access_token("ada", rejected=used)).readings
+    assert ada.fetch_while(lambda: token_for(ada.vault, ada.connections, "ada", rejected=used)).readings

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bg_ingest.access.audit import AuditOutcome
-from bg_ingest.accounts.connection import State
+from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.connecting import flow
 from bg_ingest.connecting.flow import ConnectDeps, LoginOutcome, LoginResult
 from bg_ingest.dynamo import Table
@@ -13,7 +13,7 @@ from bg_ingest.providers.errors import ApplicationFull, CircuitOpen, CodeRefused
 from bg_ingest.sync.job import JobKind
 from tests.contract.people import HISTORY, LoginPage, People, kinds
 from tests.contract.stepped import At, Crash, HalfWay, crash
-from tests.contract.token_world import TokenProvider, World
+from tests.contract.token_world import TokenProvider, TokenWorld
 from tests.support.fakes import FakeClock
 from tests.support.moto_kms import kms_client, quick_key
 
@@ -22,15 +22,15 @@ from tests.support.moto_kms import kms_client, quick_key
 def people(users_table: Table, readings_table: Table, clock: FakeClock) -> People:
     """Nobody yet."""
     kms = kms_client()
-    world = World(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
+    world = TokenWorld(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     return People(world, readings_table, clock)
 
 
 def state_of(deps: ConnectDeps, user_id: str, return_url: str | None = None) -> str:
     """Start a login; the state value in its link."""
     flow.start(deps, user_id, return_url)
-    assert isinstance(deps.provider, LoginPage)
-    return deps.provider.states[-1]
+    assert isinstance(deps.provider_login, LoginPage)
+    return deps.provider_login.states[-1]
 
 
 def back(
@@ -49,8 +49,8 @@ def test_coming_back_connects_polls_and_fetches_the_history(people: People) -> N
     connection, state = deps.connections.get("ada"), deps.states.get("ada")
     assert connection is not None
     assert state is not None
-    assert connection.state is State.CONNECTED
-    assert state.seat is not None
+    assert connection.state is ConnectionState.CONNECTED
+    assert state.slot is not None
     assert state.backfill.start == people.clock.now() - HISTORY
     assert [(order.user_id, order.kind) for order in people.orders] == [("ada", JobKind.BACKFILL)]
     assert [entry.outcome for entry in deps.audit.newest_first("ada")] == [AuditOutcome.DONE]
@@ -64,7 +64,7 @@ def test_a_state_works_once_and_for_ten_minutes(people: People) -> None:
     expired = state_of(deps, "bob")
     people.clock.advance(timedelta(minutes=10).total_seconds())
 
-    assert [back(deps, state).ending for state in (used, expired, "made-up", "", None)] == [
+    assert [back(deps, state).outcome for state in (used, expired, "made-up", "", None)] == [
         LoginOutcome.STATE_INVALID
     ] * 5
     assert deps.connections.get("bob") is None
@@ -77,7 +77,7 @@ def test_a_state_is_good_until_its_last_second(people: People) -> None:
     state = state_of(deps, "ada")
     people.clock.advance(timedelta(minutes=10).total_seconds() - 1)
 
-    assert back(deps, state).ending is LoginOutcome.CONNECTED
+    assert back(deps, state).outcome is LoginOutcome.CONNECTED
 
 
 def test_a_state_connects_whom_it_was_made_for(people: People) -> None:
@@ -88,7 +88,7 @@ def test_a_state_connects_whom_it_was_made_for(people: People) -> None:
 
     assert deps.connections.get("ada") is None
     assert deps.connections.get("bob") is not None
-    assert back(deps, adas).ending is LoginOutcome.CONNECTED
+    assert back(deps, adas).outcome is LoginOutcome.CONNECTED
 
 
 def test_two_callbacks_at_once_are_one(people: People) -> None:
@@ -97,8 +97,8 @@ def test_two_callbacks_at_once_are_one(people: People) -> None:
         deps = people.deps()
         state = state_of(deps, f"ada-{step}")
         seen: list[LoginOutcome] = []
-        turn = _at(step, lambda s=state, d=deps, e=seen: e.append(back(d, s).ending))  # type: ignore[misc]
-        seen.append(back(people.deps(turn), state).ending)
+        turn = _at(step, lambda s=state, d=deps, e=seen: e.append(back(d, s).outcome))  # type: ignore[misc]
+        seen.append(back(people.deps(turn), state).outcome)
 
         assert sorted(seen) == [LoginOutcome.CONNECTED, LoginOutcome.STATE_INVALID]
 
@@ -106,9 +106,9 @@ def test_two_callbacks_at_once_are_one(people: People) -> None:
 def test_of_two_callbacks_that_both_found_the_login_one_connects(people: People) -> None:
     """The other is refused even while the first still talks to the provider."""
     state, first = _started(people, "ada"), HalfWay("before exchange")
-    meanwhile = At("after query", lambda: first.start(lambda: back(people.deps(first), state).ending))
+    meanwhile = At("after query", lambda: first.start(lambda: back(people.deps(first), state).outcome))
 
-    assert back(people.deps(meanwhile), state).ending is LoginOutcome.STATE_INVALID
+    assert back(people.deps(meanwhile), state).outcome is LoginOutcome.STATE_INVALID
     assert first.finish() is LoginOutcome.CONNECTED
 
 
@@ -127,8 +127,8 @@ def test_saying_no_leaves_nothing_but_the_record(
     deps = people.deps()
     state = state_of(deps, "ada")
 
-    assert back(deps, state, code, error).ending is ending
-    assert back(deps, state).ending is LoginOutcome.STATE_INVALID
+    assert back(deps, state, code, error).outcome is ending
+    assert back(deps, state).outcome is LoginOutcome.STATE_INVALID
     assert deps.connections.get("ada") is None
     assert [entry.outcome for entry in deps.audit.newest_first("ada")] == [AuditOutcome.REFUSED]
     assert len(people.stored_about("ada")) == 1
@@ -153,7 +153,7 @@ def test_why_a_login_failed_is_told_apart(people: People, error: ProviderError, 
     deps = people.deps(fail)
     ended = back(deps, state_of(deps, "ada"))
 
-    assert (ended.ending, ended.trouble) == (ending, type(error).__name__)
+    assert (ended.outcome, ended.error) == (ending, type(error).__name__)
     assert deps.connections.get("ada") is None
 
 
@@ -170,10 +170,10 @@ def test_a_login_that_dies_at_any_step_can_be_repeated(people: People) -> None:
         before = len(people.orders)
         deps = people.deps()
 
-        assert back(deps, _started(people, user_id)).ending is LoginOutcome.CONNECTED
+        assert back(deps, _started(people, user_id)).outcome is LoginOutcome.CONNECTED
         known = deps.states.get(user_id)
         assert known is not None
-        assert known.seat is not None
+        assert known.slot is not None
         assert len(people.orders) == before + 1
 
 
@@ -204,7 +204,7 @@ def test_logging_in_again_brings_polls_back_wherever_a_sync_gives_up(people: Peo
         known = people.deps().states.get(user_id)
 
         assert known is not None
-        assert known.seat is not None, given_up[step - 1 :]
+        assert known.slot is not None, given_up[step - 1 :]
 
 
 @pytest.mark.exhaustive
@@ -282,7 +282,7 @@ def test_who_was_erased_can_log_in_again_at_once(people: People) -> None:
     state = _started(people, "ada")
     people.let_everything_end()
 
-    assert back(people.deps(), state).ending is LoginOutcome.CONNECTED
+    assert back(people.deps(), state).outcome is LoginOutcome.CONNECTED
 
 
 @pytest.mark.exhaustive

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.accounts import refresh_lease
-from bg_ingest.accounts.connection import AccountSeen, Connection, Connections, Endpoint, State
+from bg_ingest.accounts.connection import AccountSeen, Connection, Connections, ConnectionState
+from bg_ingest.providers.seam import Endpoint
 from tests.support.fakes import NOON
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def test_a_connection_is_read_back_as_it_was_made(connections: Connections) -> N
     made = connect(connections)
 
     assert now(connections) == made
-    assert (made.endpoint, made.state, made.data_from) == (EU, State.CONNECTED, CONSENT)
+    assert (made.endpoint, made.state, made.data_from) == (EU, ConnectionState.CONNECTED, CONSENT)
     assert (made.connected_at, made.sealed_tokens) == (NOON, b"tokens 1")
 
 
@@ -116,7 +117,7 @@ def test_giving_up_is_remembered_once(connections: Connections) -> None:
 
     assert connections.mark_needs_reauth(ADA, connection.generation)
     assert not connections.mark_needs_reauth(ADA, connection.generation)
-    assert now(connections).state is State.NEEDS_REAUTH
+    assert now(connections).state is ConnectionState.NEEDS_REAUTH
 
 
 def test_fresh_tokens_bring_a_given_up_connection_back(connections: Connections) -> None:
@@ -125,7 +126,7 @@ def test_fresh_tokens_bring_a_given_up_connection_back(connections: Connections)
     connections.mark_needs_reauth(ADA, connection.generation)
 
     assert connections.save_refreshed(ADA, connection.generation, b"refreshed")
-    assert now(connections).state is State.CONNECTED
+    assert now(connections).state is ConnectionState.CONNECTED
 
 
 def test_storing_refreshed_tokens_twice_is_storing_them_once(connections: Connections) -> None:
@@ -142,7 +143,7 @@ def test_disconnecting_forgets_the_tokens(connections: Connections) -> None:
     connect(connections)
 
     assert connections.disconnect(ADA)
-    assert now(connections).state is State.DISCONNECTED
+    assert now(connections).state is ConnectionState.DISCONNECTED
     assert now(connections).sealed_tokens is None
 
 
@@ -153,7 +154,7 @@ def test_a_refresh_under_way_does_not_undo_a_disconnect(connections: Connections
 
     assert not connections.save_refreshed(ADA, connection.generation, b"refreshed")
     assert not connections.mark_needs_reauth(ADA, connection.generation)
-    assert now(connections).state is State.DISCONNECTED
+    assert now(connections).state is ConnectionState.DISCONNECTED
     assert now(connections).sealed_tokens is None
 
 

@@ -17,8 +17,8 @@ def _day(number: int, missing: int = 0) -> Day:
 def test_days_come_back_as_they_were_recorded(users_table: Table, clock: FakeClock) -> None:
     """The asked ones, oldest first, gaps included, and nobody else's."""
     days = CompletenessStore(users_table, clock)
-    days.record("ada", [_day(number, missing=number % 2 * 11) for number in range(5)])
-    days.record("bob", [_day(1)])
+    days.save("ada", [_day(number, missing=number % 2 * 11) for number in range(5)])
+    days.save("bob", [_day(1)])
 
     found = list(days.between("ada", _day(1).date, _day(3).date))
 
@@ -28,7 +28,7 @@ def test_days_come_back_as_they_were_recorded(users_table: Table, clock: FakeClo
 def test_a_day_that_is_looked_at_again_is_replaced(users_table: Table, clock: FakeClock) -> None:
     """What was repaired is missing no more."""
     days = CompletenessStore(users_table, clock)
-    days.record("ada", [_day(0, missing=11)])
-    days.record("ada", [_day(0)])
+    days.save("ada", [_day(0, missing=11)])
+    days.save("ada", [_day(0)])
 
     assert list(days.between("ada", _day(0).date, _day(0).date)) == [_day(0)]

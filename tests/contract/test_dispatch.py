@@ -33,7 +33,7 @@ class Sent:
 def table(users_table: Table, clock: FakeClock) -> Table:
     """Thirty connected users, polled every five minutes."""
     for user_id in USERS:
-        SyncStates(users_table, clock).begin(user_id, 300, NOON - timedelta(days=1))
+        SyncStates(users_table, clock).start_polling(user_id, 300, NOON - timedelta(days=1))
     return users_table
 
 
@@ -92,7 +92,7 @@ def test_a_clock_that_steps_back_sends_nobody_again(table: Table, clock: FakeClo
 
 def test_who_disconnected_is_not_sent(table: Table, clock: FakeClock) -> None:
     """No seat, no poll."""
-    SyncStates(table, clock).stop("user-7")
+    SyncStates(table, clock).stop_polling("user-7")
     sent = Sent()
     for _ in range(5):
         _tick(table, clock, sent)
@@ -135,7 +135,7 @@ def test_two_ticks_at_once_do_not_both_send(table: Table, clock: FakeClock) -> N
 
 def test_a_default_of_the_past_is_still_looked_at(table: Table, clock: FakeClock) -> None:
     """Who sits on a seat of the old default is found until they have moved."""
-    SyncStates(table, clock, 420).begin("late", None, NOON - timedelta(days=1))
+    SyncStates(table, clock, 420).start_polling("late", None, NOON - timedelta(days=1))
     sent = Sent()
     for minute in range(8):
         intervals_s = {300, 420} if minute == 0 else {300}
@@ -148,7 +148,7 @@ def test_a_default_of_the_past_is_still_looked_at(table: Table, clock: FakeClock
 @pytest.mark.exhaustive
 def test_everybody_is_reconciled_once_a_day(table: Table, clock: FakeClock) -> None:
     """Twenty-four hourly ticks reach each user once, in whatever seat they sit."""
-    SyncStates(table, clock).begin("slow", 86_400, NOON - timedelta(days=1))
+    SyncStates(table, clock).start_polling("slow", 86_400, NOON - timedelta(days=1))
     sent = Sent()
     for _ in range(24):
         dispatch(

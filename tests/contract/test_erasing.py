@@ -6,7 +6,7 @@ from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import SECOND_LOOK_S, Eraser
 from tests.contract.people import People, kinds
 from tests.contract.stepped import Crash, HalfWay, crash
-from tests.contract.token_world import TokenProvider, World
+from tests.contract.token_world import TokenProvider, TokenWorld
 from tests.support.fakes import FakeClock
 from tests.support.moto_kms import kms_client, quick_key
 
@@ -15,7 +15,7 @@ from tests.support.moto_kms import kms_client, quick_key
 def people(users_table: Table, readings_table: Table, clock: FakeClock) -> People:
     """Nobody yet."""
     kms = kms_client()
-    world = World(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
+    world = TokenWorld(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     return People(world, readings_table, clock)
 
 
@@ -208,7 +208,7 @@ def test_what_is_recorded_after_an_erasure_stays(people: People) -> None:
     people.eraser().erase("ada", plenty)
     people.clock.advance(1)
     audit = people.deps().audit
-    late = audit.keep(audit.entry("ada", actor="eve", action="GET /x", correlation_id="c"))
+    late = audit.save(audit.new_entry("ada", actor="eve", action="GET /x", correlation_id="c"))
     people.let_everything_end()
 
     assert list(audit.newest_first("ada")) == [late]

@@ -4,7 +4,8 @@ from itertools import islice
 import pytest
 
 from bg_ingest.dynamo import Table
-from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger, new_job_id
+from bg_ingest.ids import new_id
+from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from tests.support.fakes import NOON, FakeClock
 
@@ -16,7 +17,7 @@ def jobs(users_table: Table, clock: FakeClock) -> Jobs:
 
 
 def _job(clock: FakeClock, user_id: str = "ada", **changes: object) -> Job:
-    order = Order(user_id, new_job_id(clock.now()), JobKind.INCREMENTAL, Trigger.API, "correlation")
+    order = Order(user_id, new_id(clock.now()), JobKind.INCREMENTAL, Trigger.API, "correlation")
     return Job(order, **{"status": JobStatus.SUCCEEDED, **changes})  # type: ignore[arg-type]  # Each test names its own.
 
 
@@ -30,7 +31,7 @@ def test_a_job_comes_back_as_it_was_kept(jobs: Jobs, clock: FakeClock) -> None:
         counts=Counts(12, 7, 2, 3, (("value-missing", 2), ("time-missing", 1))),
         failure=Failure("Throttled", retryable=True, attempts=2),
     )
-    jobs.keep(job)
+    jobs.save(job)
 
     kept = jobs.get("ada", job.order.job_id)
 
@@ -43,7 +44,7 @@ def test_a_job_comes_back_as_it_was_kept(jobs: Jobs, clock: FakeClock) -> None:
 def test_a_job_belongs_to_its_user(jobs: Jobs, clock: FakeClock) -> None:
     """Somebody else's id does not open it."""
     job = _job(clock)
-    jobs.keep(job)
+    jobs.save(job)
 
     assert jobs.get("bob", job.order.job_id) is None
 
@@ -55,10 +56,10 @@ def test_jobs_are_listed_newest_first_and_only_jobs(jobs: Jobs, users_table: Tab
     kept = []
     for _ in range(5):
         job = _job(clock)
-        jobs.keep(job)
+        jobs.save(job)
         kept.append(job.order.job_id)
         clock.advance(1)
-    jobs.keep(_job(clock, "bob"))
+    jobs.save(_job(clock, "bob"))
 
     assert [job.order.job_id for job in jobs.newest_first("ada")] == kept[::-1]
 
@@ -66,10 +67,10 @@ def test_jobs_are_listed_newest_first_and_only_jobs(jobs: Jobs, users_table: Tab
 def test_a_page_continues_where_the_one_before_ended(jobs: Jobs, clock: FakeClock) -> None:
     """A job that is added meanwhile neither repeats one nor hides one."""
     for _ in range(5):
-        jobs.keep(_job(clock))
+        jobs.save(_job(clock))
         clock.advance(1)
     first = [job.order.job_id for job in islice(jobs.newest_first("ada"), 2)]
-    jobs.keep(_job(clock))
+    jobs.save(_job(clock))
 
     rest = [job.order.job_id for job in jobs.newest_first("ada", before=first[-1])]
 
@@ -80,7 +81,7 @@ def test_a_page_continues_where_the_one_before_ended(jobs: Jobs, clock: FakeCloc
 def test_a_job_is_forgotten_after_thirty_days(jobs: Jobs, users_table: Table, clock: FakeClock) -> None:
     """DynamoDB is told when."""
     job = _job(clock)
-    jobs.keep(job)
+    jobs.save(job)
     item = users_table.get("ada", f"job#{job.order.job_id}")
 
     assert item is not None
@@ -90,7 +91,7 @@ def test_a_job_is_forgotten_after_thirty_days(jobs: Jobs, users_table: Table, cl
 def test_an_order_survives_the_queue(clock: FakeClock) -> None:
     """What is sent is what is carried out, window included."""
     order = Order(
-        "ada", new_job_id(clock.now()), JobKind.BACKFILL, Trigger.API, "id", (NOON, NOON + timedelta(days=1))
+        "ada", new_id(clock.now()), JobKind.BACKFILL, Trigger.API, "id", (NOON, NOON + timedelta(days=1))
     )
 
     assert Order.from_message(order.as_message()) == order

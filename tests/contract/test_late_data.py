@@ -56,7 +56,7 @@ class Scene:
         newest = self.engine.stores.reading_store.latest("ada")
         assert newest is not None
         now = self.clock.now()
-        provider = self.engine.provider(self.http, lambda: 110.0)
+        provider = self.engine.source(self.http, lambda: 110.0)
         fetched = provider.readings("ada", newest.reading.at, now)
         self.engine.stores.reading_store.save("ada", fetched.readings, now)
 
@@ -77,7 +77,7 @@ class Scene:
     def days(self) -> list[Day]:
         """What is on record of the twenty days before yesterday."""
         first, last = (NOON - 20 * DAY).date(), (NOON - DAY).date()
-        return list(self.engine.stores.days.between("ada", first, last))
+        return list(self.engine.stores.completeness.between("ada", first, last))
 
     def missing(self) -> list[int]:
         """What Dexcom shows by now and is not stored."""
@@ -169,7 +169,9 @@ def test_a_history_says_how_complete_it_is() -> None:
     scene = Scene(PHONE, history=LONG_HISTORY)
     scene.connect()
 
-    days = list(scene.engine.stores.days.between("ada", (NOON - 40 * DAY).date(), (NOON - DAY).date()))
+    days = list(
+        scene.engine.stores.completeness.between("ada", (NOON - 40 * DAY).date(), (NOON - DAY).date())
+    )
     assert [day.date for day in days] == [(NOON - number * DAY).date() for number in range(28, 0, -1)]
     assert [day.expected for day in days] == [144] + 27 * [288]
     assert all(day.received > 0 and day.received + day.missing >= day.expected - 2 for day in days)

@@ -18,7 +18,7 @@ from bg_ingest.accounts.quarantine import (
     first_of_each_reason,
 )
 from bg_ingest.accounts.sealing import Sealer
-from bg_ingest.providers.dexcom.records import Rejected
+from bg_ingest.providers.seam import Rejected
 from tests.support.fakes import NOON, FakeClock
 from tests.support.moto_kms import kms_client, quick_key
 
@@ -50,7 +50,7 @@ def _items(users_table: Table, user_id: str = "ada") -> list[dict[str, object]]:
 
 def test_a_kept_record_comes_back_with_its_reason(quarantine: Quarantine) -> None:
     """As it came from the provider, and when it was kept."""
-    assert quarantine.keep("ada", [TIMELESS]) == 1
+    assert quarantine.save("ada", [TIMELESS]) == 1
 
     assert list(quarantine.newest_first("ada")) == [
         QuarantinedRecord("system-time-missing", '{"value":187}', NOON)
@@ -63,16 +63,16 @@ def test_the_newest_is_first_and_only_quarantine_is_shown(
     """Whatever else is kept about the user does not show up among it."""
     for sk in ("connection", "quarantine", "quarantines#1", "quarry", "sync"):
         users_table.put({"pk": "ada", "sk": sk})
-    quarantine.keep("ada", [TIMELESS])
+    quarantine.save("ada", [TIMELESS])
     clock.advance(900)
-    quarantine.keep("ada", [VALUELESS])
+    quarantine.save("ada", [VALUELESS])
 
     assert [held.reason for held in quarantine.newest_first("ada")] == [VALUELESS.reason, TIMELESS.reason]
 
 
 def test_a_record_is_not_readable_in_the_table(quarantine: Quarantine, users_table: Table) -> None:
     """It is somebody's health; only the reason stands there in plain text."""
-    quarantine.keep("ada", [VALUELESS])
+    quarantine.save("ada", [VALUELESS])
     (item,) = _items(users_table)
 
     assert "2026-04-26T11:55:00Z" not in repr(item)
@@ -81,7 +81,7 @@ def test_a_record_is_not_readable_in_the_table(quarantine: Quarantine, users_tab
 
 def test_a_record_belongs_to_its_user(quarantine: Quarantine, users_table: Table) -> None:
     """Nobody else sees it, even if the item is copied to them."""
-    quarantine.keep("ada", [TIMELESS])
+    quarantine.save("ada", [TIMELESS])
     assert list(quarantine.newest_first("bob")) == []
 
     users_table.put(_items(users_table)[0] | {"pk": "bob"})
@@ -90,11 +90,11 @@ def test_a_record_belongs_to_its_user(quarantine: Quarantine, users_table: Table
 
 def test_the_same_record_fetched_again_is_kept_once(quarantine: Quarantine, clock: FakeClock) -> None:
     """A gap is asked for again with every poll; a new record beside it is kept."""
-    quarantine.keep("ada", [TIMELESS, TIMELESS])
+    quarantine.save("ada", [TIMELESS, TIMELESS])
     clock.advance(900)
 
-    assert quarantine.keep("ada", [TIMELESS]) == 0
-    assert quarantine.keep("ada", [VALUELESS, TIMELESS]) == 1
+    assert quarantine.save("ada", [TIMELESS]) == 0
+    assert quarantine.save("ada", [VALUELESS, TIMELESS]) == 1
     assert len(list(quarantine.newest_first("ada"))) == 2
 
 
@@ -102,8 +102,8 @@ def test_a_fault_in_every_record_is_shown_by_a_few(quarantine: Quarantine, users
     """Whatever the provider sends, a sync keeps no more than the limit."""
     spoilt = [Rejected("value-missing", {"recordId": number}) for number in range(300)]
 
-    assert quarantine.keep("ada", spoilt) == RECORDS_MAX
-    assert quarantine.keep("ada", spoilt) == 0
+    assert quarantine.save("ada", spoilt) == RECORDS_MAX
+    assert quarantine.save("ada", spoilt) == 0
     assert len(_items(users_table)) == RECORDS_MAX
 
 
@@ -111,14 +111,14 @@ def test_a_sync_without_a_fault_costs_nothing(clock: FakeClock) -> None:
     """Neither the table nor KMS is asked."""
     nothing: object = None
 
-    assert Quarantine(nothing, nothing, clock).keep("ada", []) == 0  # type: ignore[arg-type]  # That is the claim.
+    assert Quarantine(nothing, nothing, clock).save("ada", []) == 0  # type: ignore[arg-type]  # That is the claim.
 
 
 def test_a_record_is_forgotten_after_thirty_days(
     quarantine: Quarantine, users_table: Table, clock: FakeClock
 ) -> None:
     """DynamoDB is told when, and until it gets to it the record is not shown."""
-    quarantine.keep("ada", [TIMELESS])
+    quarantine.save("ada", [TIMELESS])
     assert _items(users_table)[0]["expires_at"] == (NOON + timedelta(days=30)).timestamp()
 
     clock.advance(KEPT.total_seconds() - 1)
@@ -129,7 +129,7 @@ def test_a_record_is_forgotten_after_thirty_days(
 
 def test_neither_record_nor_value_is_in_what_a_log_may_show(quarantine: Quarantine) -> None:
     """The reason is, and the time."""
-    quarantine.keep("ada", [TIMELESS])
+    quarantine.save("ada", [TIMELESS])
 
     assert "187" not in repr(list(quarantine.newest_first("ada")))
 
@@ -178,5 +178,5 @@ def test_a_record_that_cannot_be_written_down_does_not_stop_a_sync(kind: str) ->
             record = [record]
 
     assert first_of_each_reason([Rejected("not-a-record", record)]) == [
-        ("not-a-record", '"it cannot be written down"')
+        ("not-a-record", '"cannot be written as JSON"')
     ]

@@ -4,8 +4,9 @@ from datetime import timedelta
 import pytest
 
 from bg_ingest.dynamo import Table
+from bg_ingest.ids import new_id
 from bg_ingest.sync import poll_slots
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.state import LEASE_TTL, Busy, Lease, SyncState, SyncStates
 from tests.support.fakes import NOON, FakeClock
 
@@ -16,12 +17,12 @@ HISTORY = timedelta(days=90)
 def states(users_table: Table, clock: FakeClock) -> SyncStates:
     """One user, connected."""
     states = SyncStates(users_table, clock)
-    states.begin("ada", 900, NOON - HISTORY)
+    states.start_polling("ada", 900, NOON - HISTORY)
     return states
 
 
 def _order(clock: FakeClock, user_id: str = "ada") -> Order:
-    return Order(user_id, new_job_id(clock.now()), JobKind.INCREMENTAL, Trigger.SCHEDULE, "correlation")
+    return Order(user_id, new_id(clock.now()), JobKind.INCREMENTAL, Trigger.SCHEDULE, "correlation")
 
 
 def _take(states: SyncStates, clock: FakeClock) -> Lease:
@@ -79,7 +80,7 @@ def test_a_holder_from_before_an_erasure_has_no_say_afterwards(
     before = _take(states, clock)
     users_table.delete("ada", "sync")
     clock.advance(30)
-    states.begin("ada", 900, NOON - HISTORY)
+    states.start_polling("ada", 900, NOON - HISTORY)
     _take(states, clock)
 
     assert not states.advance(before, NOON - HISTORY)
@@ -122,7 +123,7 @@ def test_a_user_who_never_connected_has_no_lease_and_gets_no_item(
 ) -> None:
     """A late message about an erased user must not bring half of them back."""
     assert states.take(_order(clock, "bob")) is None
-    states.stop("bob")
+    states.stop_polling("bob")
 
     assert users_table.get("bob", "sync") is None
 
@@ -131,22 +132,22 @@ def test_a_connected_user_has_a_seat_and_a_disconnected_one_none(states: SyncSta
     """Only who sits is polled."""
     state = states.get("ada")
     assert state is not None
-    assert state.seat == poll_slots.poll_slot("ada", 900)
+    assert state.slot == poll_slots.poll_slot("ada", 900)
 
-    states.stop("ada")
+    states.stop_polling("ada")
     stopped = states.get("ada")
     assert stopped is not None
-    assert stopped.seat is None
+    assert stopped.slot is None
 
 
 def test_data_that_came_without_a_sync_moves_how_far_it_goes_and_never_back(states: SyncStates) -> None:
     """Whoever knows less than is true by now changes nothing; nor does anybody make an item of it."""
     begun = _known(states)
-    states.note_newest(begun, NOON)
+    states.record_newest(begun, NOON)
     early = _known(states)
-    states.note_newest(early, NOON + timedelta(minutes=10))
-    states.note_newest(early, NOON + timedelta(minutes=5))
-    states.note_newest(replace(begun, user_id="nobody"), NOON)
+    states.record_newest(early, NOON + timedelta(minutes=10))
+    states.record_newest(early, NOON + timedelta(minutes=5))
+    states.record_newest(replace(begun, user_id="nobody"), NOON)
     late = _known(states)
 
     assert (begun.data_until, early.data_until) == (None, NOON)
@@ -158,9 +159,9 @@ def test_a_sync_that_found_nothing_newer_leaves_what_came_meanwhile(
     states: SyncStates, clock: FakeClock
 ) -> None:
     """A webhook's reading is minutes old, and a poll sees what is an hour old."""
-    states.note_newest(_known(states), NOON)
+    states.record_newest(_known(states), NOON)
     lease = _take(states, clock)
-    states.note_newest(lease.state, NOON + timedelta(minutes=5))
+    states.record_newest(lease.state, NOON + timedelta(minutes=5))
 
     assert states.release(lease, succeeded=True, data_until=lease.state.data_until)
     assert _known(states).data_until == NOON + timedelta(minutes=5)

@@ -7,11 +7,12 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from bg_ingest.accounts import refresh_lease
-from bg_ingest.accounts.connection import SK, Endpoint, State
+from bg_ingest.accounts.connection import SK, ConnectionState
 from bg_ingest.accounts.data_keys import SealBroken
 from bg_ingest.accounts.vault import NotConnected, VaultLimits
 from bg_ingest.providers.errors import TryLater, Unavailable
-from tests.contract.token_world import ADA, EU, LIFETIME, TokenProvider, World
+from bg_ingest.providers.seam import Endpoint
+from tests.contract.token_world import ADA, EU, LIFETIME, TokenProvider, TokenWorld
 from tests.support.fakes import NOON
 from tests.support.moto_kms import kms_client, quick_key
 
@@ -25,113 +26,113 @@ MARGIN = VaultLimits().margin
 
 
 @pytest.fixture
-def world(users_table: Table, clock: FakeClock) -> World:
+def world(users_table: Table, clock: FakeClock) -> TokenWorld:
     """Ada has logged in."""
     kms = kms_client()
-    world = World(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
+    world = TokenWorld(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     world.login()
     return world
 
 
-def test_a_valid_token_is_given_out_as_it_is(world: World) -> None:
+def test_a_valid_token_is_given_out_as_it_is(world: TokenWorld) -> None:
     """The provider is asked for tokens when they run out, not before."""
-    assert world.process().access_token(ADA) == "access-1"
+    assert world.process().token_for(ADA) == "access-1"
     assert world.provider.refreshes == 0
 
 
-def test_a_token_is_refreshed_shortly_before_it_expires(world: World, clock: FakeClock) -> None:
+def test_a_token_is_refreshed_shortly_before_it_expires(world: TokenWorld, clock: FakeClock) -> None:
     """Five minutes before the end, once for all who ask, and not a second earlier."""
     clock.advance((LIFETIME - MARGIN - timedelta(seconds=1)).total_seconds())
-    assert world.process().access_token(ADA) == "access-1"
+    assert world.process().token_for(ADA) == "access-1"
 
     clock.advance(1)
-    assert [world.process().access_token(ADA) for _ in range(3)] == ["access-2"] * 3
+    assert [world.process().token_for(ADA) for _ in range(3)] == ["access-2"] * 3
     assert world.provider.refreshes == 1
 
 
-def test_refreshed_tokens_can_be_refreshed(world: World, clock: FakeClock) -> None:
+def test_refreshed_tokens_can_be_refreshed(world: TokenWorld, clock: FakeClock) -> None:
     """The rotated refresh token is kept; a day without a login is nothing special."""
     vault = world.process()
     for _ in range(12):
         clock.advance(LIFETIME.total_seconds())
-        token = vault.access_token(ADA)
+        token = vault.token_for(ADA)
 
     assert world.provider.lets_in(token)
     assert world.provider.refreshes == 12
 
 
-def test_a_rejected_token_is_refreshed(world: World) -> None:
+def test_a_rejected_token_is_refreshed(world: TokenWorld) -> None:
     """The provider said 401 to a token that should be good: it is replaced, once."""
-    assert world.process().access_token(ADA, rejected="access-1") == "access-2"
-    assert world.process().access_token(ADA, rejected="access-1") == "access-2"
+    assert world.process().token_for(ADA, rejected="access-1") == "access-2"
+    assert world.process().token_for(ADA, rejected="access-1") == "access-2"
     assert world.provider.refreshes == 1
 
 
-def test_a_refresh_asks_the_region_of_the_connection(world: World) -> None:
+def test_a_refresh_asks_the_region_of_the_connection(world: TokenWorld) -> None:
     """Tokens of Japan are worth nothing in Europe."""
     japan = Endpoint("dexcom", "jp", "https://api.dexcom.jp")
     vault = world.process()
     vault.store(ADA, japan, world.provider.login(), data_from=world.clock.now())
 
-    vault.access_token(ADA, rejected="access-2")
+    vault.token_for(ADA, rejected="access-2")
 
-    assert world.provider.asked_at == ["https://api.dexcom.jp"]
+    assert world.provider.requested_at == ["https://api.dexcom.jp"]
 
 
-def test_a_stranger_has_no_token(world: World) -> None:
+def test_a_stranger_has_no_token(world: TokenWorld) -> None:
     """Who never connected is told so, not that it might work later."""
     with pytest.raises(NotConnected) as refusal:
-        world.process().access_token("bob")
+        world.process().token_for("bob")
 
     assert refusal.value.state is None
 
 
-def test_who_disconnected_has_no_token(world: World) -> None:
+def test_who_disconnected_has_no_token(world: TokenWorld) -> None:
     """And the provider hears nothing of it."""
     world.connections.disconnect(ADA)
 
     with pytest.raises(NotConnected) as refusal:
-        world.process().access_token(ADA)
+        world.process().token_for(ADA)
 
-    assert refusal.value.state is State.DISCONNECTED
+    assert refusal.value.state is ConnectionState.DISCONNECTED
 
 
-def test_invalid_grant_ends_the_connection(world: World) -> None:
+def test_invalid_grant_ends_the_connection(world: TokenWorld) -> None:
     """The person has to log in again; until then the provider is left alone."""
     world.provider.revoke()
 
     for _ in range(3):
         with pytest.raises(NotConnected) as refusal:
-            world.process().access_token(ADA, rejected="access-1")
-        assert refusal.value.state is State.NEEDS_REAUTH
+            world.process().token_for(ADA, rejected="access-1")
+        assert refusal.value.state is ConnectionState.NEEDS_REAUTH
 
     assert world.provider.refreshes == 1
 
 
-def test_logging_in_again_mends_it(world: World) -> None:
+def test_logging_in_again_mends_it(world: TokenWorld) -> None:
     """A new login is all it takes."""
     world.provider.revoke()
     with pytest.raises(NotConnected):
-        world.process().access_token(ADA, rejected="access-1")
+        world.process().token_for(ADA, rejected="access-1")
 
     world.login()
 
-    assert world.provider.lets_in(world.process().access_token(ADA))
+    assert world.provider.lets_in(world.process().token_for(ADA))
 
 
 @pytest.mark.parametrize("trouble", [TryLater("maintenance"), ValueError("nonsense")])
-def test_any_other_failure_leaves_the_connection_alone(world: World, trouble: Exception) -> None:
+def test_any_other_failure_leaves_the_connection_alone(world: TokenWorld, trouble: Exception) -> None:
     """An hour of nightly maintenance, or an answer nobody can read, costs nobody a login."""
     world.provider.trouble = trouble
     for _ in range(3):
         with pytest.raises(type(trouble)):
-            world.process().access_token(ADA, rejected="access-1")
+            world.process().token_for(ADA, rejected="access-1")
 
     world.provider.trouble = None
-    assert world.process().access_token(ADA, rejected="access-1") == "access-2"
+    assert world.process().token_for(ADA, rejected="access-1") == "access-2"
 
 
-def test_tokens_are_not_readable_in_the_table(world: World) -> None:
+def test_tokens_are_not_readable_in_the_table(world: TokenWorld) -> None:
     """Whoever sees the item sees no token."""
     item = world.table.get(ADA, SK)
 
@@ -139,17 +140,17 @@ def test_tokens_are_not_readable_in_the_table(world: World) -> None:
     assert "refresh-1" not in repr(item)
 
 
-def test_tokens_do_not_open_for_another_person(world: World) -> None:
+def test_tokens_do_not_open_for_another_person(world: TokenWorld) -> None:
     """Copying Ada's item to Bob gives Bob nothing."""
     item = world.table.get(ADA, SK)
     assert item
     world.table.put(item | {"pk": "bob"})
 
     with pytest.raises(SealBroken):
-        world.process().access_token("bob")
+        world.process().token_for("bob")
 
 
-def test_a_connection_stores_its_endpoint(world: World) -> None:
+def test_a_connection_stores_its_endpoint(world: TokenWorld) -> None:
     """The vault keeps more than tokens: where they are good for."""
     assert world.connection.endpoint == EU
 
@@ -170,7 +171,7 @@ def fail(error: Exception) -> Callable[[str], None]:
 
 
 @pytest.mark.parametrize("case", ["stranger", "revoked", "trouble", "no writes", "waited in vain", "damaged"])
-def test_no_failure_tells_a_secret(world: World, case: str) -> None:
+def test_no_failure_tells_a_secret(world: TokenWorld, case: str) -> None:
     """Neither a token nor a person's id, whatever goes wrong."""
     turn: Callable[[str], None] = lambda _: None  # noqa: E731 - the one that does nothing.
     match case:
@@ -188,7 +189,7 @@ def test_no_failure_tells_a_secret(world: World, case: str) -> None:
             world.table.put((world.table.get(ADA, SK) or {}) | {"sealed_tokens": b"\x01 damaged"})
 
     with pytest.raises(Exception) as failure:  # noqa: PT011 - whichever it is.
-        world.process(turn).access_token(ADA, rejected="access-1")
+        world.process(turn).token_for(ADA, rejected="access-1")
 
     said = everything_said(failure.value)
     assert not [secret for secret in ("access-", "refresh-", ADA) if secret in said]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bg_ingest.accounts.connection import Connections, Endpoint
+from bg_ingest.accounts.connection import Connections
 from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.sealing import Sealer
-from bg_ingest.accounts.vault import Vault
+from bg_ingest.accounts.vault import NotConnected, Vault, VaultLimits
 from bg_ingest.dynamo import Table
-from bg_ingest.providers.dexcom.oauth import Tokens
 from bg_ingest.providers.errors import ConsentRevoked
+from bg_ingest.providers.seam import Endpoint, Tokens
 from tests.contract.stepped import stepped
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.accounts.connection import Connection
     from bg_ingest.clock import Clock
+    from bg_ingest.providers.seam import ProviderAccount
 
 ADA = "ada"
 EU = Endpoint("dexcom", "eu", "https://api.dexcom.eu")
@@ -36,7 +38,7 @@ class TokenProvider:
         self._given = 0
         self.lifetime = LIFETIME
         self.refreshes = 0
-        self.asked_at: list[str] = []
+        self.requested_at: list[str] = []
         self.trouble: Exception | None = None  # What refreshing fails with, while it does.
 
     def login(self) -> Tokens:
@@ -61,10 +63,10 @@ class TokenProvider:
         """Whether data would be served for this token."""
         return access_token == self.access_token
 
-    def refresh(self, refresh_token: str, connection: Connection) -> Tokens:
-        """New tokens for the living refresh token, which dies of it."""
+    def refresh(self, account: ProviderAccount, refresh_token: str) -> Tokens:
+        """New tokens for the live refresh token, which is used up."""
         self.refreshes += 1
-        self.asked_at.append(connection.endpoint.base_url)
+        self.requested_at.append(account.endpoint.base_url)
         if self.trouble:
             raise self.trouble
         if refresh_token != f"refresh-{self._given}":
@@ -72,8 +74,41 @@ class TokenProvider:
         return self.login()
 
 
+@dataclass(frozen=True, slots=True)
+class SteppedLogin:
+    """The provider's login, whose refreshes a test can stop at."""
+
+    provider: TokenProvider
+    turn: Callable[[str], None]
+
+    def refresh(self, account: ProviderAccount, refresh_token: str) -> Tokens:
+        """New tokens."""
+        self.turn("before refresh")
+        tokens = self.provider.refresh(account, refresh_token)
+        self.turn("after refresh")
+        return tokens
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshingProvider:
+    """As much of a provider as the vault uses."""
+
+    login: SteppedLogin
+
+
+class ProcessVault(Vault):
+    """The vault of one process, for callers that name a user."""
+
+    def token_for(self, user_id: str, *, rejected: str | None = None) -> str:
+        """A valid token of this user."""
+        connection = self._connections.get(user_id)
+        if connection is None:
+            raise NotConnected(None)
+        return self.access_token(connection, connection.account_at(lambda: math.inf), rejected=rejected)
+
+
 @dataclass(slots=True)
-class World:
+class TokenWorld:
     """One users table, one key, one provider, and as many processes as a test starts."""
 
     table: Table
@@ -82,18 +117,14 @@ class World:
     clock: Clock
     provider: TokenProvider
 
-    def process(self, turn: Callable[[str], None] = lambda _: None) -> Vault:
-        """A process that has just started; `turn` is told of its every step."""
+    def process(
+        self, turn: Callable[[str], None] = lambda _: None, limits: VaultLimits | None = None
+    ) -> ProcessVault:
+        """A process that has just started; `turn` is called before its every step."""
         connections = Connections(Table(stepped(self.table.client, turn), self.table.name), self.clock)
         keys = DataKeys(stepped(self.kms, turn), self.key_id, "test", self.clock)
-
-        def refresh(refresh_token: str, connection: Connection) -> Tokens:
-            turn("before refresh")
-            tokens = self.provider.refresh(refresh_token, connection)
-            turn("after refresh")
-            return tokens
-
-        return Vault(connections, Sealer(keys), refresh)
+        provider: Any = RefreshingProvider(SteppedLogin(self.provider, turn))
+        return ProcessVault(connections, Sealer(keys), {EU.provider: provider}, limits)
 
     @property
     def connections(self) -> Connections:

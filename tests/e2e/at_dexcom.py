@@ -13,7 +13,7 @@ from bg_ingest.providers.http.http_client import polite_http
 if TYPE_CHECKING:
     import httpx
 
-    from bg_ingest.providers.dexcom.oauth import Tokens
+    from bg_ingest.providers.seam import Tokens
 
 # Who sits there is never dispatched: it is among no intervals. So a test alone decides who calls, and when.
 NOBODYS_INTERVAL_S = 420

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.ids import new_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from local.deploy import STACK_NAME
 from local.function_logs import function_lines
 from local.waiting import wait_until
-from tests.support.patience import PATIENCE_S
+from tests.support.patience import PENDING_S_MAX
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -82,13 +83,13 @@ def test_the_documented_redrive_brings_dead_jobs_back(cloud: Stack, demo_user: A
 
     assert dead() == 0
     sqs.send_message(QueueUrl=cloud.queue_url, MessageBody=_POISON)
-    assert wait_until(lambda: dead() == 1, PATIENCE_S)
+    assert wait_until(lambda: dead() == 1, PENDING_S_MAX)
     assert operator.run(operator.count, operator.look) == f"1\n{_POISON}"
     assert dead() == 1
     met = _times_received_first(cloud)
 
     # An order that died of something that has been mended.
-    order = Order("demo", new_job_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "mended")
+    order = Order("demo", new_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "mended")
     sqs.send_message(QueueUrl=cloud.dead_queue_url, MessageBody=json.dumps(order.as_message()))
     operator.run(operator.put_back)
 
@@ -96,7 +97,7 @@ def test_the_documented_redrive_brings_dead_jobs_back(cloud: Stack, demo_user: A
         job: dict[str, Any] = demo_user.get(f"/api/bg/demo/sync/jobs/{order.job_id}").json()
         return str(job["status"])
 
-    assert wait_until(lambda: status() == "succeeded", PATIENCE_S)
-    assert wait_until(lambda: dead() == 1, PATIENCE_S)
+    assert wait_until(lambda: status() == "succeeded", PENDING_S_MAX)
+    assert wait_until(lambda: dead() == 1, PENDING_S_MAX)
     assert _times_received_first(cloud) == met + 1
     assert (operator.run(operator.take, operator.delete), dead()) == (_POISON, 0)

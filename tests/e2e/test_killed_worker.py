@@ -15,24 +15,26 @@ from uuid import uuid4
 
 import pytest
 
-from bg_ingest.accounts.connection import Connections, Endpoint
+from bg_ingest.accounts.connection import Connections
 from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import Vault
 from bg_ingest.clock import SystemClock
 from bg_ingest.dynamo import Table
+from bg_ingest.ids import new_id
+from bg_ingest.providers.seam import Endpoint
 from bg_ingest.readings.store import ReadingStore
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs, enqueue
 from bg_ingest.sync.queue import JobsQueue
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.windows import BACKFILL_WINDOW
 from dexcom_sim.simulator import SimulatedDexcom
 from local.deploy import function_names
-from local.paths import CHECKOUT, PYTHONPATH
+from local.paths import PYTHONPATH
 from local.waiting import wait_until
 from tests.e2e.at_dexcom import NOBODYS_INTERVAL_S, login
-from tests.support.patience import PATIENCE_S
+from tests.support.patience import PENDING_S_MAX
 from tests.support.template_document import resource
 
 if TYPE_CHECKING:
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from bg_ingest.providers.dexcom.oauth import Tokens
     from bg_ingest.sync.state import SyncState
     from local.stack import Stack
     from tests.e2e.conftest import Api
@@ -76,11 +77,11 @@ class Workers:
         now, environ = self.clock.now(), self.environ
         kms, key_id = self.cloud.emulator.client("kms"), environ["TOKENS_KEY_ID"]
         sealer = Sealer(DataKeys(kms, key_id, environ["ENVIRONMENT"], self.clock))
-        vault = Vault(Connections(self.users, self.clock), sealer, _never)
+        vault = Vault(Connections(self.users, self.clock), sealer, {})
         endpoint = Endpoint("dexcom", "custom", self.cloud.dexcom)
         vault.store(_USER, endpoint, login(dexcom, _PERSON), data_from=now - _HISTORY)
-        self.states.begin(_USER, NOBODYS_INTERVAL_S, now - _HISTORY)
-        order = Order(_USER, new_job_id(now), JobKind.BACKFILL, Trigger.CONNECTION, "killed")
+        self.states.start_polling(_USER, NOBODYS_INTERVAL_S, now - _HISTORY)
+        order = Order(_USER, new_id(now), JobKind.BACKFILL, Trigger.CONNECTION, "killed")
         enqueue(order, jobs=Jobs(self.users, self.clock), send=JobsQueue(self.sqs, self.queue_url).send)
         return order
 
@@ -127,11 +128,6 @@ class Workers:
         return state
 
 
-def _never(*_: object) -> Tokens:
-    """Nobody refreshes here."""
-    raise AssertionError
-
-
 def _measured(start: datetime, end: datetime) -> list[int]:
     """When this person's sensors measured something: the same seed gives the same life, here as there."""
     world = SimulatedDexcom(upload_delay_s=0)
@@ -152,7 +148,7 @@ def test_the_next_worker_goes_on_where_the_killed_one_was(
     """Everything is stored in the end, and only the window that was under way is fetched twice."""
     workers, kira = Workers(cloud), caller(_USER)
     order, job = workers.connect(dexcom), f"/api/bg/{_USER}/sync/jobs"
-    begun_at, before = workers.state().begun_at, len(_windows(dexcom))
+    connected_at, before = workers.state().connected_at, len(_windows(dexcom))
     # Longer than anybody waits for: the third window's answer never comes.
     hang = {"kind": "slow_headers", "wait_s": 600, "user": _PERSON, "path": _EGVS, "skip": 2, "times": 1}
     fault = dexcom.post("/_sim/faults", json=hang).json()["id"]
@@ -162,10 +158,10 @@ def test_the_next_worker_goes_on_where_the_killed_one_was(
         return any(one["id"] == fault and one["struck"] == 1 for one in faults)
 
     with workers.start() as (killed, receipt):
-        assert wait_until(hangs, PATIENCE_S)
+        assert wait_until(hangs, PENDING_S_MAX)
         killed.send_signal(signal.SIGKILL)
-        assert killed.wait(PATIENCE_S) == -signal.SIGKILL
-    assert workers.state().backfill.reached == begun_at - 2 * BACKFILL_WINDOW
+        assert killed.wait(PENDING_S_MAX) == -signal.SIGKILL
+    assert workers.state().backfill.reached == connected_at - 2 * BACKFILL_WINDOW
     assert kira.get(f"{job}/{order.job_id}").json()["status"] == "running"  # As far as anybody can know.
     by_the_killed = _windows(dexcom)[: -before or None]
     assert len(by_the_killed) == 2
@@ -173,7 +169,7 @@ def test_the_next_worker_goes_on_where_the_killed_one_was(
     workers.let_time_pass(receipt)
     assert kira.get(f"{job}/{order.job_id}").json()["status"] == "queued"
     with workers.start() as (next_one, _):
-        assert next_one.wait(PATIENCE_S) == 0
+        assert next_one.wait(PENDING_S_MAX) == 0
 
     assert kira.get(f"{job}/{order.job_id}").json()["status"] == "succeeded"
     assert workers.state().backfill.done
@@ -182,8 +178,8 @@ def test_the_next_worker_goes_on_where_the_killed_one_was(
     by_the_next = _windows(dexcom)[: -before - 2]
     assert len(set(by_the_next)) == 2
     assert not set(by_the_next) & set(by_the_killed)
-    stored = workers.stored(begun_at - _HISTORY, begun_at)
+    stored = workers.stored(connected_at - _HISTORY, connected_at)
     assert len(stored) > 7_000
-    assert stored == _measured(begun_at - _HISTORY, begun_at)
+    assert stored == _measured(connected_at - _HISTORY, connected_at)
     assert workers.sqs.receive_message(QueueUrl=workers.queue_url).get("Messages") is None
     dexcom.delete(f"/_sim/faults/{fault}").raise_for_status()

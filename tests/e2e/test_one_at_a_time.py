@@ -11,11 +11,12 @@ import pytest
 
 from bg_ingest.clock import SystemClock
 from bg_ingest.dynamo import Table
+from bg_ingest.ids import new_id
 from bg_ingest.providers.dexcom.client import DexcomClient
 from bg_ingest.providers.http.http_client import polite_http
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from bg_ingest.providers.dexcom.responses import Egvs
+    from bg_ingest.providers.seam import Fetched
     from local.stack import Stack
     from tests.e2e.crowd import Crowd, Shared
 
@@ -68,7 +69,7 @@ class WaitsForTheOthers:
     access_token: str
     told: Told
 
-    def readings(self, _: str, start: datetime, end: datetime) -> Egvs:
+    def readings(self, _: str, start: datetime, end: datetime) -> Fetched:
         """What Dexcom has."""
         assert wait_until(lambda: self.told.times() == _SYNCS - 1, _PATIENCE_S)
         return self.client.egvs(self.access_token, start, end)
@@ -94,9 +95,9 @@ def start_syncing(
     provider = WaitsForTheOthers(DexcomClient(polite_http(shared.dexcom, clock), clock), access_token, told)
 
     def sync() -> tuple[bool, str]:
-        order = Order(shared.name, new_job_id(clock.now()), JobKind.INCREMENTAL, Trigger.API, "id")
+        order = Order(shared.name, new_id(clock.now()), JobKind.INCREMENTAL, Trigger.API, "id")
         report = sync_user(
-            order, stores=stores, provider=provider, clock=clock, time_left_s=lambda: _PATIENCE_S
+            order, stores=stores, source=provider, clock=clock, time_left_s=lambda: _PATIENCE_S
         )
         if report.busy:
             told.once_more()
@@ -116,7 +117,7 @@ def test_one_runs_and_the_others_are_told(
 ) -> None:
     """One report of success and sixty-three that name its job; Dexcom was called for one."""
     states = SyncStates(shared.table, SystemClock())
-    states.begin(shared.name, NOBODYS_INTERVAL_S, SystemClock().now() - _HISTORY)
+    states.start_polling(shared.name, NOBODYS_INTERVAL_S, SystemClock().now() - _HISTORY)
     tables, called = (cloud.users_table, cloud.readings_table), _calls_for_readings(dexcom)
 
     token = login(dexcom, _PERSON).access_token

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.accounts.connection import Connections, Endpoint
+from bg_ingest.accounts.connection import Connections
 from bg_ingest.clock import SystemClock
 from bg_ingest.dynamo import Table
+from bg_ingest.providers.seam import Endpoint
 from bg_ingest.readings.model import Reading
 from bg_ingest.readings.store import ReadingStore
 from tests.support.fakes import FakeClock

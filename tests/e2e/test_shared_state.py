@@ -7,13 +7,14 @@ each, let loose at one moment, through the client a sync uses. What reached Dexc
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
-from bg_ingest.accounts.connection import Connections, Endpoint, State
+from bg_ingest.accounts.connection import Connections, ConnectionState
 from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import Vault, VaultLimits
@@ -29,12 +30,14 @@ from bg_ingest.providers.dexcom import (
 )
 from bg_ingest.providers.errors import CircuitOpen, QuotaSpent
 from bg_ingest.providers.http.circuit import CircuitRules
-from bg_ingest.providers.http.quota import Budget, HourlyQuota
+from bg_ingest.providers.http.quota import HourlyQuota, QuotaRules
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
+from bg_ingest.providers.seam import Endpoint
 from bg_ingest.sync.connected_provider import ConnectedProvider
 from tests.e2e.crowd import THREADS
 from tests.e2e.witness import APPLICATION, DEVICES, EGVS, TOKEN, Witness
 from tests.support.fakes import NOON, FakeClock
+from tests.support.providers import client_provider, token_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +59,7 @@ def vault_of(shared: Shared, oauth: OAuth) -> Vault:
     keys = DataKeys(shared.client("kms"), shared.key_id, "e2e", SystemClock())
     patient = VaultLimits(waits_s=(0.5,) * 60)
     connections = Connections(shared.table, SystemClock())
-    return Vault(connections, Sealer(keys), lambda token, _: oauth.refresh(token), patient)
+    return Vault(connections, Sealer(keys), client_provider(oauth=oauth), patient)
 
 
 def start_reading(shared: Shared) -> Callable[[], str]:
@@ -65,11 +68,12 @@ def start_reading(shared: Shared) -> Callable[[], str]:
     http = polite_http(shared.dexcom, clock)
     vault = vault_of(shared, OAuth(http, APPLICATION, clock))
     connections = Connections(shared.table, clock)
-    provider = ConnectedProvider(connections, vault, lambda _: DexcomClient(http, clock))
+    providers = client_provider(DexcomClient(http, clock))
+    provider = ConnectedProvider(connections, vault, providers, lambda: math.inf)
 
     def read() -> str:
         provider.readings(shared.name, clock.now() - HOUR, clock.now())
-        return vault.access_token(shared.name)
+        return token_for(vault, connections, shared.name)
 
     return read
 
@@ -101,15 +105,17 @@ def test_one_refresh_serves_everybody(shared: Shared, crowd: Crowd, dexcom: http
     assert 1 <= answered["401"] <= CALLERS
     connection = Connections(shared.table, clock).get(shared.name)
     assert connection
-    assert connection.state is State.CONNECTED
+    assert connection.state is ConnectionState.CONNECTED
 
 
 def start_calling(shared: Shared, access_token: str, hour: int) -> Callable[[], str]:
     """A process that calls as often as it may, in an hour that does not end."""
     clock, in_that_hour = SystemClock(), FakeClock(NOON.replace(year=3000 + hour))
-    quota = HourlyQuota(shared.table, in_that_hour, Budget(calls_per_hour=600, sharers=8))
+    quota = HourlyQuota(shared.table, in_that_hour, QuotaRules(calls_per_hour=600, sharers=8))
     hasty = ProcessRateLimiter(clock, RateRules(calls_max=10_000))
-    http = polite_http(shared.dexcom, clock, admission=admission_control(clock, pace=hasty, quota=quota))
+    http = polite_http(
+        shared.dexcom, clock, admission=admission_control(clock, rate_limiter=hasty, quota=quota)
+    )
     client = DexcomClient(http, clock)
 
     def call_until_refused() -> str:

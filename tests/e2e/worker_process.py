@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from bg_ingest.settings import load
 from bg_ingest.wiring import aws_clients
 from functions.worker.app import lambda_handler
 from tests.functions.conftest import LambdaContext
@@ -13,7 +14,7 @@ _TRIES_MAX = 12
 
 def main(queue_url: str) -> None:
     """Take a message, say so, carry it out, and give it up if the handler says that it is done."""
-    sqs = aws_clients.sqs()
+    sqs = aws_clients.sqs(load().aws_region)
     for _ in range(_TRIES_MAX):
         received = sqs.receive_message(
             QueueUrl=queue_url, WaitTimeSeconds=1, AttributeNames=["ApproximateReceiveCount"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.providers.dexcom.responses import Egvs, Span
 from bg_ingest.providers.errors import Unavailable
+from bg_ingest.providers.seam import Fetched, Span
 from bg_ingest.readings.model import Device, Reading
 from tests.support.fakes import NOON
 
@@ -32,10 +32,10 @@ class Provider:
     calls: int = 0
     _begins: datetime = field(default=NOON - HISTORY)
 
-    def readings(self, user_id: str, start: datetime, end: datetime) -> Egvs:
+    def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
         """What has been uploaded of `[start, end)` by now."""
         self._called()
-        return Egvs(tuple(one for one in self.visible(user_id) if start <= one.at < end))
+        return Fetched(tuple(one for one in self.visible(user_id) if start <= one.at < end))
 
     def uploaded_since(self, user_id: str, since: datetime) -> Span | None:
         """From when to when there is data that was uploaded since."""

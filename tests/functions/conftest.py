@@ -15,9 +15,8 @@ from moto import mock_aws
 
 import bg_ingest.wiring
 from bg_ingest import settings, telemetry
-from bg_ingest.accounts.connection import Endpoint
 from bg_ingest.clock import SystemClock
-from bg_ingest.providers.dexcom.oauth import Tokens
+from bg_ingest.providers.seam import Endpoint, Tokens
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.telemetry import logger
 from bg_ingest.wiring import aws_clients, provider, stores
@@ -145,7 +144,7 @@ def _connect(user_id: str) -> None:
     endpoint = Endpoint("dexcom", "custom", settings.settings().dexcom_api_base_url)
     tokens = Tokens("access", "refresh", now + timedelta(hours=2))
     provider.vault().store(user_id, endpoint, tokens, data_from=now - timedelta(days=30))
-    stores.states().begin(user_id, 900, now - timedelta(days=30))
+    stores.states().start_polling(user_id, 900, now - timedelta(days=30))
     readings = [
         Reading(now - timedelta(minutes=5 * age), 100 + age, trend="flat", device=Device("g7", "iOS", "G7"))
         for age in range(12)

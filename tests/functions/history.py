@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+from bg_ingest.ids import new_id
 from bg_ingest.readings.completeness import Followed, completeness
 from bg_ingest.readings.cursor import Cursor, encode
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger, new_job_id
+from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.wiring import stores
 from tests.functions.gateway import Request, send
 
@@ -29,12 +30,12 @@ def live_in(world: World, user_id: str) -> dict[str, list[str]]:
     _readings(user_id, now)
     jobs = [_job(user_id, status, now) for status in JobStatus]
     for job in jobs:
-        stores.jobs().keep(job)
+        stores.jobs().save(job)
     stored = list(stores.reading_store().between(user_id, now - 48 * _HOUR, now))
     days = completeness(
         stored, now.date() - timedelta(days=2), now.date(), now, Followed(now - 24 * _HOUR, now)
     )
-    stores.days().record(user_id, days)
+    stores.completeness().record(user_id, days)
     claims = {"sub": "another-service", "scope": "bg/read bg/write"}
     send(world, Request("GET", f"/api/bg/{user_id}/latest", claims))
     _, login = send(world, Request("POST", f"/api/bg/{user_id}/connection", claims, body="{}"))
@@ -76,7 +77,7 @@ def _readings(user_id: str, now: datetime) -> None:
 
 
 def _job(user_id: str, status: JobStatus, now: datetime) -> Job:
-    order = Order(user_id, new_job_id(now), JobKind.RECONCILE, Trigger.API, "made-up", (now - _HOUR, now))
+    order = Order(user_id, new_id(now), JobKind.RECONCILE, Trigger.API, "made-up", (now - _HOUR, now))
     begun = None if status is JobStatus.QUEUED else now - _MINUTE
     over = status in {JobStatus.SUCCEEDED, JobStatus.FAILED}
     failure = Failure("Throttled", retryable=True, attempts=2) if status is JobStatus.FAILED else None

@@ -1,4 +1,4 @@
-"""The breaker is told on whose behalf the functions call, and keeps a name that tells nobody who that is."""
+"""The circuit breaker of the functions gets the pseudonym of the account of each call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.accounts.connection import account_key
 from bg_ingest.providers.errors import TryLater
 from bg_ingest.settings import settings
 from bg_ingest.wiring import provider, stores
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from tests.functions.conftest import World
 
 
-def test_every_call_for_somebody_is_known_as_theirs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For their data, for new tokens, and about their webhooks; nobody answers any of them."""
+def test_call_for_an_account_has_its_pseudonym(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed calls for data, tokens and webhooks are stored with the account's pseudonym."""
     world.restarted(monkeypatch, DEXCOM_SUBSCRIPTIONS_PATH="/v3/users/self/subscriptions")
     connection = stores.connections().get("demo")
     assert connection is not None
@@ -31,21 +30,21 @@ def test_every_call_for_somebody_is_known_as_theirs(world: World, monkeypatch: p
         lambda: provider.vault().access_token("demo", rejected="access"),
         lambda: client.devices("token"),
     ):
-        kept = _kept_after(call)
-        assert (kept["suspect"], kept["alone"]) == (account_key(connection), True)
-        assert "demo" not in str(kept)
-    assert kept["failures"] == 5  # One each, but for the data: that is asked for three times.
+        stored = _stored_after(call)
+        assert (stored["suspect"], stored["alone"]) == (account_key(connection), True)
+        assert "demo" not in str(stored)
+    assert stored["failures"] == 5  # One each, and three for the GET, which is retried.
 
 
 @pytest.mark.usefixtures("world")
-def test_a_login_is_nobodys() -> None:
-    """Whoever comes back from Dexcom has no connection yet: many who fail there are an outage."""
-    kept = _kept_after(lambda: provider.oauth(settings().dexcom_api_base_url).exchange("code"))
+def test_call_for_a_login_has_no_account() -> None:
+    """A login has no connection yet, so its failure counts for all accounts."""
+    stored = _stored_after(lambda: provider.oauth(settings().dexcom_api_base_url).exchange("code"))
 
-    assert (kept["failures"], kept["suspect"], kept["alone"]) == (1, None, False)
+    assert (stored["failures"], stored["suspect"], stored["alone"]) == (1, None, False)
 
 
-def _kept_after(call: Callable[[], object]) -> Item:
+def _stored_after(call: Callable[[], object]) -> Item:
     with suppress(TryLater):
         call()
     item = stores.users_table().get("app#breaker", settings().dexcom_api_base_url)

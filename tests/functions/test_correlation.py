@@ -39,7 +39,7 @@ def test_a_ticks_id_is_in_its_lines_and_its_messages(
 ) -> None:
     """The request id of the tick is the correlation id of the syncs it queues."""
     world.restarted(monkeypatch, POLL_INTERVAL_SECONDS="60")
-    stores.states().begin("ada", 60, SystemClock().now())
+    stores.states().start_polling("ada", 60, SystemClock().now())
     world.invoke("dispatch", world.event("dispatch_tick"))
 
     lines = _lines(capsys)

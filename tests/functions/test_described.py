@@ -13,13 +13,14 @@ from tests.functions import described
 from tests.functions.gateway import Claims, Request, send
 from tests.functions.history import live_in
 from tests.functions.made_requests import requests
-from tools.interface.routes import ROUTES
+from tools.interface.document import document, operations, scope_of
 
 if TYPE_CHECKING:
     from tests.functions.conftest import World
 
-ALL = sorted(ROUTES)
-GUARDED = sorted(route for route, entry in ROUTES.items() if entry.scope)
+SCOPES = {(method.upper(), path): scope_of(entry) for path, method, entry in operations(document())}
+ALL = sorted(SCOPES)
+GUARDED = sorted(route for route, scope in SCOPES.items() if scope)
 every_route = pytest.mark.parametrize(("method", "path"), ALL, ids=map(" ".join, ALL))
 every_guarded_route = pytest.mark.parametrize(("method", "path"), GUARDED, ids=map(" ".join, GUARDED))
 
@@ -62,7 +63,7 @@ def _plain(method: str, path: str, claims: Claims) -> Request:
 @every_guarded_route
 def test_a_service_needs_the_scope_that_is_described(world: World, method: str, path: str) -> None:
     """With it the request is answered, with the other one it is forbidden."""
-    needed = ROUTES[method, path].scope
+    needed = SCOPES[method, path]
     other = READ_SCOPE if needed == WRITE_SCOPE else WRITE_SCOPE
 
     _, allowed = send(world, _plain(method, path, {"sub": "a-service", "scope": str(needed)}))

@@ -123,7 +123,7 @@ def test_what_cannot_be_recorded_is_not_done(world: World) -> None:
     """The person's connection stays as it was."""
     deps = connecting.deps()
     nowhere = Audit(Table(aws_clients.dynamodb(), "no-such-table"), deps.clock, 365)
-    app = build(deps, nowhere, limits.connection())
+    app = build(deps, nowhere, limits.connection(), ApiSettings("sub", None, frozenset()))
     answer = serving.serve(app, world.event("connect_remove"), LambdaContext())  # type: ignore[arg-type]
 
     assert answer["statusCode"] == 500

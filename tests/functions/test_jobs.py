@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.ids import new_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.wiring import aws_clients, stores, syncing
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def test_a_job_shows_as_running_by_its_address_and_in_the_list(world: World) -> None:
     """Queued until its lease is taken, running from then on."""
-    order = Order("demo", new_job_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id")
+    order = Order("demo", new_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id")
     syncing.engine().queue(order)
 
     def shown() -> list[str]:
@@ -34,7 +35,7 @@ def test_a_job_shows_as_running_by_its_address_and_in_the_list(world: World) -> 
 def test_pages_lead_to_every_job_once_and_end(world: World) -> None:
     """Newest first, by the Link of each; the last page has none, be it full or not."""
     orders = [
-        Order("demo", new_job_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id") for _ in range(4)
+        Order("demo", new_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id") for _ in range(4)
     ]
     for order in orders:
         syncing.engine().queue(order)

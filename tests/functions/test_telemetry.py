@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from bg_ingest.accounts.connection import Endpoint
 from bg_ingest.clock import SystemClock
-from bg_ingest.providers.dexcom.oauth import Tokens
+from bg_ingest.providers.seam import Endpoint, Tokens
 from bg_ingest.readings.stored.hour_items import cause_of
 from bg_ingest.telemetry import metrics
 from bg_ingest.wiring import provider, stores

@@ -34,12 +34,12 @@ def test_a_chosen_interval_counts_at_once(world: World) -> None:
 
     state = stores.states().get("demo")
     assert state is not None
-    assert (state.own_interval_s, state.seat) == (300, poll_slots.poll_slot("demo", 300))
+    assert (state.own_interval_s, state.slot) == (300, poll_slots.poll_slot("demo", 300))
 
 
 def test_who_is_not_polled_has_nothing_to_choose(world: World) -> None:
     """The caller is told that there is no connection."""
-    stores.states().stop("demo")
+    stores.states().stop_polling("demo")
 
     assert world.invoke("sync", world.event("sync_settings"))["statusCode"] == 409
 
@@ -62,7 +62,7 @@ def test_the_newest_days_are_worked_out_and_older_ones_are_on_record(world: Worl
     today = SystemClock().now().date()
     week_ago = today - timedelta(days=7)
     on_record = Day(week_ago, 288, 200, 0, 88, ())
-    stores.days().record("demo", [on_record, replace(on_record, date=today)])
+    stores.completeness().record("demo", [on_record, replace(on_record, date=today)])
 
     days = _days(world, "demo", f"from={today - timedelta(days=8)}&to={today}")
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.webhooks.payload import BODY_BYTES_MAX
+from bg_ingest.sync.pushed_records import BODY_BYTES_MAX
 from bg_ingest.wiring import stores
 from local.webhook_sender import signed_headers
 from tests.functions.webhook_sending import about, kind_of, queued, sent

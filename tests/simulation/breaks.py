@@ -32,21 +32,22 @@ BREAKS = (
     Break(
         "a lease is taken while somebody lives on it",
         "sync/state.py",
-        'f"{known} AND ({never_leased} OR {expired})"',
-        "known",
+        'f"{_KNOWN} AND {_FREE}",\n        )\n        if write.item is None:',
+        "_KNOWN,\n        )\n        if write.item is None:",
     ),
     Break(
         "the history's cursor moves without naming the fence",
         "sync/state.py",
-        '":until": int(until.timestamp()), ":fence": lease.fence},\n            _STILL_OURS,',
-        '":until": int(until.timestamp())},\n            "attribute_exists(pk)",',
+        'return self._update(lease, "SET backfill_reached = :reached, lease_until = :until", values)',
+        'change = "SET backfill_reached = :reached, lease_until = :until"\n'
+        "        return self.table.update(lease.state.user_id, SK, change, values, _KNOWN)",
     ),
     Break(
-        "the lease is given back without naming the fence",
+        "the lease is released without naming the fence",
         "sync/state.py",
-        'f"SET {outcome} REMOVE lease_until, running",\n            values,\n            _STILL_OURS,',
-        'f"SET {outcome} REMOVE lease_until, running",\n'
-        '            values,\n            "attribute_exists(pk)",',
+        'return self._update(lease, f"SET {outcome} REMOVE lease_until, running", values).accepted',
+        'change = f"SET {outcome} REMOVE lease_until, running"\n'
+        "        return self.table.update(lease.state.user_id, SK, change, values, _KNOWN).accepted",
     ),
     Break(
         "connecting again does not end what is running",
@@ -69,7 +70,7 @@ BREAKS = (
     Break(
         "a lost lease is reported as success",
         "sync/sync_user.py",
-        "    except LeaseLost:\n        return _busy(order, None, stores, clock)\n",
+        "    except LeaseLost:\n        return _busy(run.order, None, run.stores, run.clock)\n",
         "    except LeaseLost:\n        rest = None\n",
     ),
     Break(
@@ -81,25 +82,25 @@ BREAKS = (
     Break(
         "the rest of an order that ran out of time is not sent",
         "sync/worker.py",
-        "        jobs_queue.send([replace(report.rest, deferrals=0, not_before=None)])",
+        "        jobs_queue.send([replace(result.rest, deferrals=0, not_before=None)])",
         "        return",
     ),
     Break(
         "an order that finds the lease taken is dropped",
         "sync/sync_user.py",
-        "    tries_left = order.may_be_put_off(called=False)",
+        "    tries_left = order.may_defer(called=False)",
         "    tries_left = False",
     ),
     Break(
         "an order the provider fails is dropped",
         "sync/sync_user.py",
-        "    again = later and run.order.may_be_put_off(called=not refused)",
-        "    again = False",
+        "    if not run.order.may_defer(called=called):",
+        "    if called or True:",
     ),
     Break(
         "a doubled message rewrites a job that is over",
         "sync/jobs.py",
-        'f"{unknown} OR {going_on}"',
+        'f"{unknown} OR {not_over}"',
         'f"{unknown} OR attribute_exists(pk)"',
     ),
     Break(
@@ -118,7 +119,7 @@ BREAKS = (
     Break(
         "a reconciliation does not ask what was uploaded",
         "sync/run.py",
-        "return self.provider.uploaded_since(self.order.user_id, since), None",
+        "return self.source.uploaded_since(self.order.user_id, since), None",
         "return None, None",
     ),
 )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.providers.dexcom.responses import Span
 from bg_ingest.providers.errors import Garbled, Throttled, Unavailable
+from bg_ingest.providers.seam import Fetched, Span
 from bg_ingest.readings.model import Device, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from bg_ingest.providers.dexcom.records import Rejected
     from tests.support.fakes import FakeClock
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -37,14 +36,6 @@ class Known:
     revised_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one call brought."""
-
-    readings: list[Reading] = field(default_factory=list)
-    rejected: tuple[Rejected, ...] = ()
-
-
 @dataclass
 class SimulatedProvider:
     """Everybody's readings."""
@@ -55,13 +46,13 @@ class SimulatedProvider:
     people: dict[str, list[Known]]
     trouble: float = 0.0  # The chance of a call to fail.
 
-    def readings(self, user_id: str, start: datetime, end: datetime) -> Answer:
+    def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
         """What can be seen now of `[start, end)`, in any order."""
         self._called()
         found = self.shown(user_id, start, end)
         self.random.shuffle(found)
         self.step()  # The answer is on its way: a slow one is saved late.
-        return Answer(found)
+        return Fetched(tuple(found))
 
     def uploaded_since(self, user_id: str, since: datetime) -> Span | None:
         """From when to when there is data uploaded since."""

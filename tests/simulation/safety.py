@@ -96,11 +96,11 @@ class Safety:
 
     def _cursor(self, user_id: str, after: Item) -> None:
         """Everything above the history's cursor that could be seen when the person connected is stored."""
-        begun_at = datetime.fromisoformat(after["begun_at"])
+        connected_at = datetime.fromisoformat(after["begun_at"])
         reached = datetime.fromisoformat(after["backfill_reached"])
-        stored = {it.reading.at for it in self.reading_store.between(user_id, reached, begun_at)}
-        for known in self.provider.visible(user_id, begun_at):
-            if reached <= known.at < begun_at:
+        stored = {it.reading.at for it in self.reading_store.between(user_id, reached, connected_at)}
+        for known in self.provider.visible(user_id, connected_at):
+            if reached <= known.at < connected_at:
                 assert known.at in stored, "the cursor passed a reading that is not stored"
 
     def _minute(self, minutes: range) -> None:

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
+from bg_ingest.accounts.connection import Connections
 from bg_ingest.dynamo import Table
+from bg_ingest.ids import new_id
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync import dispatch as schedules
 from bg_ingest.sync.completeness_store import CompletenessStore
+from bg_ingest.sync.connected_provider import ConnectedProvider
 from bg_ingest.sync.dispatch import dispatch
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs, enqueue
 from bg_ingest.sync.queue import JobsQueue, QueueRefused
 from bg_ingest.sync.run import Stores
@@ -29,6 +32,7 @@ from tests.simulation.provider import HISTORY, SimulatedProvider, life
 from tests.simulation.safety import Safety
 from tests.support.fakes import NOON, FakeClock
 from tests.support.memory_dynamo import MemoryDynamo
+from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +74,8 @@ class World:
             CompletenessStore(users, self.clock),
             lambda *_: 0,  # The simulated provider has nothing that cannot be read.
         )
+        self.connections = Connections(users, self.clock)
+        self.third = ThirdProvider(self.provider)
         self.promised: list[Order] = []
         self.pushed = 0  # Readings that somebody without a lease has stored.
         self._kills = 0
@@ -79,7 +85,8 @@ class World:
 
     def connect(self, user_id: str) -> None:
         """The person logs in, and their history is asked for."""
-        self.stores.states.begin(user_id, None, NOON - HISTORY)
+        self.connections.save_new(user_id, THIRD, b"sealed", data_from=NOON - HISTORY)
+        self.stores.states.start_polling(user_id, None, NOON - HISTORY)
         self.ask(user_id, JobKind.BACKFILL, Trigger.CONNECTION)
 
     def try_to(self, deed: Callable[[], None]) -> None:
@@ -89,7 +96,7 @@ class World:
 
     def ask(self, user_id: str, kind: JobKind, trigger: Trigger, window: Any = None) -> None:
         """Somebody asks for a sync, and is promised that it will be done."""
-        order = Order(user_id, new_job_id(self.clock.now()), kind, trigger, "id", window)
+        order = Order(user_id, new_id(self.clock.now()), kind, trigger, "id", window)
         enqueue(order, jobs=self.stores.jobs, send=self.jobs_queue.send)
         self.promised.append(order)
 
@@ -216,7 +223,7 @@ class World:
             return sync_user(
                 order,
                 stores=self.stores,
-                provider=self.provider,
+                source=self._source(ends_at_s),
                 clock=self.clock,
                 time_left_s=lambda: ends_at_s - self.clock.monotonic_s(),
             )
@@ -230,6 +237,15 @@ class World:
         self.baton.step()
         if not worked.keep:
             self.queue.delete(message)
+
+    def _source(self, ends_at_s: float) -> ConnectedProvider:
+        """A connected user's provider, through the seam."""
+        return ConnectedProvider(
+            self.connections,
+            UserIdTokens(),
+            {self.third.name: self.third},
+            lambda: ends_at_s - self.clock.monotonic_s(),
+        )
 
     def dead_jobs(self) -> set[str]:
         """The jobs among the dead letters."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from bg_ingest.accounts.connection import Connection, Connections, Endpoint, account_key
+from bg_ingest.accounts.connection import Connection, Connections
 from bg_ingest.dynamo import Table
-from bg_ingest.providers.dexcom.client import DexcomClient
+from bg_ingest.ids import new_id
+from bg_ingest.providers.dexcom.provider import DexcomProvider
 from bg_ingest.providers.http.http_client import admission_control, polite_http
 from bg_ingest.providers.http.quota import HourlyQuota
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
+from bg_ingest.providers.seam import Endpoint
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.connected_provider import ConnectedProvider
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     import httpx
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from bg_ingest.accounts.connection import Connection
     from bg_ingest.clock import Clock
+    from bg_ingest.providers.seam import ProviderAccount
     from bg_ingest.sync.job import SyncResult
     from dexcom_sim.people.population import SimulatedPerson
     from dexcom_sim.simulator import SimulatedDexcom
@@ -47,9 +51,10 @@ class LoggedIn:
     people: dict[str, SimulatedPerson]
     _tokens: dict[str, str] = field(default_factory=dict)
 
-    def access_token(self, user_id: str, *, rejected: str | None = None) -> str:
+    def access_token(self, connection: Connection, _: ProviderAccount, *, rejected: str | None = None) -> str:
         """A token that works, and is not the rejected one."""
-        token, consents = self._tokens.get(user_id), self.world.consents
+        user_id, consents = connection.user_id, self.world.consents
+        token = self._tokens.get(user_id)
         if token is None or token == rejected or consents.user_of_access_token(token) is None:
             login = consents.exchange(consents.grant_code(self.people[user_id].name, _CALLBACK), _CALLBACK)
             assert login is not None
@@ -82,7 +87,7 @@ class Engine:
         """One of our users is that person, and is polled from now on."""
         self.people[user_id] = self.world.people[person]
         self.connections.save_new(user_id, AT_DEXCOM, b"sealed", data_from=history_from)
-        self.stores.states.begin(user_id, None, history_from)
+        self.stores.states.start_polling(user_id, None, history_from)
 
     def http(self, inner: httpx.BaseTransport | None = None) -> httpx.Client:
         """One process's connections to Dexcom: a pace of its own, the breaker and the budget of all."""
@@ -91,15 +96,11 @@ class Engine:
         inner = inner or InProcessTransport(self.world)
         return polite_http(AT_DEXCOM.base_url, self.clock, admission=admission, inner=inner)
 
-    def provider(self, http: httpx.Client, time_left_s: Callable[[], float]) -> ConnectedProvider:
+    def source(self, http: httpx.Client, time_left_s: Callable[[], float]) -> ConnectedProvider:
         """The provider as one process sees it."""
-
-        def client_for(connection: Connection) -> DexcomClient:
-            return DexcomClient(
-                http, self.clock, time_left_s=time_left_s, account_key=account_key(connection)
-            )
-
-        return ConnectedProvider(self.connections, self.tokens, client_for)
+        refuse: Any = None  # No user logs in through it.
+        dexcom = DexcomProvider(lambda _: http, refuse, self.clock, AT_DEXCOM.base_url)
+        return ConnectedProvider(self.connections, self.tokens, {dexcom.name: dexcom}, time_left_s)
 
     def sync(
         self, order: Order, http: httpx.Client, time_left_s: Callable[[], float] = lambda: 110.0
@@ -108,7 +109,7 @@ class Engine:
         return sync_user(
             order,
             stores=self.stores,
-            provider=self.provider(http, time_left_s),
+            source=self.source(http, time_left_s),
             clock=self.clock,
             time_left_s=time_left_s,
         )
@@ -117,7 +118,7 @@ class Engine:
         self, user_id: str, kind: JobKind = JobKind.INCREMENTAL, trigger: Trigger = Trigger.SCHEDULE
     ) -> Order:
         """Somebody asks."""
-        return Order(user_id, new_job_id(self.clock.now()), kind, trigger, "id")
+        return Order(user_id, new_id(self.clock.now()), kind, trigger, "id")
 
     def shown(self, user_id: str, start: datetime) -> set[int]:
         """The seconds of everything Dexcom shows by now of what was measured since."""

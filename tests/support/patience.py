@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 # Nobody waits longer than it takes; only a test that fails does.
-PATIENCE_S = 300.0
+PENDING_S_MAX = 300.0

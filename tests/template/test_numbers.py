@@ -12,16 +12,16 @@ import pytest
 from bg_ingest.accounts.vault import VaultLimits
 from bg_ingest.erasing.erase import SECOND_LOOK_S
 from bg_ingest.providers.http.policy import Policy
-from bg_ingest.providers.http.quota import Budget
+from bg_ingest.providers.http.quota import QuotaRules
 from bg_ingest.providers.http.rate_limiter import RateRules
 from bg_ingest.settings import Settings
 from bg_ingest.sync.dispatch import CLAIM_S
 from bg_ingest.sync.job import JobKind, Order, Trigger
+from bg_ingest.sync.pushed_records import BODY_BYTES_MAX, pack
 from bg_ingest.sync.run import WINDOW_S_MAX
 from bg_ingest.sync.state import LEASE_TTL
 from bg_ingest.webhooks.inbox import KEPT
-from bg_ingest.webhooks.payload import BODY_BYTES_MAX, pack
-from bg_ingest.webhooks.receive import PATIENCE_S
+from bg_ingest.webhooks.receive import PENDING_S_MAX
 from bg_ingest.webhooks.signature import TOLERANCE_S
 from bg_ingest.webhooks.token_verifier import LIFE_S_MAX
 from tests.support.template_document import resource, template
@@ -113,8 +113,8 @@ def test_all_workers_together_stay_within_dexcoms_budget() -> None:
     ]
     pace = RateRules()
 
-    assert concurrency * pace.calls_max * 3_600 / pace.period_s <= Budget().calls_per_hour
-    assert concurrency <= Budget().sharers
+    assert concurrency * pace.calls_max * 3_600 / pace.period_s <= QuotaRules().calls_per_hour
+    assert concurrency <= QuotaRules().sharers
 
 
 @pytest.mark.parametrize("function", sorted(_functions()))
@@ -262,4 +262,4 @@ def test_a_webhook_is_remembered_longer_than_it_can_be_sent_again() -> None:
 
 def test_a_sender_that_waits_is_answered() -> None:
     """Looking again at a webhook that is pending leaves time to do its work."""
-    assert 3 * PATIENCE_S < _timeout_s("WebhookFunction") < GATEWAY_S
+    assert 3 * PENDING_S_MAX < _timeout_s("WebhookFunction") < GATEWAY_S

@@ -16,7 +16,8 @@ from bg_ingest.sync.windows import BACKFILL_WINDOW
 from tests.support.fakes import NOON, FakeClock
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.template_document import resource, template
-from tests.unit.providers.dexcom.made_up import a_record, polite
+from tests.unit.providers.dexcom.json_records import a_record
+from tests.unit.providers.http.fake_provider import polite
 
 # What one person may measure.
 READINGS_PER_DAY_MAX = 1_000

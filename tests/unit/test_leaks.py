@@ -40,17 +40,18 @@ def pytest_configure(config):
     config.pluginmanager.register(watch)
 """
 TESTS = {
-    "a log line": "tell('fetched', what=PLANT)",
+    "a log line": "log('fetched', what=PLANT)",
     "the message of a log line": "logging.getLogger('bg_ingest.providers.dexcom').warning('got %s', PLANT)",
-    "a metric's dimension": "meter().add(metrics.PROVIDER_ERRORS, of=str(PLANT)); flush()",
+    "a metric's dimension": "meter.add(metrics.PROVIDER_ERRORS, of=str(PLANT)); flush('test', datetime.now(UTC))",
     "an exception that was caught": "caught()",
 }
 TEST = """
 import logging
 import pytest
 from contextlib import suppress
+from datetime import UTC, datetime
 from bg_ingest.providers.errors import Unavailable
-from bg_ingest.telemetry import metrics, tell
+from bg_ingest.telemetry import configure, log, metrics
 from bg_ingest.telemetry.meter import flush, meter
 
 def caught():
@@ -61,6 +62,7 @@ def caught():
 def test_it(plant):
     global PLANT
     PLANT = plant
+    configure(level="INFO", output="stdout")
     {deed}
 """
 # A person, a glucose value by itself, as a number and in a text; and what is harmless.

@@ -1,22 +1,21 @@
 """
-The service's settings: typed, from the environment and `.env`, read once.
+The service's settings: typed, from the environment and `.env`.
 
-Development works without any of them. Staging and production refuse to run with a missing or insecure one:
-a service that stops with a setting's name is repaired in a minute, one that half works loses readings.
+Development works with the defaults. Staging and production stop if a setting is missing or insecure. An
+operator repairs a service that stops with a setting's name in a minute; one that half works loses readings.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-# What a user may choose from; the default for all need not be among them.
+# The intervals a user may choose. The default need not be one of them.
 POLL_INTERVALS_S = frozenset({300, 900, 1_800, 3_600, 21_600, 86_400})
-# What outside development is only in Secrets Manager, and the setting that names the secret.
+# Settings that outside development are only in Secrets Manager, and the setting that names the secret.
 _IN_SECRETS_ONLY = {
     "dexcom_client_secret": "SECRET_NAME",
     "webhook_secrets": "SECRET_NAME",
@@ -25,7 +24,7 @@ _IN_SECRETS_ONLY = {
 
 
 class Environment(StrEnum):
-    """Where this runs."""
+    """The deployment stage."""
 
     DEVELOPMENT = "development"
     STAGING = "staging"
@@ -33,7 +32,7 @@ class Environment(StrEnum):
 
 
 class SettingsInvalid(Exception):
-    """Carries one line that names every setting at fault, and never a value."""
+    """Carries one line that names each invalid setting, and never a value."""
 
 
 def _whole_minutes(interval_s: int) -> int:
@@ -43,7 +42,7 @@ def _whole_minutes(interval_s: int) -> int:
 
 
 class Settings(BaseSettings):
-    """Every setting there is; docs/configuration.md explains each."""
+    """All settings; docs/configuration.md explains each."""
 
     # Empty means "not set": a template parameter left empty arrives as an empty string.
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
@@ -64,37 +63,37 @@ class Settings(BaseSettings):
     erasures_queue_url: str = "http://127.0.0.1:4566/000000000000/bg-ingest-erasures"
     tokens_key_id: str = "alias/bg-ingest-tokens"
 
-    # Where events go: a publisher with one of the latter two has RabbitMQ as its sink, any other the bus.
+    # Where events go: to RabbitMQ if one of the latter two is set, otherwise to the bus.
     event_bus_name: str = "bg-ingest-events"
     rabbitmq_url: SecretStr | None = None
     rabbitmq_secret_name: str | None = None
-    # Where records of the stream are noted that cannot be published.
+    # The queue for stream records that cannot be published.
     dead_publishes_queue_url: str = "http://127.0.0.1:4566/000000000000/bg-ingest-dead-publishes"
 
     dexcom_api_base_url: str = "https://sandbox-api.dexcom.com"
     dexcom_client_id: str = "local-client"
     dexcom_client_secret: SecretStr = SecretStr("local-secret")
     dexcom_redirect_uri: str = "http://127.0.0.1:5001/oauth/callback"
-    # Where a provider registers webhooks; Dexcom documents no such thing.
+    # The path for webhook subscriptions; Dexcom documents none.
     dexcom_subscriptions_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]+)+$")] | None = None
     secret_name: str | None = None
 
-    # Who may send webhooks: holders of a secret (two, separated by a comma, while one replaces the other), or
-    # of a key in this set, who name us by this audience.
+    # Senders of webhooks: holders of a secret (two, separated by a comma, during a rotation), or of a key in
+    # this key set whose tokens name this audience.
     webhook_secrets: SecretStr = SecretStr("")
     webhook_jwks_url: str | None = None
     webhook_audience: str | None = None
 
-    # Where callers reach the API; empty: at the address the gateway has.
+    # The public address of the API; empty: the gateway's own address.
     public_url: str | None = None
-    # Addresses a person may be sent on to after the login, separated by commas.
+    # Addresses that a login may return to, separated by commas.
     return_urls: str = ""
 
     poll_interval_seconds: Annotated[int, Field(ge=60, le=86_400), AfterValidator(_whole_minutes)] = 900
     retention_days: Annotated[int, Field(ge=1, le=3_650)] = 730
     audit_days: Annotated[int, Field(ge=1, le=3_650)] = 365
     backfill_days_max: Annotated[int, Field(ge=1, le=3_650)] = 90
-    # For each caller, and of webhooks for each user; the gateway's own throttling is for all together.
+    # Per caller, and of webhooks per user. The gateway's own throttling covers all callers together.
     connections_per_hour_max: Annotated[int, Field(ge=1, le=10_000)] = 20
     syncs_per_minute_max: Annotated[int, Field(ge=1, le=10_000)] = 30
     webhooks_per_minute_max: Annotated[int, Field(ge=1, le=100_000)] = 120
@@ -102,7 +101,7 @@ class Settings(BaseSettings):
 
     @property
     def intervals_s(self) -> frozenset[int]:
-        """Every polling interval a user can have."""
+        """All polling intervals that users can have."""
         return POLL_INTERVALS_S | {self.poll_interval_seconds}
 
     @model_validator(mode="after")
@@ -143,7 +142,7 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """Read the environment; raises SettingsInvalid with one line for a person."""
+    """Read the environment; raises SettingsInvalid."""
     try:
         return Settings()
     except ValidationError as error:
@@ -151,15 +150,9 @@ def load() -> Settings:
         raise SettingsInvalid("; ".join(_line(dict(fault)) for fault in error.errors())) from None
 
 
-@cache
-def settings() -> Settings:
-    """The settings of this process."""
-    return load()
-
-
 def _line(fault: dict[str, object]) -> str:
     location = fault["loc"]
-    assert isinstance(location, tuple)  # noqa: S101 - pydantic's promise.
+    assert isinstance(location, tuple)  # noqa: S101 - pydantic guarantees it.
     name = ".".join(str(part) for part in location).upper()
     message = str(fault["msg"]).removeprefix("Value error, ")
     return f"{name}: {message}" if name else message

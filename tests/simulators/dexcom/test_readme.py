@@ -113,7 +113,7 @@ def test_each_option_is_listed_with_its_default() -> None:
 
     assert {f"--{name.replace('_', '-')}" for name in options} == set(listed)
     for name, value in options.items():
-        if value not in {None} and value != []:
+        if value:
             assert str(value) in table[listed[f"--{name.replace('_', '-')}"]]
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.connecting.result_page import CONNECTED, DENIED, EXPIRED, FAILED, page
+from bg_ingest.connecting.result_page import CONNECTED, DENIED, EXPIRED, FAILED, result_page
 
 # What HTML cannot carry at all: a parser turns these into something else.
 _TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=60)
@@ -33,9 +33,9 @@ def _seen(html: str) -> _Seen:
 @given(_TEXT, _TEXT)
 def test_whatever_is_said_is_text_and_never_markup(title: str, text: str) -> None:
     """The page has the same elements for every text, and shows it letter for letter."""
-    seen = _seen(page(title, text))
+    seen = _seen(result_page(title, text))
 
-    assert seen.tags == _seen(page("t", "x")).tags
+    assert seen.tags == _seen(result_page("t", "x")).tags
     assert seen.words["h1"].removesuffix("\n") == title
     assert seen.words["p"].startswith(text)
 
@@ -43,7 +43,7 @@ def test_whatever_is_said_is_text_and_never_markup(title: str, text: str) -> Non
 @pytest.mark.parametrize("text", [CONNECTED, DENIED, EXPIRED, FAILED])
 def test_the_page_needs_nothing_from_anywhere(text: tuple[str, str]) -> None:
     """No script, no image, no address: it works without JavaScript and tells nobody about the visit."""
-    html = page(*text)
+    html = result_page(*text)
 
     assert not set(_seen(html).tags) & {"script", "img", "iframe", "form", "a"}
     assert "//" not in html

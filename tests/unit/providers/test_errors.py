@@ -14,11 +14,11 @@ KINDS = [
 ]
 
 
-def test_the_tree_in_the_docstring_is_the_tree_in_the_code() -> None:
-    """Who reads the top of the file knows every error there is, and under which it falls."""
+def test_docstring_draws_the_tree_of_the_code() -> None:
+    """The module docstring names every error class, below its base class."""
     drawn: list[tuple[str, str]] = []
     over: dict[int, str] = {}
-    for bullet, name in re.findall(r"^( *[*x-] )(\w+)", errors.__doc__ or "", re.MULTILINE):
+    for bullet, name in re.findall(r"^( *[*+-] )(\w+)", errors.__doc__ or "", re.MULTILINE):
         over[len(bullet)] = name
         drawn.append((name, over.get(len(bullet) - 2, "Exception")))
 
@@ -26,15 +26,15 @@ def test_the_tree_in_the_docstring_is_the_tree_in_the_code() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_every_error_survives_a_copy(kind: type[ProviderError]) -> None:
-    """Errors cross thread and process borders, in an executor for example, and stay what they are."""
+def test_error_can_be_copied(kind: type[ProviderError]) -> None:
+    """An error keeps its class and text when it crosses a thread or a process."""
     error = copy.copy(kind("egvs: 500"))
 
     assert (type(error), str(error)) == (kind, "egvs: 500")
 
 
-def test_how_long_to_wait_survives_too() -> None:
-    """The one fact that travels with an error."""
+def test_copy_keeps_retry_after() -> None:
+    """A copied error keeps the time to wait before a retry."""
     error = copy.copy(Throttled("egvs: 429", retry_after_s=7.0))
 
     assert isinstance(error, TryLater)

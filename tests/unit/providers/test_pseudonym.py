@@ -8,22 +8,27 @@ from bg_ingest.providers.pseudonym import pseudonym
 
 
 @given(st.text(min_size=1))
-def test_an_id_has_one_name_of_sixteen_digits(dexcom_id: str) -> None:
-    """Always the same, and of the same length, whatever the id is."""
-    name = pseudonym("transmitter", dexcom_id)
+def test_pseudonym_is_16_digits_without_the_id(provider_id: str) -> None:
+    """An id always has the same pseudonym of 16 digits, which does not contain the id."""
+    name = pseudonym("dexcom/transmitter", provider_id)
 
-    assert name == pseudonym("transmitter", dexcom_id)
+    assert name == pseudonym("dexcom/transmitter", provider_id)
     assert name is not None
     assert len(name) == 16
-    assert dexcom_id == name or len(dexcom_id) < 6 or dexcom_id not in name
+    assert provider_id == name or len(provider_id) < 6 or provider_id not in name
 
 
-def test_one_text_as_two_kinds_of_id_has_two_names() -> None:
-    """Nobody finds out that an account is called like a transmitter."""
-    assert pseudonym("transmitter", "4dd1c3") != pseudonym("account", "4dd1c3")
+def test_pseudonyms_of_two_kinds_differ() -> None:
+    """An account and a transmitter with the same id have different pseudonyms."""
+    assert pseudonym("dexcom/transmitter", "4dd1c3") != pseudonym("dexcom/account", "4dd1c3")
 
 
-@pytest.mark.parametrize("nothing", [None, "", 7, True, []])
-def test_what_is_no_id_has_no_name(nothing: object) -> None:
-    """Else all that have none would be the same one."""
-    assert pseudonym("account", nothing) is None
+def test_pseudonym_is_stable_across_versions() -> None:
+    """Stored readings contain pseudonyms, so an id keeps its pseudonym in every version."""
+    assert pseudonym("dexcom/transmitter", "8G1234") == "cb1e1c095aa99cbc"
+
+
+@pytest.mark.parametrize("value", [None, "", 7, True, []])
+def test_missing_id_has_no_pseudonym(value: object) -> None:
+    """Without an id the pseudonym is None, so that two missing ids are not treated as equal."""
+    assert pseudonym("dexcom/account", value) is None

@@ -9,7 +9,7 @@ from bg_ingest.providers.errors import Throttled
 from bg_ingest.sync.job import Job, JobKind, JobStatus, Trigger
 from bg_ingest.sync.job_history import JobHistory
 from bg_ingest.sync.jobs import enqueue
-from tests.simulation.provider import DAY, HOUR, Answer
+from tests.simulation.provider import DAY, HOUR
 from tests.support.fakes import NOON
 from tests.unit.sync.stage import Stage, seen_at_once
 from tests.unit.sync.test_sync_user import Failing
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from bg_ingest.providers.seam import Fetched
     from bg_ingest.sync.job import Order
 
 
@@ -29,7 +30,7 @@ class Onlooker:
     look: Callable[[], object]
     seen: list[object] = field(default_factory=list)
 
-    def readings(self, user_id: str, start: datetime, end: datetime) -> Answer:
+    def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
         """What there is."""
         self.seen.append(self.look())
         return self.stage.provider.readings(user_id, start, end)
@@ -128,7 +129,7 @@ def test_a_job_whose_end_is_kept_runs_no_more() -> None:
     assert _status(trail, order) is JobStatus.RUNNING
 
     for outcome in (JobStatus.DEFERRED, JobStatus.SUCCEEDED):
-        stage.stores.jobs.keep(Job(order, outcome, taken.state.last_attempt_at, stage.clock.now()))  # type: ignore[union-attr]  # It was free.
+        stage.stores.jobs.save(Job(order, outcome, taken.state.last_attempt_at, stage.clock.now()))  # type: ignore[union-attr]  # It was free.
         assert _status(trail, order) is outcome
 
 

@@ -93,7 +93,7 @@ def test_ten_thousand_users_in_an_hour_are_each_sent_once_an_interval() -> None:
     clock, memory = FakeClock(), MemoryDynamo(page_items_max=10_000)
     table = Table(memory, "users")  # type: ignore[arg-type]  # A stand-in.
     for number in range(10_000):
-        SyncStates(table, clock).begin(f"user-{number}", None, NOON)
+        SyncStates(table, clock).start_polling(f"user-{number}", None, NOON)
     begun, sent, loads = memory.writes, Counter[str](), []
     for _ in range(60):
         orders: list[Order] = []

@@ -39,7 +39,7 @@ def test_the_dispatcher_looks_at_every_slow_seat() -> None:
 
 
 @pytest.mark.parametrize(
-    ("begun_at", "data_until", "interval_s"),
+    ("connected_at", "data_until", "interval_s"),
     [
         (LAST_WEEK, JUST_NOW, 900),
         (LAST_WEEK, YESTERDAY, 3_600),
@@ -50,9 +50,11 @@ def test_the_dispatcher_looks_at_every_slow_seat() -> None:
     ],
 )
 def test_silence_is_counted_from_the_last_sign_of_life(
-    begun_at: datetime, data_until: datetime | None, interval_s: int
+    connected_at: datetime, data_until: datetime | None, interval_s: int
 ) -> None:
     """The newest reading, or the login where that was later: who has just connected is not slowed down."""
-    state = SyncState("ada", 900, None, None, Backfill(begun_at, begun_at), begun_at, begun_at)
+    state = SyncState(
+        "ada", 900, None, None, Backfill(connected_at, connected_at), connected_at, connected_at
+    )
 
     assert state.slot_now(data_until, NOON) == poll_slot("ada", interval_s)

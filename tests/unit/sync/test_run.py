@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.providers.errors import ContractBroken, RequestRefused
 from bg_ingest.sync.job import JobKind, JobStatus
 from bg_ingest.sync.windows import history_after_reconnecting
-from tests.simulation.provider import DAY, HOUR, Answer, Known, SimulatedProvider
+from tests.simulation.provider import DAY, HOUR, Known, SimulatedProvider
 from tests.support.fakes import NOON
 from tests.unit.sync.stage import Stage, seen_at_once
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bg_ingest.providers.dexcom.responses import Span
+    from bg_ingest.providers.seam import Fetched, Span
     from bg_ingest.sync.state import SyncState
 
 
 class Forgetful(SimulatedProvider):
     """A provider that refuses to be asked about more than fifteen days."""
 
-    def readings(self, user_id: str, start: datetime, end: datetime) -> Answer:
+    def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
         """What there is, of what may be asked for."""
         if start < self.clock.now() - 15 * DAY:
             raise RequestRefused
@@ -78,7 +78,7 @@ def test_connecting_again_keeps_the_old_history_in_sight() -> None:
     stage.sync()
     history_from = history_after_reconnecting(_state(stage), NOON - 90 * DAY)
     assert late < on_time < history_from
-    stage.stores.states.begin("ada", None, history_from)
+    stage.stores.states.start_polling("ada", None, history_from)
     stage.sync(stage.order(JobKind.BACKFILL))
     stage.clock.advance((2 * DAY).total_seconds())
 
@@ -86,7 +86,7 @@ def test_connecting_again_keeps_the_old_history_in_sight() -> None:
 
     assert stage.missing() == []
     edge = history_from.date()
-    assert [day.expected for day in stage.stores.days.between("ada", edge, edge)] == [288]
+    assert [day.expected for day in stage.stores.completeness.between("ada", edge, edge)] == [288]
 
 
 def _state(stage: Stage) -> SyncState:

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.accounts.connection import State
+from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.accounts.vault import NotConnected
-from bg_ingest.providers.dexcom.records import Rejected
-from bg_ingest.providers.dexcom.responses import Egvs
 from bg_ingest.providers.errors import (
     CircuitOpen,
     ContractBroken,
@@ -21,6 +19,7 @@ from bg_ingest.providers.errors import (
     Throttled,
     Unavailable,
 )
+from bg_ingest.providers.seam import Fetched, Rejected
 from bg_ingest.readings.model import Reading
 from bg_ingest.sync import poll_slots
 from bg_ingest.sync.connected_provider import AccountChanged
@@ -28,9 +27,9 @@ from bg_ingest.sync.job import Failure, JobKind, JobStatus, Trigger
 from bg_ingest.sync.jobs import enqueue
 from bg_ingest.sync.state import LEASE_TTL
 from bg_ingest.sync.windows import BACKFILL_WINDOW
-from tests.simulation.provider import DAY, HOUR, MINUTE, Answer
+from tests.simulation.provider import DAY, HOUR, MINUTE
 from tests.support.fakes import NOON
-from tests.support.patience import PATIENCE_S
+from tests.support.patience import PENDING_S_MAX
 from tests.unit.sync.stage import Stage, seen_at_once
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def readings(self, *_: Any) -> Answer:
+    def readings(self, *_: Any) -> Fetched:
         """No."""
         raise self._error
 
@@ -89,10 +88,10 @@ def test_of_fifty_syncs_at_once_one_runs() -> None:
     class Waiting:
         calls = 0
 
-        def readings(self, user_id: str, start: datetime, end: datetime) -> Answer:
+        def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
             self.calls += 1
             for _ in range(49):
-                assert others_answered.acquire(timeout=PATIENCE_S)
+                assert others_answered.acquire(timeout=PENDING_S_MAX)
             return stage.provider.readings(user_id, start, end)
 
         def uploaded_since(self, *_: Any) -> None:
@@ -119,7 +118,7 @@ def test_of_fifty_syncs_at_once_one_runs() -> None:
     [
         (Throttled(retry_after_s=70.0), JobStatus.DEFERRED, "Throttled", 70.0),
         (ContractBroken(), JobStatus.FAILED, "ContractBroken", None),
-        (NotConnected(State.NEEDS_REAUTH), JobStatus.FAILED, "reauthorization-needed", None),
+        (NotConnected(ConnectionState.NEEDS_REAUTH), JobStatus.FAILED, "reauthorization-needed", None),
         (AccountChanged(), JobStatus.FAILED, "account-changed", None),
     ],
 )
@@ -128,28 +127,28 @@ def test_errors_are_sorted_by_what_happens_next(
 ) -> None:
     """Waiting, a person who logs in, or a person who looks; the lease is free in any case."""
     stage = Stage()
-    report = stage.sync(provider=Failing(error))
+    report = stage.sync(source=Failing(error))
 
     assert report.job is not None
     assert report.job.failure is not None
-    assert (report.job.status, report.job.failure.type, report.again_in_s) == (status, kind, again)
+    assert (report.job.status, report.job.failure.type, report.retry_in_s) == (status, kind, again)
     assert (_state(stage).running, _state(stage).failures > 0) == (None, True)
 
 
-@pytest.mark.parametrize("error", [NotConnected(State.NEEDS_REAUTH), AccountChanged()])
+@pytest.mark.parametrize("error", [NotConnected(ConnectionState.NEEDS_REAUTH), AccountChanged()])
 def test_polling_stops_where_only_the_person_can_help(error: Exception) -> None:
     """No seat, until they connect again."""
     stage = Stage()
-    stage.sync(provider=Failing(error))
+    stage.sync(source=Failing(error))
 
-    assert _state(stage).seat is None
+    assert _state(stage).slot is None
 
 
 def test_a_failure_of_ours_keeps_nobody_waiting() -> None:
     """The lease is given back, and the error goes on to whoever has to see it."""
     stage = Stage()
     with pytest.raises(ZeroDivisionError):
-        stage.sync(provider=Failing(ZeroDivisionError()))
+        stage.sync(source=Failing(ZeroDivisionError()))
 
     assert not stage.sync().busy
 
@@ -162,7 +161,7 @@ def test_a_lost_lease_is_no_success() -> None:
     class Sleepy:
         """A provider during whose answer the lease expires, and somebody else takes it."""
 
-        def readings(self, user_id: str, start: datetime, end: datetime) -> Answer:
+        def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
             """What there is, late."""
             stage.clock.advance(LEASE_TTL.total_seconds())
             stage.stores.states.take(stage.order(trigger=Trigger.API))
@@ -173,7 +172,7 @@ def test_a_lost_lease_is_no_success() -> None:
 
     report = stage.sync(order, Sleepy())
 
-    assert (report.busy, report.again_in_s) == (True, 0.0)
+    assert (report.busy, report.retry_in_s) == (True, 0.0)
     assert stage.stores.jobs.get("ada", order.job_id) is None
     assert not _state(stage).backfill.done
 
@@ -186,7 +185,7 @@ def test_a_poll_is_put_off_a_few_times(error: Exception, times: int) -> None:
     stage = Stage()
     order = stage.order()
     tried = [
-        stage.sync(replace(order, deferrals=number), Failing(error)).again_in_s for number in range(times + 1)
+        stage.sync(replace(order, deferrals=number), Failing(error)).retry_in_s for number in range(times + 1)
     ]
 
     assert tried == [0.0] * times + [None]
@@ -201,8 +200,8 @@ def test_a_poll_that_was_tried_before_waits_for_whoever_is_at_it(error: Exceptio
         stage.sync(order, Failing(error))
     stage.stores.states.take(stage.order(trigger=Trigger.API))
 
-    assert stage.sync(order).again_in_s == 0.0
-    assert stage.sync(stage.order()).again_in_s is None
+    assert stage.sync(order).retry_in_s == 0.0
+    assert stage.sync(stage.order()).retry_in_s is None
 
 
 def test_a_poll_that_never_gets_its_turn_says_so() -> None:
@@ -212,8 +211,8 @@ def test_a_poll_that_never_gets_its_turn_says_so() -> None:
     stage.sync(order, Failing(Unavailable()))
     stage.stores.states.take(stage.order(trigger=Trigger.API))
 
-    assert stage.sync(replace(order, deferrals=3)).again_in_s == 0.0
-    assert stage.sync(replace(order, deferrals=4)).again_in_s is None
+    assert stage.sync(replace(order, deferrals=3)).retry_in_s == 0.0
+    assert stage.sync(replace(order, deferrals=4)).retry_in_s is None
     kept = stage.stores.jobs.get("ada", order.job_id)
     assert kept is not None
     assert (kept.status, kept.failure) == (
@@ -242,9 +241,9 @@ def test_a_history_outlasts_an_outage_of_six_hours() -> None:
     order = stage.order(JobKind.BACKFILL, Trigger.CONNECTION)
     for deferrals in range(6 * 4 + 8):  # The first minutes' retries, then four an hour.
         put_off = type(order)(order.user_id, order.job_id, order.kind, order.trigger, "id", None, deferrals)
-        assert stage.sync(put_off, Failing(Throttled())).again_in_s is not None
+        assert stage.sync(put_off, Failing(Throttled())).retry_in_s is not None
 
-    assert not stage.sync(order).unfinished
+    assert not stage.sync(order).rest
     assert (stage.missing(), _state(stage).backfill.done) == ([], True)
 
 
@@ -266,7 +265,7 @@ def test_a_job_in_stretches_adds_up_and_each_stretch_tells_its_own() -> None:
     stage = Stage(seen_at_once([NOON - number * DAY for number in range(1, 2 * BACKFILL_WINDOW.days)]))
     stage.time_left_s = 25.0
     order = stage.order(JobKind.BACKFILL, Trigger.CONNECTION)
-    stage.stores.states.begin("ada", None, NOON - 2 * BACKFILL_WINDOW)
+    stage.stores.states.start_polling("ada", None, NOON - 2 * BACKFILL_WINDOW)
     enqueue(order, jobs=stage.stores.jobs, send=lambda _: None)
     stretches = [stage.sync(order) for _ in range(3)]
 
@@ -278,9 +277,9 @@ def test_a_job_in_stretches_adds_up_and_each_stretch_tells_its_own() -> None:
 
 def test_a_call_that_ran_out_of_time_is_no_fault_of_the_providers() -> None:
     """The caller is told that it goes on, not that the provider is down."""
-    report = Stage().sync(provider=Failing(OutOfTime()))
+    report = Stage().sync(source=Failing(OutOfTime()))
 
-    assert report.unfinished
+    assert report.rest
 
 
 def test_a_history_starts_each_stretch_with_a_poll() -> None:
@@ -299,11 +298,11 @@ def test_quiet_users_are_slowed_and_woken() -> None:
     stage.sync()
     stage.clock.advance(30 * 3_600)
     stage.sync()
-    assert _state(stage).seat == poll_slots.poll_slot("ada", 3_600)
+    assert _state(stage).slot == poll_slots.poll_slot("ada", 3_600)
 
     stage.clock.advance(11 * 3_600)
     stage.sync()
-    assert _state(stage).seat == poll_slots.poll_slot("ada", 900)
+    assert _state(stage).slot == poll_slots.poll_slot("ada", 900)
 
 
 def test_a_new_default_reaches_those_who_chose_nothing() -> None:
@@ -312,11 +311,11 @@ def test_a_new_default_reaches_those_who_chose_nothing() -> None:
     states: SyncStates = type(stage.stores.states)(stage.stores.states.table, stage.clock, 300)
     stage.stores = replace(stage.stores, states=states)
     stage.sync()
-    assert _state(stage).seat == poll_slots.poll_slot("ada", 300)
+    assert _state(stage).slot == poll_slots.poll_slot("ada", 300)
 
     states.choose_interval("ada", 1_800)
     stage.sync()
-    assert _state(stage).seat == poll_slots.poll_slot("ada", 1_800)
+    assert _state(stage).slot == poll_slots.poll_slot("ada", 1_800)
 
 
 def test_a_history_that_nobody_fetches_is_taken_up_again() -> None:
@@ -333,7 +332,7 @@ def test_a_history_that_nobody_fetches_is_taken_up_again() -> None:
 
 def test_every_error_of_the_provider_has_a_name() -> None:
     """A job says what went wrong by the error's own name."""
-    report = Stage().sync(provider=Failing(ProviderError()))
+    report = Stage().sync(source=Failing(ProviderError()))
 
     assert report.facts()["error"] == "ProviderError"
 
@@ -347,14 +346,14 @@ def test_what_cannot_be_read_is_counted_and_kept_apart() -> None:
     class Spoilt:
         """A provider one of whose records is a reading."""
 
-        def readings(self, _: str, __: datetime, ___: datetime) -> Egvs:
+        def readings(self, _: str, __: datetime, ___: datetime) -> Fetched:
             """One reading and two that are none."""
-            return Egvs((reading,), rejected)
+            return Fetched((reading,), rejected)
 
         def uploaded_since(self, _: str, __: datetime) -> None:
             """Nothing."""
 
-    job = stage.sync(provider=Spoilt()).job
+    job = stage.sync(source=Spoilt()).job
 
     assert job is not None
     assert (job.counts.fetched, job.counts.stored, job.counts.invalid) == (3, 1, (("value-missing", 2),))

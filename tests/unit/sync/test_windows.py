@@ -18,7 +18,7 @@ def _state(*, last_success_at: datetime | None = None, done: bool = True) -> Syn
     start = NOON - 200 * DAY
     backfill = Backfill(start, start if done else start + DAY)
     return SyncState(
-        "ada", 900, None, "900#1", backfill, start, begun_at=NOON - DAY, last_success_at=last_success_at
+        "ada", 900, None, "900#1", backfill, start, connected_at=NOON - DAY, last_success_at=last_success_at
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from bg_ingest.sync.job import JobKind, Order, SyncResult, Trigger, new_job_id
+from bg_ingest.ids import new_id
+from bg_ingest.sync.job import JobKind, Order, SyncResult, Trigger
 from bg_ingest.sync.queue import JobsQueue, QueueRefused
 from bg_ingest.sync.worker import Delivery, DeliveryResult, handle_delivery
 from tests.support.fakes import NOON, FakeClock
@@ -33,7 +34,7 @@ class Sqs:
         self.hidden.append(VisibilityTimeout)
 
 
-ORDER = Order("ada", new_job_id(NOON), JobKind.BACKFILL, Trigger.CONNECTION, "id")
+ORDER = Order("ada", new_id(NOON), JobKind.BACKFILL, Trigger.CONNECTION, "id")
 
 
 def _work(
@@ -71,14 +72,14 @@ def test_a_message_nobody_can_read_becomes_a_dead_letter_at_once(body: str) -> N
 def test_what_the_provider_keeps_waiting_is_a_new_message() -> None:
     """With its own count of deferrals, so that no outage makes a dead letter of it."""
     sqs = Sqs()
-    assert not _work(sqs, SyncResult(None, again_in_s=0.0), replace(ORDER, deferrals=3)).keep
+    assert not _work(sqs, SyncResult(None, retry_in_s=0.0), replace(ORDER, deferrals=3)).keep
     assert [(sent["deferrals"], sent["delay"], sent["not_before"]) for sent in sqs.sent] == [(4, 60, None)]
 
 
 def test_a_longer_patience_than_a_message_can_have_is_kept_by_hiding() -> None:
     """Who comes back before the time the provider named is hidden until then."""
     sqs = Sqs()
-    _work(sqs, SyncResult(None, again_in_s=5_000.0))
+    _work(sqs, SyncResult(None, retry_in_s=5_000.0))
     (sent,) = sqs.sent
     assert sent["delay"] == 900
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.settings import settings
-from bg_ingest.telemetry import logger, meter
+from bg_ingest.telemetry import logger
+from bg_ingest.telemetry.meter import meter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,12 +15,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _fresh_process() -> Iterator[None]:
-    _forget()
+    logger.reset()
+    meter.drain()
     yield
-    _forget()
-
-
-def _forget() -> None:
-    logger.forget()
-    settings.cache_clear()
-    meter.meter.cache_clear()
+    logger.reset()
+    meter.drain()

@@ -3,17 +3,22 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from bg_ingest import telemetry
 from bg_ingest.providers.http.call_record import CallRecord
 from bg_ingest.telemetry import metrics
 from bg_ingest.telemetry.meter import meter
 
 if TYPE_CHECKING:
-    import pytest
-
     from bg_ingest.providers.http.call_record import CircuitState
 
 PATH = "/v3/users/self/egvs"
+
+
+@pytest.fixture(autouse=True)
+def _configured(_fresh_process: None) -> None:
+    telemetry.configure()
 
 
 def _exchange(operation: str = "egvs", *, sent: bool = True, **more: Any) -> CallRecord:
@@ -27,7 +32,7 @@ def _measured(*exchanges: CallRecord) -> dict[tuple[str, str], list[float]]:
         observe(exchange)
     return {
         (metric.name, of): values
-        for (_, of), gathered in meter().drain().items()
+        for (_, of), gathered in meter.drain().items()
         for metric, values in gathered.items()
     }
 
@@ -116,4 +121,4 @@ def test_the_breaker_of_one_host_is_not_that_of_another() -> None:
         down(_exchange(circuit="open"))
         up(_exchange(circuit="closed"))
 
-    assert meter().drain()["to", "open"] == {metrics.BREAKER_TRANSITIONS: [1]}
+    assert meter.drain()["to", "open"] == {metrics.BREAKER_TRANSITIONS: [1]}

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from bg_ingest import telemetry
+from bg_ingest.settings import load
 from bg_ingest.telemetry import metrics
 from bg_ingest.telemetry.meter import meter
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -15,12 +17,19 @@ if TYPE_CHECKING:
     from bg_ingest.telemetry.entry import Handler
 
 
+class _Process:
+    clock = FakeClock()
+
+    def __init__(self) -> None:
+        self.settings = load()
+
+
 class _Context:
     aws_request_id = "request-1"
 
 
 def _invoke(handler: Handler) -> Any:
-    return telemetry.entry_point(handler)({}, cast("LambdaContext", _Context()))
+    return telemetry.entry_point(_Process)(handler)({}, cast("LambdaContext", _Context()))
 
 
 def _printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -32,7 +41,7 @@ def test_an_invocation_has_its_request_id_and_leaves_its_metrics(capsys: pytest.
 
     def handler(_event: dict[str, Any], _context: LambdaContext) -> str:
         telemetry.log("at work")
-        meter().add(metrics.READINGS_STORED, 12)
+        meter.add(metrics.READINGS_STORED, 12)
         return telemetry.correlation_id()
 
     assert _invoke(handler) == "request-1"
@@ -45,7 +54,7 @@ def test_a_failed_invocation_tells_its_kind_and_never_its_text(capsys: pytest.Ca
     """Lambda logs what leaves the handler, text and all."""
 
     def handler(_event: dict[str, Any], _context: LambdaContext) -> None:
-        meter().add(metrics.READINGS_STORED, 12)
+        meter.add(metrics.READINGS_STORED, 12)
         raise KeyError("SandboxUser7 has 222 mg/dL")
 
     with pytest.raises(telemetry.InvocationFailed) as failed:

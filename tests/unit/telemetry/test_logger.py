@@ -9,15 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bg_ingest import telemetry
-from bg_ingest.settings import SettingsInvalid, settings
+from bg_ingest.settings import SettingsInvalid, load
 from bg_ingest.telemetry.json_lines import JsonLines
-from bg_ingest.telemetry.outputs import File
+from bg_ingest.telemetry.outputs import LogFile
 from tests.unit.test_settings import STRICT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ALWAYS = {"timestamp", "level", "module", "message", "correlation_id"}
+
+
+@pytest.fixture(autouse=True)
+def _configured(_fresh_process: None) -> None:
+    telemetry.configure()
 
 
 def _printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -41,6 +46,7 @@ def test_the_level_comes_from_the_environment(
 ) -> None:
     """LOG_LEVEL=WARNING: information is not written."""
     monkeypatch.setenv("LOG_LEVEL", "WARNING")
+    telemetry.configure()
     telemetry.log("quiet")
     telemetry.log("loud", level=logging.WARNING)
 
@@ -64,6 +70,7 @@ def test_whoever_uses_it_as_a_library_says_level_and_place_themselves(
 def test_a_file_is_continued(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The lines of the process before are still there."""
     monkeypatch.setenv("LOG_OUTPUT", f"file:{tmp_path / 'log'}")
+    telemetry.configure()
     (tmp_path / "log").write_text('{"message":"before"}\n')
     telemetry.log("after")
 
@@ -150,13 +157,13 @@ def test_a_log_that_breaks_is_said_once_and_stops_nobody(
 ) -> None:
     """A full disk, say; the lines are lost, the work goes on."""
     telemetry.configure(output=f"file:{tmp_path / 'log'}")
-    (file,) = [each for each in logging.getLogger("bg_ingest").handlers if isinstance(each, File)]
+    (file,) = [each for each in logging.getLogger("bg_ingest").handlers if isinstance(each, LogFile)]
     assert file.stream
     file.stream.close()
     for _ in range(3):
         telemetry.log("lost")
 
-    assert capsys.readouterr().err == "bg_ingest: log lines are being lost: ValueError\n"
+    assert capsys.readouterr().err == "bg_ingest: log lines are lost: ValueError\n"
 
 
 def test_outside_development_the_log_needs_no_setting_of_its_own(
@@ -165,7 +172,8 @@ def test_outside_development_the_log_needs_no_setting_of_its_own(
     """INFO, to stdout."""
     for name, value in STRICT.items():
         monkeypatch.setenv(name, value)
+    telemetry.configure()
     telemetry.log("here")
 
-    assert settings().log_output == "stdout"
+    assert load().log_output == "stdout"
     assert [line["message"] for line in _printed(capsys)] == ["here"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def _flushed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    flush()
+    flush("", NOON)
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -46,8 +46,8 @@ def test_a_line_is_what_cloudwatch_documents() -> None:
 def test_counts_are_added_up_and_measurements_kept(capsys: pytest.CaptureFixture[str]) -> None:
     """CloudWatch tells percentiles from the values; of a count it needs the sum."""
     for latency_ms in (10.0, 20.0):
-        meter().add(metrics.PROVIDER_CALLS, of="egvs")
-        meter().add(metrics.PROVIDER_LATENCY, latency_ms, of="egvs")
+        meter.add(metrics.PROVIDER_CALLS, of="egvs")
+        meter.add(metrics.PROVIDER_LATENCY, latency_ms, of="egvs")
 
     (line,) = _flushed(capsys)
     assert (line["provider_calls"], line["provider_latency_ms"]) == (2, [10.0, 20.0])
@@ -55,9 +55,9 @@ def test_counts_are_added_up_and_measurements_kept(capsys: pytest.CaptureFixture
 
 def test_each_value_of_a_dimension_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     """And what has no dimension has one too."""
-    meter().add(metrics.SYNCS, of="succeeded")
-    meter().add(metrics.SYNCS, of="failed")
-    meter().add(metrics.READINGS_STORED, 12)
+    meter.add(metrics.SYNCS, of="succeeded")
+    meter.add(metrics.SYNCS, of="failed")
+    meter.add(metrics.READINGS_STORED, 12)
 
     lines = _flushed(capsys)
     assert [line.get("outcome") for line in lines] == ["succeeded", "failed", None]
@@ -66,7 +66,7 @@ def test_each_value_of_a_dimension_has_its_line(capsys: pytest.CaptureFixture[st
 
 def test_what_was_written_is_not_written_again(capsys: pytest.CaptureFixture[str]) -> None:
     """A warm process starts each invocation at nothing."""
-    meter().add(metrics.READINGS_STORED, 12)
+    meter.add(metrics.READINGS_STORED, 12)
 
     assert len(_flushed(capsys)) == 1
     assert _flushed(capsys) == []
@@ -76,8 +76,8 @@ def test_more_values_than_a_line_may_have_are_several_lines(capsys: pytest.Captu
     """None is lost, none is doubled, and a count is on one of them only."""
     wanted = [float(number) for number in range(2 * VALUES_MAX + 1)]
     for value in wanted:
-        meter().add(metrics.API_LATENCY, value)
-    meter().add(metrics.READINGS_STORED, 12)
+        meter.add(metrics.API_LATENCY, value)
+    meter.add(metrics.READINGS_STORED, 12)
 
     lines = _flushed(capsys)
     found = [line["api_latency_ms"] for line in lines]
@@ -111,7 +111,7 @@ def test_metrics_are_written_whatever_the_level_and_the_place_of_the_log(
     """CloudWatch finds them on stdout or not at all."""
     monkeypatch.setenv("LOG_LEVEL", "ERROR")
     monkeypatch.setenv("LOG_OUTPUT", f"file:{tmp_path_factory.mktemp('log') / 'log'}")
-    meter().add(metrics.READINGS_STORED, 1)
+    meter.add(metrics.READINGS_STORED, 1)
 
     assert len(_flushed(capsys)) == 1
 

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
-from bg_ingest.accounts.connection import Connections, Endpoint
+from bg_ingest.accounts.connection import Connections
 from bg_ingest.dynamo import Table
+from bg_ingest.providers.seam import Endpoint
 from bg_ingest.sync.jobs import Jobs
+from bg_ingest.sync.pushed_records import pack, store_pushed
 from bg_ingest.webhooks.inbox import Inbox
-from bg_ingest.webhooks.payload import pack
-from bg_ingest.webhooks.receive import Received, WebhookDeps, WebhookOrder, receive
-from bg_ingest.webhooks.store_records import store_records
+from bg_ingest.webhooks.receive import Received, WebhookDeps, WebhookRequest, receive
 from tests.contract.stepped import stepped
 from tests.simulation.provider import DAY
 from tests.support.fakes import NOON
+from tests.support.providers import only_parses
 from tests.unit.sync.stage import Stage
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ def record(at: datetime, value: Any = 110, **members: Any) -> dict[str, Any]:
     }
 
 
-def payload(*records: Any, **envelope: Any) -> WebhookOrder:
+def payload(*records: Any, **envelope: Any) -> WebhookRequest:
     """What a webhook asks for that brings these."""
-    return WebhookOrder(payload=pack(json.dumps({"data": {"records": records, **envelope}}).encode()))
+    return WebhookRequest(payload=pack(json.dumps({"data": {"records": records, **envelope}}).encode()))
 
 
 ONE_READING = payload(record(NOON))
@@ -81,7 +82,7 @@ class WebhookStage(Stage):
         )
 
     def deliver(
-        self, asked: WebhookOrder = ONE_READING, webhook_id: str = "msg_1", deps: WebhookDeps | None = None
+        self, asked: WebhookRequest = ONE_READING, webhook_id: str = "msg_1", deps: WebhookDeps | None = None
     ) -> Received:
         """A sender sends."""
         return receive(deps or self.deps(), "ada", webhook_id, asked, "c")
@@ -89,8 +90,14 @@ class WebhookStage(Stage):
     def carry_out(self, order: Order) -> SyncResult:
         """A worker takes one message."""
         if order.payload is None:
-            return self.sync(order)
-        return store_records(order, stores=self.stores, connections=self.connections, clock=self.clock)
+            return self.sync(order, self.provider)
+        return store_pushed(
+            order,
+            stores=self.stores,
+            connections=self.connections,
+            providers=only_parses(),
+            clock=self.clock,
+        )
 
     def work(self) -> list[SyncResult]:
         """A worker takes every message there is."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.webhooks.payload import PayloadUnreadable, document_of, pack, unpack
+from bg_ingest.sync.pushed_records import PayloadUnreadable, pack, parse_body, unpack
 
 KIB_256 = 256 * 1024
 
@@ -57,4 +57,4 @@ def test_what_was_not_packed_here_is_unreadable(packed: str) -> None:
 def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
     """Of whatever kind it is."""
     with pytest.raises(ValueError):  # noqa: PT011 - the kind is what is promised.
-        document_of(body)
+        parse_body(body)

@@ -12,7 +12,7 @@ from bg_ingest.access.audit import Audit, AuditOutcome
 from bg_ingest.sync.job import JobKind, JobStatus, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.webhooks.inbox import KEPT, Inbox
-from bg_ingest.webhooks.receive import PATIENCE_S, Reception, WebhookOrder
+from bg_ingest.webhooks.receive import PENDING_S_MAX, Reception, WebhookRequest
 from tests.contract.stepped import At, Crash, HalfWay, crash
 from tests.simulation.provider import HOUR
 from tests.support.fakes import NOON, FakeClock
@@ -21,7 +21,7 @@ from tests.unit.webhooks.stage import CALLS_MAX, ONE_READING, WebhookStage, payl
 if TYPE_CHECKING:
     from bg_ingest.access.caller_limits import CallerLimit
 
-RANGE = WebhookOrder(window=(NOON - HOUR, NOON))
+RANGE = WebhookRequest(window=(NOON - HOUR, NOON))
 
 
 class StandingClock(FakeClock):
@@ -123,7 +123,7 @@ def test_a_job_that_runs_already_keeps_what_it_has_counted() -> None:
         stage.deliver(RANGE, deps=stage.deps(At("after send", crash)))
     (job,) = stage.jobs()
     running = replace(job, status=JobStatus.DEFERRED, counts=replace(job.counts, fetched=7))
-    stage.stores.jobs.keep(running)
+    stage.stores.jobs.save(running)
     stage.deliver(RANGE)
 
     assert stage.jobs() == [running]
@@ -168,7 +168,7 @@ def test_who_waited_long_enough_goes_on_under_the_same_job() -> None:
 
     assert second.reception is Reception.ACCEPTED
     assert first.finish() is Reception.ACCEPTED
-    assert sum(stage.clock.naps) == pytest.approx(PATIENCE_S, abs=0.2)
+    assert sum(stage.clock.naps) == pytest.approx(PENDING_S_MAX, abs=0.2)
     assert len({order.job_id for order in stage.queue}) == len(stage.jobs()) == 1
 
 
@@ -177,7 +177,7 @@ def test_what_has_been_pending_for_long_is_not_waited_for() -> None:
     stage = WebhookStage()
     with pytest.raises(Crash):
         stage.deliver(deps=stage.deps(At("before send", crash)))
-    stage.clock.advance(PATIENCE_S)
+    stage.clock.advance(PENDING_S_MAX)
 
     assert stage.deliver().reception is Reception.ACCEPTED
     assert stage.clock.naps == []
@@ -191,7 +191,7 @@ def test_a_clock_that_is_ahead_makes_nobody_wait_for_ever() -> None:
         stage.deliver(deps=stage.deps(At("before send", crash), ahead))
 
     assert stage.deliver().reception is Reception.ACCEPTED
-    assert sum(stage.clock.naps) < PATIENCE_S + 0.2
+    assert sum(stage.clock.naps) < PENDING_S_MAX + 0.2
 
 
 def test_a_thousand_deliveries_by_sixteen_threads_are_one_job_and_one_set_of_readings() -> None:
@@ -245,11 +245,11 @@ def test_too_many_are_refused_and_repetitions_do_not_count() -> None:
     stage = WebhookStage()
     for number in range(CALLS_MAX):
         assert stage.deliver(webhook_id=f"msg_{number}").reception is Reception.ACCEPTED
-        assert stage.deliver(webhook_id=f"msg_{number}").standing is None
+        assert stage.deliver(webhook_id=f"msg_{number}").limit_status is None
     refused = stage.deliver(webhook_id="msg_more")
 
     assert refused.reception is Reception.LIMITED
-    assert refused.standing is not None
+    assert refused.limit_status is not None
     assert len(stage.queue) == CALLS_MAX
     stage.clock.advance(60)
     assert stage.deliver(webhook_id="msg_more").reception is Reception.ACCEPTED

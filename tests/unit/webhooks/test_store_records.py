@@ -10,9 +10,9 @@ from bg_ingest.providers.pseudonym import pseudonym
 from bg_ingest.readings.saving import HourContended
 from bg_ingest.sync import poll_slots
 from bg_ingest.sync.job import JobStatus, Order
+from bg_ingest.sync.pushed_records import pack
 from bg_ingest.sync.state import Lease
-from bg_ingest.webhooks.payload import pack
-from bg_ingest.webhooks.receive import WebhookOrder
+from bg_ingest.webhooks.receive import WebhookRequest
 from tests.simulation.provider import DAY, HOUR, MINUTE
 from tests.support.fakes import NOON
 from tests.unit.sync.stage import seen_at_once
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bg_ingest.sync.state import SyncState
 
 
-def _sent(stage: WebhookStage, asked: WebhookOrder, webhook_id: str = "msg_1") -> Job:
+def _sent(stage: WebhookStage, asked: WebhookRequest, webhook_id: str = "msg_1") -> Job:
     """A webhook came, and was carried out."""
     stage.deliver(asked, webhook_id)
     (report,) = stage.work()
@@ -144,13 +144,13 @@ def test_whoever_had_gone_quiet_is_polled_at_full_pace_again() -> None:
     stage = WebhookStage()
     stage.clock.advance(2 * 86_400)
     stage.sync()
-    assert _state(stage).seat == poll_slots.poll_slot("ada", 3_600)
+    assert _state(stage).slot == poll_slots.poll_slot("ada", 3_600)
     now = stage.clock.now()
     _sent(stage, payload(record(now - 2 * DAY)), "old")
-    assert _state(stage).seat == poll_slots.poll_slot("ada", 3_600)
+    assert _state(stage).slot == poll_slots.poll_slot("ada", 3_600)
 
     _sent(stage, payload(record(now - HOUR)))
-    assert _state(stage).seat == poll_slots.poll_slot("ada", 900)
+    assert _state(stage).slot == poll_slots.poll_slot("ada", 900)
     assert _state(stage).data_until == now - HOUR
     _sent(stage, payload(record(now - 2 * HOUR)), "older")
     assert _state(stage).data_until == now - HOUR
@@ -165,11 +165,11 @@ def test_another_account_is_refused_and_polling_goes_on() -> None:
     assert connection is not None
     assert connection.account is None
 
-    stage.connections.note_account(connection, str(pseudonym("account", "ada's")))
+    stage.connections.note_account(connection, str(pseudonym("dexcom/account", "ada's")))
     job = _sent(stage, payload(record(NOON + HOUR), userId="somebody"), "after one")
     assert (job.status, job.failure and job.failure.type) == (JobStatus.FAILED, "account-changed")
     assert stage.stored() == {NOON}
-    assert _state(stage).seat is not None
+    assert _state(stage).slot is not None
     assert _sent(stage, payload(record(NOON + HOUR), userId="ada's"), "theirs").status is JobStatus.SUCCEEDED
 
 
@@ -218,7 +218,7 @@ def test_a_message_that_comes_twice_is_carried_out_once() -> None:
 def test_what_cannot_be_read_ends_its_job(packed: str) -> None:
     """A person has to look; trying again cannot help."""
     stage = WebhookStage()
-    job = _sent(stage, WebhookOrder(payload=packed))
+    job = _sent(stage, WebhookRequest(payload=packed))
 
     assert job.status is JobStatus.FAILED
     assert job.failure is not None
@@ -251,7 +251,7 @@ def test_a_failure_of_ours_is_tried_again() -> None:
 def test_a_range_is_synced_as_any_other() -> None:
     """The provider is asked for it."""
     stage = WebhookStage(seen_at_once([NOON - 20 * DAY]))
-    job = _sent(stage, WebhookOrder(window=(NOON - 20 * DAY, NOON - 19 * DAY)))
+    job = _sent(stage, WebhookRequest(window=(NOON - 20 * DAY, NOON - 19 * DAY)))
 
     assert (job.status, job.counts.stored) == (JobStatus.SUCCEEDED, 1)
     assert stage.stored() == {NOON - 20 * DAY}

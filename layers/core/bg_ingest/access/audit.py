@@ -1,27 +1,31 @@
 """
-Who did what to whose data and when: every write, and every read by someone other than the user.
+The audit log: which caller did what to whose data, and when.
 
-    write   entry "attempted" ── the deed ── entry "done", "refused" or "failed" ── answer
-    read                         the deed ── entry "done", "refused" or "failed" ── answer
+It holds every write, and every read by another caller than the user.
 
-Nothing is written without an entry, since the entry comes first, and nothing is shown without one, since the
-answer comes last: an entry that cannot be stored fails the request. Only the second entry of a write is
-allowed to fail, because the deed is done and "attempted" stays true.
+    write   entry "attempted" ── the action ── entry "done", "refused" or "failed" ── response
+    read                         the action ── entry "done", "refused" or "failed" ── response
 
-An entry holds no value: the route's pattern, never what was asked for or answered. The entries have a
-partition of their own, `audit#<user>`, so that a function which only reads people's data can be allowed to
-add to it, and to nothing else. No user id contains `#`.
+No data is written without an entry, since the entry is stored first. No data is shown without one, since
+the response comes last: if the entry cannot be stored, the request fails. Only the second entry of a write
+may fail, because the action is done and "attempted" stays true.
+
+An entry holds no value: it names the route's pattern, never parameters or results. Entries have a partition
+of their own, `audit#<user>`, so that the role of a function that only reads can be limited to adding to it.
+No user id contains `#`.
 """
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+from bg_ingest import ids
+from bg_ingest.utc import rfc_3339, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,12 +33,11 @@ if TYPE_CHECKING:
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
 
-
 _PARTITION_PREFIX = "audit#"
 
 
 class AuditOutcome(StrEnum):
-    """What became of a deed, as far as is known."""
+    """How an action ended, as far as is known."""
 
     ATTEMPTED = "attempted"
     DONE = "done"
@@ -44,7 +47,7 @@ class AuditOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One deed; its repr names nobody."""
+    """One action; its repr shows neither the user nor the actor."""
 
     user_id: str = field(repr=False)
     entry_id: str
@@ -54,41 +57,49 @@ class AuditEntry:
     correlation_id: str
     outcome: AuditOutcome = AuditOutcome.ATTEMPTED
 
+    def as_json(self) -> dict[str, Any]:
+        """The form the API shows it in."""
+        return {
+            "at": rfc_3339(self.at),
+            "actor": self.actor,
+            "action": self.action,
+            "outcome": self.outcome,
+            "correlation_id": self.correlation_id,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Everybody's entries, in the users table."""
+    """The audit entries, in the users table."""
 
     table: Table
     clock: Clock
     kept_days: int
 
-    def entry(self, user_id: str, *, actor: str, action: str, correlation_id: str) -> AuditEntry:
-        """An entry about now, not stored yet."""
+    def new_entry(self, user_id: str, *, actor: str, action: str, correlation_id: str) -> AuditEntry:
+        """An entry with the current time, not stored yet."""
         now = self.clock.now()
-        # It sorts by time: twelve hexadecimal digits of milliseconds, then randomness.
-        entry_id = f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(8)}"
-        return AuditEntry(user_id, entry_id, now, actor, action, correlation_id)
+        return AuditEntry(user_id, ids.new_id(now), now, actor, action, correlation_id)
 
-    def keep(self, entry: AuditEntry, outcome: AuditOutcome = AuditOutcome.ATTEMPTED) -> AuditEntry:
-        """Store an entry, with what became of it."""
+    def save(self, entry: AuditEntry, outcome: AuditOutcome = AuditOutcome.ATTEMPTED) -> AuditEntry:
+        """Store an entry with its outcome."""
         known = replace(entry, outcome=outcome)
         self.table.put(_to_item(known, expires_at=known.at + timedelta(days=self.kept_days)))
         return known
 
     def complete(self, entry: AuditEntry, outcome: AuditOutcome) -> bool:
-        """Say what became of a stored entry; False if it has to stay "attempted"."""
+        """Store the outcome of a stored entry; False if the entry has to stay "attempted"."""
         try:
-            self.keep(entry, outcome)
+            self.save(entry, outcome)
         except (BotoCoreError, ClientError):
             return False
         return True
 
     def newest_first(self, user_id: str, before: str | None = None) -> Iterator[AuditEntry]:
-        """A user's entries from the newest back, or from the one before `before`."""
+        """A user's entries from the newest back, or from the one before the entry `before`."""
         items = self.table.query(
             "pk = :pk AND sk < :before",
-            {":pk": partition(user_id), ":before": before or "g"},  # "g" stands after all hexadecimal digits.
+            {":pk": partition(user_id), ":before": before or "g"},  # "g" sorts after all hexadecimal digits.
             descending=True,
         )
         now_s = self.clock.now().timestamp()
@@ -96,7 +107,7 @@ class Audit:
 
 
 def partition(user_id: str) -> str:
-    """The key of everything recorded about one user."""
+    """The partition key of one user's entries."""
     return _PARTITION_PREFIX + user_id
 
 
@@ -104,9 +115,9 @@ def _to_item(entry: AuditEntry, expires_at: datetime) -> Item:
     return {
         "pk": partition(entry.user_id),
         "sk": entry.entry_id,
-        "recorded_at": entry.at.astimezone(UTC).isoformat(),
+        "recorded_at": to_iso(entry.at),
         "actor": entry.actor,
-        "deed": entry.action,
+        "deed": entry.action,  # DynamoDB reserves the word "action".
         "outcome": entry.outcome,
         "correlation_id": entry.correlation_id,
         "expires_at": int(expires_at.timestamp()),
@@ -123,15 +134,3 @@ def _from_item(item: Item) -> AuditEntry:
         correlation_id=item["correlation_id"],
         outcome=AuditOutcome(item["outcome"]),
     )
-
-
-# An audit entry in the form the API shows it.
-def entry_as_json(entry: AuditEntry) -> dict[str, Any]:
-    """One entry."""
-    return {
-        "at": entry.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "actor": entry.actor,
-        "action": entry.action,
-        "outcome": entry.outcome,
-        "correlation_id": entry.correlation_id,
-    }

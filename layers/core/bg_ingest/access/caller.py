@@ -1,4 +1,4 @@
-"""Who is asking, from the claims of a token that the gateway has already checked."""
+"""The caller of a request, from the claims of a token that the gateway has already checked."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ WRITE_SCOPE = "bg/write"
 
 
 class Forbidden(Exception):
-    """This caller may not do this; says the same whether the user exists or not."""
+    """The caller may not do this; the same for a known and an unknown user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A person, who may touch their own data, or a service, which needs a scope."""
+    """A person, who may access their own data, or a service, which needs a scope."""
 
     actor: str = field(repr=False)  # For the audit: the token's subject.
-    user_id: str | None = field(repr=False)  # The person it speaks for, if it does.
+    user_id: str | None = field(repr=False)  # The user that the token names, if any.
     scopes: frozenset[str]
 
     def must_read(self, user_id: str) -> None:
-        """Refuse unless this caller may read this user's data."""
+        """Raise Forbidden unless this caller may read this user's data."""
         self._must(user_id, READ_SCOPE)
 
     def must_write(self, user_id: str) -> None:
-        """Refuse unless this caller may act on this user's behalf."""
+        """Raise Forbidden unless this caller may change this user's data."""
         self._must(user_id, WRITE_SCOPE)
 
     def _must(self, user_id: str, scope: str) -> None:
@@ -38,7 +38,7 @@ class Caller:
 
 
 def caller_from_claims(claims: Mapping[str, Any], user_id_claim: str) -> Caller:
-    """The caller of a checked token; `user_id_claim` is the claim that names a person."""
+    """The caller of a checked token; `user_id_claim` is the claim that names a user."""
     subject = claims.get("sub")
     user_id = claims.get(user_id_claim)
     return Caller(
@@ -50,7 +50,7 @@ def caller_from_claims(claims: Mapping[str, Any], user_id_claim: str) -> Caller:
 
 def _scopes(claims: Mapping[str, Any]) -> list[str]:
     """
-    Most issuers send `scope`, with spaces (RFC 8693, 4.2: a comma is part of a name there).
+    Most issuers send `scope`, separated by spaces (RFC 8693, 4.2: a comma is part of a scope's name there).
 
     Some send a list as `scp`, which the gateway turns into text: "[a b]".
     """

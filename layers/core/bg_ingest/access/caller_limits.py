@@ -1,12 +1,12 @@
 """
-How often one caller may do something: counted in windows of the clock, in the users table, for all instances.
+Rate limits per caller, counted in fixed windows in the users table, for all processes together.
 
     calls_max = 3      x x x refused refused | x x          |
                      --|---------------------|--------------|--> time
                        window 7              window 8
 
-A window's count is an item of its own, so counting is one conditional write and nothing is ever reset. The
-price of windows that are the same for everybody: around an edge a caller may get twice `calls_max` at once.
+Each window's count is an item of its own, so counting is one conditional write and nothing is ever reset. The
+price of fixed windows: around an edge a caller can make twice `calls_max` calls at once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LimitPolicy:
-    """So many calls in so many seconds, for each caller; the name is shown to them."""
+    """At most so many calls in so many seconds per caller; callers see the name."""
 
     name: str
     calls_max: int
@@ -34,26 +34,26 @@ class LimitPolicy:
 
 @dataclass(frozen=True, slots=True)
 class LimitStatus:
-    """Whether a call was within the limit, and what is left of it until it starts anew."""
+    """Whether a call was within the limit, and what is left of it."""
 
     accepted: bool
     remaining: int
-    resets_in_s: int  # Whole seconds, never 0: whoever waits that long is in the next window.
+    resets_in_s: int  # Whole seconds, never 0: after that wait the next window has begun.
 
 
 def window_of(policy: LimitPolicy, now: datetime) -> int:
-    """The number of the window that `now` lies in; windows start at multiples of their length."""
+    """The number of the current window; windows start at multiples of their length."""
     return int(now.timestamp() // policy.window_s)
 
 
 def resets_in_s(policy: LimitPolicy, now: datetime) -> int:
-    """How long until the next window has surely begun."""
+    """Seconds until the next window has certainly begun."""
     return math.ceil((window_of(policy, now) + 1) * policy.window_s - now.timestamp())
 
 
 @dataclass(frozen=True, slots=True)
 class CallerLimit:
-    """One limit, and everybody's counts of it."""
+    """One limit and its counts."""
 
     table: Table
     clock: Clock
@@ -61,7 +61,7 @@ class CallerLimit:
 
     def take(self, actor: str) -> LimitStatus:
         """Count one call of this caller if it is within the limit."""
-        # A request that botocore repeats because its answer got lost counts twice: the caller loses one
+        # botocore repeats a request whose response was lost, and then it counts twice: the caller loses one
         # call, and never gets one too many.
         now = self.clock.now()
         window = window_of(self.policy, now)
@@ -78,5 +78,5 @@ class CallerLimit:
         return LimitStatus(write.accepted, self.policy.calls_max - used, resets_in_s(self.policy, now))
 
     def _key(self, actor: str) -> str:
-        # Only the hash: a count must not be one more place that says who uses this.
+        # A hash: a count must not reveal which callers use this service.
         return f"app#limit#{hashlib.sha256(f'{self.policy.name}/{actor}'.encode()).hexdigest()}"

@@ -1,5 +1,5 @@
 """
-A person's connection to their provider account, and the item that remembers it.
+A user's connection to their provider account, and its item in the users table.
 
                    save_new (tokens)                 mark_needs_reauth(generation)
       (no item) ----------------------> CONNECTED ---------------------------------> NEEDS_REAUTH
@@ -11,9 +11,9 @@ A person's connection to their provider account, and the item that remembers it.
                                         DISCONNECTED (no tokens) <-----------------------+
 
 Every set of tokens has a *generation*, a number that only grows: connecting, reconnecting, refreshing and
-disconnecting each make a new one. A write that follows from old tokens names their generation and is
-refused if they are no longer the ones that count. That is what keeps a late loser from ending, or
-replacing the tokens of, a connection that moved on without it.
+disconnecting each make a new one. A write that follows from old tokens names their generation, and is refused
+if the stored generation is another one. So a process that lost a race cannot end the connection, or replace
+its tokens, after another process has moved it on.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bg_ingest.providers.pseudonym import pseudonym
+from bg_ingest.providers.seam import Endpoint, ProviderAccount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,61 +39,58 @@ SK = "connection"
 CURRENT = "generation = :generation"
 
 
-class State(StrEnum):
-    """Whether the provider still lets us in."""
+class ConnectionState(StrEnum):
+    """Whether the provider still accepts our tokens."""
 
     CONNECTED = "connected"
-    NEEDS_REAUTH = "needs_reauth"  # The provider refused our tokens for good; the person must log in again.
-    DISCONNECTED = "disconnected"  # The person ended it here; the tokens are gone.
+    NEEDS_REAUTH = "needs_reauth"  # The refresh token is dead; the user must log in again.
+    DISCONNECTED = "disconnected"  # The user ended it here; the tokens are gone.
 
 
 class AccountSeen(StrEnum):
-    """How the provider account of an answer relates to the one this connection belongs to."""
+    """How the provider account of a response relates to the one this connection belongs to."""
 
     FIRST = "first"
     SAME = "same"
     OTHER = "other"
-    GONE = "gone"  # Nothing to compare with: the login this answer belongs to is over.
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a connection leads: credentials, tokens and data of one region are worth nothing in another."""
-
-    provider: str  # "dexcom"
-    environment: str  # sandbox, us, eu, jp or custom
-    base_url: str
+    GONE = "gone"  # The login that this response belongs to has ended.
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What is known about one person's connection; its repr names neither the person nor a secret."""
+    """One user's connection; its repr shows neither the user nor a secret."""
 
     user_id: str = field(repr=False)
     endpoint: Endpoint
-    state: State
-    connected_at: datetime  # The last login at the provider.
+    state: ConnectionState
+    connected_at: datetime  # The last login.
     data_from: datetime  # The start of the consent: nothing older is fetched.
     generation: int
-    account: str | None = field(default=None, repr=False)  # A hash: the provider's id never gets here.
+    account: str | None = field(default=None, repr=False)  # A hash of the provider's account id.
     sealed_tokens: bytes | None = field(default=None, repr=False)
-    refresh_until: int | None = None  # Somebody is refreshing the tokens until then, in seconds of the epoch.
+    refresh_until: int | None = None  # The end of the refresh lease, in seconds of the epoch.
 
     def refreshing(self, now: datetime) -> bool:
-        """Whether somebody holds the refresh lease."""
+        """Whether a process holds the refresh lease."""
         return self.refresh_until is not None and now.timestamp() < self.refresh_until
+
+    def account_at(self, time_left_s: Callable[[], float]) -> ProviderAccount:
+        """The provider account for a call within this time; its key changes with each login."""
+        # The time of the login is known here alone, so a guessed user id cannot be confirmed by hashing it.
+        key = pseudonym("connection", f"{self.user_id}/{self.connected_at.isoformat()}")
+        return ProviderAccount(self.endpoint, key, time_left_s)
 
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """The connections in the users table."""
+    """The connection items."""
 
     table: Table
     clock: Clock
-    cause: Callable[[], str | None] = lambda: None  # The correlation id of whatever is being done now.
+    cause: Callable[[], str | None] = lambda: None  # The current correlation id.
 
     def get(self, user_id: str) -> Connection | None:
-        """The connection as it is now; None if this person never had one."""
+        """The connection as it is now; None for a user who never had one."""
         item = self.table.get(user_id, SK)
         return from_item(item) if item else None
 
@@ -106,13 +104,13 @@ class Connections:
         login_started_at: datetime | None = None,
     ) -> Connection:
         """
-        Connect or reconnect; a login at the provider beats whatever was there: there is no condition.
+        Connect or reconnect. There is no condition: a new login replaces any earlier state.
 
-        When the login was started is kept for erasing; a login that took no time started now.
+        The start of the login is stored for erasures; by default it is now.
         """
-        # The account stays: only so can the first answer show that it is another one. The lease goes: it
-        # was for tokens that no longer count. Generations start at the time of day, not at 1, so that a
-        # person who was erased and came back never meets a write meant for their first life.
+        # The account stays, so that the first response can show that it is another one. The refresh lease
+        # goes: it was for the old tokens. Generations start at the time of day, not at 1, so that a write
+        # for an erased connection never matches a later connection of the same user.
         now = self.clock.now()
         write = self.table.update(
             user_id,
@@ -126,7 +124,7 @@ class Connections:
                 ":provider": endpoint.provider,
                 ":environment": endpoint.environment,
                 ":base_url": endpoint.base_url,
-                ":connected": State.CONNECTED,
+                ":connected": ConnectionState.CONNECTED,
                 ":now": now.isoformat(),
                 ":data_from": data_from.isoformat(),
                 ":started": (login_started_at or now).isoformat(),
@@ -141,13 +139,13 @@ class Connections:
 
     def save_refreshed(self, user_id: str, generation: int, sealed: bytes) -> bool:
         """
-        Replace the tokens of `generation` by those the provider gave for them; False if they were replaced.
+        Replace the tokens of `generation` by the refreshed ones; False if they were replaced already.
 
-        It asks neither for the lease nor for the state: the provider accepts a refresh token once, so
-        whoever holds its successor holds the only living tokens, even if the lease ran out meanwhile
-        and somebody else, refused by the provider, already gave the connection up.
+        The condition names neither the lease nor the state. A refresh token works once, so its successor is
+        the only live one: even if the lease expired meanwhile, and another process, rejected by the
+        provider, has marked the connection as `needs_reauth`.
         """
-        # A request that is repeated because its answer got lost finds its own work in the way.
+        # botocore repeats a request whose response was lost. The repetition then finds its own tokens stored.
         write = self.table.update(
             user_id,
             SK,
@@ -156,7 +154,7 @@ class Connections:
             " REMOVE refresh_holder, refresh_until",
             {
                 ":sealed": sealed,
-                ":connected": State.CONNECTED,
+                ":connected": ConnectionState.CONNECTED,
                 ":generation": generation,
                 ":next": generation + 1,
                 ":cause": self.cause(),
@@ -166,15 +164,15 @@ class Connections:
         return write.accepted or (write.item is not None and write.item.get("sealed_tokens") == sealed)
 
     def mark_needs_reauth(self, user_id: str, generation: int) -> bool:
-        """Give up because the provider refused the tokens of `generation`; False if that is not news."""
+        """Record that the refresh token of `generation` is dead; False if the connection has moved on."""
         still_connected = "connection_state = :connected"
         write = self.table.update(
             user_id,
             SK,
             "SET connection_state = :needs_reauth, caused_by = :cause REMOVE refresh_holder, refresh_until",
             {
-                ":needs_reauth": State.NEEDS_REAUTH,
-                ":connected": State.CONNECTED,
+                ":needs_reauth": ConnectionState.NEEDS_REAUTH,
+                ":connected": ConnectionState.CONNECTED,
                 ":generation": generation,
                 ":cause": self.cause(),
             },
@@ -183,24 +181,24 @@ class Connections:
         return write.accepted
 
     def disconnect(self, user_id: str) -> bool:
-        """Forget the tokens, and those of any refresh under way; False if there is no connection."""
+        """Delete the tokens, also those of a refresh in progress; False if there is no connection."""
         write = self.table.update(
             user_id,
             SK,
             "SET connection_state = :disconnected, generation = generation + :one, caused_by = :cause"
             " REMOVE sealed_tokens, refresh_holder, refresh_until",
-            {":disconnected": State.DISCONNECTED, ":one": 1, ":cause": self.cause()},
+            {":disconnected": ConnectionState.DISCONNECTED, ":one": 1, ":cause": self.cause()},
             "attribute_exists(pk)",
         )
         return write.accepted
 
     def note_account(self, connection: Connection, account: str) -> AccountSeen:
         """
-        Compare the account an answer came from with the one this connection belongs to; remember the first.
+        Compare the account of a response with the connection's account; store the first one seen.
 
-        Another account is reported and never taken over: two people's readings must not become one
-        history. The way to another account is erasing the person's data and connecting again. Nothing is
-        written, and nothing read, once the account is known.
+        Another account is reported and never stored: readings of two people must not become one history. To
+        switch accounts, a user erases their data and connects again. Once the account is known, this reads
+        and writes nothing.
         """
         if connection.account is not None:
             return AccountSeen.SAME if connection.account == account else AccountSeen.OTHER
@@ -222,17 +220,17 @@ class Connections:
 
 
 def login_started_at(item: Item) -> datetime:
-    """When the login was started that this connection comes from."""
+    """When the login of this connection was started."""
     started_at: str = item.get("login_started_at") or item["connected_at"]
     return datetime.fromisoformat(started_at)
 
 
 def from_item(item: Item) -> Connection:
-    """The connection an item holds."""
+    """The connection that an item holds."""
     return Connection(
         user_id=item["pk"],
         endpoint=Endpoint(item["provider"], item["environment"], item["base_url"]),
-        state=State(item["connection_state"]),
+        state=ConnectionState(item["connection_state"]),
         connected_at=datetime.fromisoformat(item["connected_at"]),
         data_from=datetime.fromisoformat(item["data_from"]),
         generation=item["generation"],
@@ -240,10 +238,3 @@ def from_item(item: Item) -> Connection:
         sealed_tokens=item.get("sealed_tokens"),
         refresh_until=item.get("refresh_until"),
     )
-
-
-# The name under which the breaker, which everybody shares, knows somebody's connection.
-def account_key(connection: Connection) -> str | None:
-    """The same until the person logs in again; once the connection is erased nothing leads back to it."""
-    # A user id can be guessed, and the guess be hashed; when its login was, the connection alone knows.
-    return pseudonym("connection", f"{connection.user_id}/{connection.connected_at.isoformat()}")

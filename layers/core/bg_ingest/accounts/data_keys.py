@@ -1,8 +1,8 @@
 """
-Data keys from KMS, kept in memory for a while.
+A cache of data keys from KMS.
 
-KMS gives a data key twice: in the clear, and wrapped by a key that never leaves KMS. The wrapped one can be
-stored anywhere; whoever may call kms:Decrypt turns it back.
+KMS returns a data key twice: in plain text, and wrapped by a key that never leaves KMS. The wrapped form can
+be stored anywhere; a role with kms:Decrypt can unwrap it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class SealBroken(Exception):
-    """This is not a seal of ours, or not of this person; retrying cannot help."""
+    """This is not one of our seals, or not one of this user; retrying cannot help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class KeyLimits:
     How long and how often a data key is used from memory.
 
     Sealing: random 96-bit nonces are safe for 2**32 seals under one key (NIST SP 800-38D), a million times
-    what is allowed here. The limits are about damage instead: a key read out of a process's memory
-    opens at most that many seals of at most that many minutes, at no more than 12 calls an hour.
+    what is allowed here. The limits bound the damage of a leaked key: a key read from a process's memory
+    opens at most that many seals, made within that many minutes. They cost 12 KMS calls an hour.
 
-    Opening: tokens live two hours, so the seals in use at one time stem from at most 24 data keys for each
-    process that seals; 512 cover 20 processes. A key disabled in KMS opens nothing more after an hour.
+    Opening: tokens live two hours, so the seals in use at one time come from at most 24 data keys per process
+    that seals; 512 cover 20 processes. A key that is disabled in KMS opens nothing after an hour.
     """
 
     seals_max: int = 4_096
@@ -49,7 +49,7 @@ class KeyLimits:
 
 @dataclass(frozen=True, slots=True)
 class DataKey:
-    """One data key, ready for use, and the form of it that may be stored."""
+    """One data key, ready for use, and its wrapped form."""
 
     cipher: AESGCM = field(repr=False)
     wrapped: bytes = field(repr=False)
@@ -58,9 +58,9 @@ class DataKey:
 
 class DataKeys:
     """
-    Hands out data keys; thread-safe; asks KMS only when memory has none that fits.
+    Data keys, from memory where possible, otherwise from KMS; thread-safe.
 
-    Ages are told by the time of day: a frozen Lambda's monotonic clock stands still while the world moves on.
+    Ages are measured by the time of day: the monotonic clock of a frozen Lambda environment does not advance.
     """
 
     def __init__(
@@ -68,13 +68,12 @@ class DataKeys:
     ) -> None:
         self._kms = kms
         self._key_id = key_id
-        # KMS authenticates the context: what staging sealed does not open in production even if one
-        # key served both, and it stands in CloudTrail beside every use of the key.
+        # KMS authenticates the context. A seal of staging does not open in production, even with the same
+        # key, and CloudTrail records the context with every use of the key.
         self._context = {"service": "bg-ingest", "environment": environment}
         self._clock = clock
         self._limits = limits or KeyLimits()
-        # Two locks, because fetching a key to seal with, which only one thread should do, must not hold
-        # up those who open with a key that is known.
+        # Two locks: while one thread fetches a new key to seal with, others can still open with known keys.
         self._sealing_lock = Lock()
         self._sealing: DataKey | None = None
         self._seals_left = 0
@@ -82,7 +81,7 @@ class DataKeys:
         self._opening: OrderedDict[bytes, DataKey] = OrderedDict()  # Least recently used first.
 
     def for_one_seal(self) -> DataKey:
-        """A key to seal one secret with."""
+        """A key to seal one secret."""
         now = self._clock.now()
         with self._sealing_lock:
             key = self._sealing
@@ -93,14 +92,14 @@ class DataKeys:
         return key
 
     def for_opening(self, wrapped: bytes) -> DataKey:
-        """The key that was stored in this wrapped form."""
+        """The key with this wrapped form."""
         now = self._clock.now()
         with self._opening_lock:
             key = self._opening.get(wrapped)
             if key is not None and now - key.since < self._limits.open_age_max:
                 self._opening.move_to_end(wrapped)
                 return key
-        # Not under the lock: one slow answer must not hold up those whose key is known.
+        # Outside the lock: a slow KMS call must not block threads whose key is known.
         return self._remember(DataKey(AESGCM(self._unwrap(wrapped)), wrapped, now))
 
     def _generate(self, now: datetime) -> DataKey:

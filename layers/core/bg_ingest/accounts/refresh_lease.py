@@ -1,11 +1,11 @@
-"""The right to refresh one person's tokens, held by one process at a time."""
+"""The lease on refreshing one user's tokens, held by one process at a time."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from bg_ingest.accounts.connection import CURRENT, SK, State
+from bg_ingest.accounts.connection import CURRENT, SK, ConnectionState
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -15,17 +15,16 @@ if TYPE_CHECKING:
 
 
 def claim(table: Table, connection: Connection, holder: str, now: datetime, ttl: timedelta) -> bool:
-    """Take the lease for the tokens just read; False if somebody holds it or the tokens moved on."""
-    # |  HELD: the others wait, then re-read  |  holder died: anyone may take it  |
-    # |---------------------------------------|-----------------------------------|--> time
+    """Take the lease for these tokens; False if it is held, or the tokens have been replaced."""
+    # |  HELD: others wait, then re-read      |  holder died: any process may take it  |
+    # |---------------------------------------|----------------------------------------|--> time
     # now                               refresh_until
     never_held = "attribute_not_exists(refresh_until)"
     expired = "refresh_until <= :now"
-    # Without CURRENT a process that read, was paused, and claims after another has refreshed would
-    # spend a refresh token that is already dead.
+    # Without CURRENT, a process that was paused between its read and its claim would use a refresh token that
+    # another process has used meanwhile.
     connected = "connection_state = :connected"
-    # There is no "OR refresh_holder = :holder": a holder is one attempt, never a process or a message,
-    # and an attempt claims once.
+    # There is no "OR refresh_holder = :holder": a holder is one attempt, and an attempt claims once.
     write = table.update(
         connection.user_id,
         SK,
@@ -35,7 +34,7 @@ def claim(table: Table, connection: Connection, holder: str, now: datetime, ttl:
             ":until": math.ceil((now + ttl).timestamp()),
             ":now": int(now.timestamp()),
             ":generation": connection.generation,
-            ":connected": State.CONNECTED,
+            ":connected": ConnectionState.CONNECTED,
         },
         f"{CURRENT} AND {connected} AND ({never_held} OR {expired})",
     )
@@ -43,7 +42,7 @@ def claim(table: Table, connection: Connection, holder: str, now: datetime, ttl:
 
 
 def release(table: Table, user_id: str, holder: str) -> None:
-    """Give the lease back unused; one that was lost meanwhile stays with its new holder."""
+    """Release an unused lease; one that was lost meanwhile stays with its new holder."""
     table.update(
         user_id, SK, "REMOVE refresh_holder, refresh_until", {":holder": holder}, "refresh_holder = :holder"
     )

@@ -1,15 +1,15 @@
 """
-Encryption of what must not be readable in the database, bound to the person it belongs to.
+Encryption of stored secrets, bound to the user they belong to.
 
-A seal carries the wrapped data key it was made with, so it can be opened by any process, at any time:
+A seal carries its wrapped data key, so any process can open it at any time:
 
     +---------+----------------+-------------+-----------+----------------------+
     | version | length of the  | wrapped     | nonce     | ciphertext and tag   |
     | 1 byte  | wrapped key, 2 | data key    | 12 bytes  | (AES-256-GCM)        |
     +---------+----------------+-------------+-----------+----------------------+
 
-The version and the person's id are authenticated with the ciphertext: another person's seal does not open,
-though many people's seals share a data key.
+The version and the user id are authenticated with the ciphertext. So a seal does not open for another user,
+although many users' seals share a data key.
 """
 
 from __future__ import annotations
@@ -32,36 +32,35 @@ _NONCE_BYTES = 12  # What GCM is made for; any other length is hashed down first
 
 @dataclass(frozen=True, slots=True)
 class Sealer:
-    """Seals and opens with data keys from KMS."""
+    """Seals and opens secrets with data keys from KMS."""
 
     keys: DataKeys
 
     def seal(self, user_id: str, secret: bytes) -> bytes:
-        """The stored form of a secret of this person."""
+        """The sealed form of a secret of this user."""
         return _sealed(self.keys.for_one_seal(), user_id, secret)
 
     def ready(self) -> Callable[[str, bytes], bytes]:
         """
-        `seal` for one secret that is still to come: its data key is fetched now.
+        A `seal` for one future secret, with its data key fetched now.
 
-        For a caller who is about to receive something irreplaceable: from here on sealing is arithmetic
-        and cannot fail for want of a network.
+        For a secret that cannot be requested again: after this call sealing needs no network and cannot fail.
         """
         key = self.keys.for_one_seal()
         return lambda user_id, secret: _sealed(key, user_id, secret)
 
     def open(self, user_id: str, stored: bytes) -> bytes:
-        """The secret again; raises SealBroken if it is not this person's."""
+        """The secret; raises SealBroken if the seal is damaged or another user's."""
         wrapped, nonce, ciphertext = _taken_apart(stored)
         key = self.keys.for_opening(wrapped)
         try:
             return key.cipher.decrypt(nonce, ciphertext, _bound_to(user_id))
         except InvalidTag:
-            raise SealBroken("not sealed for this person, or damaged") from None
+            raise SealBroken("not sealed for this user, or damaged") from None
 
 
 def _sealed(key: DataKey, user_id: str, secret: bytes) -> bytes:
-    # The kernel's randomness, not OpenSSL's: it differs between the copies of a restored snapshot.
+    # os.urandom, not OpenSSL: its output differs between the environments restored from one snapshot.
     nonce = os.urandom(_NONCE_BYTES)
     length = len(key.wrapped).to_bytes(_LENGTH_BYTES, "big")
     return VERSION + length + key.wrapped + nonce + key.cipher.encrypt(nonce, secret, _bound_to(user_id))

@@ -1,15 +1,14 @@
 """
-One login at the provider, from our link to its callback.
+Logins in progress, from our link to the provider's callback.
 
-The state value in the link is the callback's only proof of who comes back: random, good for one use and ten
-minutes, bound to the user who asked. Only its hash is stored, so that reading the table opens no login.
+The state value in the link is the callback's only proof of the user: random, valid once and for ten minutes,
+bound to the user who asked. Only its hash is stored, so reading the table opens no login.
 
-    start ──► (good for ten minutes) ──► finish: used, for ever ──► done: removed
+    start ──► valid for ten minutes ──► finish: used up ──► done: removed
 
-A login lies among everything else about its user, so that erasing the person takes it along; the callback,
-which brings nothing but the state value, finds it through the index that also finds the users of a seat. One
-that is used stays until its callback has written everything: if `done` finds it gone, the person was erased
-meanwhile.
+A login is stored in its user's partition, so that an erasure removes it. The callback brings nothing but the
+state value and finds the login through the index that also finds the users of a poll slot. A used login stays
+until its callback has written everything: if `done` does not find it, the user was erased meanwhile.
 """
 
 from __future__ import annotations
@@ -43,13 +42,13 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Logins:
-    """The logins under way, in the users table."""
+    """The login items, in the users table."""
 
     table: Table
     clock: Clock
 
     def start(self, user_id: str, return_url: str | None) -> tuple[str, Login]:
-        """A new state value, and the login it stands for."""
+        """A new state value and its login."""
         state = secrets.token_urlsafe(_STATE_BYTES)
         now = self.clock.now()
         login = Login(user_id, now, now + _VALID_FOR, return_url, _key(state))
@@ -66,21 +65,20 @@ class Logins:
         return state, login
 
     def finish(self, state: str) -> Login | None:
-        """The login this state value stands for, once; None if there is none, or no longer."""
+        """The login of this state value, once; None if it is unknown, used or expired."""
         key = _key(state)
         found = next(self.table.query("seat = :key", {":key": key}, index=_INDEX), None)
         if found is None:
             return None
-        there = "attribute_exists(pk)"
+        exists = "attribute_exists(pk)"
         unused = "attribute_not_exists(used)"
-        # TTL removes it hours later; only the condition makes it expire on time.
-        in_time = "expires_at > :now"
+        in_time = "expires_at > :now"  # TTL removes the item only hours later.
         write = self.table.update(
             found["pk"],
             key,
             "SET used = :yes REMOVE seat",
             {":yes": True, ":now": int(self.clock.now().timestamp())},
-            f"{there} AND {unused} AND {in_time}",
+            f"{exists} AND {unused} AND {in_time}",
         )
         if not write.accepted or write.item is None:
             return None
@@ -90,7 +88,7 @@ class Logins:
         return Login(item["pk"], started_at, expires_at, item["return_url"], key)
 
     def done(self, login: Login) -> bool:
-        """Everything that follows from a used login is written; False if it was erased meanwhile."""
+        """Remove a login whose results are all written; False if it was erased meanwhile."""
         return self.table.delete(login.user_id, login.key).item is not None
 
 

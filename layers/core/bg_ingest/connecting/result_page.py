@@ -1,4 +1,4 @@
-"""The small page a person sees when they come back from the provider: no script, readable on a phone."""
+"""The page a user sees after the provider's login page; no script, readable on a phone."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ DENIED = (
 )
 EXPIRED = (
     "This login is no longer valid",
-    "It was used before, or is older than ten minutes. Please start again where you came from.",
+    "It was used before, or is older than ten minutes. Please start a new login in the app you came from.",
 )
 UNAVAILABLE = (
-    "The connection did not work",
-    "The provider cannot be reached at the moment. Please start again in a few minutes, where you came from.",
+    "The connection failed",
+    "The provider cannot be reached right now. Please start a new login in a few minutes.",
 )
 FULL = (
-    "Nobody can be connected at the moment",
-    "The provider lets no more people connect to this service. Trying again will not help for now.",
+    "No more users can connect right now",
+    "The provider accepts no more users for this service. A new login will not help for now.",
 )
 FAILED = (
-    "The connection did not work",
-    "The provider did not accept the login. Please start again where you came from.",
+    "The connection failed",
+    "The provider did not accept the login. Please start a new login in the app you came from.",
 )
 
 
-def page(title: str, text: str) -> str:
+def result_page(title: str, text: str) -> str:
     """One page."""
     return f"""<!doctype html>
 <html lang="en">

@@ -1,11 +1,13 @@
-"""What an erasure removed: the only thing about a person that it leaves."""
+"""Receipts: what an erasure removed. It is all that an erasure leaves about a user."""
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from bg_ingest import ids
+from bg_ingest.utc import rfc_3339, to_iso
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -16,13 +18,13 @@ if TYPE_CHECKING:
 
 PREFIX = "receipt#"
 _COUNT = "removed_"
-# What a receipt always names, even where there was none of it.
+# Counts that each receipt has, also when they are 0.
 _ALWAYS = ("hours", "readings", "jobs", "audit_entries")
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One erasure; `erased_at` is None until it is through."""
+    """One erasure; `erased_at` is None until it is complete."""
 
     user_id: str = field(repr=False)
     receipt_id: str
@@ -31,21 +33,21 @@ class Receipt:
 
     @property
     def begun_at(self) -> datetime:
-        """When the erasure was asked for: its id begins with it."""
-        return datetime.fromtimestamp(int(self.receipt_id[:12], 16) / 1000, UTC)
+        """When the erasure was requested; its id begins with that time."""
+        return ids.made_at(self.receipt_id)
 
     def as_json(self) -> dict[str, Any]:
         """The form the API shows it in."""
         return {
             "receipt_id": self.receipt_id,
-            "erased_at": self.erased_at.strftime("%Y-%m-%dT%H:%M:%SZ") if self.erased_at else None,
+            "erased_at": rfc_3339(self.erased_at),
             "removed": dict.fromkeys(_ALWAYS, 0) | dict(self.removed),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """The receipts, in the users table, each beside nothing."""
+    """The receipt items, in the users table."""
 
     table: Table
     clock: Clock
@@ -56,12 +58,10 @@ class Receipts:
         newest = self.newest(user_id)
         if newest and newest.erased_at is None:
             return newest
-        # It sorts by time, as a job's id does.
-        now_ms = int(self.clock.now().timestamp() * 1000)
-        return Receipt(user_id, f"{now_ms:012x}{secrets.token_hex(8)}")
+        return Receipt(user_id, ids.new_id(self.clock.now()))
 
     def newest(self, user_id: str) -> Receipt | None:
-        """The last erasure of this user, if there was one."""
+        """The last erasure of this user, if any."""
         found = self.table.query(
             "pk = :pk AND begins_with(sk, :receipt)",
             {":pk": user_id, ":receipt": PREFIX},
@@ -77,7 +77,7 @@ class Receipts:
         return newest is not None and newest.begun_at >= instant
 
     def add(self, receipt: Receipt, removed: Counter[str]) -> Receipt:
-        """Count what was removed; what a crash keeps from being counted is one batch at most."""
+        """Add counts of removed items; a crash leaves at most one batch uncounted."""
         if not removed:
             return receipt
         names = sorted(removed)
@@ -86,7 +86,7 @@ class Receipts:
         return self._update(receipt, f"ADD {counts} SET expires_at = :expires", values)
 
     def close(self, receipt: Receipt) -> Receipt:
-        """The erasure is through; one that found nothing to remove is the one before it."""
+        """Complete the erasure; one that found nothing to remove returns the receipt before it."""
         if not receipt.removed:
             before = self.newest(receipt.user_id)
             if before and before.erased_at:
@@ -94,7 +94,7 @@ class Receipts:
         return self._update(
             receipt,
             "SET erased_at = :now, expires_at = :expires",
-            {":now": self.clock.now().astimezone(UTC).isoformat()},
+            {":now": to_iso(self.clock.now())},
         )
 
     def _update(self, receipt: Receipt, change: str, values: Item) -> Receipt:

@@ -1,4 +1,4 @@
-"""Emptying a partition: read as it is removed, batch by batch, each counted by what it was."""
+"""Emptying a partition in batches, and counting what was removed by its kind."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from bg_ingest.dynamo import Item, Table
 
-BATCH_ITEMS_MAX = 25  # DynamoDB's own limit.
+BATCH_ITEMS_MAX = 25  # DynamoDB's limit.
 
-# How the receipt calls what the users table holds, by the first part of the sort key.
+# The receipt's names for the items of the users table, by the first part of the sort key.
 _KINDS = {
     "connection": "connections",
     "day": "days",
@@ -31,24 +31,24 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One partition of one table, the items of it that are to go, and how they are counted."""
+    """One partition of one table, which of its items are removed, and how they are counted."""
 
     table: Table
     pk: str
-    goes: Callable[[Item], bool]
-    counted: Callable[[Item], Counter[str]]
+    is_removed: Callable[[Item], bool]
+    count: Callable[[Item], Counter[str]]
 
     def empty(self) -> Iterator[Counter[str]]:
-        """Remove batch after batch; each is removed by the time its counts are given."""
+        """Remove batch after batch; each batch is removed before its counts are yielded."""
         items = self.table.query("pk = :pk", {":pk": self.pk}, consistent=True)
-        going = (item for item in items if self.goes(item))
-        while batch := list(islice(going, BATCH_ITEMS_MAX)):
+        removed = (item for item in items if self.is_removed(item))
+        while batch := list(islice(removed, BATCH_ITEMS_MAX)):
             self.table.delete_all([(item["pk"], item["sk"]) for item in batch])
-            yield sum(map(self.counted, batch), Counter())
+            yield sum(map(self.count, batch), Counter())
 
 
-def as_hour(item: Item) -> Counter[str]:
-    """An hour, and as many readings as are in it; one that cannot be read is removed all the same."""
+def count_hour(item: Item) -> Counter[str]:
+    """One hour and its readings; an unreadable hour counts without readings."""
     try:
         readings = len(hour_from_item(item).readings)
     except (HourUnreadable, ValueError, KeyError):
@@ -56,11 +56,11 @@ def as_hour(item: Item) -> Counter[str]:
     return Counter(hours=1) + Counter(readings=readings)
 
 
-def as_audit_entry(_: Item) -> Counter[str]:
-    """One entry of the audit."""
+def count_audit_entry(_: Item) -> Counter[str]:
+    """One audit entry."""
     return Counter(audit_entries=1)
 
 
-def as_kind(item: Item) -> Counter[str]:
-    """One of what its sort key says."""
+def count_by_kind(item: Item) -> Counter[str]:
+    """One item of the users table, by its sort key."""
     return Counter({_KINDS.get(item["sk"].partition("#")[0], "others"): 1})

@@ -1,38 +1,38 @@
 """
-What can go wrong between us and Dexcom, grouped by what the caller does next.
+Errors of a call to a provider, grouped by what the caller does next.
 
 * ProviderError
-  x TryLater             put the job back on the queue; `retry_after_s` says for how long, where that is known
-    - Throttled            429: too many calls
-    - Unavailable          5xx, a timeout, a broken connection, or a refusal that says nothing about us
-    - Garbled              a 2xx that is no JSON: cut short, empty, or somebody's maintenance page
-    - Crowded              not called: too many others of this process wait for their turn
-    - CircuitOpen          not called: too many calls in a row have failed
-    - QuotaSpent           not called: the application's calls of this hour are used up
-    - OutOfTime            not called (again): the caller's time would not have lasted
-  x TokenRejected        401 or 403: refresh the access token and ask again, once
-  x LoginNeeded          the person has to log in at Dexcom (again)
-    - ConsentRevoked       the refresh token is dead
-    - CodeRefused          the code of a login is dead
-  x PersonNeeded         trying again cannot help, somebody has to look
-    - ContractBroken       a 2xx that is JSON and still not what was agreed
-    - RequestRefused       400, 404 and the like: we asked wrongly
-    - ApplicationFull      Dexcom lets no more people connect to this application
-    - NotOffered           this provider has no such thing
+  - TryLater             retry later, after `retry_after_s` if it is known
+    + Throttled            the provider answered 429: too many calls
+    + Unavailable          5xx, 408, 3xx, a timeout, a broken connection, or a transient refusal of tokens
+    + Garbled              a 2xx without JSON: truncated, empty, or an HTML page
+    + Crowded              not sent: the rate limiter of this process has no free place in time
+    + CircuitOpen          not sent: too many calls in a row have failed
+    + QuotaSpent           not sent: the application's calls of this hour are used up
+    + OutOfTime            not sent: too little of the caller's time is left
+  - TokenRejected        401 or 403: refresh the access token and retry, one time
+  - LoginNeeded          ask the user to log in at the provider
+    + ConsentRevoked       the refresh token is invalid
+    + CodeRefused          the authorization code is invalid
+  - PersonNeeded         alert an operator: a retry cannot help
+    + ContractBroken       a 2xx with JSON that differs from the provider's documentation
+    + RequestRefused       400, 404 and other 4xx: the request is wrong
+    + ApplicationFull      the provider accepts no more users for this application
+    + NotOffered           the provider has no such endpoint
 
-An error says what happened in our own words. It never carries a token, a person's id, a glucose value, or
-anything out of an answer's body; nor does it chain to the library's error beneath it, whose text might.
+The text of an error is our own. It contains no token, user id, glucose value or part of a response body. The
+error is not chained to an error of the HTTP library, because that text could contain one.
 """
 
 from __future__ import annotations
 
 
 class ProviderError(Exception):
-    """Anything that keeps an answer from us."""
+    """A call to a provider has no usable response."""
 
 
 class TryLater(ProviderError):
-    """Waiting can help."""
+    """The call can succeed later without any other change."""
 
     def __init__(self, message: str = "", *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -40,64 +40,64 @@ class TryLater(ProviderError):
 
 
 class Throttled(TryLater):
-    """Dexcom said 429; `retry_after_s` is what it asked for, if it did."""
+    """The provider answered 429; `retry_after_s` is its Retry-After header, if it sent one."""
 
 
 class Unavailable(TryLater):
-    """Dexcom could not be reached, or failed."""
+    """The provider failed or could not be reached."""
 
 
 class Garbled(TryLater):
-    """Dexcom answered, and no JSON arrived."""
+    """The provider answered with success, and the body is not JSON."""
 
 
 class Crowded(TryLater):
-    """The process's own pace would have made this call wait too long."""
+    """The rate limiter of this process would delay the call for too long."""
 
 
 class CircuitOpen(TryLater):
-    """Dexcom failed too often just now; it was not called."""
+    """The circuit breaker is open, so the provider was not called."""
 
 
 class QuotaSpent(TryLater):
-    """The application's hourly budget is used up; Dexcom was not called."""
+    """The application's hourly quota is used up, so the provider was not called."""
 
 
 class OutOfTime(TryLater):
-    """Too little of the caller's time is left for another attempt."""
+    """Too little of the caller's time is left for an attempt."""
 
 
 class TokenRejected(ProviderError):
-    """Dexcom does not accept the access token, or no longer."""
+    """The provider does not accept the access token."""
 
 
 class LoginNeeded(ProviderError):
-    """Only the person can help, by logging in."""
+    """The user has to log in at the provider."""
 
 
 class ConsentRevoked(LoginNeeded):
-    """The refresh token is dead: revoked, used before, or expired."""
+    """The refresh token is invalid: revoked, already used, or expired."""
 
 
 class CodeRefused(LoginNeeded):
-    """The code of this login is dead: used before, or older than a minute."""
+    """The authorization code is invalid: already used, or expired."""
 
 
 class PersonNeeded(ProviderError):
-    """Nothing the service does will change it."""
+    """A retry cannot help: an operator has to find the cause."""
 
 
 class ContractBroken(PersonNeeded):
-    """Dexcom's answer is not what it documents."""
+    """The response differs from the provider's documentation."""
 
 
 class RequestRefused(PersonNeeded):
-    """Dexcom cannot make sense of what we asked."""
+    """The provider rejects the request as wrong."""
 
 
 class ApplicationFull(PersonNeeded):
-    """Dexcom's limit of people per application is reached."""
+    """The provider's limit of users for this application is reached."""
 
 
 class NotOffered(PersonNeeded):
-    """The provider documents no such call, and none is configured."""
+    """The provider has no such endpoint, or none is configured."""

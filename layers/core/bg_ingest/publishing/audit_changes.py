@@ -66,7 +66,7 @@ def record(change: AuditedChange, *, audit: Audit, erased_since: ErasedSince) ->
     made_ms = int(change.at.timestamp() * 1000)
     entry_id = f"{made_ms:012x}{hash_id(change.event_id)[:_RANDOM_DIGITS]}"
     entry = AuditEntry(change.user_id, entry_id, change.at, change.actor, change.deed, change.correlation_id)
-    return audit.keep(entry, AuditOutcome.DONE)
+    return audit.save(entry, AuditOutcome.DONE)
 
 
 def _change(event: Mapping[str, Any]) -> AuditedChange:

@@ -1,15 +1,15 @@
 """
 How complete each user's days are.
 
-A day is recorded whenever all of it was fetched: with the history, by a reconciliation, or because somebody
-asked for it. The newest days change with every poll, so those are worked out when they are asked for.
+A day is stored when all of it was fetched: with the history, by a reconciliation, or by a sync of a range.
+The newest days change with every poll, so they are computed when a caller asks for them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bg_ingest.readings.completeness import DAY, Day, Followed, completeness
 from bg_ingest.readings.gaps import Gap
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from bg_ingest.sync.state import SyncState
 
 _PREFIX = "day#"
-# A poll fills in the last day, a reconciliation looks at three.
-_WORKED_OUT = timedelta(days=3)
-_KEPT = timedelta(days=400)  # A year can be looked at, and compared with the one before.
+# A poll fills in the last day, a reconciliation the last three.
+_COMPUTED = timedelta(days=3)
+_KEPT = timedelta(days=400)  # One year, and a month of the year before to compare with.
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ class CompletenessStore:
     table: Table
     clock: Clock
 
-    def record(self, user_id: str, days: Iterable[Day]) -> None:
-        """Remember how complete these days are by now."""
+    def save(self, user_id: str, days: Iterable[Day]) -> None:
+        """Store how complete these days are now."""
         expires_at_s = int((self.clock.now() + _KEPT).timestamp())
         for day in days:
             self.table.put(_to_item(user_id, day) | {"expires_at": expires_at_s})
 
     def between(self, user_id: str, first: date, last: date) -> Iterator[Day]:
-        """What is recorded of the days from `first` to `last`, oldest first."""
+        """The stored days from `first` to `last`, oldest first."""
         items = self.table.query(
             "pk = :pk AND sk BETWEEN :first AND :last",
             {":pk": user_id, ":first": f"{_PREFIX}{first}", ":last": f"{_PREFIX}{last}"},
@@ -53,10 +53,10 @@ class CompletenessStore:
 def compute_days(
     reading_store: ReadingStore, state: SyncState, first: date, last: date, now: datetime
 ) -> tuple[Day, ...]:
-    """The days from `first` to `last` by what is stored now."""
+    """The days from `first` to `last`, computed from the readings stored now."""
     edges = (datetime.combine(first, time(), UTC), datetime.combine(last + DAY, time(), UTC))
     stored = reading_store.between(state.user_id, *edges)
-    return completeness(stored, first, last, now, Followed(state.history_from, state.begun_at))
+    return completeness(stored, first, last, now, Followed(state.history_from, state.connected_at))
 
 
 def current_days(
@@ -67,10 +67,10 @@ def current_days(
     last: date,
     now: datetime,
 ) -> list[Day]:
-    """The days from `first` to `last`: old ones as they were recorded, the newest by what is stored now."""
-    newest_from = max(first, (now - _WORKED_OUT).date())
-    recorded = [day for day in days.between(state.user_id, first, last) if day.date < newest_from]
-    return [*recorded, *compute_days(reading_store, state, newest_from, min(last, now.date()), now)]
+    """The days from `first` to `last`: old ones as stored, the newest computed."""
+    computed_from = max(first, (now - _COMPUTED).date())
+    stored = [day for day in days.between(state.user_id, first, last) if day.date < computed_from]
+    return [*stored, *compute_days(reading_store, state, computed_from, min(last, now.date()), now)]
 
 
 def _to_item(user_id: str, day: Day) -> Item:
@@ -86,16 +86,15 @@ def _to_item(user_id: str, day: Day) -> Item:
 
 
 def _from_item(item: Item) -> Day:
+    gaps = (
+        Gap(datetime.fromisoformat(start), datetime.fromisoformat(end), missing)
+        for start, end, missing in item["gaps"]
+    )
     return Day(
         date=date.fromisoformat(item["sk"].removeprefix(_PREFIX)),
         expected=item["expected"],
         received=item["received"],
         late=item["late"],
         missing=item["missing"],
-        gaps=tuple(_gap(*gap) for gap in item["gaps"]),
+        gaps=tuple(gaps),
     )
-
-
-def _gap(*gap: Any) -> Gap:
-    start, end, missing = gap
-    return Gap(datetime.fromisoformat(start), datetime.fromisoformat(end), missing)

@@ -1,72 +1,69 @@
-"""Asking the provider about one user: with their token, in their region, about the account we know."""
+"""One user's provider: called with their token, in their region, and checked to be the account we know."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from bg_ingest.accounts.connection import AccountSeen, State
+from bg_ingest.accounts.connection import AccountSeen, ConnectionState
 from bg_ingest.accounts.vault import NotConnected
 from bg_ingest.providers.errors import TokenRejected
 from bg_ingest.sync.run import LeaseLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from bg_ingest.accounts.connection import Connection, Connections
-    from bg_ingest.providers.dexcom.responses import DataRange, Egvs, Span
+    from bg_ingest.providers.seam import Fetched, Provider, ProviderAccount, Span
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 
 class AccountChanged(Exception):
-    """The answer is about another provider account than this user's readings so far."""
+    """The response is about another provider account than this user's readings so far."""
 
 
-class Client(Protocol):
-    """The part of the Dexcom client that a sync uses."""
-
-    def egvs(self, access_token: str, start: datetime, end: datetime) -> Egvs:
-        """What the provider has of `[start, end)`."""
-        ...
-
-    def data_range(self, access_token: str, last_sync_time: datetime | None = None) -> DataRange:
-        """From when to when there is data, or data that was uploaded after that time."""
-        ...
-
-
-class Tokens(Protocol):
+class AccessTokens(Protocol):
     """The part of the vault that a sync uses."""
 
-    def access_token(self, user_id: str, *, rejected: str | None = None) -> str:
-        """A token that works, and is not the rejected one."""
+    def access_token(
+        self, connection: Connection, account: ProviderAccount, *, rejected: str | None = None
+    ) -> str:
+        """A valid token other than the rejected one."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectedProvider:
-    """Everybody's provider; a token it does not accept is refreshed once."""
+    """The provider that a user's connection names; a rejected token is refreshed once."""
 
     connections: Connections
-    tokens: Tokens
-    client_for: Callable[[Connection], Client]
+    tokens: AccessTokens
+    providers: Mapping[str, Provider]
+    time_left_s: Callable[[], float]
 
-    def readings(self, user_id: str, start: datetime, end: datetime) -> Egvs:
-        """What the provider has of `[start, end)`, if it is about the account we know."""
+    def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
+        """All readings measured in `[start, end)`; AccountChanged if they are of another account."""
         connection = self._connection(user_id)
-        fetched = self._ask(connection, lambda client, token: client.egvs(token, start, end))
-        account, connection = fetched.account_id_hash, self._still(connection)
-        if account and self.connections.note_account(connection, account) in _NOT_THEIRS:
-            # Not "connected" to whoever looks: nothing will come until they log in as themselves.
+        fetched = self._call(
+            connection, lambda provider, account, token: provider.readings(account, token, start, end)
+        )
+        account_id, connection = fetched.account_id_hash, self._unchanged(connection)
+        if account_id and self.connections.note_account(connection, account_id) in _NOT_THEIRS:
+            # From now on the connection says so: nothing more is stored until the user logs in as themselves.
             self.connections.mark_needs_reauth(user_id, connection.generation)
             raise AccountChanged
         return fetched
 
     def uploaded_since(self, user_id: str, since: datetime) -> Span | None:
-        """From when to when there is data that was uploaded since."""
+        """The span of readings uploaded since then; None without any, or if the provider does not say."""
         connection = self._connection(user_id)
-        return self._ask(connection, lambda client, token: client.data_range(token, since)).egvs
+        if not self.providers[connection.endpoint.provider].capabilities.upload_times:
+            return None
+        return self._call(
+            connection, lambda provider, account, token: provider.uploaded_since(account, token, since)
+        )
 
     def _connection(self, user_id: str) -> Connection:
         connection = self.connections.get(user_id)
@@ -74,24 +71,27 @@ class ConnectedProvider:
             raise NotConnected(None)
         return connection
 
-    def _still(self, connection: Connection) -> Connection:
-        """The connection as it is when an answer has come; by then its login may be over."""
-        # An erasure removes the connection and then waits for whoever is storing what was fetched before.
+    def _unchanged(self, connection: Connection) -> Connection:
+        """The connection after a response has arrived; raises if its login has ended meanwhile."""
+        # An erasure removes the connection, then waits for each sync that stores what it fetched before.
         now = self._connection(connection.user_id)
-        if now.state is State.DISCONNECTED:
+        if now.state is ConnectionState.DISCONNECTED:
             raise NotConnected(now.state)
         if now.connected_at != connection.connected_at:
             raise LeaseLost
         return now
 
-    def _ask(self, connection: Connection, ask: Callable[[Client, str], Answer]) -> Answer:
-        client = self.client_for(connection)
-        token = self.tokens.access_token(connection.user_id)
+    def _call(
+        self, connection: Connection, call: Callable[[Provider, ProviderAccount, str], Response]
+    ) -> Response:
+        provider = self.providers[connection.endpoint.provider]
+        account = connection.account_at(self.time_left_s)
+        token = self.tokens.access_token(connection, account)
         try:
-            return ask(client, token)
+            return call(provider, account, token)
         except TokenRejected:
-            return ask(client, self.tokens.access_token(connection.user_id, rejected=token))
+            return call(provider, account, self.tokens.access_token(connection, account, rejected=token))
 
 
-# Two people's readings must not become one history, and a login that is over must not add to one.
+# Readings of two people must not become one history, and an ended login must not add to one.
 _NOT_THEIRS = {AccountSeen.OTHER, AccountSeen.GONE}

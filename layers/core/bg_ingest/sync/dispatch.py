@@ -1,13 +1,13 @@
 """
-The schedules: every minute a message for each user who is due, every hour the reconciliations of that hour.
+The schedules: each minute an order for every user who is due, each hour that hour's reconciliations.
 
     tick      claim .......... send, send, send ......... served
                 |                    |                       |
-    a doubled tick does nothing      |                 only now is the minute done
-                          a crash: the claim expires, and the next tick sends again
+    a second tick of the minute      |                 only now is the minute done
+    does nothing           a crash: the claim expires, and the next tick sends again
 
-Minutes that nobody served, because a tick was lost or died, are made up for by the next one. So every user is
-sent at least once an interval; twice only after a crash, which costs a poll and harms nothing.
+A tick also serves the minutes that no earlier tick served, because it was lost or killed. So every user gets
+at least one order per interval. They get two only after a crash, which costs one poll and harms nothing.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bg_ingest import ids
 from bg_ingest.sync import poll_slots
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -41,13 +42,13 @@ class Dispatched:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Who is due when."""
+    """Which users are due when."""
 
     kind: JobKind
     name: str
     period_s: int
-    missed_max: int  # After a longer silence everybody has been due.
-    seats_due: Callable[[range, int], Iterable[str]]
+    missed_max: int  # After a longer silence every user is due.
+    slots_due: Callable[[range, int], Iterable[str]]
     user_due: Callable[[range, str], bool]
 
 
@@ -73,12 +74,11 @@ def dispatch(
     if claim is None:
         return Dispatched(0, 0)
     periods = range(max(claim["served"] + 1, period + 1 - schedule.missed_max), period + 1)
-    # A dictionary keeps the order and drops those who are due in two of the periods.
-    users = dict.fromkeys(
-        _due(table, schedule, periods, _known_intervals(table, claim, schedule, intervals_s))
-    )
+    intervals_s = _known_intervals(table, claim, schedule, intervals_s)
+    # A dictionary keeps the order and drops users who are due in two of the periods.
+    users = dict.fromkeys(_due(table, schedule, periods, intervals_s))
     send(
-        Order(user_id, new_job_id(now), schedule.kind, Trigger.SCHEDULE, correlation_id) for user_id in users
+        Order(user_id, ids.new_id(now), schedule.kind, Trigger.SCHEDULE, correlation_id) for user_id in users
     )
     table.update(
         PK,
@@ -91,10 +91,10 @@ def dispatch(
 
 
 def _claim(table: Table, schedule: Schedule, period: int, now_s: int) -> Item | None:
-    """The right to serve everything up to this period, until it expires; None if it is served, or claimed."""
-    never = "attribute_not_exists(served)"
+    """The right to serve all periods up to this one; None if they are served, or claimed by another tick."""
+    never_served = "attribute_not_exists(served)"
     not_yet = "served < :period"
-    nobody_is_at_it = "attribute_not_exists(claimed_until) OR claimed_until <= :now"
+    unclaimed = "attribute_not_exists(claimed_until) OR claimed_until <= :now"
     write = table.update(
         PK,
         schedule.name,
@@ -108,27 +108,28 @@ def _claim(table: Table, schedule: Schedule, period: int, now_s: int) -> Item | 
             ":none": 0,
             ":one": 1,
         },
-        f"({never} OR {not_yet}) AND ({nobody_is_at_it})",
+        f"({never_served} OR {not_yet}) AND ({unclaimed})",
     )
     return write.item if write.accepted else None
 
 
 def _known_intervals(table: Table, claim: Item, schedule: Schedule, intervals_s: Iterable[int]) -> list[int]:
     """
-    Every interval somebody may still sit on: those of today, and every default there ever was.
+    Every interval that users may still have: today's, and every default there ever was.
 
-    Users of the default move to a new one's seat when they are polled; until then they are found on the old.
+    Users with the default interval move to a new default's slots when they are polled. Until then they are
+    found in the slots of the old one.
     """
     known = set(claim.get("intervals", []))
-    faces = sorted(known | set(intervals_s))
-    if known != set(faces):
-        table.update(PK, schedule.name, "SET intervals = :faces", {":faces": faces})
-    return faces
+    every = sorted(known | set(intervals_s))
+    if known != set(every):
+        table.update(PK, schedule.name, "SET intervals = :every", {":every": every})
+    return every
 
 
 def _due(table: Table, schedule: Schedule, periods: range, intervals_s: Iterable[int]) -> Iterator[str]:
-    due = {seat for interval_s in intervals_s for seat in schedule.seats_due(periods, interval_s)}
-    for seat in sorted(due):
-        for item in table.query("seat = :seat", {":seat": seat}, index="seat"):
+    due = {slot for interval_s in intervals_s for slot in schedule.slots_due(periods, interval_s)}
+    for slot in sorted(due):
+        for item in table.query("seat = :slot", {":slot": slot}, index="seat"):
             if schedule.user_due(periods, item["pk"]):
                 yield item["pk"]

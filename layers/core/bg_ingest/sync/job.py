@@ -1,15 +1,32 @@
-"""A sync job: what was asked for, and what became of it."""
+"""Sync jobs: what was ordered, how it went, and what a sync hands back to its caller."""
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from bg_ingest import ids
 from bg_ingest.utc import from_iso, to_iso
+
+# Failure types that the service itself names. What an API caller is told depends on the first two.
+NOT_CONNECTED = "not-connected"
+REAUTHORIZATION_NEEDED = "reauthorization-needed"
+ACCOUNT_CHANGED = "account-changed"
+SYNC_RUNNING = "sync-running"  # Another sync held the lease at every try.
+UNREADABLE = "unreadable"
+INTERNAL = "internal"
+
+# A poll that failed at the provider is retried twice. After that the next poll is the retry.
+_POLL_DEFERRALS_MAX = 2
+# A poll that was refused locally, before the provider was called, is retried four times. Four delays last
+# about three minutes, less than the shortest interval.
+_POLL_REFUSALS_MAX = 4
+# A caller waits for every other order: about four days of delays of 15 minutes, longer than any outage so
+# far.
+_DEFERRALS_MAX = 400
 
 
 class JobKind(StrEnum):
@@ -21,7 +38,7 @@ class JobKind(StrEnum):
 
 
 class Trigger(StrEnum):
-    """Who asked."""
+    """What ordered the job."""
 
     SCHEDULE = "schedule"
     API = "api"
@@ -30,27 +47,18 @@ class Trigger(StrEnum):
 
 
 class JobStatus(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    DEFERRED = "deferred"  # Back in the queue: it will go on later.
-
-
-# A poll that the provider kept from succeeding is tried twice more; after that the next poll is the retry.
-_POLL_DEFERRALS_MAX = 2
-# One for which the provider was not even called, because of somebody else's trouble, gets more: four waits
-# last some three minutes, less than the shortest interval.
-_POLL_REFUSALS_MAX = 4
-# Everything else somebody waits for: some four days of quarter hours, longer than any outage so far.
-_DEFERRALS_MAX = 400
+    DEFERRED = "deferred"  # Back in the queue; it continues later.
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What somebody asked for; travels through the queue as JSON."""
+    """A request to sync one user; it travels through the queue as JSON."""
 
     user_id: str = field(repr=False)
     job_id: str
@@ -58,29 +66,29 @@ class Order:
     trigger: Trigger
     correlation_id: str
     window: tuple[datetime, datetime] | None = None  # Only where the caller named one.
-    deferrals: int = 0  # How often it was put off, for reasons that are not ours.
-    not_before: datetime | None = None  # The provider asked for patience until then.
-    payload: str | None = field(default=None, repr=False)  # What a webhook carried: nothing is to be fetched.
+    deferrals: int = 0  # How often it was deferred for reasons outside this service.
+    not_before: datetime | None = None  # The provider asked us to wait until then.
+    payload: str | None = field(default=None, repr=False)  # The records of a webhook; nothing is fetched.
 
     @property
     def is_poll(self) -> bool:
-        """Whether the schedule asks for this again before long."""
+        """Whether the schedule orders this again soon anyway."""
         return self.kind is JobKind.INCREMENTAL and self.trigger is Trigger.SCHEDULE
 
+    @property
+    def requested_at(self) -> datetime:
+        """When the job was ordered; its id begins with that time."""
+        return ids.made_at(self.job_id)
+
     def may_defer(self, *, called: bool = True) -> bool:
-        """Whether it is worth another try later; `called` is whether the provider has seen this one."""
+        """Whether it may be retried later; `called` says whether the provider received this try."""
         if self.is_poll:
             return self.deferrals < (_POLL_DEFERRALS_MAX if called else _POLL_REFUSALS_MAX)
         return self.deferrals < _DEFERRALS_MAX
 
-    @property
-    def asked_at(self) -> datetime:
-        """When the job was asked for: its id begins with it."""
-        return datetime.fromtimestamp(int(self.job_id[:12], 16) / 1000, UTC)
-
     def for_history(self, now: datetime) -> Order:
-        """An order of its own for the same user's history."""
-        return Order(self.user_id, new_job_id(now), JobKind.BACKFILL, self.trigger, self.correlation_id)
+        """A new order for the same user's history."""
+        return Order(self.user_id, ids.new_id(now), JobKind.BACKFILL, self.trigger, self.correlation_id)
 
     def as_message(self) -> dict[str, Any]:
         """The form it has in the queue."""
@@ -90,15 +98,15 @@ class Order:
             "kind": self.kind,
             "trigger": self.trigger,
             "correlation_id": self.correlation_id,
-            "window": [edge.isoformat() for edge in self.window] if self.window else None,
+            "window": [to_iso(edge) for edge in self.window] if self.window else None,
             "deferrals": self.deferrals,
             "not_before": to_iso(self.not_before),
-            "brought": self.payload,
+            "brought": self.payload,  # The key's name is older than the field's.
         }
 
     @classmethod
     def from_message(cls, message: dict[str, Any]) -> Order:
-        """Read a message of ours; raises on one that is not."""
+        """Read a queue message; raises KeyError, ValueError or TypeError on an invalid one."""
         window = message["window"]
         return cls(
             user_id=message["user_id"],
@@ -115,13 +123,18 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What happened to the records a job fetched."""
+    """What happened to the records of a job."""
 
     fetched: int = 0
     stored: int = 0
     revised: int = 0
     duplicates: int = 0
-    invalid: tuple[tuple[str, int], ...] = ()  # How many for each reason.
+    invalid: tuple[tuple[str, int], ...] = ()  # The number of records per rejection reason.
+
+    @property
+    def invalid_total(self) -> int:
+        """Rejected records of all reasons."""
+        return sum(count for _, count in self.invalid)
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -135,7 +148,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job did not succeed, and whether trying again can help."""
+    """Why a job did not succeed, and whether a retry can help."""
 
     type: str
     retryable: bool
@@ -144,7 +157,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job as it is remembered."""
+    """One job and its state."""
 
     order: Order
     status: JobStatus
@@ -156,49 +169,29 @@ class Job:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come of it."""
+        """Whether the job has ended for good."""
         return self.status in {JobStatus.SUCCEEDED, JobStatus.FAILED}
-
-
-def new_job_id(now: datetime) -> str:
-    """An id that sorts by time: twelve hexadecimal digits of milliseconds, then randomness."""
-    return f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(8)}"
-
-
-# What a sync hands back to whoever asked for it.
-# How these failures are called in a job; what a caller is told depends on the first two.
-NOT_CONNECTED = "not-connected"
-REAUTHORIZATION_NEEDED = "reauthorization-needed"
-ACCOUNT_CHANGED = "account-changed"
-SYNC_RUNNING = "sync-running"  # Another one was at it, every time.
-UNREADABLE = "unreadable"
-INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
     """
-    What one sync did; the caller decides what that means for its own caller.
+    What one sync did.
 
-    `job` is the finished job, or the one that is running already when `busy`. `again_in_s` says when the
-    order is worth another try; None when it is not. `rest` is what did not fit into the time there was.
-    `counts` is what this run did, where the job's are of all its runs; None without a run.
+    `job` is the finished job; when `busy`, the job that holds the lease. `retry_in_s` is the delay before the
+    order should be retried; None if it should not be. `rest` is an order for the work that did not fit into
+    the time. `counts` covers this run alone, where the job's counts cover all its runs; None without a run.
     """
 
     job: Job | None
     busy: bool = False
-    again_in_s: float | None = None
+    retry_in_s: float | None = None
     rest: Order | None = None
-    newest_at: datetime | None = None  # Of everything that is stored now.
+    newest_at: datetime | None = None  # Of all readings that are stored now.
     counts: Counts | None = None
 
-    @property
-    def unfinished(self) -> bool:
-        """Whether there is more to do than fitted."""
-        return self.rest is not None
-
     def facts(self) -> dict[str, Any]:
-        """What a log line may say about it."""
+        """The members of a log line about it."""
         if self.job is None or self.counts is None:
             return {"busy": self.busy}
         counts, failure = self.job.counts, self.job.failure
@@ -210,6 +203,6 @@ class SyncResult:
             "stored": counts.stored,
             "revised": counts.revised,
             "duplicates": counts.duplicates,
-            "invalid": sum(count for _, count in counts.invalid),
+            "invalid": counts.invalid_total,
             "error": failure.type if failure else None,
         }

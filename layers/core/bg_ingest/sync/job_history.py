@@ -1,13 +1,13 @@
 """
-A user's jobs as they stand at this moment: those that are kept, and the one that is running.
+A user's jobs as they are now: the stored ones, and the one that is running.
 
-A job is written down when it is asked for and when a stretch of it ends. That it runs is known from the lease
-alone, which names it: saying so in the job as well would cost every sync a write more.
+A job is stored when it is queued and when one of its runs ends. That it runs is known from the lease alone,
+which names the job: storing that as well would cost every sync one more write.
 
-    the lease names a job ...                               shown as
-    of which nothing is kept: a poll, a sync by the API     running
-    that is queued, or put off since an earlier stretch     running
-    that is over, or whose end this lease has written       as it is kept: its holder is about to let go
+    the lease names a job that is ...                     shown as
+    not stored: a poll, or a sync by the API              running
+    stored as queued or deferred                          running
+    stored as ended, by this run or an earlier one        as stored; its holder is about to release the lease
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class JobHistory:
-    """What whoever asked for a sync can follow it by."""
+    """The jobs that the API lists."""
 
     jobs: Jobs
     states: SyncStates
 
     def get(self, user_id: str, job_id: str) -> Job | None:
-        """One job, if it is this user's and still remembered."""
-        # The lease first: a job that ends in between has been kept by the time it is looked for.
+        """One job of this user; None if it is unknown or expired."""
+        # The lease is read first: a job that ends between the two reads is stored by the second.
         running = self._running(user_id)
-        kept = self.jobs.get(user_id, job_id)
+        stored = self.jobs.get(user_id, job_id)
         if running is None or running.order.job_id != job_id:
-            return kept
-        return _as_it_stands(kept, running)
+            return stored
+        return _as_it_is(stored, running)
 
     def newest_first(self, user_id: str, before: str | None = None) -> Iterator[Job]:
-        """A user's jobs from the newest back, or from the one before `before`."""
+        """A user's jobs from the newest back, or from the one before the job `before`."""
         running = self._running(user_id)
         if running and before and running.order.job_id >= before:
             running = None  # It is on an earlier page.
-        for kept in self.jobs.newest_first(user_id, before):
-            if running and running.order.job_id >= kept.order.job_id:
-                same = running.order.job_id == kept.order.job_id
-                yield _as_it_stands(kept if same else None, running)
+        for stored in self.jobs.newest_first(user_id, before):
+            if running and running.order.job_id >= stored.order.job_id:
+                same = running.order.job_id == stored.order.job_id
+                yield _as_it_is(stored if same else None, running)
                 running = None
                 if same:
                     continue
-            yield kept
+            yield stored
         if running:
             yield running
 
@@ -62,12 +62,12 @@ class JobHistory:
         return state.running if state else None
 
 
-def _as_it_stands(kept: Job | None, running: Job) -> Job:
-    if kept is None:
+def _as_it_is(stored: Job | None, running: Job) -> Job:
+    if stored is None:
         return running
-    # Every end that is kept says when its stretch began, which is when the lease was taken.
-    if kept.is_over or kept.started_at == running.started_at:
-        return kept
+    # A run's stored end has the start time of its lease, so equal start times mean that this run has ended.
+    if stored.is_over or stored.started_at == running.started_at:
+        return stored
     return replace(
-        kept, status=JobStatus.RUNNING, started_at=running.started_at, finished_at=None, failure=None
+        stored, status=JobStatus.RUNNING, started_at=running.started_at, finished_at=None, failure=None
     )

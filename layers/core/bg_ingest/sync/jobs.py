@@ -1,4 +1,4 @@
-"""Where the jobs of the last thirty days are kept: one item for each, in the users table."""
+"""The jobs of the last thirty days: one item per job, in the users table."""
 
 from __future__ import annotations
 
@@ -15,38 +15,36 @@ if TYPE_CHECKING:
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
 
-
 _PREFIX = "job#"
 _KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """The jobs of the last thirty days, in the users table."""
+    """The job items."""
 
     table: Table
     clock: Clock
 
-    def keep(self, job: Job) -> bool:
-        """Remember a job as it stands now; False for one that is over, whose outcome nothing changes."""
+    def save(self, job: Job) -> bool:
+        """Store a job's state; False if the stored job has ended, which no later write changes."""
         unknown = "attribute_not_exists(pk)"
-        going_on = "job_status IN (:queued, :running, :deferred)"
+        not_over = "job_status IN (:queued, :running, :deferred)"
         write = self.table.put(
             _to_item(job, expires_at_s=int((self.clock.now() + _KEPT).timestamp())),
-            f"{unknown} OR {going_on}",
+            f"{unknown} OR {not_over}",
             {":queued": JobStatus.QUEUED, ":running": JobStatus.RUNNING, ":deferred": JobStatus.DEFERRED},
         )
         return write.accepted
 
     def get(self, user_id: str, job_id: str) -> Job | None:
-        """One job, if it is this user's and still remembered."""
+        """One job of this user; None if it is unknown or expired."""
         item = self.table.get(user_id, _PREFIX + job_id)
         return _from_item(item) if item else None
 
     def newest_first(self, user_id: str, before: str | None = None) -> Iterator[Job]:
-        """A user's jobs from the newest back, or from the one before `before`."""
-        # ":" and "$" stand right after the last hexadecimal digit and right before the first.
-        upper = _PREFIX + (before or "g")
+        """A user's jobs from the newest back, or from the one before the job `before`."""
+        upper = _PREFIX + (before or "g")  # Ids are hexadecimal, so "g" sorts after all of them.
         for item in self.table.query(
             "pk = :pk AND sk BETWEEN :first AND :last",
             {":pk": user_id, ":first": _PREFIX, ":last": upper},
@@ -56,8 +54,16 @@ class Jobs:
                 yield _from_item(item)
 
 
+def enqueue(order: Order, *, jobs: Jobs, send: Callable[[Iterable[Order]], None]) -> Job:
+    """Store the job first, so that its address answers at once; then queue its order."""
+    job = Job(order, JobStatus.QUEUED, window=order.window)
+    jobs.save(job)
+    send([order])
+    return job
+
+
 def _to_item(job: Job, expires_at_s: int) -> Item:
-    order, counts = job.order, job.counts
+    order, counts, failure = job.order, job.counts, job.failure
     return {
         "pk": order.user_id,
         "sk": _PREFIX + order.job_id,
@@ -67,15 +73,11 @@ def _to_item(job: Job, expires_at_s: int) -> Item:
         "job_status": job.status,
         "started_at": to_iso(job.started_at),
         "finished_at": to_iso(job.finished_at),
-        "window": [edge.isoformat() for edge in job.window] if job.window else None,
+        "window": [to_iso(edge) for edge in job.window] if job.window else None,
         "counts": [counts.fetched, counts.stored, counts.revised, counts.duplicates],
         "invalid": dict(counts.invalid),
-        "failure": {
-            "type": job.failure.type,
-            "retryable": job.failure.retryable,
-            "attempts": job.failure.attempts,
-        }
-        if job.failure
+        "failure": {"type": failure.type, "retryable": failure.retryable, "attempts": failure.attempts}
+        if failure
         else None,
         "expires_at": expires_at_s,
     }
@@ -97,20 +99,11 @@ def _from_item(item: Item) -> Job:
         started_at=from_iso(item["started_at"]),
         finished_at=from_iso(item["finished_at"]),
         window=edges,
-        counts=_counts(item),
+        counts=_counts_from_item(item),
         failure=Failure(**item["failure"]) if item["failure"] else None,
     )
 
 
-def _counts(item: Item) -> Counts:
+def _counts_from_item(item: Item) -> Counts:
     fetched, stored, revised, duplicates = item["counts"]
     return Counts(fetched, stored, revised, duplicates, tuple(sorted(item["invalid"].items())))
-
-
-# Asking for a sync that somebody else carries out.
-def enqueue(order: Order, *, jobs: Jobs, send: Callable[[Iterable[Order]], None]) -> Job:
-    """Remember the job first, so that its address answers at once; then queue its order."""
-    job = Job(order, JobStatus.QUEUED, window=order.window)
-    jobs.keep(job)
-    send([order])
-    return job

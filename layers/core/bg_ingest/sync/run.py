@@ -1,4 +1,4 @@
-"""What a sync does while it holds the lease: which windows it fetches, in which order, and when it stops."""
+"""The work of a sync under its lease: which windows it fetches, in which order, and when it stops."""
 
 from __future__ import annotations
 
@@ -15,63 +15,58 @@ from bg_ingest.sync.job import Counts, JobKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bg_ingest.accounts.quarantine import Unreadable
     from bg_ingest.clock import Clock
-    from bg_ingest.providers.dexcom.responses import Span
-    from bg_ingest.readings.model import Reading
+    from bg_ingest.providers.seam import Fetched, Rejected, Span
     from bg_ingest.readings.store import ReadingStore
     from bg_ingest.sync.completeness_store import CompletenessStore
     from bg_ingest.sync.job import Order
     from bg_ingest.sync.jobs import Jobs
     from bg_ingest.sync.state import Lease, SyncStates
 
-# One window of history: fetched, merged and written. Less time left than this is too little for another.
+# One window of history: fetched, merged and written. With less time left than this none is started.
 WINDOW_S_MAX = 60.0
-# Then it is the next user's turn: the rest goes to the end of the queue.
+# After this time the rest goes to the end of the queue, so that other users get their turn.
 SLICE_S_MAX = 30.0
-# Whatever was uploaded since then is whatever there is.
+# "Uploaded since" this instant means everything.
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Fetched(Protocol):
-    """What one fetch brought: readings, and every record that is none, with the reason."""
-
-    @property
-    def readings(self) -> Iterable[Reading]:
-        """The readings."""
-        ...
-
-    @property
-    def rejected(self) -> Iterable[Unreadable]:
-        """The others."""
-        ...
-
-
-class Provider(Protocol):
-    """Where the readings come from."""
+class Source(Protocol):
+    """Where one sync gets its readings from."""
 
     def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
-        """What there is of `[start, end)`."""
+        """All readings measured in `[start, end)`."""
         ...
 
     def uploaded_since(self, user_id: str, since: datetime) -> Span | None:
-        """From when to when there is data that was uploaded since; None without any."""
+        """The span of readings uploaded since then; None without any."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Where a sync reads from and writes to."""
+    """What a sync reads from and writes to."""
 
     states: SyncStates
     jobs: Jobs
     reading_store: ReadingStore
-    days: CompletenessStore
-    quarantine: Callable[[str, Iterable[Unreadable]], int]  # Keeps what could not be read; how much was new.
+    completeness: CompletenessStore
+    quarantine: Callable[
+        [str, Iterable[Rejected]], int
+    ]  # Stores rejected records; returns how many were new.
+
+    def save(self, user_id: str, fetched: Fetched, fetched_at: datetime) -> Counts:
+        """Store what one fetch or one webhook brought, and count it."""
+        saved = self.reading_store.save(user_id, fetched.readings, fetched_at)
+        # After the readings: a rejected record must not keep the good ones from being stored.
+        self.quarantine(user_id, fetched.rejected)
+        records = len(fetched.readings) + len(fetched.rejected)
+        invalid = tuple(sorted(Counter(fetched.reasons).items()))
+        return Counts(records, saved.stored, saved.revised, saved.duplicates, invalid)
 
 
 class LeaseLost(Exception):
-    """The lease or the login is somebody else's by now, who goes on from what is stored."""
+    """Another process holds the lease, or the user has logged in anew; it continues from what is stored."""
 
 
 @dataclass(slots=True)
@@ -81,7 +76,7 @@ class Run:
     order: Order
     lease: Lease
     stores: Stores
-    provider: Provider
+    source: Source
     clock: Clock
     time_left_s: Callable[[], float]
     counts: Counts = field(default_factory=Counts)
@@ -96,7 +91,7 @@ class Run:
         self.data_until = self.lease.state.data_until
 
     def carry_out(self) -> Order | None:
-        """Do what the order says; what is left of it when the time does not last."""
+        """Do what the order says; returns an order for the rest if the time was too short."""
         match self.order:
             case _ if self.order.kind is JobKind.BACKFILL:
                 return self._backfill()
@@ -117,14 +112,14 @@ class Run:
 
     def _range(self, asked: windows.Window) -> Order | None:
         for window in windows.newest_first(asked):
-            if not self._fits_another():
+            if not self._has_time_for_another():
                 return replace(self.order, window=(asked[0], window[1]))
             self._store_whole_days(window)
         return None
 
     def _backfill(self) -> Order | None:
-        # A history takes minutes, or hours when the provider is slow, and polls find the lease taken: every
-        # stretch of it starts with what a poll would do, unless its own first window is that recent.
+        # A history takes minutes, or hours with a slow provider, and polls find the lease taken meanwhile.
+        # So each run of it starts with a poll, unless its own first window is that recent.
         if self.lease.state.backfill.reached < self.clock.now() - windows.AHEAD:
             self._poll()
         return self._history()
@@ -132,8 +127,8 @@ class Run:
     def _history(self) -> Order | None:
         backfill, first = self.lease.state.backfill, True
         while window := windows.next_backfill_window(backfill):
-            # The first always, or a provider that is slow with the poll would keep the history waiting.
-            if not first and not self._fits_another():
+            # The first window is always fetched, or a provider with slow polls would stall the history.
+            if not first and not self._has_time_for_another():
                 return self.order
             self._store_history(window)
             if not self.stores.states.advance(self.lease, window[0]):
@@ -145,62 +140,55 @@ class Run:
         try:
             self._store_whole_days(window)
         except RequestRefused:
-            # Perhaps older than the provider answers for: then its data begins later, and is asked for there.
-            begins = self.provider.uploaded_since(self.order.user_id, _LONG_AGO)
-            if begins and begins.start <= window[0]:
+            # The window may be older than what the provider keeps. If so, fetch the part that it does keep.
+            oldest = self.source.uploaded_since(self.order.user_id, _LONG_AGO)
+            if oldest and oldest.start <= window[0]:
                 raise
-            if begins and begins.start < window[1]:
-                self._store_whole_days((begins.start, window[1]))
+            if oldest and oldest.start < window[1]:
+                self._store_whole_days((oldest.start, window[1]))
 
     def _reconcile(self) -> Order | None:
         now, state = self.clock.now(), self.lease.state
-        asked, trouble = self.order.window, None  # What an earlier stretch of the same order has left.
+        asked, error = self.order.window, None  # A window here is the rest of an earlier run of this order.
         if asked is None:
-            span, trouble = self._uploads_unseen()
+            span, error = self._uploads_unseen()
             asked = windows.reconcile_window(span.start if span else None, state.history_from, now)
         for window in windows.newest_first(asked):
-            if not self._fits_another():
+            if not self._has_time_for_another():
                 return replace(self.order, window=(asked[0], window[1]))
             self._store_whole_days(window)
-        if trouble:
-            raise trouble
-        self.reconciled_at = self.order.asked_at
-        # A history whose own job got lost is taken up again by one of its own.
+        if error:
+            raise error
+        self.reconciled_at = self.order.requested_at
+        # If the history's own job was lost, a new one continues it.
         return None if state.backfill.done else self.order.for_history(now)
 
     def _uploads_unseen(self) -> tuple[Span | None, PersonNeeded | None]:
-        """What was uploaded since the last look, or why nobody can say: the last days need no answer."""
+        """What was uploaded since the last reconciliation; an error waits until the last days are stored."""
         since = windows.uploads_unseen_since(self.lease.state)
         try:
-            return self.provider.uploaded_since(self.order.user_id, since), None
-        except PersonNeeded as trouble:
-            return None, trouble
+            return self.source.uploaded_since(self.order.user_id, since), None
+        except PersonNeeded as error:
+            return None, error
 
     def _store_whole_days(self, window: windows.Window) -> None:
         self._store(window)
         state, now = self.lease.state, self.clock.now()
         first, last = window[0].date(), min(window[1], now).date()
         days = compute_days(self.stores.reading_store, state, first, last, now)
-        self.stores.days.record(self.order.user_id, days)
+        self.stores.completeness.save(self.order.user_id, days)
 
     def _store(self, window: windows.Window) -> None:
         fetched_at = self.clock.now()
-        fetched = self.provider.readings(self.order.user_id, *window)
-        readings, rejected = tuple(fetched.readings), tuple(fetched.rejected)
-        saved = self.stores.reading_store.save(self.order.user_id, readings, fetched_at)
-        invalid = tuple(sorted(Counter(record.reason for record in rejected).items()))
-        self.counts += Counts(
-            len(readings) + len(rejected), saved.stored, saved.revised, saved.duplicates, invalid
-        )
-        # After the readings: a record that cannot be read must not keep those that can from being stored.
-        self.stores.quarantine(self.order.user_id, rejected)
+        fetched = self.source.readings(self.order.user_id, *window)
+        self.counts += self.stores.save(self.order.user_id, fetched, fetched_at)
         self.window = _around(self.window, window)
-        newest = max((reading.at for reading in readings), default=None)
+        newest = max((reading.at for reading in fetched.readings), default=None)
         self.data_until = max(filter(None, (self.data_until, newest)), default=None)
 
-    def _fits_another(self) -> bool:
+    def _has_time_for_another(self) -> bool:
         if self.window is None:
-            return True  # One window is always tried: the client itself knows when time is too short.
+            return True  # One window is always tried: the HTTP client itself knows when time is too short.
         left_s = self.time_left_s()
         return left_s >= WINDOW_S_MAX and self._began_with_s - left_s < SLICE_S_MAX
 

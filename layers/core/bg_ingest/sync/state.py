@@ -1,13 +1,13 @@
 """
-Where a user's syncing stands: one item that holds the lease, the running job, and how far the data goes.
+The sync item of a user: the lease, the running job, the poll slot, and how far the data goes.
 
-              |  HELD by a live holder   |  holder died: anyone may take it  |
-              |--------------------------|-----------------------------------|--> time
+              |  HELD by a live holder   |  holder died: any process may take it  |
+              |--------------------------|----------------------------------------|--> time
             taken                   lease_until
 
-Every taking adds one to `fence`, and every later write of the holder names the fence it was given: a holder
-that was paused past its lease cannot release, move or overwrite what a newer one holds. Connecting and
-disconnecting add one as well: what was running for the connection before has no say in the one after.
+Taking the lease adds one to `fence`, and every later write of the holder names that fence. So a holder that
+was paused past its lease cannot release, move or overwrite what a newer holder has. Connecting and
+disconnecting add one as well: a sync that started for the connection before cannot write for the one after.
 """
 
 from __future__ import annotations
@@ -22,14 +22,55 @@ from bg_ingest.utc import from_iso
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock
-    from bg_ingest.dynamo import Item, Table
-
+    from bg_ingest.dynamo import Item, Table, Write
 
 SK = "sync"
-# A lease may expire only once Lambda has surely ended its holder; a test holds it against the template.
+# A lease may expire only after Lambda has ended its holder; a test compares it with the template.
 LEASE_TTL = timedelta(seconds=150)
-_STILL_OURS = "fence = :fence"
-_STOP = "SET fence = fence + :one REMOVE seat, lease_until, running"
+
+# Conditions and changes. The poll slot's attribute is called `seat`, after the index that finds it.
+_KNOWN = "attribute_exists(pk)"  # An erased user must not come back as half an item.
+_FREE = "(attribute_not_exists(lease_until) OR lease_until <= :now)"
+_SAME_FENCE = "fence = :fence"
+_STOP_POLLING = "SET fence = fence + :one REMOVE seat, lease_until, running"
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """The history to fetch, newest first: it starts at `start`; all from `reached` on is stored."""
+
+    start: datetime
+    reached: datetime
+
+    @property
+    def done(self) -> bool:
+        """Whether the whole history is stored."""
+        return self.reached <= self.start
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """The state of one user's syncing."""
+
+    user_id: str = field(repr=False)
+    poll_interval_s: int
+    own_interval_s: int | None  # The user's choice; None: the default.
+    slot: str | None  # None: not polled, because not connected.
+    backfill: Backfill  # Of the last login.
+    history_from: datetime  # The start of the longest history that any login asked for.
+    connected_at: datetime  # The last login.
+    last_success_at: datetime | None = None
+    last_attempt_at: datetime | None = None
+    reconciled_at: datetime | None = None
+    data_until: datetime | None = field(default=None, repr=False)
+    failures: int = 0
+    running: Job | None = None
+
+    def slot_now(self, data_until: datetime | None, now: datetime) -> str:
+        """The poll slot this user belongs on when their newest reading is from `data_until`."""
+        newest = max(self.connected_at, data_until) if data_until else self.connected_at
+        interval_s = poll_slots.interval_now_s(self.poll_interval_s, now - newest)
+        return poll_slots.poll_slot(self.user_id, interval_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +83,39 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Somebody else is syncing this user."""
+    """Another sync holds this user's lease."""
 
     job: Job | None
 
 
 @dataclass(frozen=True, slots=True)
 class SyncStates:
-    """The sync item of every user, in the users table."""
+    """The sync items, in the users table."""
 
     table: Table
     clock: Clock
-    default_interval_s: int = 900  # For everybody who has not chosen one.
+    default_interval_s: int = 900  # For users who have not chosen an interval.
 
     def get(self, user_id: str) -> SyncState | None:
-        """How it stands; None for a user who never connected."""
+        """A user's state; None for a user who never connected."""
         item = self.table.get(user_id, SK)
         return self._state(item) if item else None
 
-    def begin(self, user_id: str, poll_interval_s: int | None, history_from: datetime) -> None:
-        """Start polling a user who has just connected, and fetch their history; None is the default pace."""
-        # Fences start at the time of day, not at 1: who was erased and came back would soon have one that a
-        # sync of their first life still holds, and it would move the history's cursor past what it stored.
+    def start_polling(self, user_id: str, poll_interval_s: int | None, history_from: datetime) -> None:
+        """Poll a user who has just connected, and order their history; None is the default interval."""
+        # Fences start at the time of day. If they started at 1, a user who was erased and came back would
+        # soon have a fence that a sync of the erased connection still holds.
         now = self.clock.now()
         self.table.update(
             user_id,
             SK,
-            "SET poll_interval_s = :interval, seat = :seat, failures = :none, begun_at = :now,"
+            "SET poll_interval_s = :interval, seat = :slot, failures = :none, begun_at = :now,"
             " history_from = if_not_exists(history_from, :start),"
             " backfill_start = :start, backfill_reached = :now, fence = if_not_exists(fence, :first) + :one"
             " REMOVE lease_until, running",
             {
                 ":interval": poll_interval_s,
-                ":seat": poll_slots.poll_slot(user_id, poll_interval_s or self.default_interval_s),
+                ":slot": poll_slots.poll_slot(user_id, poll_interval_s or self.default_interval_s),
                 ":none": 0,
                 ":first": int(now.timestamp() * 1000),
                 ":one": 1,
@@ -83,68 +124,63 @@ class SyncStates:
             },
         )
 
-    def stop(self, user_id: str) -> None:
-        """Poll this user no more, and let nobody who is at it bring the seat back."""
-        self.table.update(user_id, SK, _STOP, {":one": 1}, "attribute_exists(pk)")
+    def stop_polling(self, user_id: str) -> None:
+        """Poll this user no more; a running sync cannot bring the poll slot back."""
+        self.table.update(user_id, SK, _STOP_POLLING, {":one": 1}, _KNOWN)
 
-    def give_up(self, lease: Lease) -> None:
-        """The same after a sync that found no login, unless the person has logged in again meanwhile."""
-        self.table.update(lease.state.user_id, SK, _STOP, {":one": 1, ":fence": lease.fence}, _STILL_OURS)
+    def stop_polling_under(self, lease: Lease) -> None:
+        """Poll no more after a sync that found no login, unless the user has logged in again meanwhile."""
+        self._update(lease, _STOP_POLLING, {":one": 1})
 
     def choose_interval(self, user_id: str, interval_s: int) -> bool:
-        """Poll this user at their own pace from now on; False for one who is not polled."""
+        """Poll this user at an interval of their own; False for a user who is not polled."""
         write = self.table.update(
             user_id,
             SK,
-            "SET poll_interval_s = :interval, seat = :seat",
-            {":interval": interval_s, ":seat": poll_slots.poll_slot(user_id, interval_s)},
+            "SET poll_interval_s = :interval, seat = :slot",
+            {":interval": interval_s, ":slot": poll_slots.poll_slot(user_id, interval_s)},
             "attribute_exists(seat)",
         )
         return write.accepted
 
-    def reseat(self, user_id: str, old: str, new: str) -> bool:
-        """Move a user who sits on `old`; False if somebody stopped or moved them meanwhile."""
+    def move_slot(self, user_id: str, old: str, new: str) -> bool:
+        """Move a user from poll slot `old`; False if their slot has changed meanwhile."""
         write = self.table.update(user_id, SK, "SET seat = :new", {":new": new, ":old": old}, "seat = :old")
         return write.accepted
 
     def take(self, order: Order) -> Lease | Busy | None:
-        """Take the lease and write down the job it is for; None for a user who never connected."""
-        now = self.clock.now()
-        # An erased user must not come back as half an item.
-        known = "attribute_exists(pk)"
-        never_leased = "attribute_not_exists(lease_until)"
-        expired = "lease_until <= :now"
-        # There is no "OR holder = :holder": the queue may deliver one message twice at once, and both
+        """Take the lease for an order; None for a user who never connected."""
+        # There is no "OR holder = :holder": SQS may deliver one message to two workers at once, and both
         # would then hold the lease. A holder is one execution, never a message.
+        now = self.clock.now()
         write = self.table.update(
             order.user_id,
             SK,
             "SET lease_until = :until, fence = fence + :one, running = :running, last_attempt_at = :at",
-            {
-                ":until": int((now + LEASE_TTL).timestamp()),
-                ":now": int(now.timestamp()),
-                ":one": 1,
-                ":at": now.isoformat(),
-                ":running": running_as_item(order, now),
-            },
-            f"{known} AND ({never_leased} OR {expired})",
+            self._until(now) | {":at": now.isoformat(), ":running": _running_to_item(order, now)},
+            f"{_KNOWN} AND {_FREE}",
         )
         if write.item is None:
             return None
         state = self._state(write.item)
         return Lease(state, write.item["fence"]) if write.accepted else Busy(state.running)
 
-    def advance(self, lease: Lease, reached: datetime) -> bool:
-        """Note that the history is stored from `reached` on; hold the lease longer; False if it is lost."""
-        until = self.clock.now() + LEASE_TTL
+    def keep_syncs_out(self, user_id: str) -> bool:
+        """Take the lease for an erasure and end polling; False while a sync holds the lease."""
         write = self.table.update(
-            lease.state.user_id,
+            user_id,
             SK,
-            "SET backfill_reached = :reached, lease_until = :until",
-            {":reached": reached.isoformat(), ":until": int(until.timestamp()), ":fence": lease.fence},
-            _STILL_OURS,
+            "SET lease_until = :until, fence = fence + :one REMOVE seat, running",
+            self._until(self.clock.now()),
+            f"{_KNOWN} AND {_FREE}",
         )
-        return write.accepted
+        return write.accepted or write.item is None  # Without the item no sync can start.
+
+    def advance(self, lease: Lease, reached: datetime) -> bool:
+        """Record that the history is stored from `reached` on, and extend the lease; False if it is lost."""
+        until = int((self.clock.now() + LEASE_TTL).timestamp())
+        values = {":reached": reached.isoformat(), ":until": until}
+        return self._update(lease, "SET backfill_reached = :reached, lease_until = :until", values).accepted
 
     def release(
         self,
@@ -154,8 +190,8 @@ class SyncStates:
         data_until: datetime | None,
         reconciled_at: datetime | None = None,
     ) -> bool:
-        """Give the lease back with what came of it; False if it was lost meanwhile."""
-        values: Item = {":fence": lease.fence}
+        """Release the lease and record the outcome; False if the lease was lost meanwhile."""
+        values: Item = {}
         if succeeded:
             outcome = "last_success_at = :now, failures = :none"
             values |= {":now": self.clock.now().isoformat(), ":none": 0}
@@ -165,93 +201,56 @@ class SyncStates:
         if reconciled_at:
             outcome += ", reconciled_at = :reconciled"
             values |= {":reconciled": reconciled_at.isoformat()}
-        # What came meanwhile without a sync may be newer than what this one knew from the start.
+        # A webhook may have stored a newer reading meanwhile, so an unchanged value is not written.
         if data_until and data_until != lease.state.data_until:
             outcome += ", data_until = :data_until"
             values |= {":data_until": data_until.isoformat()}
-        write = self.table.update(
-            lease.state.user_id,
-            SK,
-            f"SET {outcome} REMOVE lease_until, running",
-            values,
-            _STILL_OURS,
-        )
-        return write.accepted
+        return self._update(lease, f"SET {outcome} REMOVE lease_until, running", values).accepted
 
-    def note_newest(self, state: SyncState, newest: datetime) -> None:
-        """Remember how far the data goes when it came without a sync; whoever holds the lease goes on."""
+    def record_newest(self, state: SyncState, newest: datetime) -> None:
+        """Record a newer reading that came without a sync; this needs no lease."""
         if state.data_until and newest <= state.data_until:
             return
-        not_older = "data_until < :newest" if state.data_until else "attribute_exists(pk)"
+        not_older = "data_until < :newest" if state.data_until else _KNOWN
         values: Item = {":newest": newest.isoformat()}
         self.table.update(state.user_id, SK, "SET data_until = :newest", values, not_older)
 
+    def _update(self, lease: Lease, change: str, values: Item) -> Write:
+        """A write of the lease's holder; it is refused when another process holds the lease by now."""
+        return self.table.update(
+            lease.state.user_id, SK, change, values | {":fence": lease.fence}, _SAME_FENCE
+        )
+
+    def _until(self, now: datetime) -> Item:
+        until = int((now + LEASE_TTL).timestamp())
+        return {":until": until, ":now": int(now.timestamp()), ":one": 1}
+
     def _state(self, item: Item) -> SyncState:
-        return state_of(item, self.clock.now(), self.default_interval_s)
+        return _from_item(item, self.clock.now(), self.default_interval_s)
 
 
-# How far one user's syncing has come, and how that is written into their sync item.
-@dataclass(frozen=True, slots=True)
-class Backfill:
-    """The history to fetch, newest first: from `start` up, and everything from `reached` on is stored."""
-
-    start: datetime
-    reached: datetime
-
-    @property
-    def done(self) -> bool:
-        """Whether all of it is stored."""
-        return self.reached <= self.start
-
-
-@dataclass(frozen=True, slots=True)
-class SyncState:
-    """One user's syncing."""
-
-    user_id: str = field(repr=False)
-    poll_interval_s: int
-    own_interval_s: int | None  # None: whatever is the default for all.
-    seat: str | None  # None: not polled, because not connected.
-    backfill: Backfill  # Of the last time they connected.
-    history_from: datetime  # Nothing older was ever wanted, by this or an earlier login.
-    begun_at: datetime  # The last time they connected.
-    last_success_at: datetime | None = None
-    last_attempt_at: datetime | None = None
-    reconciled_at: datetime | None = None
-    data_until: datetime | None = field(default=None, repr=False)
-    failures: int = 0
-    running: Job | None = None
-
-    def slot_now(self, data_until: datetime | None, now: datetime) -> str:
-        """The poll slot this user belongs on when their newest reading is from `data_until`."""
-        newest = max(self.begun_at, data_until) if data_until else self.begun_at
-        interval_s = poll_slots.interval_now_s(self.poll_interval_s, now - newest)
-        return poll_slots.poll_slot(self.user_id, interval_s)
-
-
-def state_of(item: Item, now: datetime, default_interval_s: int) -> SyncState:
-    """What a sync item says; a lease that has expired is held by nobody."""
+def _from_item(item: Item, now: datetime, default_interval_s: int) -> SyncState:
     own_interval_s = item.get("poll_interval_s")
     start, reached = (datetime.fromisoformat(item[f"backfill_{edge}"]) for edge in ("start", "reached"))
+    leased = item.get("lease_until", 0) > now.timestamp()  # An expired lease has no holder.
     return SyncState(
         user_id=item["pk"],
         poll_interval_s=own_interval_s or default_interval_s,
         own_interval_s=own_interval_s,
-        seat=item.get("seat"),
+        slot=item.get("seat"),
         backfill=Backfill(start, reached),
         history_from=min(start, from_iso(item.get("history_from")) or start),
-        begun_at=datetime.fromisoformat(item["begun_at"]),
+        connected_at=datetime.fromisoformat(item["begun_at"]),
         last_success_at=from_iso(item.get("last_success_at")),
         last_attempt_at=from_iso(item.get("last_attempt_at")),
         reconciled_at=from_iso(item.get("reconciled_at")),
         data_until=from_iso(item.get("data_until")),
         failures=item["failures"],
-        running=_running(item) if item.get("lease_until", 0) > now.timestamp() else None,
+        running=_running_from_item(item) if leased else None,
     )
 
 
-def running_as_item(order: Order, now: datetime) -> Item:
-    """The job a lease is held for."""
+def _running_to_item(order: Order, now: datetime) -> Item:
     return {
         "job_id": order.job_id,
         "kind": order.kind,
@@ -261,7 +260,7 @@ def running_as_item(order: Order, now: datetime) -> Item:
     }
 
 
-def _running(item: Item) -> Job | None:
+def _running_from_item(item: Item) -> Job | None:
     running = item.get("running")
     if running is None:
         return None

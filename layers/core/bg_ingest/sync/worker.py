@@ -1,16 +1,18 @@
 """
-One message of the jobs queue: carry out its order, then decide what becomes of it.
+One message of the jobs queue: carry out its order, then decide what happens to the message.
 
-A queue counts how often a message was received, and gives it up after a few times. That count is kept for
-what fails for reasons of ours: an order that waits for the provider, or for another sync, is put back as a
-new message, with its own count of deferrals, and so outlasts any outage without becoming a dead letter.
+SQS counts how often a message was received and moves it to the dead letters after a few times. That count is
+reserved for failures of this service. An order that waits for the provider, or for another sync, is requeued
+as a new message with its own count of deferrals, so an outage of any length makes no dead letters.
 
-    unreadable             shown again at once, until the queue gives it up
-    not due yet            hidden until then
-    carried out            gone
-    rest left              a new message for the rest, behind everybody else's
-    worth another try      a new message with a delay
-    failed by our fault    hidden, longer each time, until the queue gives it up
+    the message is invalid         deliver it again at once, until it is a dead letter
+    it is not due yet              hide it until then
+    it was carried out             delete it
+    some work is left              delete it; send a new message for the rest, to the end of the queue
+    it should be retried           delete it; send a new message with a delay
+    it failed in this service      hide it, longer each time, until it is a dead letter
+
+Delays are spread at random: `spread` in [0, 1) keeps orders that failed together from returning together.
 """
 
 from __future__ import annotations
@@ -28,10 +30,19 @@ if TYPE_CHECKING:
     from bg_ingest.sync.job import Order, SyncResult
     from bg_ingest.sync.queue import JobsQueue
 
+# For the provider: short at first, since most failures are short, then doubling up to 15 minutes.
+_DEFER_S_MIN = 10
+_DEFER_S_MAX = 900
+# For our own failures: four more tries within 90 minutes, then the message is a dead letter for an operator.
+_OWN_S_MIN = 60
+_OWN_S_MAX = 3_600
+# SQS hides a message for at most twelve hours.
+WAIT_S_MAX = 12 * 3_600 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message as SQS handed it over."""
+    """One message as SQS delivered it."""
 
     message_id: str
     receipt_handle: str = field(repr=False)
@@ -41,12 +52,12 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """What became of one message."""
+    """What happened to one message; `keep` leaves it in the queue."""
 
     message_id: str
     keep: bool
-    order: Order | None = None  # None: the message is none of ours, and ends among the dead letters.
-    report: SyncResult | None = None
+    order: Order | None = None  # None if the message is invalid.
+    result: SyncResult | None = None
 
 
 def handle_delivery(
@@ -68,61 +79,49 @@ def handle_delivery(
         jobs_queue.hide(delivery.receipt_handle, early_s)
         return DeliveryResult(delivery.message_id, keep=True, order=order)
     try:
-        report = sync(order)
-        follow_up(order, report, jobs_queue, clock, jitter)
+        result = sync(order)
+        follow_up(order, result, jobs_queue, clock, jitter)
     except Exception:
         jobs_queue.hide(delivery.receipt_handle, own_failure_delay_s(delivery.received, jitter()))
         raise
-    # Only now: whatever has to follow is in the queue.
-    return DeliveryResult(delivery.message_id, keep=False, order=order, report=report)
-
-
-def _early_s(order: Order, clock: Clock) -> int:
-    if order.not_before is None:
-        return 0
-    return min(int((order.not_before - clock.now()).total_seconds()), WAIT_S_MAX)
+    # The message is deleted only now, after its follow-up is in the queue.
+    return DeliveryResult(delivery.message_id, keep=False, order=order, result=result)
 
 
 def follow_up(
-    order: Order, report: SyncResult, jobs_queue: JobsQueue, clock: Clock, jitter: Callable[[], float]
+    order: Order, result: SyncResult, jobs_queue: JobsQueue, clock: Clock, jitter: Callable[[], float]
 ) -> None:
-    """Queue what has to follow an order that was carried out: another try, or the rest."""
-    if report.again_in_s is not None:
-        wait_s = deferral_s(order.deferrals, jitter(), report.again_in_s)
+    """Queue the retry or the rest of an order that was carried out, if there is one."""
+    if result.retry_in_s is not None:
+        wait_s = deferral_s(order.deferrals, jitter(), result.retry_in_s)
         delay_s = min(wait_s, queue.DELAY_S_MAX)
         until = clock.now() + timedelta(seconds=wait_s) if wait_s > delay_s else None
-        put_off = replace(report.rest or order, deferrals=order.deferrals + 1, not_before=until)
-        jobs_queue.send([put_off], delay_s)
-    elif report.rest is not None:
-        jobs_queue.send([replace(report.rest, deferrals=0, not_before=None)])
-
-
-# How long to wait before another try; `spread` in [0, 1) keeps those who failed together apart.
-# For the provider: soon at first, since most trouble is short, then doubling up to a quarter of an hour.
-_DEFER_S_MIN = 10
-_DEFER_S_MAX = 900
-# For our own failures: four more tries within an hour and a half, then a person has to look.
-_OWN_S_MIN = 60
-_OWN_S_MAX = 3_600
-# SQS hides nothing for longer than twelve hours.
-WAIT_S_MAX = 12 * 3_600 - 1
+        deferred = replace(result.rest or order, deferrals=order.deferrals + 1, not_before=until)
+        jobs_queue.send([deferred], delay_s)
+    elif result.rest is not None:
+        jobs_queue.send([replace(result.rest, deferrals=0, not_before=None)])
 
 
 def deferral_s(deferrals: int, spread: float, asked_s: float) -> int:
     """
-    How long to put an order off that was put off `deferrals` times before.
+    The delay before an order is retried that was deferred `deferrals` times before.
 
-    What the provider asked for is a lower bound, 0 if it said nothing; the spread comes on top, so that all
-    who were told the same do not come back at once.
+    The provider's own delay, 0 if it named none, is a lower bound. The spread is added on top.
     """
     half_s = min(_DEFER_S_MIN * 2**deferrals, _DEFER_S_MAX) / 2
     return int(min(max(half_s, asked_s) + _share(spread) * half_s, WAIT_S_MAX))
 
 
 def own_failure_delay_s(received: int, spread: float) -> int:
-    """How long to hide a message whose order failed for reasons of ours the `received`th time."""
+    """How long a message is hidden whose order failed in this service for the `received`th time."""
     half_s = min(_OWN_S_MIN * 4 ** (received - 1), _OWN_S_MAX) / 2
     return int(half_s + _share(spread) * half_s)
+
+
+def _early_s(order: Order, clock: Clock) -> int:
+    if order.not_before is None:
+        return 0
+    return min(int((order.not_before - clock.now()).total_seconds()), WAIT_S_MAX)
 
 
 def _share(spread: float) -> float:

@@ -1,8 +1,8 @@
 """
-What the service tells the outside: log lines and metrics. docs/logs-and-metrics.md says how to read them.
+Log lines and metrics. docs/logs-and-metrics.md explains how to read them.
 
-Only facts that are named in the call are written, and only as plain values: an exception's text, a request or
-a record never gets here, so neither does a token, a user id or a glucose value.
+Only facts that the call names are written, and only plain values. The text of an exception, a request or a
+record never gets here, so tokens, user ids and glucose values do not either.
 """
 
 from bg_ingest.telemetry.call_observer import call_observer, log_call
@@ -14,10 +14,8 @@ from bg_ingest.telemetry.recorders import (
     measure_quota,
     measure_republishing,
     measure_request,
-    measure_sync,
     measure_tick,
     measure_webhook,
-    measure_webhook_stored,
 )
 
 __all__ = [
@@ -34,9 +32,7 @@ __all__ = [
     "measure_quota",
     "measure_republishing",
     "measure_request",
-    "measure_sync",
     "measure_tick",
     "measure_webhook",
-    "measure_webhook_stored",
     "trace_id",
 ]

@@ -18,7 +18,7 @@ Fact = str | int | float | bool | None
 
 
 class JsonLines(logging.Formatter):
-    """Who, when, what, and the facts handed over with it."""
+    """Time, level, function, module, message and correlation id, then the facts of the call."""
 
     def __init__(self, function: str) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class JsonLines(logging.Formatter):
             "correlation_id": correlation_id(),
         }
         line |= _raised(record.exc_info) if record.exc_info else {}
-        # A fact cannot take the place of what every line has.
+        # A fact cannot replace a member that every line has.
         facts = {name: value for name, value in _facts(record).items() if name not in line}
         return json.dumps(line | facts, separators=(",", ":"))
 
@@ -46,7 +46,7 @@ def _facts(record: logging.LogRecord) -> dict[str, Fact]:
 
 
 def _plain(value: Any) -> Fact:
-    """Only what its type says can be harmless; of anything else the type."""
+    """A plain value as it is; of any other value the name of its type."""
     if isinstance(value, float) and not math.isfinite(value):
         return None  # JSON knows no infinity.
     if value is None or isinstance(value, str | int | float):
@@ -55,7 +55,7 @@ def _plain(value: Any) -> Fact:
 
 
 def _raised(exc_info: Any) -> dict[str, Fact]:
-    """The kind and the place of an error, not its text: that may quote what it choked on."""
+    """The class and the place of an error, not its text: the text may quote a value."""
     kind, error, traceback = exc_info
     if kind is None:
         return {}
@@ -63,7 +63,7 @@ def _raised(exc_info: Any) -> dict[str, Fact]:
 
 
 def _aws_facts(error: BaseException | None) -> dict[str, Fact]:
-    """Which call AWS refused and by which code; its message quotes names and sometimes values."""
+    """The AWS operation and error code; the message is left out, since it can quote values."""
     operation, response = getattr(error, "operation_name", None), getattr(error, "response", None)
     if not isinstance(operation, str) or not isinstance(response, dict):
         return {}
@@ -71,7 +71,7 @@ def _aws_facts(error: BaseException | None) -> dict[str, Fact]:
 
 
 def place(traceback: TracebackType | None) -> str:
-    """File and line where it was raised; empty for an error that never was."""
+    """File and line where an error was raised; empty if it was not raised."""
     if traceback is None:
         return ""
     while traceback.tb_next:

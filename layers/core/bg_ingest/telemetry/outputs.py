@@ -1,4 +1,4 @@
-"""Where lines go: stdout, a file or a syslog collector. None of them stops or slows whoever writes to it."""
+"""Log outputs: stdout, a file or a syslog collector. None of them stops or delays the code that logs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bg_ingest.settings import SettingsInvalid
-from bg_ingest.telemetry.lossy_handler import LossyHandler
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock
@@ -17,8 +16,21 @@ _SYSLOG_PORT = 514
 _FORMS = "must be stdout, file:<path>, syslog+udp://<host>:<port> or syslog+tcp://<host>:<port>"
 
 
+class LossyHandler(logging.Handler):
+    """A handler that drops a line it cannot write, and reports the first loss on stderr."""
+
+    _silent = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own names.
+        """Report the cause once; the library would print every lost line."""
+        if not self._silent:
+            self._silent = True
+            kind = sys.exc_info()[0]
+            sys.stderr.write(f"bg_ingest: log lines are lost: {kind.__name__ if kind else 'unknown'}\n")
+
+
 class Stdout(LossyHandler):
-    """Whatever stdout is at the moment of writing."""
+    """Writes to the current sys.stdout."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
@@ -29,12 +41,12 @@ class Stdout(LossyHandler):
             self.handleError(record)
 
 
-class File(LossyHandler, logging.FileHandler):
-    """Lines at the end of a file."""
+class LogFile(LossyHandler, logging.FileHandler):
+    """Appends to a file."""
 
 
 def handler_for(output: str, function: str, clock: Clock) -> logging.Handler:
-    """What LOG_OUTPUT means; raises SettingsInvalid if it means nothing."""
+    """The handler for a LOG_OUTPUT; raises SettingsInvalid if it is malformed."""
     if output == "stdout":
         return Stdout()
     if output.startswith("file:"):
@@ -42,15 +54,15 @@ def handler_for(output: str, function: str, clock: Clock) -> logging.Handler:
     return _collector(output, function, clock)
 
 
-def _file(path: str) -> File:
+def _file(path: str) -> LogFile:
     try:
-        return File(path, encoding="utf-8")
+        return LogFile(path, encoding="utf-8")
     except OSError as error:
         raise SettingsInvalid(f"LOG_OUTPUT: the file cannot be written: {type(error).__name__}") from None
 
 
 def _collector(output: str, function: str, clock: Clock) -> logging.Handler:
-    from bg_ingest.telemetry.syslog import Collector  # noqa: PLC0415 - few have one, and it needs sockets.
+    from bg_ingest.telemetry.syslog import SyslogHandler  # noqa: PLC0415 - rarely used, and it needs sockets.
 
     try:
         address = urlsplit(output)
@@ -59,4 +71,4 @@ def _collector(output: str, function: str, clock: Clock) -> logging.Handler:
         raise SettingsInvalid(f"LOG_OUTPUT: {_FORMS}") from None
     if not host or address.scheme not in {"syslog+udp", "syslog+tcp"}:
         raise SettingsInvalid(f"LOG_OUTPUT: {_FORMS}")
-    return Collector(host, port, tcp=address.scheme == "syslog+tcp", function=function, clock=clock)
+    return SyslogHandler(host, port, tcp=address.scheme == "syslog+tcp", function=function, clock=clock)

@@ -1,11 +1,13 @@
 """
-Lines for a syslog collector: RFC 5424, a datagram each over UDP, a line each over TCP (RFC 6587, 3.4.2).
+Log lines for a syslog collector (RFC 5424).
 
-    up     |  fails: said once, lines are lost  |  the next line tries again
-    -------|------- MUTED_S without an attempt --|-----------------------------> time
+Over UDP each line is one datagram, over TCP one line of the connection (RFC 6587, 3.4.2).
 
-An attempt takes at most CONNECT_S and SEND_S, so a collector that is down costs a second every half minute.
-The library's SysLogHandler connects without a limit, ends each message with a NUL and knows only RFC 3164.
+    up     |  fails: reported once, lines are lost  |  the next line tries again
+    -------|------- MUTED_S without an attempt -----|-----------------------------> time
+
+An attempt takes at most CONNECT_S and SEND_S, so a collector that is down costs one second every half minute.
+Python's own SysLogHandler connects without a time limit, ends messages with NUL and speaks only RFC 3164.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bg_ingest.telemetry.lossy_handler import LossyHandler
+from bg_ingest.telemetry.outputs import LossyHandler
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock
@@ -29,8 +31,8 @@ _FACILITY = 16  # local0
 _SEVERITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
 
-class Collector(LossyHandler):
-    """A syslog collector; handlers are locked while they write, so threads share one connection."""
+class SyslogHandler(LossyHandler):
+    """Sends to a syslog collector; threads share one connection, since logging locks a handler."""
 
     def __init__(self, host: str, port: int, *, tcp: bool, function: str, clock: Clock) -> None:
         super().__init__()
@@ -42,7 +44,7 @@ class Collector(LossyHandler):
         self._socket: socket.socket | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send one line, unless the last attempt failed just now."""
+        """Send one line, unless an attempt failed within MUTED_S."""
         if self._clock.monotonic_s() < self._muted_until_s:
             return
         try:
@@ -54,7 +56,7 @@ class Collector(LossyHandler):
             self.handleError(record)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._disconnect()
         super().close()
 
@@ -66,7 +68,7 @@ class Collector(LossyHandler):
 
     def _send(self, message: bytes) -> None:
         if self._socket and self._hung_up(self._socket):
-            self._disconnect()  # A collector that was restarted, or a connection that slept too long.
+            self._disconnect()  # The collector was restarted, or the connection was idle too long.
         if self._socket is None:
             self._socket = self._connected()
         self._socket.sendall(message)
@@ -82,7 +84,7 @@ class Collector(LossyHandler):
         return connection
 
     def _hung_up(self, connection: socket.socket) -> bool:
-        """Whether the other end is gone; a collector says nothing, so the end is all there can be to read."""
+        """Whether the collector has closed the connection; it sends nothing, so only the end can be read."""
         if not self._tcp:
             return False
         connection.setblocking(False)

@@ -1,1 +1,1 @@
-"""Webhooks in: whose word is taken, each of them once, and what becomes of it."""
+"""Inbound webhooks: authenticated, taken once each, and queued."""

@@ -1,4 +1,4 @@
-"""Whether a request was sent by somebody whose webhooks we take: signed by a secret, or with a token."""
+"""Authentication of webhooks: by a signature, or by a token."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ if TYPE_CHECKING:
 
     from bg_ingest.clock import Clock
 
-# Part of what is signed, of a sort key, and of nothing that is logged. No character of it can begin a JSON
-# object, so `{id}.{timestamp}.{body}` is read in one way only, though an id may have dots.
+# The id is part of the signed text and of a sort key, and is never logged. No character of it can begin a
+# JSON object, so `{id}.{timestamp}.{body}` can be read in one way only, although an id may contain dots.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~+/=|-]{0,255}", re.ASCII)
 
 
 class VerifiesTokens(Protocol):
-    """The scheme of those who send tokens."""
+    """The check of a bearer token."""
 
     def prove(self, token: str, body: bytes, now: datetime) -> bool:
-        """Whether this token was made for this body, and is good now."""
+        """Whether this token was made for this body and is valid now."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookAuthenticator:
-    """The senders we know."""
+    """Authenticates senders of webhooks."""
 
-    keys: Callable[[], Sequence[bytes]]  # The live secrets: one, or two while one replaces the other.
+    keys: Callable[[], Sequence[bytes]]  # The live secrets: two during a rotation.
     tokens: Callable[[], VerifiesTokens | None]
     clock: Clock
 
     def authenticated_id(self, headers: Mapping[str, str], body: bytes) -> str | None:
-        """The webhook's id, if the request proves itself; None says nothing about what is wrong with it."""
+        """The webhook's id if the request is authentic, else None, whatever the reason."""
         webhook_id = headers.get("webhook-id", "")
         if not _ID.fullmatch(webhook_id):
             return None
         if "webhook-signature" in headers:
-            proven = is_signed(headers, webhook_id, body, self.keys(), self.clock.now())
+            authentic = is_signed(headers, webhook_id, body, self.keys(), self.clock.now())
         else:
-            proven = self._has_token(headers, body)
-        return webhook_id if proven else None
+            authentic = self._has_token(headers, body)
+        return webhook_id if authentic else None
 
     def _has_token(self, headers: Mapping[str, str], body: bytes) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")

@@ -1,11 +1,10 @@
 """
-The webhooks that came, each under its own id: what makes a sender's repetition harmless.
+Received webhooks by id, so that a sender's repetition does nothing.
 
     claimed                          accepted
-    |--- PENDING: for this job -------|--- ACCEPTED: its order is in the queue ---> forgotten after KEPT
-         what dies here is done again      what comes here is a duplicate
-         by whoever comes next, under
-         the same job
+    |--- PENDING: for this job -------|--- ACCEPTED: its order is in the queue ---> expires after KEPT
+         after a crash the next delivery   a delivery is a duplicate
+         continues, under the same job
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ if TYPE_CHECKING:
     from bg_ingest.dynamo import Item, Table
 
 PREFIX = "inbox#"
-# Twice as long as a sender goes on by the retry schedule of Standard Webhooks (75 hours).
+# Twice as long as a sender retries by the schedule of Standard Webhooks (75 hours).
 KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What is known of one webhook; `ours` if it was not before."""
+    """What is stored of one webhook; `ours` if this call stored it."""
 
     job_id: str
     correlation_id: str
@@ -36,20 +35,20 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """Everybody's webhooks, in the users table."""
+    """The inbox items, in the users table."""
 
     table: Table
     clock: Clock
 
     def find(self, user_id: str, webhook_id: str) -> Claim | None:
-        """What is known of a webhook that came before."""
+        """The claim of a webhook that was received before."""
         item = self.table.get(user_id, PREFIX + webhook_id)
         if item is None or item["expires_at"] <= self.clock.now().timestamp():
             return None
         return _from_item(item, ours=False)
 
     def claim(self, user_id: str, webhook_id: str, job_id: str, correlation_id: str) -> Claim:
-        """Take a webhook for this job, unless it was taken before; of many at once one gets it."""
+        """Claim a webhook for this job, unless it is claimed; of concurrent calls one succeeds."""
         now = self.clock.now()
         item: Item = {
             "pk": user_id,
@@ -61,13 +60,13 @@ class Inbox:
             "expires_at": int((now + KEPT).timestamp()),
         }
         unknown = "attribute_not_exists(pk)"
-        forgotten = "expires_at <= :now"  # TTL removes it days later.
-        write = self.table.put(item, f"{unknown} OR {forgotten}", {":now": int(now.timestamp())})
-        in_the_way = write.item or item
-        return _from_item(item if write.accepted else in_the_way, ours=write.accepted)
+        expired = "expires_at <= :now"  # TTL removes it days later.
+        write = self.table.put(item, f"{unknown} OR {expired}", {":now": int(now.timestamp())})
+        stored = write.item or item
+        return _from_item(item if write.accepted else stored, ours=write.accepted)
 
     def accept(self, user_id: str, webhook_id: str) -> None:
-        """Its order is in the queue; from now on it is a duplicate."""
+        """Record that its order is in the queue: from now on each delivery is a duplicate."""
         # An erased user must not come back as half an item.
         self.table.update(
             user_id,

@@ -1,12 +1,12 @@
 """
-A sender's public keys (RFC 7517), fetched where they publish them and kept for a while.
+A sender's public keys (RFC 7517), fetched from their address and cached.
 
-    fetched      every FRESH_S they are fetched anew: a key that was withdrawn is not trusted for long
+    fetched      fetched anew every FRESH_S: a withdrawn key is not trusted for long
     |------------|------------|--> time
-          ^ an unknown key id: fetched at once, but never within REFRESH_S of the fetch before, whatever
-            strangers write into their tokens
+          ^ an unknown key id: fetched at once, but never within REFRESH_S of the fetch before, so that
+            forged tokens cannot cause more fetches
 
-While they cannot be fetched, those we have are good for STALE_S more. The only file here that needs httpx.
+If a fetch fails, the cached keys stay valid for STALE_S more. The only file here that needs httpx.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ Document = dict[str, Any]
 
 
 class KeysUnavailable(Exception):
-    """The keys could not be fetched, or are none."""
+    """The keys could not be fetched, or are not a key set."""
 
 
 @dataclass(slots=True)
 class KeySet:
-    """The keys of one address, for many threads."""
+    """The keys of one address; thread-safe."""
 
     fetch: Callable[[], Document]
     clock: Clock
-    tell_trouble: Callable[[KeysUnavailable], None]
+    on_failure: Callable[[KeysUnavailable], None]
     _keys: dict[str | None, jwt.PyJWK] = field(default_factory=dict, repr=False)
     _fetched_at_s: float | None = None
     _tried_at_s: float | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def find(self, key_id: object) -> jwt.PyJWK | None:
-        """The key of this id; without an id the only key there is."""
+        """The key of this id; without an id, the only key of the set."""
         with self._lock:
             now_s = self.clock.monotonic_s()
             if self._since(self._fetched_at_s, now_s) >= FRESH_S or self._named(key_id) is None:
@@ -71,8 +71,8 @@ class KeySet:
         self._tried_at_s = now_s
         try:
             self._keys = usable(self.fetch())
-        except KeysUnavailable as trouble:
-            self.tell_trouble(trouble)
+        except KeysUnavailable as failure:
+            self.on_failure(failure)
         else:
             self._fetched_at_s = now_s
 
@@ -82,7 +82,7 @@ class KeySet:
 
 
 def usable(document: Document) -> dict[str | None, jwt.PyJWK]:
-    """The signing keys of a key set by their ids; others may be in it, and are no trouble."""
+    """The signing keys of a key set by id; other entries are skipped."""
     listed = document.get("keys")
     if not isinstance(listed, list):
         raise KeysUnavailable("the key set has no list of keys")
@@ -91,20 +91,20 @@ def usable(document: Document) -> dict[str | None, jwt.PyJWK]:
         try:
             key = jwt.PyJWK(entry)
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
-            continue  # A kind of key this version does not know, or none at all.
+            continue  # A key type this version does not know, or not a key.
         if key.algorithm_name in ALGORITHMS and key.public_key_use in {None, "sig"}:
             found[key.key_id] = key
     return found
 
 
 def fetched(url: str, http: httpx.Client) -> Document:
-    """What is published at an address; raises KeysUnavailable."""
+    """The key set at an address; raises KeysUnavailable."""
     body = bytearray()
     try:
-        with http.stream("GET", url, timeout=FETCH_S_MAX, follow_redirects=False) as answer:
-            if answer.status_code != httpx.codes.OK:
-                raise KeysUnavailable(f"the key set answers {answer.status_code}")
-            for piece in answer.iter_bytes():
+        with http.stream("GET", url, timeout=FETCH_S_MAX, follow_redirects=False) as response:
+            if response.status_code != httpx.codes.OK:
+                raise KeysUnavailable(f"the key set responded {response.status_code}")
+            for piece in response.iter_bytes():
                 body += piece
                 if len(body) > BYTES_MAX:
                     raise KeysUnavailable(f"the key set has more than {BYTES_MAX} bytes")
@@ -112,5 +112,5 @@ def fetched(url: str, http: httpx.Client) -> Document:
     except (httpx.HTTPError, ValueError, RecursionError) as error:
         raise KeysUnavailable(f"the key set cannot be read: {type(error).__name__}") from None
     if not isinstance(document, dict):
-        raise KeysUnavailable("the key set is no object")
+        raise KeysUnavailable("the key set is not an object")
     return document

@@ -1,12 +1,12 @@
 # Standard Webhooks 1.0, the symmetric scheme, with no I/O in it.
 # https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 #
-# Rule 1: signed is `{webhook-id}.{webhook-timestamp}.{body}`, the body byte for byte as it came.
-# Rule 2: of several signatures, and of several live secrets, one that matches is enough. All are compared,
-#         each in constant time: how long it takes says nothing about how close a guess was.
-# Rule 3: too old is refused, and so is too far ahead: a replay must not wait for its time to come.
-# Rule 4: no header whatsoever makes anything here raise.
-"""Whether a secret of ours signed a webhook."""
+# Rule 1: the signed text is `{webhook-id}.{webhook-timestamp}.{body}`, with the body byte for byte.
+# Rule 2: if any signature matches any live secret, the webhook is authentic. All pairs are compared, each in
+#         constant time, so the duration says nothing about how close a guess was.
+# Rule 3: if the timestamp is too old, or too far ahead, the webhook is rejected.
+# Rule 4: if a header is malformed, the webhook is rejected; nothing here raises.
+"""Standard Webhooks signatures: check and create."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 - the form's name, and no secret.
-# The specification's own: 192 bits at least, 512 at most.
+SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, not a secret.
+# The specification's limits: 192 to 512 bits.
 SECRET_BYTES_MIN, SECRET_BYTES_MAX = 24, 64
 TOLERANCE_S = 300
 _VERSION = "v1,"
@@ -29,11 +29,11 @@ _SECONDS = re.compile(r"\d{1,12}", re.ASCII)
 
 
 class SecretUnusable(Exception):
-    """A webhook secret is not of the form that senders are given; says nothing of what it is."""
+    """A configured webhook secret is malformed; the text does not contain it."""
 
 
 def key_of(secret: str) -> bytes:
-    """The key a secret stands for: base64, with or without its prefix and its padding."""
+    """The key in a secret: base64, with or without prefix and padding."""
     text = secret.strip().removeprefix(SECRET_PREFIX).rstrip("=")
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
@@ -48,7 +48,7 @@ def key_of(secret: str) -> bytes:
 
 
 def signature(key: bytes, webhook_id: str, timestamp: str, body: bytes) -> str:
-    """What a sender who has this key puts into `webhook-signature`."""
+    """The `webhook-signature` that a sender with this key sends."""
     signed = b".".join((webhook_id.encode(), timestamp.encode(), body))
     digest = hmac.new(key, signed, hashlib.sha256).digest()
     return _VERSION + base64.b64encode(digest).decode("ascii")
@@ -57,11 +57,11 @@ def signature(key: bytes, webhook_id: str, timestamp: str, body: bytes) -> str:
 def is_signed(
     headers: Mapping[str, str], webhook_id: str, body: bytes, keys: Iterable[bytes], now: datetime
 ) -> bool:
-    """Whether one of these keys signed this, within the tolerance; header names are lower case."""
+    """Whether one of these keys signed this within the tolerance; header names are lower case."""
     timestamp = headers.get("webhook-timestamp", "")
     if not _SECONDS.fullmatch(timestamp) or abs(now.timestamp() - int(timestamp)) > TOLERANCE_S:
         return False
-    # Text that is no ASCII cannot be compared in constant time as text, hence as bytes.
+    # As bytes: text outside ASCII cannot be compared in constant time.
     given = [word.encode(errors="replace") for word in headers.get("webhook-signature", "").split(" ")]
     expected = [signature(key, webhook_id, timestamp, body).encode() for key in keys]
     return any([hmac.compare_digest(ours, theirs) for ours in expected for theirs in given])  # noqa: C419 - rule 2.

@@ -1,8 +1,8 @@
-# Rule 1: RS256 or ES256, and the algorithm is the key's: a token does not choose how it is checked.
-# Rule 2: the token is for our audience, and for this very body: `body_sha256` is the hash of its bytes.
-# Rule 3: it lives ten minutes at most, counted from when we see it: the inbox remembers far longer than that.
-# Rule 4: no token whatsoever makes anything here raise.
-"""Whether a token proves that a sender meant a webhook; the only file that needs PyJWT."""
+# Rule 1: the algorithm is RS256 or ES256, and the key's own: a token does not choose how it is verified.
+# Rule 2: the token names our audience, and this body: `body_sha256` is the hash of its bytes.
+# Rule 3: the token expires at most ten minutes from now; the inbox remembers ids far longer than that.
+# Rule 4: if a token is malformed, it is rejected; nothing here raises.
+"""Verification of webhook tokens (JWT); the only file that needs PyJWT."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bg_ingest.webhooks.jwks import KeySet
 
 LIFE_S_MAX = 600
-# Times are held against our clock below; PyJWT would read the machine's.
+# Times are checked below with our clock; PyJWT would read the machine's.
 _OPTIONS: Any = {
     "require": ["exp", "aud"],
     "verify_exp": False,
@@ -33,13 +33,13 @@ _OPTIONS: Any = {
 
 @dataclass(frozen=True, slots=True)
 class TokenVerifier:
-    """The tokens of one sender: their keys, and the audience they name us by."""
+    """Verifies the tokens of one sender, by their keys and our audience."""
 
     keys: KeySet
     audience: str
 
     def prove(self, token: str, body: bytes, now: datetime) -> bool:
-        """Whether this token was made for this body, and is good now."""
+        """Whether this token was made for this body and is valid now."""
         try:
             key = self.keys.find(jwt.get_unverified_header(token).get("kid"))
             if key is None:

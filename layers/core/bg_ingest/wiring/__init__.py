@@ -1,1 +1,1 @@
-"""The composition root: the only place that builds AWS clients and puts stores and use cases together."""
+"""The composition root: builds AWS clients and puts stores and use cases together, and does nothing else."""

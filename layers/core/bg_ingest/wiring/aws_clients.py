@@ -1,4 +1,4 @@
-"""AWS clients, one of each per process; the calls are what makes a warm start warm."""
+"""AWS clients, one per service and process; reusing them is what makes a warm start warm."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from bg_ingest.settings import settings
-
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
@@ -17,8 +15,8 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-# Three tries of at most two seconds to connect and five to answer fit into every function's timeout, and
-# into what a sync keeps back for its last writes. Twenty connections: ten users at once, two calls each.
+# Three tries of at most two seconds to connect and five to answer fit into every function's timeout, and into
+# the time a sync reserves for its last writes. Twenty connections: ten users at once, two calls each.
 _CONFIG = Config(
     connect_timeout=2,
     read_timeout=5,
@@ -27,42 +25,38 @@ _CONFIG = Config(
 )
 
 
-@cache
-def dynamodb() -> DynamoDBClient:
-    """DynamoDB, or what stands in for it at DYNAMODB_ENDPOINT."""
-    client: DynamoDBClient = _client("dynamodb", settings().dynamodb_endpoint)
+def dynamodb(region: str, endpoint: str | None = None) -> DynamoDBClient:
+    """DynamoDB, or a replacement for it at an endpoint."""
+    client: DynamoDBClient = _client("dynamodb", region, endpoint)
     return client
 
 
-@cache
-def sqs() -> SQSClient:
+def sqs(region: str) -> SQSClient:
     """SQS."""
-    client: SQSClient = _client("sqs")
+    client: SQSClient = _client("sqs", region)
     return client
 
 
-@cache
-def events() -> EventBridgeClient:
+def events(region: str) -> EventBridgeClient:
     """EventBridge."""
-    client: EventBridgeClient = _client("events")
+    client: EventBridgeClient = _client("events", region)
     return client
 
 
-@cache
-def kms() -> KMSClient:
+def kms(region: str) -> KMSClient:
     """KMS."""
-    client: KMSClient = _client("kms")
+    client: KMSClient = _client("kms", region)
+    return client
+
+
+def secrets(region: str) -> SecretsManagerClient:
+    """Secrets Manager."""
+    client: SecretsManagerClient = _client("secretsmanager", region)
     return client
 
 
 @cache
-def secrets() -> SecretsManagerClient:
-    """Secrets Manager."""
-    client: SecretsManagerClient = _client("secretsmanager")
-    return client
-
-
-def _client(service: str, endpoint: str | None = None) -> Any:
+def _client(service: str, region: str, endpoint: str | None = None) -> Any:
     return boto3.client(  # type: ignore[call-overload]  # noqa: TID251 - this is the place. The stubs want a literal.
-        service, region_name=settings().aws_region, endpoint_url=endpoint, config=_CONFIG
+        service, region_name=region, endpoint_url=endpoint, config=_CONFIG
     )

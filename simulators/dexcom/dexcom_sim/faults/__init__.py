@@ -17,8 +17,8 @@ from dexcom_sim.faults.format_faults import (
 from dexcom_sim.faults.kinds import Fault
 from dexcom_sim.faults.measurement_faults import ClockDrift, Duplicates, OddValues, RevisedValues, Unordered
 from dexcom_sim.faults.response_faults import (
-    FullApplication,
     Dropped,
+    FullApplication,
     Maintenance,
     MangledBody,
     SlowBody,
@@ -36,7 +36,6 @@ from dexcom_sim.faults.time_faults import DstChange, TimeStrings
 
 __all__ = [
     "AccessTokenExpired",
-    "FullApplication",
     "BodyShape",
     "ClockDrift",
     "Dropped",
@@ -44,6 +43,7 @@ __all__ = [
     "Duplicates",
     "ExtraMembers",
     "Fault",
+    "FullApplication",
     "LateUploads",
     "Maintenance",
     "MangledBody",

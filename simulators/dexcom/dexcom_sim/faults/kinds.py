@@ -15,8 +15,8 @@ from dexcom_sim.faults.format_faults import (
 )
 from dexcom_sim.faults.measurement_faults import ClockDrift, Duplicates, OddValues, RevisedValues, Unordered
 from dexcom_sim.faults.response_faults import (
-    FullApplication,
     Dropped,
+    FullApplication,
     Maintenance,
     MangledBody,
     SlowBody,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dexcom_sim.faults.fault_list import FAULTS_MAX, FaultList, TooManyFaults
-from dexcom_sim.faults.response_faults import FullApplication, Dropped, Maintenance, StatusFault
+from dexcom_sim.faults.response_faults import Dropped, FullApplication, Maintenance, StatusFault
 from dexcom_sim.faults.targeting import IncomingCall
 from tests.simulators.dexcom.visitor import EGVS, TOKEN, new_visitor
 

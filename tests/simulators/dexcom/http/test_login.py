@@ -8,7 +8,7 @@ import pytest
 from dexcom_sim.in_process import InProcessTransport
 from dexcom_sim.oauth import RegisteredApplication
 from dexcom_sim.simulator import SimulatedDexcom
-from tests.simulators.dexcom.visitor import ANA, LOGIN_PARAMETERS, CALLBACK, LOGIN, new_visitor
+from tests.simulators.dexcom.visitor import ANA, CALLBACK, LOGIN, LOGIN_PARAMETERS, new_visitor
 from tests.support.fakes import FakeClock
 
 

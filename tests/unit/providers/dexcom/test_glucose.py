@@ -34,8 +34,8 @@ from bg_ingest.providers.dexcom.glucose import Implausible, mg_dl_of, rate_of, s
         (401, "mmol/L", 401),
     ],
 )
-def test_a_value_becomes_whole_mg_dl(value: object, unit: object, mg_dl: int) -> None:
-    """mmol/L are converted, and so are not the mg/dL that Dexcom sends under that name."""
+def test_value_is_converted_to_whole_mg_dl(value: object, unit: object, mg_dl: int) -> None:
+    """A value in mmol/L is converted; a value above 33.3 is in mg/dL with any unit."""
     assert mg_dl_of(value, unit) == mg_dl
 
 
@@ -59,21 +59,21 @@ def test_a_value_becomes_whole_mg_dl(value: object, unit: object, mg_dl: int) ->
         (0.1, "mmol/L", Implausible.OUT_OF_RANGE),
     ],
 )
-def test_what_nobody_measured_is_refused_with_a_reason(value: object, unit: object, reason: str) -> None:
-    """A wrong value is worse than none."""
+def test_implausible_value_is_rejected(value: object, unit: object, reason: str) -> None:
+    """A value that no sensor can have measured is rejected with its reason."""
     assert mg_dl_of(value, unit) is reason
 
 
 @given(st.decimals(min_value="0.8", max_value="33.3", places=1))
 def test_mmol_is_rounded_half_up(mmol_l: Decimal) -> None:
-    """Times 18.01559, and halves go up, as in exact arithmetic."""
+    """The conversion gives the same result as exact decimal arithmetic, rounded half up."""
     exact = (mmol_l * Decimal("18.01559")).quantize(Decimal(1), ROUND_HALF_UP)
 
     assert mg_dl_of(float(mmol_l), "mmol/L") == exact
 
 
 @pytest.mark.parametrize(
-    ("mg_dl", "said", "status"),
+    ("mg_dl", "word", "status"),
     [
         (39, None, "low"),
         (401, None, "high"),
@@ -86,9 +86,9 @@ def test_mmol_is_rounded_half_up(mmol_l: Decimal) -> None:
         (38, None, None),
     ],
 )
-def test_the_codes_39_and_401_are_low_and_high(mg_dl: int, said: object, status: str | None) -> None:
-    """The sensor's own codes weigh more than the word beside them."""
-    assert status_of(mg_dl, said) == status
+def test_codes_39_and_401_override_the_status(mg_dl: int, word: object, status: str | None) -> None:
+    """The value 39 is "low" and 401 is "high" with any `status` string."""
+    assert status_of(mg_dl, word) == status
 
 
 @pytest.mark.parametrize(
@@ -101,14 +101,14 @@ def test_the_codes_39_and_401_are_low_and_high(mg_dl: int, said: object, status:
         ("1", None, None),
     ],
 )
-def test_a_rate_is_in_mg_dl_per_minute(rate: object, unit: object, mg_dl_min: float | None) -> None:
-    """A rate that cannot be read is missing; the reading stays."""
+def test_rate_is_in_mg_dl_per_minute(rate: object, unit: object, mg_dl_min: float | None) -> None:
+    """A rate in mmol/L is converted; a rate that is not a number is None."""
     assert rate_of(rate, unit) == mg_dl_min
 
 
 @pytest.mark.parametrize(
     ("rate", "unit"), [(-0.0, None), (-0.0, "mmol/L/min"), (-0.00001, "mmol/L/min"), (0, None)]
 )
-def test_a_rate_of_nothing_has_no_sign(rate: float, unit: str | None) -> None:
-    """Nobody reads "-0.0" in an answer, and 0.0 is not revised to it."""
+def test_rate_of_zero_has_no_sign(rate: float, unit: str | None) -> None:
+    """The rate -0.0 becomes 0.0, so that it is not shown and not stored as a revision."""
     assert str(rate_of(rate, unit)) == "0.0"

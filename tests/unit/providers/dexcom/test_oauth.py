@@ -10,20 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.providers.dexcom.oauth import Application, OAuth, Tokens
+from bg_ingest.providers.dexcom.oauth import Application, OAuth, tokens_of
 from bg_ingest.providers.errors import (
     ApplicationFull,
     CodeRefused,
     ConsentRevoked,
+    ContractBroken,
     Garbled,
     ProviderError,
     Throttled,
     TryLater,
     Unavailable,
 )
+from bg_ingest.providers.seam import Tokens
 from tests.support.fakes import NOON, FakeClock
-from tests.unit.providers.dexcom.made_up import HOST, Replies, ok, plain, polite
 from tests.unit.providers.dexcom.test_records import JSON
+from tests.unit.providers.http.fake_provider import HOST, Replies, ok, polite, without_retries
 from tests.unit.providers.http.test_statuses import BODIES
 
 APPLICATION = Application("our-client", "our-secret", "https://service.test/oauth/callback?x=1")
@@ -31,18 +33,18 @@ GOOD = {"access_token": "access-2", "refresh_token": "refresh-2", "expires_in": 
 
 
 def oauth(replies: Replies) -> OAuth:
-    """Our side, with that on the other."""
-    return OAuth(plain(replies), APPLICATION, FakeClock())
+    """An OAuth client of a provider that gives these replies."""
+    return OAuth(without_retries(replies), APPLICATION, FakeClock())
 
 
 def form(request: httpx.Request) -> dict[str, str]:
-    """What was sent in a form body."""
+    """The form in the body of a request."""
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
     return dict(parse_qsl(request.content.decode()))
 
 
-def test_the_address_of_the_login() -> None:
-    """Everything Dexcom wants to know, escaped, and no secret."""
+def test_authorize_url_has_the_documented_parameters() -> None:
+    """The login URL has the documented parameters, encoded, and not the client secret."""
     url = urlsplit(oauth(Replies(ok())).authorize_url("state of mind&"))
 
     assert f"{url.scheme}://{url.netloc}{url.path}" == f"{HOST}/v3/oauth2/login"
@@ -55,13 +57,13 @@ def test_the_address_of_the_login() -> None:
     }
 
 
-def test_the_exchange_of_a_code() -> None:
-    """One POST with the credentials in its body."""
+def test_exchange_posts_code_and_credentials() -> None:
+    """`exchange` sends one POST with the code and the credentials in its form, and returns tokens."""
     replies = Replies(ok(GOOD))
 
     tokens = oauth(replies).exchange("the-code")
 
-    (request,) = replies.asked
+    (request,) = replies.requests
     assert (request.method, str(request.url)) == ("POST", f"{HOST}/v3/oauth2/token")
     assert form(request) == {
         "grant_type": "authorization_code",
@@ -74,13 +76,13 @@ def test_the_exchange_of_a_code() -> None:
     assert tokens == Tokens("access-2", "refresh-2", NOON + timedelta(hours=2))
 
 
-def test_a_refresh() -> None:
-    """The old refresh token in, new tokens out."""
+def test_refresh_posts_the_refresh_token() -> None:
+    """`refresh` sends the refresh token and the credentials, and returns new tokens."""
     replies = Replies(ok(GOOD))
 
     tokens = oauth(replies).refresh("refresh-1")
 
-    assert form(replies.asked[0]) == {
+    assert form(replies.requests[0]) == {
         "grant_type": "refresh_token",
         "refresh_token": "refresh-1",
         "client_id": "our-client",
@@ -90,8 +92,8 @@ def test_a_refresh() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_invalid_grant_alone_is_the_end(status: int) -> None:
-    """The person has to log in; which of the two it was depends on what was shown."""
+def test_invalid_grant_needs_a_login(status: int) -> None:
+    """`invalid_grant` raises ConsentRevoked for a refresh token and CodeRefused for a code."""
     replies = Replies(httpx.Response(status, json={"error": "invalid_grant", "error_description": "x"}))
 
     with pytest.raises(ConsentRevoked):
@@ -103,15 +105,15 @@ def test_invalid_grant_alone_is_the_end(status: int) -> None:
 
 @pytest.mark.parametrize("body", [body for body in BODIES if b"invalid_grant" not in body])
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_every_other_refusal_passes(status: int, body: bytes) -> None:
-    """Plain 400s included: they were seen in maintenance hours, and the tokens lived on."""
+def test_other_4xx_is_transient(status: int, body: bytes) -> None:
+    """A 4xx without `invalid_grant` is transient: it was observed during maintenance, with valid tokens."""
     with pytest.raises(Unavailable):
         oauth(Replies(httpx.Response(status, content=body))).refresh("refresh-1")
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, Throttled), (500, Unavailable), (503, Unavailable)])
-def test_the_status_comes_first(status: int, kind: type[ProviderError]) -> None:
-    """A server that fails is not believed when it says invalid_grant."""
+def test_status_overrides_invalid_grant(status: int, kind: type[ProviderError]) -> None:
+    """`invalid_grant` in a 429 or 5xx is ignored, and Retry-After is kept."""
     reply = httpx.Response(status, json={"error": "invalid_grant"}, headers={"retry-after": "60"})
 
     with pytest.raises(kind) as caught:
@@ -120,8 +122,8 @@ def test_the_status_comes_first(status: int, kind: type[ProviderError]) -> None:
     assert caught.value.retry_after_s == 60.0
 
 
-def test_an_application_that_is_full() -> None:
-    """Nobody can connect until Dexcom raises the limit; other trouble with the client is transient."""
+def test_user_limit_of_the_application() -> None:
+    """Dexcom's text for its user limit raises ApplicationFull; another `invalid_client` is transient."""
     full = {"error": "invalid_client", "error_description": "Max user count exceeded for application"}
 
     with pytest.raises(ApplicationFull):
@@ -131,14 +133,14 @@ def test_an_application_that_is_full() -> None:
 
 
 def test_success_without_json_is_transient() -> None:
-    """A refresh token may be lost in it, and asking again is the way to find out."""
+    """A 200 without JSON raises Garbled; the next refresh shows whether the token was consumed."""
     with pytest.raises(Garbled):
         oauth(Replies(httpx.Response(200, content=b"<html>"))).refresh("refresh-1")
 
 
 @pytest.mark.parametrize("status", [429, 500, 503, 200])
-def test_nothing_is_ever_sent_twice(clock: FakeClock, status: int) -> None:
-    """Also over the polite transport: a refresh token works once, whether or not its answer arrives."""
+def test_failed_refresh_is_not_retried(clock: FakeClock, status: int) -> None:
+    """A refresh token works one time, so a failed request is not repeated."""
     replies = Replies(httpx.Response(status, content=b"<html>"))
 
     with pytest.raises(TryLater):
@@ -146,8 +148,8 @@ def test_nothing_is_ever_sent_twice(clock: FakeClock, status: int) -> None:
     assert (replies.calls, clock.naps) == (1, [])
 
 
-def test_a_lost_answer_is_not_asked_for_again(clock: FakeClock) -> None:
-    """A connection that breaks may break after Dexcom has spent the token."""
+def test_lost_response_is_not_retried(clock: FakeClock) -> None:
+    """A request whose response is lost may have consumed the code, so it is not repeated."""
     replies = Replies(httpx.ReadTimeout("timed out"), ok(GOOD))
 
     with pytest.raises(Unavailable):
@@ -156,8 +158,8 @@ def test_a_lost_answer_is_not_asked_for_again(clock: FakeClock) -> None:
 
 
 @given(st.sampled_from([200, 400, 401]), JSON | st.dictionaries(st.sampled_from([*GOOD, "error"]), JSON))
-def test_no_answer_raises_anything_else(status: int, answer: Any) -> None:
-    """Tokens, or an error of our tree."""
+def test_any_json_gives_tokens_or_a_provider_error(status: int, answer: Any) -> None:
+    """Any JSON document gives two tokens, or raises a ProviderError."""
     try:
         tokens = oauth(Replies(httpx.Response(status, text=json.dumps(answer)))).refresh("refresh-1")
     except ProviderError:
@@ -166,14 +168,59 @@ def test_no_answer_raises_anything_else(status: int, answer: Any) -> None:
     assert tokens.refresh_token
 
 
-def test_no_secret_is_shown() -> None:
-    """Neither a repr nor an error carries a token, a code or the client's secret."""
+def test_repr_and_errors_contain_no_secret() -> None:
+    """A repr or an error contains no token, code or client secret."""
     tokens = Tokens("access-2", "refresh-2", NOON)
-    shown = [repr(tokens), repr(APPLICATION), repr(oauth(Replies(ok())))]
+    texts = [repr(tokens), repr(APPLICATION), repr(oauth(Replies(ok())))]
     for reply in (httpx.Response(400, json={"error": "invalid_grant"}), httpx.Response(500), ok({})):
         with pytest.raises(ProviderError) as caught:
             oauth(Replies(reply)).refresh("refresh-1")
-        shown.append(repr(caught.value))
+        texts.append(repr(caught.value))
 
     secrets = ("access-2", "refresh-2", "refresh-1", "our-secret")
-    assert not [text for text in shown if any(secret in text for secret in secrets)]
+    assert not [text for text in texts if any(secret in text for secret in secrets)]
+
+
+def test_tokens_of_a_documented_response() -> None:
+    """A response gives both tokens and the expiry of the access token; other members are ignored."""
+    tokens = tokens_of(GOOD | {"scope": "offline_access"}, NOON, "refresh-1")
+
+    assert tokens == Tokens("access-2", "refresh-2", NOON + timedelta(hours=2))
+
+
+@pytest.mark.parametrize("members", [{}, {"refresh_token": None}, {"refresh_token": ""}])
+def test_missing_refresh_token_keeps_the_old_one(members: dict[str, Any]) -> None:
+    """Without a new refresh token the old one is kept; a login without one raises ContractBroken."""
+    document = {"access_token": "access-2"} | members
+
+    assert tokens_of(document, NOON, "refresh-1").refresh_token == "refresh-1"
+    with pytest.raises(ContractBroken):
+        tokens_of(document, NOON, None)
+
+
+@pytest.mark.parametrize("access_token", [None, "", 7, ["access-2"]])
+def test_missing_access_token_raises(access_token: object) -> None:
+    """A 200 without an access token raises ContractBroken."""
+    with pytest.raises(ContractBroken):
+        tokens_of(GOOD | {"access_token": access_token}, NOON, "refresh-1")
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "seconds"),
+    [
+        (60, 60),
+        ("900", 900),
+        (None, 7200),
+        (0, 7200),
+        (-1, 7200),
+        ("soon", 7200),
+        (True, 7200),
+        (1e30, 7200),
+        ([], 7200),
+    ],
+)
+def test_unusable_lifetime_keeps_the_tokens(expires_in: object, seconds: int) -> None:
+    """Tokens with an unusable lifetime are kept with two hours: no other refresh token is valid."""
+    tokens = tokens_of(GOOD | {"expires_in": expires_in}, NOON, "refresh-1")
+
+    assert tokens.expires_at == NOON + timedelta(seconds=seconds)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.providers.dexcom.records import Rejected, Units, parse_reading
+from bg_ingest.providers.dexcom.records import Units, parse_reading
+from bg_ingest.providers.seam import Rejected
 from bg_ingest.readings.model import Device, Reading
 from tests.support.fakes import NOON
-from tests.unit.providers.dexcom.made_up import a_record, without
+from tests.unit.providers.dexcom.json_records import a_record, without
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -26,18 +27,18 @@ ODD = (
     | st.integers(-1, 1100)
     | st.just(10**30)
 )
-ODD_RECORDS = st.dictionaries(st.sampled_from(sorted(a_record())), ODD).map(lambda odd: a_record(**odd))
+UNUSUAL_RECORDS = st.dictionaries(st.sampled_from(sorted(a_record())), ODD).map(lambda odd: a_record(**odd))
 
 
 def read(**members: Any) -> Reading:
-    """The reading of a record that is one."""
+    """The reading of a valid record with these members."""
     reading = parse_reading(a_record(**members), NOON)
     assert isinstance(reading, Reading)
     return reading
 
 
-def test_a_documented_record() -> None:
-    """Everything a reading has, from a documented record; the transmitter under another name."""
+def test_documented_record_gives_a_full_reading() -> None:
+    """A documented record gives every field of a reading, with a pseudonym for the transmitter."""
     reading = read()
 
     transmitter = reading.device.transmitter
@@ -58,31 +59,31 @@ def test_a_documented_record() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(a_record()) - {"systemTime", "value"}))
-def test_null_is_as_good_as_absent(name: str) -> None:
-    """Members come and go; a reading needs none but its instant and its value."""
+def test_null_member_is_like_a_missing_one(name: str) -> None:
+    """Only the instant and the value are required; any other member can be null or missing."""
     absent = parse_reading(without(a_record(), name), NOON)
 
     assert isinstance(absent, Reading)
     assert read(**{name: None}) == absent
 
 
-def test_an_empty_text_says_nothing() -> None:
-    """As if it were absent."""
+def test_empty_text_becomes_none() -> None:
+    """An empty string is treated like a missing member."""
     assert (read(trend="").trend, read(displayApp="").device.app) == (None, None)
 
 
-def test_a_transmitter_has_the_same_name_in_every_version() -> None:
-    """Names are stored: under another one, the same sensor's readings would be another's."""
+def test_transmitter_pseudonym_is_stable() -> None:
+    """A stored pseudonym must stay the same in every version, or one sensor would look like two."""
     assert read(transmitterId="8G1234").device.transmitter == "cb1e1c095aa99cbc"
 
 
-def test_an_empty_transmitter_is_none() -> None:
-    """The empty string was seen; it names no transmitter, and two of them are not the same one."""
+def test_empty_transmitter_has_no_pseudonym() -> None:
+    """An empty transmitter id (observed) is None, so that two of them are not treated as one sensor."""
     assert read(transmitterId="").device.transmitter is None
 
 
-def test_one_transmitter_has_one_name() -> None:
-    """The same sensor from phone and receiver is recognised, and another one is not mistaken for it."""
+def test_phone_and_receiver_share_a_pseudonym() -> None:
+    """One transmitter has one pseudonym, from phone and receiver; another transmitter has another."""
     phone, receiver, other = (
         read(transmitterId=name).device.transmitter for name in ("8G1234", "8G1234", "8G1235")
     )
@@ -92,15 +93,15 @@ def test_one_transmitter_has_one_name() -> None:
 
 
 @pytest.mark.parametrize("generation", ["g6 pro", "g715day", "G99", "dexcomPro"])
-def test_enumerations_are_open(generation: str) -> None:
-    """Strings nobody has published are kept: clients that were strict lost data over them."""
+def test_unknown_enumeration_value_is_kept(generation: str) -> None:
+    """An undocumented string is kept unchanged."""
     reading = read(transmitterGeneration=generation, trend=generation, displayApp=generation)
 
     assert (reading.device.generation, reading.trend, reading.device.app) == (generation,) * 3
 
 
-def test_texts_have_a_limit_and_can_be_stored() -> None:
-    """What goes on to the database is neither endless nor impossible to encode."""
+def test_text_is_cut_and_encodable() -> None:
+    """A text is cut to 100 characters, and a lone surrogate is replaced."""
     reading = read(trend="x" * 5000, displayApp="a\ud800b")
 
     assert len(reading.trend or "") == 100
@@ -109,14 +110,14 @@ def test_texts_have_a_limit_and_can_be_stored() -> None:
 
 @pytest.mark.parametrize(("value", "status"), [(39, "low"), (401, "high"), (45, "low")])
 def test_low_and_high_keep_their_codes(value: int, status: str) -> None:
-    """39 and 401 stay what Dexcom said, and say what they mean."""
+    """The codes 39 and 401 are kept as values, and the status says what they mean."""
     reading = read(value=value, status=status)
 
     assert (reading.mg_dl, reading.status) == (value, status)
 
 
-def test_the_envelope_speaks_for_records_without_a_unit() -> None:
-    """Version 2 says the unit once; a record that says its own is believed."""
+def test_record_without_a_unit_uses_the_envelope() -> None:
+    """The units of the envelope apply to a record without units, and not to one with its own."""
     units = Units("mmol/L", "mmol/L/min")
     bare = without(a_record(value=5.5, trendRate=0.1), "unit", "rateUnit")
     own = a_record(value=99, trendRate=1.0)
@@ -128,8 +129,8 @@ def test_the_envelope_speaks_for_records_without_a_unit() -> None:
     ]
 
 
-def test_a_rate_is_converted_with_its_value() -> None:
-    """Dexcom calls mg/dL mmol/L at times; then neither number is converted."""
+def test_rate_is_converted_only_with_its_value() -> None:
+    """If a value in mg/dL is labelled mmol/L, then neither the value nor the rate is converted."""
     mislabelled = read(value=120, unit="mmol/L", trendRate=1.5, rateUnit="mmol/L/min")
     converted = read(value=6.7, unit="mmol/L", trendRate=0.1, rateUnit="mmol/L/min")
 
@@ -152,7 +153,7 @@ def test_a_rate_is_converted_with_its_value() -> None:
     ],
 )
 def test_ticks_are_whole_seconds_or_none(ticks: object, kept: int | None) -> None:
-    """Ticks name a measurement; a doubtful name is none."""
+    """Ticks that are not a whole number of seconds are None, because they identify a measurement."""
     assert read(transmitterTicks=ticks).transmitter_ticks == kept
 
 
@@ -176,36 +177,36 @@ def test_ticks_are_whole_seconds_or_none(ticks: object, kept: int | None) -> Non
         (a_record(value=0), "value-out-of-range"),
     ],
 )
-def test_a_record_that_is_no_reading_says_why(record: object, reason: str) -> None:
-    """It comes back whole, for somebody to look at, with one of a few reasons that can be counted."""
+def test_invalid_record_is_rejected_with_a_reason(record: object, reason: str) -> None:
+    """A rejected record contains the whole record and one of a few reasons."""
     rejected = parse_reading(record, NOON)
 
     assert isinstance(rejected, Rejected)
     assert (rejected.reason, rejected.record) == (reason, record)
 
 
-def test_a_clock_that_is_ahead_is_no_reason() -> None:
-    """Device clocks drift into the future; a day of that is believed, and so is everything since 2010."""
+def test_plausible_instants_are_accepted() -> None:
+    """An instant since 2010 and up to one day ahead is accepted, because device clocks drift."""
     for at in (NOON + timedelta(days=1), datetime(2010, 1, 1, tzinfo=UTC)):
         assert read(systemTime=at.isoformat()).at == at
 
 
-def test_a_rejected_record_does_not_show_in_logs() -> None:
-    """The reason may be logged; what was measured, and of whom, may not."""
+def test_repr_of_a_rejected_record_is_the_reason() -> None:
+    """The repr, which may be logged, contains the reason and not the record."""
     assert repr(parse_reading(a_record(value=1234), NOON)) == "Rejected(reason='value-out-of-range')"
 
 
 @pytest.mark.fuzz
 @given(JSON)
-def test_no_json_makes_it_raise(value: Any) -> None:
-    """Anything at all is a reading or has a reason not to be one."""
+def test_no_json_raises(value: Any) -> None:
+    """Any JSON value is a reading or a rejected record."""
     assert isinstance(parse_reading(value, NOON), Reading | Rejected)
 
 
 @pytest.mark.fuzz
-@given(ODD_RECORDS)
-def test_no_odd_record_makes_it_raise(record: dict[str, Any]) -> None:
-    """Whatever is odd about a record: a reading made of it is plausible, and can be written down."""
+@given(UNUSUAL_RECORDS)
+def test_unusual_record_gives_a_plausible_reading(record: dict[str, Any]) -> None:
+    """A reading from a record with unusual members is plausible and can be stored as JSON."""
     read = parse_reading(record, NOON)
 
     if isinstance(read, Reading):

@@ -17,8 +17,8 @@ from bg_ingest.providers.dexcom.regions import REGIONS, base_url, region_of
         ("https://proxy.example/dexcom/", "https://proxy.example/dexcom"),
     ],
 )
-def test_a_place_is_a_region_or_an_address(place: str, url: str) -> None:
-    """The four regions have names; anything else is a base URL."""
+def test_place_is_a_region_or_a_base_url(place: str, url: str) -> None:
+    """The name of a region gives its base URL; a base URL is returned without a slash at its end."""
     assert base_url(place) == url
 
 
@@ -34,22 +34,22 @@ def test_a_place_is_a_region_or_an_address(place: str, url: str) -> None:
         "https://host/#top",
     ],
 )
-def test_what_is_neither_is_refused(place: str) -> None:
-    """A setting with a typo stops the service instead of sending tokens somewhere."""
+def test_other_text_is_rejected(place: str) -> None:
+    """A misspelled setting stops the service, so that tokens are not sent to a wrong host."""
     with pytest.raises(ValueError, match="neither a region"):
         base_url(place)
 
 
-def test_an_address_with_a_password_is_refused() -> None:
-    """Base URLs are logged and stored with the connection; and the message does not repeat the password."""
+def test_base_url_with_a_password_is_rejected() -> None:
+    """A base URL with credentials is rejected, and the error does not contain the password."""
     with pytest.raises(ValueError, match="credentials") as caught:
         base_url("https://ada:secret@api.dexcom.eu")
 
     assert "secret" not in str(caught.value)
 
 
-def test_an_address_knows_its_region() -> None:
-    """A connection shows the region it belongs to, however its address is written."""
+def test_region_of_a_base_url() -> None:
+    """The region is found by the hostname, for any spelling of the base URL."""
     assert {region_of(url + "/") for url in REGIONS.values()} == set(REGIONS)
     assert region_of("https://API.dexcom.EU") == "eu"
     assert region_of("http://127.0.0.1:8090") == "custom"

@@ -9,24 +9,23 @@ from hypothesis import strategies as st
 
 from bg_ingest.providers.dexcom.responses import (
     DataRange,
-    Egvs,
     KnownDevice,
-    Span,
     parse_data_range,
     parse_devices,
     parse_egvs,
 )
 from bg_ingest.providers.errors import ContractBroken
+from bg_ingest.providers.seam import Fetched, Span
 from bg_ingest.readings.model import Device
 from tests.support.fakes import NOON
-from tests.unit.providers.dexcom.made_up import a_record
+from tests.unit.providers.dexcom.json_records import a_record
 from tests.unit.providers.dexcom.test_records import JSON
 
 AT = datetime(2026, 2, 6, 9, 12, 35, tzinfo=UTC)
 
 
-def test_version_3() -> None:
-    """The documented envelope; whether recordType is plural is nobody's business."""
+def test_response_of_version_3() -> None:
+    """A version 3 response gives its readings and a hash of the account; recordType is ignored."""
     egvs = parse_egvs({"recordType": "egvs", "userId": "4dd1c3", "records": [a_record()]}, NOON)
 
     assert [reading.mg_dl for reading in egvs.readings] == [120]
@@ -34,8 +33,8 @@ def test_version_3() -> None:
     assert egvs.account_id_hash not in {None, "4dd1c3"}
 
 
-def test_version_2() -> None:
-    """The older envelope: no ids, times without zone, one unit for all."""
+def test_response_of_version_2() -> None:
+    """A version 2 response has no ids, times without zone, and one unit for all records."""
     record = {
         "systemTime": "2026-02-06T09:12:35",
         "displayTime": "2026-02-06T01:12:35",
@@ -55,8 +54,8 @@ def test_version_2() -> None:
 
 
 @given(st.lists(JSON, max_size=5), st.integers(0, 5))
-def test_bad_records_never_cost_their_neighbours(odd: list[Any], place: int) -> None:
-    """Whatever stands around a good record, it is read, and everything else is accounted for."""
+def test_invalid_records_do_not_affect_valid_ones(odd: list[Any], place: int) -> None:
+    """A valid record among any JSON values is read, and every other value is a rejected record."""
     records = [*odd[:place], a_record(), *odd[place:]]
 
     egvs = parse_egvs({"records": records}, NOON)
@@ -65,43 +64,43 @@ def test_bad_records_never_cost_their_neighbours(odd: list[Any], place: int) -> 
     assert len(egvs.rejected) == len(egvs.reasons) == len(odd)
 
 
-def test_answers_add_up() -> None:
-    """Windows of one range become one answer, in which the newest account counts."""
+def test_results_of_windows_can_be_added() -> None:
+    """The sum of two results has the readings of both and the account of the later one."""
     first = parse_egvs({"userId": "a", "records": [a_record()]}, NOON)
     second = parse_egvs({"userId": "b", "records": [None]}, NOON)
 
     both = first + second
     assert (len(both.readings), both.reasons) == (1, ("not-a-record",))
     assert both.account_id_hash == second.account_id_hash != first.account_id_hash
-    assert (both + Egvs()).account_id_hash == second.account_id_hash
+    assert (both + Fetched()).account_id_hash == second.account_id_hash
 
 
-def test_an_answer_does_not_show_in_logs() -> None:
-    """Neither values nor ids are in its repr."""
+def test_repr_contains_no_health_data() -> None:
+    """The repr of a result contains no value and no id."""
     egvs = parse_egvs({"userId": "4dd1c3", "records": [a_record(), a_record(value=None)]}, NOON)
 
-    assert repr(egvs) == "Egvs(rejected=(Rejected(reason='value-missing'),))"
+    assert repr(egvs) == "Fetched(rejected=(Rejected(reason='value-missing'),))"
 
 
-def test_a_list_that_is_null_is_empty() -> None:
-    """No data is an empty list, and sometimes none at all."""
-    assert parse_egvs({"records": None}, NOON) == parse_egvs({"records": []}, NOON) == Egvs()
+def test_null_list_is_empty() -> None:
+    """A list of records that is null is treated as an empty list."""
+    assert parse_egvs({"records": None}, NOON) == parse_egvs({"records": []}, NOON) == Fetched()
 
 
 @pytest.mark.parametrize("document", [{}, {"records": {}}, {"records": "none"}, {"egvs": 7}])
-def test_an_envelope_that_is_none_breaks_the_contract(document: dict[str, Any]) -> None:
-    """An answer without its list is not taken for "no data"."""
+def test_envelope_without_a_list_breaks_the_contract(document: dict[str, Any]) -> None:
+    """A response without its list raises ContractBroken and is not treated as "no data"."""
     with pytest.raises(ContractBroken):
         parse_egvs(document, NOON)
 
 
 def moment(system_time: str) -> dict[str, str]:
-    """An instant as dataRange writes it."""
+    """An instant in the format of dataRange."""
     return {"systemTime": system_time, "displayTime": system_time[:19]}
 
 
-def test_a_data_range() -> None:
-    """Three spans; those without data are null."""
+def test_data_range_has_three_spans() -> None:
+    """A span that is null or whose ends are null is None."""
     egvs = {"start": moment("2026-02-06T09:12:35Z"), "end": moment("2026-02-06T09:12:35Z")}
 
     assert parse_data_range({"egvs": egvs, "events": None}) == DataRange(egvs=Span(AT, AT))
@@ -112,14 +111,14 @@ def test_a_data_range() -> None:
     "span",
     [7, [], {}, {"start": moment("2026-02-06T09:12:35Z")}, {"start": moment("soon"), "end": moment("late")}],
 )
-def test_half_a_data_range_breaks_the_contract(span: Any) -> None:
-    """A span that cannot be read is not taken for "nothing was uploaded"."""
+def test_incomplete_span_breaks_the_contract(span: Any) -> None:
+    """A span that cannot be parsed raises ContractBroken and is not treated as "no uploads"."""
     with pytest.raises(ContractBroken):
         parse_data_range({"egvs": span})
 
 
-def test_devices() -> None:
-    """Each with its last upload; what is no device is left out."""
+def test_devices_skip_what_is_not_an_object() -> None:
+    """Each device has its last upload; a record that is not an object is left out."""
     record = {"lastUploadDate": "2026-02-06T09:12:35Z", "transmitterGeneration": "g7", "displayDevice": "iOS"}
 
     devices = parse_devices({"records": [record, None, {}]})

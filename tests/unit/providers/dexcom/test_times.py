@@ -34,8 +34,8 @@ SECONDS = st.datetimes(min_value=datetime(2010, 1, 1), max_value=datetime(2100, 
         ("2021-02-03T14:15", datetime(2021, 2, 3, 14, 15, tzinfo=UTC)),
     ],
 )
-def test_every_form_that_occurs_is_read(text: str, instant: datetime) -> None:
-    """Dexcom and its devices write instants in many ways; whole seconds count, a fraction is cut off."""
+def test_observed_format_is_parsed(text: str, instant: datetime) -> None:
+    """Every format that Dexcom and its devices use is parsed; a fraction of a second is cut off."""
     assert instant_of(text) == instant
 
 
@@ -59,8 +59,8 @@ def test_every_form_that_occurs_is_read(text: str, instant: datetime) -> None:
         ["2026-02-06T09:12:35Z"],
     ],
 )
-def test_what_is_no_instant_is_none(text: object) -> None:
-    """Half a date is not guessed at."""
+def test_other_value_gives_none(text: object) -> None:
+    """An incomplete or impossible instant gives None."""
     assert instant_of(text) is None
 
 
@@ -85,21 +85,21 @@ def test_what_is_no_instant_is_none(text: object) -> None:
         (7, None),
     ],
 )
-def test_the_local_offset_is_what_the_wall_clock_says(display: object, minutes: int | None) -> None:
-    """To the quarter hour; and what nobody's clock shows is no offset."""
+def test_local_offset_is_that_of_the_wall_clock(display: object, minutes: int | None) -> None:
+    """The offset is rounded to a quarter hour, and is None if no place has such an offset."""
     assert local_offset_minutes(AT, display) == minutes
 
 
 @given(SECONDS)
-def test_what_is_written_is_read_again(instant: datetime) -> None:
-    """Both ways of writing an instant for Dexcom name that instant."""
+def test_formatted_instant_is_parsed_again(instant: datetime) -> None:
+    """Both formats of a query parameter are parsed to the same instant."""
     assert instant_of(with_zone(instant)) == instant
     assert instant_of(without_zone(instant)) == instant
 
 
 @given(SECONDS, st.integers(-12 * 4, 14 * 4), st.integers(-449, 449))
-def test_drift_does_not_move_the_offset(system: datetime, quarters: int, drift_s: int) -> None:
-    """A display clock a few minutes off still shows the right zone."""
+def test_clock_drift_does_not_change_the_offset(system: datetime, quarters: int, drift_s: int) -> None:
+    """A wall clock that is up to seven minutes off gives the right offset."""
     display = without_zone(system + timedelta(minutes=15 * quarters, seconds=drift_s))
 
     assert local_offset_minutes(system, display) == 15 * quarters
@@ -108,8 +108,8 @@ def test_drift_does_not_move_the_offset(system: datetime, quarters: int, drift_s
 @given(
     st.text() | st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?([+-]\d\d:\d\d(:\d\d)?)?", fullmatch=True)
 )
-def test_no_string_makes_it_raise(text: str) -> None:
-    """Whatever a device writes, the answer is an instant or None."""
+def test_no_string_raises(text: str) -> None:
+    """For any string the result is an instant or None."""
     instant = instant_of(text)
 
     assert instant is None or instant.utcoffset() == timedelta(0)

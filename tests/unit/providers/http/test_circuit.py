@@ -19,21 +19,21 @@ SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 def opened() -> Circuit:
-    """A circuit that opened at noon."""
+    """A circuit that opened at noon, by calls for no account."""
     circuit = Circuit()
     for _ in range(RULES.failures_max):
         circuit = circuit.after_failure(None, None, NOON, RULES)
     return circuit
 
 
-def test_the_rules_unless_told_otherwise() -> None:
-    """Those that docs/dexcom-client.md and the comments name."""
+def test_default_rules() -> None:
+    """The defaults are the numbers that docs/dexcom-client.md and the comments state."""
     assert CircuitRules() == CircuitRules(5, 2 * MINUTE, 30 * SECOND, 60 * SECOND, 60 * SECOND)
     assert Circuit() == Circuit(failures=0)
 
 
-def test_old_failures_are_forgotten() -> None:
-    """Failures further apart than two minutes are no outage."""
+def test_failure_after_two_minutes_starts_a_new_run() -> None:
+    """Failures that are two minutes apart are not counted together."""
     twice = Circuit().after_failure(None, None, NOON, RULES).after_failure(None, None, NOON, RULES)
 
     assert twice.after_failure(None, None, NOON + 2 * MINUTE, RULES).opened_at is None
@@ -41,8 +41,8 @@ def test_old_failures_are_forgotten() -> None:
     assert twice.after_failure(None, None, NOON + 2 * MINUTE, RULES).failures == 1
 
 
-def test_outcomes_from_before_it_opened_change_nothing() -> None:
-    """Neither the calls that come back late count, nor a prober that was given up."""
+def test_late_outcomes_change_nothing() -> None:
+    """The outcome of a call sent before the opening, or of a replaced probe, does not change the circuit."""
     circuit = opened()
     probed = circuit.with_prober("one", None, NOON + MINUTE, RULES)
 
@@ -53,45 +53,49 @@ def test_outcomes_from_before_it_opened_change_nothing() -> None:
     assert probed.after_success("one", None) == Circuit()
 
 
-def test_a_probe_that_fails_opens_it_again_however_late() -> None:
-    """Also when the failures that opened it are forgotten."""
+def test_late_probe_that_fails_opens_the_circuit_again() -> None:
+    """A failed probe opens the circuit again, also if the run of failures is older than two minutes."""
     probed = opened().with_prober("one", None, NOON + 10 * MINUTE, RULES)
 
     assert probed.after_failure("one", None, NOON + 10 * MINUTE, RULES).opened_at == NOON + 10 * MINUTE
 
 
-def test_a_clock_that_is_set_back_lets_no_second_one_probe() -> None:
-    """Whoever is at it is waited for, even if by this clock it is too early to try at all."""
+def test_clock_that_is_set_back_starts_no_second_probe() -> None:
+    """Calls wait for the probe under way, also if the clock was set back to before the recovery time."""
     probed = opened().with_prober("one", None, NOON + 30 * SECOND, RULES)
 
     assert probed.refused_until(None, NOON + 10 * SECOND, RULES) == NOON + 90 * SECOND
 
 
 @given(st.lists(st.booleans(), max_size=20))
-def test_it_opens_exactly_after_a_run_of_failures(outcomes: list[bool]) -> None:
-    """As long as calls are admitted, it is open if and only if the last three have failed."""
+def test_circuit_opens_exactly_after_three_failures(outcomes: list[bool]) -> None:
+    """While calls are admitted, the circuit is open if and only if the last three calls failed."""
     circuit = Circuit()
     made: list[bool] = []
-    for answered in outcomes:
+    for succeeded in outcomes:
         if circuit.refused_until(None, NOON, RULES):
             break
-        made.append(answered)
+        made.append(succeeded)
         circuit = (
-            circuit.after_success(None, None) if answered else circuit.after_failure(None, None, NOON, RULES)
+            circuit.after_success(None, None) if succeeded else circuit.after_failure(None, None, NOON, RULES)
         )
 
     assert (circuit.opened_at is not None) == (made[-3:] == [False] * 3)
 
 
-Move = st.tuples(st.sampled_from(["ask", "succeed", "fail"]), st.integers(0, 3), st.integers(0, 40))
+MOVES = st.lists(
+    st.tuples(st.sampled_from(["probe", "succeed", "fail"]), st.integers(0, 3), st.integers(0, 200)),
+    max_size=60,
+)
 
 
-@given(st.lists(Move, max_size=60))
-def test_whatever_happens_one_at_a_time_probes(moves: list[tuple[str, int, int]]) -> None:
+@given(MOVES)
+def test_at_most_one_probe_at_a_time(moves: list[tuple[str, int, int]]) -> None:
     """
-    Four callers for two accounts and for nobody: no probe before the recovery time is over, and never two.
+    For any sequence of calls, no probe starts before the recovery time or beside another probe.
 
-    Once the host answers again, one recovery time and one probe are enough to let everybody in.
+    Four callers call for two accounts and for no account. When the host answers again, one recovery time and
+    one probe close the circuit.
     """
     circuit, now = Circuit(), NOON
     for move, caller, elapsed_s in moves:
@@ -99,14 +103,13 @@ def test_whatever_happens_one_at_a_time_probes(moves: list[tuple[str, int, int]]
         name, account_key = f"caller {caller}", ("A", "A", "B", None)[caller]
         before = circuit
         match move:
-            case "ask":
+            case "probe":
                 circuit = circuit.with_prober(name, account_key, now, RULES)
             case "succeed":
                 circuit = circuit.after_success(name, account_key)
             case "fail":
                 circuit = circuit.after_failure(name, account_key, now, RULES)
-        elected = move == "ask" and circuit != before
-        if elected:
+        if move == "probe" and circuit != before:
             assert before.opened_at is not None
             assert now >= before.opened_at + RULES.recovery
             assert before.probe_until is None or now >= before.probe_until

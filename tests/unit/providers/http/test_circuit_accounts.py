@@ -16,11 +16,11 @@ RULES = CircuitRules(
     suspect_recovery=timedelta(seconds=50),
 )
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-EVERYBODY = ("A", "B", "C", None)
+ACCOUNTS = ("A", "B", "C", None)
 
 
 def after_failures(*accounts: str | None) -> Circuit:
-    """A circuit that has seen calls for these accounts fail at noon, one after the other."""
+    """A circuit after failed calls for these accounts, all at noon."""
     circuit = Circuit()
     for account_key in accounts:
         circuit = circuit.after_failure(None, account_key, NOON, RULES)
@@ -28,12 +28,12 @@ def after_failures(*accounts: str | None) -> Circuit:
 
 
 def open_to(circuit: Circuit) -> set[str | None]:
-    """For whom calls are refused."""
-    return {account_key for account_key in EVERYBODY if circuit.opened_to(account_key)}
+    """The accounts whose calls are refused."""
+    return {account_key for account_key in ACCOUNTS if circuit.opened_to(account_key)}
 
 
-def test_who_fails_alone_is_stopped_alone() -> None:
-    """After the same number of failures as everybody, and for the same time."""
+def test_failures_of_one_account_open_to_it_only() -> None:
+    """A run of failures for one account opens the circuit to that account, for the recovery time."""
     assert open_to(after_failures("A", "A")) == set()
     circuit = after_failures("A", "A", "A")
 
@@ -42,54 +42,79 @@ def test_who_fails_alone_is_stopped_alone() -> None:
     assert [circuit.refused_until(account_key, NOON, RULES) for account_key in ("B", None)] == [None, None]
 
 
-def test_failures_of_two_are_the_hosts() -> None:
-    """In whatever order they come; so are those of calls for nobody, whoever else fails."""
-    for run in ("AAB", "ABA", "BAA", ("A", None, "A"), (None, "A", "A"), (None, None, None)):
-        assert open_to(after_failures(*run)) == set(EVERYBODY), run
-        assert open_to(after_failures(*run[:2])) == set(), run
+@given(st.lists(st.sampled_from(ACCOUNTS), min_size=3, max_size=3))
+def test_failures_of_several_accounts_open_to_all(run: list[str | None]) -> None:
+    """A run for two accounts, or with a call for no account, opens the circuit to all accounts."""
+    one_account = len(set(run)) == 1 and run[0] is not None
+
+    assert open_to(after_failures(*run)) == ({run[0]} if one_account else set(ACCOUNTS))
+    assert open_to(after_failures(*run[:2])) == set()
 
 
-def test_one_of_the_others_decides_what_it_is() -> None:
-    """Their success ends the run, their failure makes it everybody's; neither is asked of who is stopped."""
-    alone = after_failures("A", "A", "A")
+def test_other_account_decides_while_open_to_one() -> None:
+    """While open to A only, a success of B closes the circuit, and a failure of B opens it to all."""
+    one = after_failures("A", "A", "A")
 
-    assert alone.after_success(None, "B") == Circuit()
-    assert open_to(alone.after_failure(None, "B", NOON, RULES)) == set(EVERYBODY)
-    assert alone.after_success(None, "A") == alone
-    assert alone.after_failure(None, "A", NOON, RULES) == alone
-    assert alone.with_prober("one", "B", NOON + MINUTE, RULES) == alone
+    assert one.after_success(None, "B") == Circuit()
+    assert open_to(one.after_failure(None, "B", NOON, RULES)) == set(ACCOUNTS)
+    assert one.after_success(None, "A") == one
+    assert one.after_failure(None, "A", NOON, RULES) == one
+    assert one.with_prober("one", "B", NOON + MINUTE, RULES) == one
 
 
-def test_who_is_stopped_alone_probes_alone() -> None:
-    """A vain probe keeps it open to that account, and to no other."""
+def test_refused_account_probes_for_itself() -> None:
+    """While open to A only, a failed probe of A keeps the circuit open to A and to no other account."""
     probed = after_failures("A", "A", "A").with_prober("one", "A", NOON + 30 * SECOND, RULES)
     again = probed.after_failure("one", "A", NOON + 30 * SECOND, RULES)
 
     assert probed.after_success("one", "A") == Circuit()
     assert open_to(again) == {"A"}
     assert again.refused_until("A", NOON + 30 * SECOND, RULES) == NOON + MINUTE
-    assert open_to(again.after_failure(None, "B", NOON + MINUTE, RULES)) == set(EVERYBODY)
+    assert open_to(again.after_failure(None, "B", NOON + MINUTE, RULES)) == set(ACCOUNTS)
 
 
-def test_what_is_forgotten_is_not_held_against_others() -> None:
-    """Of an account that failed alone, only what it failed in the last minutes counts for everybody."""
-    alone = after_failures("A", "A", "A")
+def test_late_failure_of_another_keeps_one_account_refused() -> None:
+    """While open to A only, a failure of B after two minutes starts a new run, and A stays refused."""
     late = NOON + 2 * MINUTE
-    probed = alone.with_prober("one", "A", late, RULES).after_failure("one", "A", late, RULES)
+    circuit = after_failures("A", "A", "A").after_failure(None, "B", late, RULES)
 
-    assert alone.after_failure(None, "B", late, RULES) == Circuit(1, late, suspect="B", alone=True)
-    assert probed.after_failure(None, "B", late, RULES) == Circuit(2, late, suspect="A")
+    assert (circuit.failures, circuit.opened_at) == (1, NOON)
+    assert open_to(circuit) == {"A"}
+
+    again = circuit.after_failure(None, "C", late, RULES)
+    assert open_to(again) == {"A"}
+    assert open_to(again.after_failure(None, None, late, RULES)) == set(ACCOUNTS)
 
 
-def test_in_doubt_the_others_probe() -> None:
-    """Who failed first, and then who probed in vain, has to let the others go first, but not for ever."""
-    everybodys = after_failures("A", "B", "B")
-    assert everybodys.refused_until("A", NOON, RULES) == NOON + 50 * SECOND
-    assert everybodys.refused_until("B", NOON, RULES) == NOON + 30 * SECOND
-    assert everybodys.refused_until(None, NOON, RULES) == NOON + 30 * SECOND
+def test_failed_probe_and_failure_of_another_are_a_run_of_two() -> None:
+    """A failed probe of A and a failure of B are a run of two: A stays refused, B stays admitted."""
+    late = NOON + 2 * MINUTE
+    probed = after_failures("A", "A", "A").with_prober("one", "A", late, RULES)
+    circuit = probed.after_failure("one", "A", late, RULES).after_failure(None, "B", late, RULES)
+
+    assert (circuit.failures, circuit.opened_at) == (2, late)
+    assert open_to(circuit) == {"A"}
+
+
+def test_failure_of_another_does_not_replace_the_probe() -> None:
+    """While A probes, a late failure of B does not end the probe, whose success closes the circuit."""
+    late = NOON + 2 * MINUTE
+    probed = after_failures("A", "A", "A").with_prober("one", "A", late, RULES)
+    circuit = probed.after_failure(None, "B", late, RULES)
+
+    assert circuit.with_prober("two", "A", late, RULES) == circuit
+    assert circuit.after_success("one", "A") == Circuit()
+
+
+def test_suspect_probes_last() -> None:
+    """While open to all, the first account that failed, or that probed last, waits longer than the others."""
+    circuit = after_failures("A", "B", "B")
+    assert circuit.refused_until("A", NOON, RULES) == NOON + 50 * SECOND
+    assert circuit.refused_until("B", NOON, RULES) == NOON + 30 * SECOND
+    assert circuit.refused_until(None, NOON, RULES) == NOON + 30 * SECOND
 
     for first in ("A", "B", None):
-        probed = everybodys.with_prober("one", first, NOON + MINUTE, RULES)
+        probed = circuit.with_prober("one", first, NOON + MINUTE, RULES)
         again = probed.after_failure("one", first, NOON + MINUTE, RULES)
         due_s = {
             account_key: again.refused_until(account_key, NOON + MINUTE, RULES)
@@ -101,12 +126,12 @@ def test_in_doubt_the_others_probe() -> None:
         }
 
 
-Moves = st.lists(st.tuples(st.sampled_from(EVERYBODY), st.integers(0, 40)), max_size=60)
+MOVES = st.lists(st.tuples(st.sampled_from(ACCOUNTS), st.integers(0, 200)), max_size=60)
 
 
-@given(Moves)
-def test_one_account_that_always_fails_stops_nobody_else(moves: list[tuple[str | None, int]]) -> None:
-    """Whatever comes between, and however long it goes on, all calls for the others are let through."""
+@given(MOVES)
+def test_account_that_always_fails_stops_no_other(moves: list[tuple[str | None, int]]) -> None:
+    """If all calls for A fail and all others succeed, then every call for another account is admitted."""
     circuit, now = Circuit(), NOON
     for account_key, elapsed_s in moves:
         now += elapsed_s * SECOND
@@ -118,12 +143,25 @@ def test_one_account_that_always_fails_stops_nobody_else(moves: list[tuple[str |
         circuit = circuit.after_failure("one" if circuit.prober else None, account_key, now, RULES)
 
 
-@given(Moves)
-def test_an_outage_costs_one_call_more_at_most(moves: list[tuple[str | None, int]]) -> None:
-    """
-    Whoever calls while nobody is answered: the run that it takes, and one call for each recovery time.
+@given(MOVES)
+def test_failures_never_admit_an_account_again(moves: list[tuple[str | None, int]]) -> None:
+    """While every call fails, an account whose calls were refused stays refused, apart from probes."""
+    circuit, now = Circuit(), NOON
+    for number, (account_key, elapsed_s) in enumerate(moves):
+        now += elapsed_s * SECOND
+        refused = open_to(circuit)
+        circuit = circuit.with_prober(f"call {number}", account_key, now, RULES)
+        circuit = circuit.after_failure(circuit.prober, account_key, now, RULES)
 
-    The one call more is that of the first to fail after an account that was stopped alone.
+        assert refused <= open_to(circuit)
+
+
+@given(MOVES)
+def test_outage_costs_one_call_more_at_most(moves: list[tuple[str | None, int]]) -> None:
+    """
+    While every call fails, at most `failures_max` + 1 calls and one call per recovery time are made.
+
+    The one call more is the first failure of another account after the circuit opened to one account.
     """
     circuit, now, calls = Circuit(), NOON, 0
     for account_key, elapsed_s in moves:
@@ -136,9 +174,3 @@ def test_an_outage_costs_one_call_more_at_most(moves: list[tuple[str | None, int
             circuit = circuit.after_failure(name if probes else None, account_key, now, RULES)
 
     assert calls <= RULES.failures_max + 1 + (now - NOON) / RULES.recovery
-
-
-@given(st.lists(st.sampled_from(EVERYBODY), min_size=3, max_size=3).filter(lambda run: len(set(run)) > 1))
-def test_an_outage_of_several_costs_no_more_than_it_did(run: list[str | None]) -> None:
-    """Where the first failures are not all one account's, it opens to everybody with the last of them."""
-    assert open_to(after_failures(*run)) == set(EVERYBODY)

@@ -2,31 +2,32 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from bg_ingest.providers.dexcom.client import DexcomClient
-from bg_ingest.providers.dexcom.oauth import OAuth
-from bg_ingest.providers.errors import ProviderError
-from bg_ingest.providers.http.call_record import CallRecord
+from bg_ingest.providers.errors import Unavailable
+from bg_ingest.providers.http.call_record import Call, CallRecord, CircuitTransitions
 from bg_ingest.providers.http.client_metrics import ClientMetrics
-from tests.support.fakes import NOON, FakeClock
-from tests.unit.providers.dexcom.made_up import TOKEN, Replies, ok, polite
-from tests.unit.providers.dexcom.test_oauth import APPLICATION, GOOD
+from bg_ingest.providers.http.send import send
+from tests.unit.providers.http.fake_provider import Replies, get, ok, polite
+
+if TYPE_CHECKING:
+    from tests.support.fakes import FakeClock
 
 CALL = CallRecord("egvs", "GET", "/v3/egvs", attempt=1, sent=True, status=200, latency_s=0.2, size_bytes=100)
 
 
-def test_before_the_first_call() -> None:
-    """Nothing is divided by nothing."""
+def test_rates_before_the_first_call() -> None:
+    """Without calls the success rate is 1 and the latency is 0."""
     snapshot = ClientMetrics().snapshot()
 
     assert (snapshot.calls, snapshot.success_rate, snapshot.latency_s(0.5)) == (0, 1.0, 0.0)
 
 
-def test_what_a_call_adds_up_to() -> None:
-    """Calls, errors by class, retries, waits, bytes and latency."""
+def test_snapshot_adds_up_the_records() -> None:
+    """A snapshot counts calls, errors by class, retries, waits and bytes, and has the latencies."""
     metrics = ClientMetrics()
     metrics.observe(replace(CALL, status=503, error="Unavailable", size_bytes=4))
     metrics.observe(replace(CALL, attempt=2, waited_s=0.5, latency_s=0.4))
@@ -42,8 +43,8 @@ def test_what_a_call_adds_up_to() -> None:
     assert (snapshot.latency_s(0.0), snapshot.latency_s(0.99), snapshot.latency_s(1.0)) == (0.2, 0.4, 0.4)
 
 
-def test_breaker_transitions_are_counted_as_they_are_seen() -> None:
-    """Open, tested in vain, open, tested, closed; attempts that never asked say nothing."""
+def test_breaker_transitions_are_counted() -> None:
+    """Each new circuit state is one transition; a record without a state does not count."""
     metrics = ClientMetrics()
     for circuit in ("closed", "closed", "open", None, "probing", "open", "probing", "closed"):
         metrics.observe(replace(CALL, circuit=circuit))
@@ -56,8 +57,18 @@ def test_breaker_transitions_are_counted_as_they_are_seen() -> None:
     }
 
 
-def test_a_snapshot_stays_as_it_was() -> None:
-    """What happens afterwards is in the next one."""
+def test_transition_is_found_once() -> None:
+    """Only the first record with a new circuit state shows the transition."""
+    transitions = CircuitTransitions()
+    states = ("closed", "open", "open", None, "probing")
+
+    found = [transitions.in_record(replace(CALL, circuit=state)) for state in states]
+
+    assert found == [None, ("closed", "open"), None, None, ("open", "probing")]
+
+
+def test_snapshot_does_not_change() -> None:
+    """A record that is observed later does not change an earlier snapshot."""
     metrics = ClientMetrics()
     before = metrics.snapshot()
     metrics.observe(replace(CALL, error="Unavailable"))
@@ -65,8 +76,8 @@ def test_a_snapshot_stays_as_it_was() -> None:
     assert (before.calls, dict(before.errors)) == (0, {})
 
 
-def test_threads_lose_no_count() -> None:
-    """One object counts for all threads of a process."""
+def test_concurrent_records_are_all_counted() -> None:
+    """Many threads can use one ClientMetrics without losing a record."""
     metrics = ClientMetrics()
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: metrics.observe(CALL), range(4000)))
@@ -75,21 +86,18 @@ def test_threads_lose_no_count() -> None:
     assert len(metrics.snapshot().latencies_s) == 1000
 
 
-def test_the_client_counts_what_it_does(clock: FakeClock) -> None:
-    """Through the whole client: a retried question and two refreshes, of which one failed."""
+def test_client_counts_its_calls(clock: FakeClock) -> None:
+    """Through a whole client: a GET with one retry, and two refreshes of which one fails."""
     metrics = ClientMetrics()
-    replies = Replies(
-        httpx.Response(500), ok(), ok(GOOD), httpx.Response(400, json={"error": "invalid_grant"})
-    )
+    replies = Replies(httpx.Response(500), ok(), ok(), httpx.Response(500))
     http = polite(clock, replies, observe=metrics.observe)
 
-    DexcomClient(http, clock).data_range(TOKEN, NOON)
-    oauth = OAuth(http, APPLICATION, clock)
-    oauth.refresh("refresh-1")
-    with pytest.raises(ProviderError):
-        oauth.refresh("refresh-2")
+    get(http)
+    send(http, "POST", Call("refresh", "/token"))
+    with pytest.raises(Unavailable):
+        send(http, "POST", Call("refresh", "/token"))
 
     snapshot = metrics.snapshot()
     assert (snapshot.calls, snapshot.retries) == (4, 1)
     assert (snapshot.token_refreshes, snapshot.token_refreshes_failed) == (2, 1)
-    assert snapshot.calls_by_operation == {"data_range": 2, "refresh": 2}
+    assert snapshot.calls_by_operation == {"egvs": 2, "refresh": 2}

@@ -1,8 +1,8 @@
 """
-Dexcom's web API as a client library, usable without AWS, and as a provider for a sync.
+Client library for Dexcom's web API, usable without AWS.
 
-Each name of the library is loaded at its first use: a function that only needs the errors does not pay for
-an HTTP client at its cold start.
+Each public name is imported at its first use. A function that needs only the errors therefore starts without
+the import time of an HTTP client.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bg_ingest.providers.dexcom.client import DexcomClient
-    from bg_ingest.providers.dexcom.oauth import Application, OAuth, Tokens
-    from bg_ingest.providers.dexcom.records import Rejected
-    from bg_ingest.providers.dexcom.responses import DataRange, Egvs, KnownDevice, Span
+    from bg_ingest.providers.dexcom.oauth import Application, OAuth
+    from bg_ingest.providers.dexcom.regions import base_url
+    from bg_ingest.providers.dexcom.responses import DataRange, KnownDevice
     from bg_ingest.providers.dexcom.subscriptions import Subscription
     from bg_ingest.providers.errors import LoginNeeded, PersonNeeded, ProviderError, TokenRejected, TryLater
     from bg_ingest.providers.http.call_record import CallRecord
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bg_ingest.providers.http.http_client import admission_control, polite_http
     from bg_ingest.providers.http.policy import Policy, Timeouts
     from bg_ingest.providers.http.rate_limiter import ProcessRateLimiter, RateRules
+    from bg_ingest.providers.seam import Fetched, Rejected, Span, Tokens
 
 _MODULE_OF = {
     "Application": "dexcom.oauth",
@@ -29,7 +30,7 @@ _MODULE_OF = {
     "ClientMetrics": "http.client_metrics",
     "DataRange": "dexcom.responses",
     "DexcomClient": "dexcom.client",
-    "Egvs": "dexcom.responses",
+    "Fetched": "seam",
     "KnownDevice": "dexcom.responses",
     "LoginNeeded": "errors",
     "OAuth": "dexcom.oauth",
@@ -38,14 +39,15 @@ _MODULE_OF = {
     "ProcessRateLimiter": "http.rate_limiter",
     "ProviderError": "errors",
     "RateRules": "http.rate_limiter",
-    "Rejected": "dexcom.records",
-    "Span": "dexcom.responses",
+    "Rejected": "seam",
+    "Span": "seam",
     "Subscription": "dexcom.subscriptions",
     "Timeouts": "http.policy",
     "TokenRejected": "errors",
-    "Tokens": "dexcom.oauth",
+    "Tokens": "seam",
     "TryLater": "errors",
     "admission_control": "http.http_client",
+    "base_url": "dexcom.regions",
     "polite_http": "http.http_client",
 }
 __all__ = [
@@ -54,7 +56,7 @@ __all__ = [
     "ClientMetrics",
     "DataRange",
     "DexcomClient",
-    "Egvs",
+    "Fetched",
     "KnownDevice",
     "LoginNeeded",
     "OAuth",
@@ -71,6 +73,7 @@ __all__ = [
     "Tokens",
     "TryLater",
     "admission_control",
+    "base_url",
     "polite_http",
 ]
 

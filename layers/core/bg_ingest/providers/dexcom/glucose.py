@@ -1,15 +1,18 @@
-# What a `value` and its `unit` mean in whole mg/dL.
+# Conversion of `value` and `unit` to whole mg/dL.
 #
-# Rule 1: values are documented as always mg/dL, and units as "mg/dL", "mmol/L" or "unknown".
-# Rule 2: a number is read as mmol/L only if the unit says so *and* it can be mmol/L. No number can be both:
-#         33.3 mmol/L is 600 mg/dL, beyond any sensor, and 39 mg/dL is the least a sensor reports.
-#         A rate is in mmol/L only if its own unit says so and the value beside it is.
-# Rule 3: a value that no sensor can have measured is no reading. It is refused, never corrected.
+# Rule 1: Dexcom documents values in mg/dL only, and the units "mg/dL", "mmol/L" and "unknown".
+# Rule 2: If the unit is mmol/L and the value is at most 33.3, then the value is converted.
+#         Example: 5.5 mmol/L becomes 99 mg/dL.
+#         Otherwise the value is in mg/dL. Example: 120 "mmol/L" stays 120, because Dexcom has mislabelled it.
+#         No value can be both: 33.3 mmol/L is 600 mg/dL, more than a sensor reports, and a sensor reports no
+#         mg/dL below 39.
+# Rule 3: If the rate's unit is mmol/L and the value beside it was converted, then the rate is converted.
+# Rule 4: If no sensor can have measured the value, then it is rejected. It is never corrected.
 #
 #     mg/dL   0    13        39                          401               1000
 #             |----|---------|x=========================x|-----------------|-----
-#      refused^        below: "low"                       above: "high"       refused
-"""Glucose in whole milligrams per decilitre, from numbers and units as they come."""
+#     rejected^        below: "low"                       above: "high"       rejected
+"""Glucose values and trend rates in mg/dL, from the values and units that Dexcom sends."""
 
 from __future__ import annotations
 
@@ -22,15 +25,15 @@ if TYPE_CHECKING:
 
 MG_DL_PER_MMOL_L = 18.01559
 LOW, HIGH = 39, 401  # Dexcom's codes for "below 40" and "above 400".
-# Numbers up to 12 are a sensor's error codes, in Dexcom's devices since the first.
+# Values up to 12 are error codes of the sensor, in all generations of Dexcom's devices.
 MG_DL_MIN = 13
-# Far above what sensors reach; nearer the limit, a good value may get lost.
+# Well above what a sensor reports, so that no valid value is rejected.
 MG_DL_MAX = 1000
 _MMOL_L_MAX = 33.3
 
 
 class Implausible(StrEnum):
-    """Why a value is none."""
+    """Why a value is rejected."""
 
     MISSING = "value-missing"
     NOT_A_NUMBER = "value-not-a-number"
@@ -38,7 +41,7 @@ class Implausible(StrEnum):
 
 
 def mg_dl_of(value: object, unit: object) -> int | Implausible:
-    """The value in mg/dL, rounded half up, or why it is none."""
+    """The value in mg/dL, rounded half up, or why it is rejected."""
     if value is None:
         return Implausible.MISSING
     number = number_of(value)
@@ -52,23 +55,22 @@ def mg_dl_of(value: object, unit: object) -> int | Implausible:
 
 
 def in_mmol_l(value: object, unit: object) -> bool:
-    """Whether a value is in mmol/L: it is called so, and can be."""
+    """Whether a value is in mmol/L (rule 2)."""
     number = number_of(value)
     return number is not None and number <= _MMOL_L_MAX and _says_mmol(unit)
 
 
 def rate_of(rate: object, unit: object) -> float | None:
-    """A trend rate in mg/dL per minute; None where there is none to be had."""
+    """A trend rate in mg/dL per minute; None if it is not a number."""
     number = number_of(rate)
     if number is None:
         return None
     mg_dl_min = round(number * MG_DL_PER_MMOL_L, 3) if _says_mmol(unit) else number
-    # Nobody is shown "-0.0". Adding zero changes no other number.
-    return mg_dl_min + 0.0
+    return mg_dl_min + 0.0  # Turns -0.0 into 0.0.
 
 
 def status_of(mg_dl: int, status: object) -> Status | None:
-    """Whether the sensor could only say "too low" or "too high"; its codes weigh more than the word."""
+    """Whether the value is below or above the sensor's range; the codes 39 and 401 override `status`."""
     if mg_dl == LOW:
         return "low"
     if mg_dl == HIGH:
@@ -79,7 +81,7 @@ def status_of(mg_dl: int, status: object) -> Status | None:
 
 
 def number_of(value: object) -> float | None:
-    """A finite number; True is none, and neither is what does not fit a float."""
+    """The value as a finite float; None for a boolean, and for a number that is too large for a float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

@@ -1,27 +1,29 @@
-# Dexcom's records as our readings.
+# Conversion of one JSON record to a reading.
 #
-# Rule 1: an instant and a value make a reading. Whatever else is missing, null or odd is None, no reason.
-# Rule 2: enumerations are open. A string nobody has heard of is kept as it came.
-# Rule 3: a record that is no reading costs nothing but itself: it comes back with a reason.
-# Rule 4: no JSON whatsoever makes anything here raise.
-"""One JSON record of Dexcom's: a reading, or why not."""
+# Rule 1: If a record has an instant and a value, then it is a reading. Any other member that is missing, null
+#         or not readable becomes None.
+# Rule 2: Enumerations are open: an unknown string is kept as it is. Example: the trend "tripleUp".
+# Rule 3: If a record is not a reading, then it is rejected with a reason, and the other records are kept.
+# Rule 4: No JSON value raises an exception.
+"""Readings from Dexcom's JSON records."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bg_ingest.providers.dexcom.glucose import Implausible, in_mmol_l, mg_dl_of, number_of, rate_of, status_of
 from bg_ingest.providers.dexcom.times import instant_of, local_offset_minutes
 from bg_ingest.providers.pseudonym import pseudonym
+from bg_ingest.providers.seam import Rejected
 from bg_ingest.readings.model import Device, Reading
 
-# Dexcom's cloud has nothing older; a device that was reset starts in 2008 or 2009.
+# Dexcom has no older data. A device that was reset shows 2008 or 2009.
 _OLDEST = datetime(2010, 1, 1, tzinfo=UTC)
-# Device clocks run ahead, by minutes. A date is wrong by years, and as "the latest" would hide all others.
+# Device clocks run ahead by minutes. A wrong date is wrong by years, and would be the latest reading.
 _AHEAD_MAX = timedelta(days=1)
-# Longer than any enumeration or id; what is stored has a limit.
+# Longer than any known enumeration or id; it limits the size of a stored reading.
 _TEXT_MAX = 100
 _TICKS_MAX = 2**53  # Seconds; beyond it a float is no longer exact.
 
@@ -32,23 +34,15 @@ TIME_ABSURD = "system-time-absurd"
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
-    """A record that is no reading; its repr shows the reason alone, the record is somebody's health."""
-
-    reason: str
-    record: object = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Units:
-    """What the envelope says where a record does not; version 2 states units once for all."""
+    """The units of an envelope, for records without units. API version 2 states them in the envelope."""
 
     value: object = None
     rate: object = None
 
 
 def parse_reading(record: object, now: datetime, units: Units | None = None) -> Reading | Rejected:
-    """The reading a record is, or why it is none."""
+    """The reading in a record, or the rejected record with its reason."""
     if not isinstance(record, dict):
         return Rejected(NOT_A_RECORD, record)
     at = _at(record.get("systemTime"), now)
@@ -74,17 +68,17 @@ def parse_reading(record: object, now: datetime, units: Units | None = None) -> 
 
 
 def device_of(record: dict[str, Any]) -> Device:
-    """The device a record names, its transmitter under another name."""
+    """The device in a record, with a pseudonym for its transmitter."""
     return Device(
         generation=text_of(record.get("transmitterGeneration")),
         display=text_of(record.get("displayDevice")),
         app=text_of(record.get("displayApp")),
-        transmitter=pseudonym("transmitter", record.get("transmitterId")),
+        transmitter=pseudonym("dexcom/transmitter", record.get("transmitterId")),
     )
 
 
 def text_of(value: object) -> str | None:
-    """A string as it came, if it is one; an empty one says nothing, and a lone surrogate cannot be stored."""
+    """A string up to _TEXT_MAX characters; None for an empty one. Lone surrogates become "?"."""
     if not isinstance(value, str) or not value:
         return None
     return value[:_TEXT_MAX].encode(errors="replace").decode()

@@ -1,9 +1,10 @@
-"""Where Dexcom serves: one host for each region, with credentials and data of its own."""
+"""Base URLs of Dexcom's regions, and the paths of its endpoints."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+# Each region has its own accounts, data and credentials.
 REGIONS = {
     "sandbox": "https://sandbox-api.dexcom.com",
     "us": "https://api.dexcom.com",
@@ -11,11 +12,17 @@ REGIONS = {
     "jp": "https://api.dexcom.jp",
 }
 CUSTOM = "custom"
-_SYNONYMS = {"ous": "eu"}  # "Outside the US", as Dexcom calls it.
+_SYNONYMS = {"ous": "eu"}  # "Outside the US" in Dexcom's documentation.
+
+LOGIN = "/v3/oauth2/login"
+TOKEN = "/v3/oauth2/token"  # noqa: S105 - a path.
+EGVS = "/v3/users/self/egvs"
+DATA_RANGE = "/v3/users/self/dataRange"
+DEVICES = "/v3/users/self/devices"
 
 
 def base_url(place: str) -> str:
-    """The base URL of a region by its name, or `place` itself if it is one; no slash at its end."""
+    """The base URL of a region, or `place` itself if it is a base URL; without a slash at its end."""
     name = place.strip().lower()
     named = REGIONS.get(_SYNONYMS.get(name, name))
     if named:
@@ -24,19 +31,11 @@ def base_url(place: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"neither a region ({', '.join(REGIONS)}) nor a base URL")
     if parts.username or parts.password:
-        raise ValueError("a base URL must not carry credentials: it is logged")
+        raise ValueError("a base URL must not contain credentials, because it is logged")
     return place.strip().rstrip("/")
 
 
 def region_of(url: str) -> str:
-    """The name of the region a base URL belongs to; "custom" if it is none of Dexcom's."""
+    """The region that a base URL belongs to; "custom" for any other URL."""
     hostname = urlsplit(url).hostname
     return next((name for name, host in REGIONS.items() if urlsplit(host).hostname == hostname), CUSTOM)
-
-
-# Dexcom's paths, as its documentation has them; no other file knows any.
-LOGIN = "/v3/oauth2/login"
-TOKEN = "/v3/oauth2/token"  # noqa: S105 - a path.
-EGVS = "/v3/users/self/egvs"
-DATA_RANGE = "/v3/users/self/dataRange"
-DEVICES = "/v3/users/self/devices"

@@ -1,54 +1,30 @@
-"""Dexcom's answers as typed values: the envelope is held to the contract, what is in it record by record."""
+"""
+Dexcom's responses as typed values.
+
+If the envelope differs from the documentation, then the whole response is rejected with ContractBroken. If a
+record does, then only that record is rejected.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.providers.dexcom.records import Rejected, Units, device_of, parse_reading
+from bg_ingest.providers.dexcom.records import Units, device_of, parse_reading
 from bg_ingest.providers.dexcom.times import instant_of
 from bg_ingest.providers.errors import ContractBroken
 from bg_ingest.providers.pseudonym import pseudonym
+from bg_ingest.providers.seam import Fetched, Rejected, Span
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bg_ingest.readings.model import Device, Reading
-
-
-@dataclass(frozen=True, slots=True)
-class Egvs:
-    """Glucose values of a range, in no particular order; its repr counts them and shows none."""
-
-    readings: tuple[Reading, ...] = field(default=(), repr=False)
-    rejected: tuple[Rejected, ...] = ()
-    # Another one than before means that the person connected another Dexcom account.
-    account_id_hash: str | None = field(default=None, repr=False)
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why each record that is no reading is none."""
-        return tuple(rejected.reason for rejected in self.rejected)
-
-    def __add__(self, later: Egvs) -> Egvs:
-        return Egvs(
-            self.readings + later.readings,
-            self.rejected + later.rejected,
-            later.account_id_hash or self.account_id_hash,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """From the oldest to the newest record of a kind, by systemTime; both are there."""
-
-    start: datetime
-    end: datetime
+    from bg_ingest.readings.model import Device
 
 
 @dataclass(frozen=True, slots=True)
 class DataRange:
-    """What there is, or what of it was uploaded since; None where there is nothing."""
+    """The spans of the three kinds of records; None for a kind without records."""
 
     egvs: Span | None = None
     calibrations: Span | None = None
@@ -57,26 +33,26 @@ class DataRange:
 
 @dataclass(frozen=True, slots=True)
 class KnownDevice:
-    """A device that uploads for a person."""
+    """A device that uploads for an account."""
 
     device: Device
     last_upload_at: datetime | None
 
 
-def parse_egvs(document: dict[str, Any], now: datetime) -> Egvs:
-    """Version 3 (`records`) or version 2 (`egvs`)."""
+def parse_egvs(document: dict[str, Any], now: datetime) -> Fetched:
+    """The readings of a response of API version 3 (`records`) or 2 (`egvs`)."""
     units = Units(document.get("unit"), document.get("rateUnit"))
-    records = _listed(document, "egvs" if "egvs" in document else "records")
-    read = [parse_reading(record, now, units) for record in records]
-    return Egvs(
-        readings=tuple(one for one in read if not isinstance(one, Rejected)),
-        rejected=tuple(one for one in read if isinstance(one, Rejected)),
-        account_id_hash=pseudonym("account", document.get("userId")),
+    records = _list_in(document, "egvs" if "egvs" in document else "records")
+    parsed = [parse_reading(record, now, units) for record in records]
+    return Fetched(
+        readings=tuple(one for one in parsed if not isinstance(one, Rejected)),
+        rejected=tuple(one for one in parsed if isinstance(one, Rejected)),
+        account_id_hash=pseudonym("dexcom/account", document.get("userId")),
     )
 
 
 def parse_data_range(document: dict[str, Any]) -> DataRange:
-    """The three spans of a dataRange answer."""
+    """The spans of a dataRange response."""
     return DataRange(
         egvs=_span(document.get("egvs")),
         calibrations=_span(document.get("calibrations")),
@@ -85,8 +61,8 @@ def parse_data_range(document: dict[str, Any]) -> DataRange:
 
 
 def parse_devices(document: dict[str, Any]) -> tuple[KnownDevice, ...]:
-    """The devices of a version 3 answer."""
-    records = _listed(document, "records")
+    """The devices of a response of API version 3."""
+    records = _list_in(document, "records")
     return tuple(
         KnownDevice(device_of(record), instant_of(record.get("lastUploadDate")))
         for record in records
@@ -94,14 +70,14 @@ def parse_devices(document: dict[str, Any]) -> tuple[KnownDevice, ...]:
     )
 
 
-def _listed(document: dict[str, Any], member: str) -> list[Any]:
+def _list_in(document: dict[str, Any], member: str) -> list[Any]:
     if member not in document:
-        raise ContractBroken(f"the answer has no {member}")
+        raise ContractBroken(f"the response has no member {member}")
     records = document[member]
-    if records is None:  # Some of their lists are null when there is nothing.
+    if records is None:  # An empty list is sometimes null.
         return []
     if not isinstance(records, list):
-        raise ContractBroken(f"{member} is no list")
+        raise ContractBroken(f"the member {member} is not a list")
     return records
 
 
@@ -111,7 +87,7 @@ def _span(value: object) -> Span | None:
             return None
     start, end = _moment(value, "start"), _moment(value, "end")
     if start is None or end is None:
-        raise ContractBroken("a data range without a start or an end that can be read")
+        raise ContractBroken("a data range has no readable start or no readable end")
     return Span(start, end)
 
 

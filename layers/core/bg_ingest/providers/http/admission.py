@@ -1,8 +1,9 @@
 """
-What every attempt passes before it reaches Dexcom: our own pace, the breaker, the application's budget.
+Admission control: time left, rate limiter, circuit breaker and quota, in this order, before every attempt.
 
-In this order: waiting for our turn comes first, so that the others answer for the moment of the call. The
-budget comes last, because what it gives is spent; a probe that it stops is given up like any lost one.
+A call may wait for the rate limiter, so the circuit breaker and the quota are asked after that wait. The
+quota is last because a call that it admits is spent. If the quota refuses a probe of the circuit breaker,
+then that probe has no outcome, and another call becomes the probe after `probe_max`.
 """
 
 from __future__ import annotations
@@ -12,107 +13,112 @@ from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
-from bg_ingest.providers.errors import CircuitOpen, Crowded, QuotaSpent, Throttled, TryLater
-from bg_ingest.providers.http.circuit import Circuit, CircuitRules
-from bg_ingest.providers.http.shared_breaker import Permit
+from bg_ingest.providers.errors import CircuitOpen, Crowded, OutOfTime, QuotaSpent, Throttled, TryLater
+from bg_ingest.providers.http.circuit import Circuit, CircuitRules, Permit
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock
-    from bg_ingest.providers.http.call_record import CircuitState
+    from bg_ingest.providers.http.call_record import Call, CircuitState
     from bg_ingest.providers.http.rate_limiter import RateLimiter
 
 
+class Breaker(Protocol):
+    """Circuit breaker of one host."""
+
+    def permit(self, account_key: str | None = None) -> Permit:
+        """Whether a call for this account, or for no account, can be made now."""
+        ...
+
+    def succeeded(self, permit: Permit) -> None:
+        """Record that the host answered the call."""
+        ...
+
+    def failed(self, permit: Permit) -> None:
+        """Record that the host did not answer the call, or answered with a failure of its own."""
+        ...
+
+
 class Quota(Protocol):
-    """Whoever keeps count of the application's calls."""
+    """Limit of the application's calls per hour."""
 
     def take(self) -> float:
-        """Zero if one call may be made now, else the seconds until it is worth asking again."""
+        """Spend one call and return 0; if none is left, return the seconds until the quota is renewed."""
         ...
 
 
 class NoQuota:
-    """No budget at all: a notebook, a test."""
+    """Quota without a limit, for notebooks and tests."""
 
     def take(self) -> float:
-        """One more is fine."""
+        """Admit the call."""
         return 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How one attempt fared at the turnstile."""
+    """Whether an attempt is admitted: it is unless there is a `refusal`."""
 
-    waited_s: float = 0.0
-    admission: Permit | None = None
-    refused: TryLater | None = None
+    waited_s: float = 0.0  # For the rate limiter.
+    permit: Permit | None = None  # None: refused before the circuit breaker.
+    refusal: TryLater | None = None
 
     @property
     def circuit(self) -> CircuitState | None:
-        """How the breaker stood; None if it was not asked."""
-        if self.admission is None:
+        """The circuit breaker's state for this attempt."""
+        if self.permit is None:
             return None
-        if not self.admission.allowed:
+        if not self.permit.allowed:
             return "open"
-        return "probing" if self.admission.prober else "closed"
+        return "probing" if self.permit.prober else "closed"
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionControl:
-    """Everything that may keep a call to one host from being made."""
+    """Admission control of one host."""
 
     clock: Clock
-    pace: RateLimiter
+    rate_limiter: RateLimiter
     breaker: Breaker
     quota: Quota
 
-    def enter(self, what: str, wait_s_max: float, account_key: str | None = None) -> Decision:
-        """Wait for our turn, no longer than that, and ask everybody; `whose` is the account it is for."""
-        turn = self.pace.turn(wait_s_max)
-        if not turn.granted:
-            return Decision(refused=Crowded(f"{what}: not our turn", retry_after_s=turn.wait_s))
-        if turn.wait_s:
-            self.clock.sleep(turn.wait_s)
-        admission = self.breaker.admit(account_key)
-        if not admission.allowed:
-            refused: TryLater = CircuitOpen(f"{what}: not called", retry_after_s=admission.wait_s)
-            return Decision(turn.wait_s, admission, refused)
+    def admit(self, call: Call, wait_s_max: float) -> Decision:
+        """
+        Admit or refuse one attempt, after waiting for the rate limiter for at most `wait_s_max`.
+
+        A negative `wait_s_max` means that too little time is left for an attempt.
+        """
+        if wait_s_max < 0:
+            return Decision(refusal=OutOfTime(f"{call.operation}: too little time left"))
+        place = self.rate_limiter.reserve(wait_s_max)
+        if not place.granted:
+            crowded = Crowded(f"{call.operation}: rate limit of this process", retry_after_s=place.wait_s)
+            return Decision(refusal=crowded)
+        if place.wait_s:
+            self.clock.sleep(place.wait_s)
+        permit = self.breaker.permit(call.account_key)
+        if not permit.allowed:
+            is_open = CircuitOpen(f"{call.operation}: circuit breaker is open", retry_after_s=permit.wait_s)
+            return Decision(place.wait_s, permit, is_open)
         renewed_in_s = self.quota.take()
         if renewed_in_s:
-            refused = QuotaSpent(f"{what}: not called", retry_after_s=renewed_in_s)
-            return Decision(turn.wait_s, admission, refused)
-        return Decision(turn.wait_s, admission)
+            spent = QuotaSpent(f"{call.operation}: hourly quota is spent", retry_after_s=renewed_in_s)
+            return Decision(place.wait_s, permit, spent)
+        return Decision(place.wait_s, permit)
 
-    def leave(self, passage: Decision, failure: TryLater | None) -> None:
-        """Tell everybody how it went; `failure` is Dexcom's own, not a refusal of what we asked."""
-        assert passage.admission is not None  # noqa: S101 - who was refused has nothing to tell.
+    def report(self, decision: Decision, failure: TryLater | None) -> None:
+        """Report the outcome of an admitted attempt; `failure` is a failure or a limit of the host."""
+        assert decision.permit is not None  # noqa: S101 - an admitted attempt has a permit.
         if failure is None:
-            self.breaker.succeeded(passage.admission)
+            self.breaker.succeeded(decision.permit)
             return
-        # Too many calls in a row answered 429 are treated like an outage: it is the application's limit.
-        self.breaker.failed(passage.admission)
+        # A 429 counts as a failure: the limit belongs to the application, so all calls would get it.
+        self.breaker.failed(decision.permit)
         if isinstance(failure, Throttled):
-            self.pace.pause(failure.retry_after_s)
-
-
-# The circuit breaker of one host as the transport sees it, and one for a single process.
-class Breaker(Protocol):
-    """Whoever decides whether the host is worth calling; asked before each call, told of each outcome."""
-
-    def admit(self, account_key: str | None = None) -> Permit:
-        """May this call be made, for that account or for nobody?"""
-        ...
-
-    def succeeded(self, admission: Permit) -> None:
-        """It was answered."""
-        ...
-
-    def failed(self, admission: Permit) -> None:
-        """It was not answered, or with the host's own failure."""
-        ...
+            self.rate_limiter.pause(failure.retry_after_s)
 
 
 class ProcessBreaker:
-    """A breaker that knows of this process's calls alone; thread-safe."""
+    """Circuit breaker that counts the calls of this process only; thread-safe."""
 
     def __init__(self, clock: Clock, rules: CircuitRules | None = None) -> None:
         self._clock = clock
@@ -121,8 +127,8 @@ class ProcessBreaker:
         self._circuit = Circuit()
         self._probers = count(1)
 
-    def admit(self, account_key: str | None = None) -> Permit:
-        """May this call be made, for that account or for nobody?"""
+    def permit(self, account_key: str | None = None) -> Permit:
+        """Whether a call for this account, or for no account, can be made now."""
         now = self._clock.now()
         with self._lock:
             if self._circuit.opened_to(account_key) is None:
@@ -134,13 +140,13 @@ class ProcessBreaker:
             self._circuit = self._circuit.with_prober(prober, account_key, now, self._rules)
             return Permit(allowed=True, prober=prober, account_key=account_key)
 
-    def succeeded(self, admission: Permit) -> None:
-        """It was answered."""
+    def succeeded(self, permit: Permit) -> None:
+        """Record that the host answered the call."""
         with self._lock:
-            self._circuit = self._circuit.after_success(admission.prober, admission.account_key)
+            self._circuit = self._circuit.after_success(permit.prober, permit.account_key)
 
-    def failed(self, admission: Permit) -> None:
-        """It was not answered, or with the host's own failure."""
-        now, prober, account_key = self._clock.now(), admission.prober, admission.account_key
+    def failed(self, permit: Permit) -> None:
+        """Record that the host did not answer the call, or answered with a failure of its own."""
+        now, prober, account_key = self._clock.now(), permit.prober, permit.account_key
         with self._lock:
             self._circuit = self._circuit.after_failure(prober, account_key, now, self._rules)

@@ -1,4 +1,4 @@
-"""An httpx.Client for one host of Dexcom's that behaves."""
+"""httpx client for one host, with rate limit, circuit breaker, quota and retries."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from bg_ingest.providers.dexcom.regions import base_url
 from bg_ingest.providers.http.admission import AdmissionControl, NoQuota, ProcessBreaker
 from bg_ingest.providers.http.call_record import ignore_record
 from bg_ingest.providers.http.rate_limiter import ProcessRateLimiter
@@ -23,21 +22,21 @@ if TYPE_CHECKING:
 def admission_control(
     clock: Clock,
     *,
-    pace: RateLimiter | None = None,
+    rate_limiter: RateLimiter | None = None,
     breaker: Breaker | None = None,
     quota: Quota | None = None,
 ) -> AdmissionControl:
-    """What calls to one host pass; whatever is not given is this process's own."""
+    """Admission control of one host; each missing part is one that counts in this process only."""
     return AdmissionControl(
         clock,
-        pace or ProcessRateLimiter(clock),
+        rate_limiter or ProcessRateLimiter(clock),
         breaker or ProcessBreaker(clock),
         quota or NoQuota(),
     )
 
 
 def polite_http(
-    place: str,
+    base_url: str,
     clock: Clock,
     *,
     admission: AdmissionControl | None = None,
@@ -46,15 +45,15 @@ def polite_http(
     inner: httpx.BaseTransport | None = None,
 ) -> httpx.Client:
     """
-    A client for one region ("sandbox", "us", "eu", "jp") or base URL; many threads may share it.
+    A client for the host at `base_url`; thread-safe, and many accounts can share it.
 
-    One client for one host: its breaker is about that host, and its connections stay open.
+    Use one client per host: the circuit breaker is about one host, and connections are reused.
     """
-    polite = PoliteTransport(
+    transport = PoliteTransport(
         inner or httpx.HTTPTransport(), admission or admission_control(clock), policy, observe=observe
     )
     return httpx.Client(
-        base_url=base_url(place),
-        transport=polite,
+        base_url=base_url,
+        transport=transport,
         headers={"User-Agent": "bg-ingest", "Accept": "application/json"},
     )

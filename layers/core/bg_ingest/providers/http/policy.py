@@ -1,53 +1,67 @@
-"""
-The numbers of our patience: frozen values that are handed in, with the argument for each default.
-
-What one call can take, from its first line to its last:
-
-    |<------------------------------ time_s_max ------------------------------->|
-    | turn | attempt | backoff | turn | attempt | ...       the last is cut short
-           |<------->|
-            attempt_s_max: pool, TCP, TLS, request, headers, body
-"""
+# The time of one call:
+#
+#     |<------------------------------- time_s_max -------------------------------->|
+#     | wait for admission | attempt | backoff | wait for admission | attempt | ...
+#                          |<------->|
+#                           attempt_s_max: pool, TCP, TLS, request, headers, body
+#
+# Rule 1: If less than `attempt_s_min` is left, then no attempt begins.
+# Rule 2: If less than `attempt_s_max` is left, then all timeouts of the attempt are shortened alike.
+#
+# The wait before a retry (exponential backoff with full jitter, RFC 9110 Retry-After):
+#
+# Rule 3: If the provider sent Retry-After, then exactly that time is waited.
+#         If it is longer than `asked_s_max`, then the call fails at once, and the job goes back to the queue.
+# Rule 4: If it sent none, then the wait is random between 0 and a limit that doubles with every attempt.
+#         Callers that fail together therefore do not retry together.
+#
+#     attempt     1         2             3                   4
+#     limit       0.5       1.0           2.0                 4.0 ... wait_s_max
+#                 |-|       |---|         |-------|           |---------------|
+#                 the wait is a random point of this span
+"""Timeouts and retry limits of a call, with the reason for each default."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+_DOUBLINGS_MAX = 60  # Keeps the power within the range of a float.
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """How long each step of one attempt may take."""
 
-    # A process has at most as many calls under way as it has threads, far fewer than connections.
+    # The connection pool is larger than the number of threads, so a free connection is always there.
     pool_s: float = 3.0
-    # Asked twice, for TCP and for TLS. Who does not shake hands in three seconds is down.
+    # Applies twice, to TCP and to TLS. No handshake within 3 s: treat the host as down.
     connect_s: float = 3.0
     write_s: float = 3.0  # A request is a few hundred bytes.
-    # To the headers, and between two pieces of the body. Dexcom computes thirty days before the first byte;
-    # what takes longer than this takes longer than thirty seconds as often as not (observed).
+    # To the headers, and between two pieces of the body. A provider may compute thirty days of data before
+    # the first byte. A response that takes longer than 15 s often takes longer than 30 s (observed).
     read_s: float = 15.0
 
     @property
     def body_by_s(self) -> float:
-        """When the last piece of the body must have begun to arrive, counted from the start."""
+        """When the last piece of the body must begin to arrive, from the start of the attempt."""
         return self.pool_s + 2 * self.connect_s + self.write_s + self.read_s
 
     @property
     def attempt_s_max(self) -> float:
         """How long one attempt can take."""
-        # As far as timeouts reach: a resolver that hangs, or a peer that sends its headers letter by letter,
-        # is out of httpx's hands. Lambda's own timeout is what stops those.
+        # httpx cannot stop a resolver that hangs, or a host that sends its headers byte by byte. Lambda's
+        # own timeout stops those.
         return self.body_by_s + self.read_s
 
     def within(self, time_s: float) -> Timeouts:
-        """The same, all shortened alike if that is what it takes to end in time."""
+        """The same timeouts, all shortened by the same factor if the attempt has less time."""
         share = min(1.0, time_s / self.attempt_s_max)
         return Timeouts(
             *(step_s * share for step_s in (self.pool_s, self.connect_s, self.write_s, self.read_s))
         )
 
     def as_extension(self) -> dict[str, float]:
-        """In httpx's words."""
+        """The timeouts as an extension of an httpx request."""
         return {
             "pool": self.pool_s,
             "connect": self.connect_s,
@@ -56,36 +70,20 @@ class Timeouts:
         }
 
 
-# Exponential backoff with full jitter, and Retry-After before it.
-# How long to wait before the next attempt.
-#
-# Rule 1: who fails together must not come back together: any wait up to the limit is as likely as any other
-#         ("full jitter"), and the limit doubles with every attempt.
-# Rule 2: what Dexcom asks for in Retry-After is waited exactly, or not at all: never less.
-#
-#     attempt     1         2             3                   4
-#     limit       0.5       1.0           2.0                 4.0 ... wait_s_max
-#                 |-|       |---|         |-------|           |---------------|
-#                 a random point of each
-
-
-_DOUBLINGS_MAX = 60  # Beyond it the power is only a large number.
-
-
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """The waits between the attempts of one call."""
+    """The wait between two attempts of one call."""
 
-    # A dropped connection is worth trying again at once; half a second is at once.
+    # A broken connection can be replaced at once.
     first_s: float = 0.5
     wait_s_max: float = 8.0
-    # A worker that sleeps costs money and holds a lease; what takes longer goes back to the queue.
+    # A waiting worker costs money and holds a lease. The queue handles longer waits.
     asked_s_max: float = 10.0
 
     def wait_s(self, attempt: int, jitter: float, asked_s: float | None = None) -> float | None:
-        """The wait after that many attempts; None if waiting is not for us, but for the queue."""
-        assert attempt >= 1  # noqa: S101 - only a bug could break it.
-        assert 0.0 <= jitter < 1.0  # noqa: S101 - likewise.
+        """The wait after this attempt, from 1; None if the call should fail instead of waiting."""
+        assert attempt >= 1  # noqa: S101 - attempts are counted from 1.
+        assert 0.0 <= jitter < 1.0  # noqa: S101 - the jitter is a share of the limit.
         if asked_s is not None:
             return asked_s if asked_s <= self.asked_s_max else None
         doubled_s: float = self.first_s * 2 ** min(attempt - 1, _DOUBLINGS_MAX)
@@ -94,16 +92,16 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How one call is made, and made again."""
+    """Timeouts and retry limits of a call."""
 
     timeouts: Timeouts = Timeouts()
-    backoff: Backoff = field(default_factory=Backoff)
-    # An hour's worth of maintenance is for the queue to sit out; three attempts outlast a hiccup.
+    backoff: Backoff = Backoff()
+    # Long outages are handled by requeueing; three attempts cover brief ones.
     attempts_max: int = 3
-    # One call, everything included.  A sync allows a minute for a window of history, and storing
-    # it takes some of that; the synchronous API has 29 s, and says so through the caller's time.
+    # One call with all its waits. A sync plans one minute per window of history, with the time to store it.
+    # The synchronous API has 29 s and passes its limit as the caller's time.
     time_s_max: float = 50.0
-    # With less time than this a good answer would be cut off as often as a bad one.
+    # An attempt with less time would often be cut off before a complete response.
     attempt_s_min: float = 5.0
-    # Ten thousand readings are 5 MB. A person with 1,000 a day has 15 MB in thirty days.
+    # 10,000 readings are 5 MB. A user with 1,000 readings a day has 15 MB in thirty days.
     answer_bytes_max: int = 32 * 1024 * 1024

@@ -1,14 +1,15 @@
-# The token bucket of one process, as one number: when the bucket is full again.
+# Token bucket of one process, stored as one number: the time at which the bucket is full again.
 #
-# Rule 1: a call takes one token; every `interval_s` one comes back, up to `calls_max`.
-# Rule 2: who finds none is given the next one that will come back, and waits for it. Nobody overtakes.
-# Rule 3: who would have to wait too long is told so and takes nothing.
-# Rule 4: after a pause the bucket holds a single token: Dexcom has just said that we are too fast.
+# Rule 1: A call takes one token. One token comes back per `interval_s`, up to `calls_max` tokens.
+# Rule 2: If the bucket is empty, the call gets the next token that comes back, and waits for it. Calls get
+#         tokens in the order in which they ask.
+# Rule 3: If the wait would exceed the limit, the call is refused and takes no token.
+# Rule 4: After a pause the bucket holds one token, because the provider has just answered 429.
 #
-#     full_at_s = now                          all tokens are there
-#     full_at_s = now + 3 intervals            three are taken
-#     full_at_s = now + calls_max intervals    none is left: the next is had after one interval
-"""Not faster than agreed: `calls_max` calls at once, and one per interval after that."""
+#     full_at_s = now                          the bucket is full
+#     full_at_s = now + 3 intervals            three tokens are taken
+#     full_at_s = now + calls_max intervals    the bucket is empty: the next token comes after one interval
+"""Rate limiter: `calls_max` calls at once, then one call per interval."""
 
 from __future__ import annotations
 
@@ -21,46 +22,46 @@ if TYPE_CHECKING:
     from bg_ingest.clock import Clock
 
 
-_NO_WAIT_S = 0.001  # What floats make of nothing at all.
+_NO_WAIT_S = 0.001  # A shorter wait is a rounding error of floats.
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """When a call may be made; if not granted, nothing was taken."""
+    """When a call can be made; a refused call has taken no token."""
 
     granted: bool
     wait_s: float
 
 
 class RateLimiter(Protocol):
-    """Whoever decides how fast this process calls."""
+    """Limit of the calls of one process per time."""
 
-    def turn(self, wait_s_max: float) -> Reservation:
-        """A turn within that time, to be waited for by the caller; or none."""
+    def reserve(self, wait_s_max: float) -> Reservation:
+        """Reserve a call within this time. The caller waits for `wait_s`."""
         ...
 
     def pause(self, asked_s: float | None) -> None:
-        """Dexcom wants to be left alone: that long, if it says so."""
+        """Grant no call for this time: the provider has answered 429. None: it did not say how long."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RateRules:
-    """How fast one process calls."""
+    """The limits of a rate limiter."""
 
-    # Ten such processes stay at the documented 60,000 an hour.
+    # Ten processes at this rate make 60,000 calls an hour, the quota of the application (quota.py).
     calls_max: int = 100
     period_s: float = 60.0
-    # Eight callers can wait for their turn; the ninth goes back to the queue, where waiting is free.
+    # Eight callers can wait at a time. The ninth goes back to the queue, where waiting costs nothing.
     wait_s_max: float = 5.0
-    # After a 429 that does not say how long; short enough that a retry still gets its turn.
+    # After a 429 without Retry-After. Short enough for the retry to be granted within `wait_s_max`.
     pause_s: float = 2.0
-    # A 429 may be meant for one person; after a minute the others are worth another try.
+    # A 429 may concern one account only, so calls for the others are tried again after a minute.
     pause_s_max: float = 60.0
 
     @property
     def interval_s(self) -> float:
-        """How long it takes for one token to come back."""
+        """How long it takes until one token comes back."""
         return self.period_s / self.calls_max
 
 
@@ -71,7 +72,7 @@ class Bucket:
     rules: RateRules
     full_at_s: float = -math.inf
 
-    def after_turn(self, now_s: float) -> tuple[Bucket, float]:
+    def after_reservation(self, now_s: float) -> tuple[Bucket, float]:
         """The bucket with one token less, and how long to wait for that token."""
         full_at_s = max(self.full_at_s, now_s) + self.rules.interval_s
         wait_s = full_at_s - self.rules.period_s - now_s
@@ -84,24 +85,24 @@ class Bucket:
 
 
 class ProcessRateLimiter:
-    """The bucket all threads of this process take from."""
+    """Rate limiter with one bucket for all threads of this process."""
 
     def __init__(self, clock: Clock, rules: RateRules | None = None) -> None:
         self._clock = clock
         self._lock = Lock()
         self._bucket = Bucket(rules or RateRules())
 
-    def turn(self, wait_s_max: float) -> Reservation:
-        """A turn within that time, and within the rules' own limit."""
+    def reserve(self, wait_s_max: float) -> Reservation:
+        """Reserve a call within this time and within `RateRules.wait_s_max`."""
         with self._lock:
-            bucket, wait_s = self._bucket.after_turn(self._clock.monotonic_s())
+            bucket, wait_s = self._bucket.after_reservation(self._clock.monotonic_s())
             if wait_s > min(wait_s_max, self._bucket.rules.wait_s_max):
                 return Reservation(granted=False, wait_s=wait_s)
             self._bucket = bucket
             return Reservation(granted=True, wait_s=wait_s)
 
     def pause(self, asked_s: float | None) -> None:
-        """Nobody gets a turn for a while."""
+        """Grant no call for this time, or for `RateRules.pause_s` if it is None."""
         with self._lock:
             rules = self._bucket.rules
             pause_s = rules.pause_s if asked_s is None else min(asked_s, rules.pause_s_max)

@@ -1,24 +1,25 @@
 """
-The circuit breaker of one host, shared by all processes through one item.
+Circuit breaker of one host that all processes share through one DynamoDB item.
 
-The rules are in circuit.py; this file only carries their value to and from DynamoDB, by compare-and-swap:
+The transitions are in circuit.py. This module reads the circuit from the item, and writes a changed circuit
+on the condition that no other process has written since (compare and swap).
 
-- While calls succeed it costs one read every `fresh_s` and process, and no write. A failure, the first
-  success after it, electing a prober and closing are one write each.
-- An opening is seen within `fresh_s` by those whose calls succeed, by the others before their next call. So
-  an outage costs `failures_max` calls (one more if they were all one account's), those in flight when the
-  last of them fails, and at most one more for each process that looked just before.
+- While calls succeed, each process reads once per `fresh_s` and writes nothing. A failure, the first success
+  after a failure, the start of a probe and its outcome are one write each.
+- A process whose calls succeed sees an opening within `fresh_s`. A process that knows of a failure reads
+  before each call. An outage therefore costs `failures_max` calls, and one more if these were all for one
+  account. To these come the calls under way when the circuit opens, and at most one call per process that
+  read the item just before.
 """
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from bg_ingest.providers.http.circuit import Circuit, CircuitRules
+from bg_ingest.providers.http.circuit import Circuit, CircuitRules, Permit
+from bg_ingest.utc import from_iso, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,24 +28,13 @@ if TYPE_CHECKING:
     from bg_ingest.dynamo import Item, Table
 
 PK = "app#breaker"
-# A write is refused only if another was accepted, and each of those is a failure or a transition, so the
-# circuit is open after a few rounds and then there is nothing more to write. Beyond this many rounds one
-# more failure among so many is not worth counting.
+# A write is rejected only if another process wrote, and each write is a failure or a transition. After a few
+# rounds the circuit is open and nothing is left to write. A failure that loses this many rounds is dropped.
 SWAPS_MAX = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
-    """Whether a call may be made; handed back with its outcome."""
-
-    allowed: bool
-    wait_s: float = 0.0  # When refused: how long asking again is pointless.
-    prober: str | None = None  # This call decides whether the circuit closes.
-    account_key: str | None = None  # A pseudonym of the account it is made for; None: nobody's.
-
-
 class SharedBreaker:
-    """This process's view of the breaker of one host; thread-safe."""
+    """This process's view of the shared circuit breaker; thread-safe."""
 
     def __init__(
         self,
@@ -65,8 +55,8 @@ class SharedBreaker:
         self._version = 0
         self._read_at_s: float | None = None
 
-    def admit(self, account_key: str | None = None) -> Permit:
-        """May this call be made?"""
+    def permit(self, account_key: str | None = None) -> Permit:
+        """Whether a call for this account can be made now."""
         now = self._clock.now()
         with self._lock:
             self._refresh(account_key)
@@ -74,28 +64,28 @@ class SharedBreaker:
                 return Permit(allowed=True, account_key=account_key)
             prober = uuid.uuid4().hex
             self._swap(lambda circuit: circuit.with_prober(prober, account_key, now, self._rules))
-            if self._seen.opened_to(account_key) is None:
-                return Permit(allowed=True, account_key=account_key)  # Another process has just closed it.
+            if self._seen.opened_to(account_key) is None:  # Another process has just closed it.
+                return Permit(allowed=True, account_key=account_key)
             if self._seen.prober == prober:
                 return Permit(allowed=True, prober=prober, account_key=account_key)
             until = self._seen.refused_until(account_key, now, self._rules) or now
             return Permit(allowed=False, wait_s=(until - now).total_seconds())
 
-    def succeeded(self, admission: Permit) -> None:
-        """The call was answered."""
+    def succeeded(self, permit: Permit) -> None:
+        """Record that the host answered the call."""
         with self._lock:
-            self._swap(lambda circuit: circuit.after_success(admission.prober, admission.account_key))
+            self._swap(lambda circuit: circuit.after_success(permit.prober, permit.account_key))
 
-    def failed(self, admission: Permit) -> None:
-        """The call was not answered, or answered with the host's own failure."""
-        now, prober, account_key = self._clock.now(), admission.prober, admission.account_key
+    def failed(self, permit: Permit) -> None:
+        """Record that the host did not answer the call, or answered with a failure of its own."""
+        now, prober, account_key = self._clock.now(), permit.prober, permit.account_key
         with self._lock:
             self._swap(lambda circuit: circuit.after_failure(prober, account_key, now, self._rules))
 
     def _refresh(self, account_key: str | None) -> None:
-        # Once something has failed every call is preceded by a look: others may just have opened the circuit.
-        alert = self._seen.failures > 0 and self._seen.opened_to(account_key) is None
-        fresh_s = 0.0 if alert else self._fresh_s
+        # After a failure every call is preceded by a read: another process may just have opened the circuit.
+        failing = self._seen.failures > 0 and self._seen.opened_to(account_key) is None
+        fresh_s = 0.0 if failing else self._fresh_s
         if self._read_at_s is None or self._clock.monotonic_s() - self._read_at_s >= fresh_s:
             self._adopt(self._table.get(PK, self._host))
 
@@ -129,12 +119,12 @@ def _to_item(host: str, circuit: Circuit, version: int) -> Item:
         "sk": host,
         "version": version,
         "failures": circuit.failures,
-        "failed_at": _text(circuit.failed_at),
-        "opened_at": _text(circuit.opened_at),
+        "failed_at": to_iso(circuit.failed_at),
+        "opened_at": to_iso(circuit.opened_at),
         "prober": circuit.prober,
-        "probe_until": _text(circuit.probe_until),
+        "probe_until": to_iso(circuit.probe_until),
         "suspect": circuit.suspect,
-        "alone": circuit.alone,
+        "alone": circuit.suspect_only,
     }
 
 
@@ -143,19 +133,11 @@ def _from_item(item: Item | None) -> Circuit:
         return Circuit()
     return Circuit(
         failures=item["failures"],
-        failed_at=_instant(item["failed_at"]),
-        opened_at=_instant(item["opened_at"]),
+        failed_at=from_iso(item["failed_at"]),
+        opened_at=from_iso(item["opened_at"]),
         prober=item["prober"],
-        probe_until=_instant(item["probe_until"]),
-        # Items of before 2026-11-28 do not say whose calls failed: then it is the host's trouble, as it was.
+        probe_until=from_iso(item["probe_until"]),
+        # Items written before 2026-11-28 do not name the account. Their failures count for all accounts.
         suspect=item.get("suspect"),
-        alone=item.get("alone", False),
+        suspect_only=item.get("alone", False),
     )
-
-
-def _text(instant: datetime | None) -> str | None:
-    return instant.isoformat() if instant else None
-
-
-def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

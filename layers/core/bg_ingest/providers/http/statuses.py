@@ -1,16 +1,15 @@
 """
-An answer's status, sorted into the error tree.
+Errors for HTTP statuses, and the Retry-After header.
 
-    status          Dexcom's failure or limit (TryLater)     ours or the person's
-    2xx             -                                        -
-    429             Throttled
-    401, 403                                                 TokenRejected
-    408             Unavailable
-    other 4xx                                                RequestRefused
-    anything else   Unavailable
+    status          error
+    2xx             none
+    429             Throttled       (TryLater)
+    401, 403        TokenRejected
+    408             Unavailable     (TryLater)
+    other 4xx       RequestRefused
+    all others      Unavailable     (TryLater)
 
-The status decides and the body is not looked at: Dexcom has half a dozen shapes for it, and not-JSON.
-The token endpoint alone says more in its body; oauth.py reads it.
+The body does not matter: providers send error bodies of many shapes, also ones that are not JSON.
 """
 
 from __future__ import annotations
@@ -20,50 +19,34 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from bg_ingest.providers.errors import (
-    ProviderError,
-    RequestRefused,
-    Throttled,
-    TokenRejected,
-    TryLater,
-    Unavailable,
-)
+from bg_ingest.providers.errors import ProviderError, RequestRefused, Throttled, TokenRejected, Unavailable
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     import httpx
 
-
-def host_error_for(response: httpx.Response, what: str, now: datetime) -> TryLater | None:
-    """Dexcom's own failure or limit; None if it did answer the question."""
-    status = response.status_code
-    if 200 <= status < 300 or (400 <= status < 500 and status not in {408, 429}):
-        return None
-    kind = Throttled if status == 429 else Unavailable
-    asked_s = retry_after_s(response.headers.get("retry-after"), now)
-    return kind(f"{what}: {status}", retry_after_s=asked_s)
-
-
-def error_for(response: httpx.Response, what: str, now: datetime) -> ProviderError | None:
-    """Why this is not the answer to our question; None if it is."""
-    status = response.status_code
-    if status in {401, 403}:
-        return TokenRejected(f"{what}: {status}")
-    failure = host_error_for(response, what, now)
-    if failure or status < 400:
-        return failure
-    return RequestRefused(f"{what}: {status}")
-
-
-# The Retry-After header (RFC 9110, 10.2.3): seconds, or a date.
-# Dexcom's limits are per hour. Whatever asks for more than a day is a mistake we would wait out.
+# Limits of providers are per hour. A longer Retry-After than a day is treated as a mistake.
 RETRY_AFTER_S_MAX = 86_400.0
 _SECONDS = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
 
 
+def error_for(response: httpx.Response, operation: str, now: datetime) -> ProviderError | None:
+    """The error that the status stands for; None for success."""
+    status = response.status_code
+    text = f"{operation}: {status}"
+    if 200 <= status < 300:
+        return None
+    if status in {401, 403}:
+        return TokenRejected(text)
+    if 400 <= status < 500 and status not in {408, 429}:
+        return RequestRefused(text)
+    kind = Throttled if status == 429 else Unavailable
+    return kind(text, retry_after_s=retry_after_s(response.headers.get("retry-after"), now))
+
+
 def retry_after_s(header: str | None, now: datetime) -> float | None:
-    """How long we were asked to wait, 0 or more; None if we were not, or not in so many words."""
+    """The wait that a Retry-After header asks for, in seconds or as a date; None if it is not readable."""
     if header is None:
         return None
     text = header.strip()
@@ -71,9 +54,9 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
         return min(float(text), RETRY_AFTER_S_MAX)
     try:
         date = parsedate_to_datetime(text)
-        # "-0000" and a missing zone make it naive; HTTP dates are in GMT.
+        # The date is naive if its zone is missing or "-0000". HTTP dates are in GMT.
         at = date if date.tzinfo else date.replace(tzinfo=UTC)
         wait_s = (at - now).total_seconds()
-    except (ValueError, OverflowError):  # The latter for a zone that is centuries away.
+    except (ValueError, OverflowError):  # OverflowError: the zone is centuries away.
         return None
     return min(max(wait_s, 0.0), RETRY_AFTER_S_MAX)

@@ -1,11 +1,12 @@
 """
-Politeness, as a transport around a transport: at our pace, in the caller's time, and again if it may help.
+httpx transport that adds admission control, timeouts, retries and call records to another transport.
 
-What is tried again: GETs, after 408, 429, 5xx, a timeout, a broken connection, or half a body.
-What never is: everything else. A POST to the token endpoint spends a token whether or not its answer arrives.
-
-The last answer is handed on whatever its status; without any, one of our own errors is raised. Nothing here
-logs: every attempt, made or refused, becomes one Exchange for the observer.
+- A GET is retried after 408, 429, 5xx, 3xx, a timeout, a broken connection or a truncated body.
+- Any other method is not retried. For example, a POST to a token endpoint consumes the refresh token, also
+  if its response is lost.
+- The result is a complete response with a 2xx status or one of `Call.accepted`. Everything else is raised
+  as a ProviderError.
+- Each attempt, sent or refused, becomes one CallRecord for the observer. This module logs nothing.
 """
 
 from __future__ import annotations
@@ -17,30 +18,73 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from bg_ingest.providers.errors import (
-    ContractBroken,
-    Garbled,
-    OutOfTime,
-    ProviderError,
-    TryLater,
-    Unavailable,
-)
-from bg_ingest.providers.http.admission import Decision
+from bg_ingest.providers.errors import ContractBroken, Garbled, ProviderError, TryLater, Unavailable
 from bg_ingest.providers.http.call_record import Call, CallRecord, call_of, ignore_record
 from bg_ingest.providers.http.policy import Policy
-from bg_ingest.providers.http.send import no_response_error
+from bg_ingest.providers.http.send import parse_json_object
 from bg_ingest.providers.http.statuses import error_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bg_ingest.clock import Clock
-    from bg_ingest.providers.http.admission import AdmissionControl
+    from bg_ingest.providers.http.admission import AdmissionControl, Decision
     from bg_ingest.providers.http.call_record import Observe
+
+_DROPPED_HEADERS = {
+    # These describe the body as it was sent. The body that is returned is decoded and complete.
+    "content-encoding",
+    "content-length",
+    "transfer-encoding",
+    # httpx.Client would send the cookie of one account with the calls for another.
+    "set-cookie",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The outcome of one attempt: a response, a failure, or a response that is a failure by its status."""
+
+    decision: Decision
+    response: httpx.Response | None = None
+    failure: ProviderError | None = None
+    latency_s: float = 0.0
+
+    @property
+    def retryable_failure(self) -> TryLater | None:
+        """Retryable failure of the provider; None if the attempt was refused locally."""
+        sent = self.decision.refusal is None
+        return self.failure if sent and isinstance(self.failure, TryLater) else None
+
+    def response_for(self, call: Call) -> httpx.Response:
+        """The response that the caller gets; raises the failure if there is one."""
+        response, failure = self.response, self.failure
+        accepted = response is not None and response.status_code in call.accepted
+        if failure and (isinstance(failure, TryLater) or not accepted):
+            raise failure
+        assert response is not None  # noqa: S101 - an attempt without a response has a failure.
+        return response
+
+    def record(self, call: Call, method: str, number: int, waited_s: float) -> CallRecord:
+        """The record of this attempt, which began `waited_s` after the previous one."""
+        response = self.response
+        return CallRecord(
+            operation=call.operation,
+            method=method,
+            path=call.path,
+            attempt=number,
+            sent=self.decision.refusal is None,
+            status=response.status_code if response is not None else None,
+            error=type(self.failure).__name__ if self.failure else None,
+            latency_s=self.latency_s,
+            size_bytes=len(response.content) if response is not None else 0,
+            waited_s=waited_s + self.decision.waited_s,
+            circuit=self.decision.circuit,
+        )
 
 
 class PoliteTransport(httpx.BaseTransport):
-    """Makes the calls to one host as they should be made; thread-safe."""
+    """Transport for the calls to one host; thread-safe."""
 
     def __init__(
         self,
@@ -51,159 +95,97 @@ class PoliteTransport(httpx.BaseTransport):
         observe: Observe = ignore_record,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._policy = policy or Policy()
-        self._attempts = AttemptMaker(inner, admission, self._policy)
+        self._inner = inner
+        self._admission = admission
         self._clock = admission.clock
+        self._policy = policy or Policy()
         self._observe = observe
         self._jitter = jitter
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """One call, however many attempts that takes."""
-        time_s = min(call_of(request).time_left_s(), self._policy.time_s_max)
-        ends_at_s = self._clock.monotonic_s() + time_s
+        """Make one call with all its attempts."""
+        call = call_of(request)
+        ends_at_s = self._clock.monotonic_s() + min(call.time_left_s(), self._policy.time_s_max)
         waited_s = 0.0
-        for attempt in count(1):
-            outcome = self._attempts.make(request, ends_at_s)
-            self._observe(outcome.exchange(attempt, waited_s))
-            wait_s = self._wait_s(attempt, outcome, ends_at_s)
+        for number in count(1):
+            attempt = self._attempt(request, call, ends_at_s)
+            self._observe(attempt.record(call, request.method, number, waited_s))
+            wait_s = self._wait_before_retry_s(request, attempt, number, ends_at_s)
             if wait_s is None:
                 break
             self._clock.sleep(wait_s)
             waited_s = wait_s
-        if outcome.response is not None:
-            return outcome.response
-        assert outcome.failure is not None  # noqa: S101 - no answer has a reason.
-        raise outcome.failure
+        return attempt.response_for(call)
 
     def close(self) -> None:
         """Close the connections."""
-        self._attempts.inner.close()
+        self._inner.close()
 
-    def _wait_s(self, attempt: int, outcome: Attempt, ends_at_s: float) -> float | None:
-        """How long to wait before trying again; None if that was it."""
-        retryable_failure = outcome.retryable_failure
-        if retryable_failure is None or outcome.method != "GET" or attempt >= self._policy.attempts_max:
+    def _attempt(self, request: httpx.Request, call: Call, ends_at_s: float) -> Attempt:
+        """Make one attempt that ends before `ends_at_s`, if it is admitted."""
+        spare_s = ends_at_s - self._clock.monotonic_s() - self._policy.attempt_s_min
+        decision = self._admission.admit(call, spare_s)
+        if decision.refusal:
+            return Attempt(decision, failure=decision.refusal)
+        started_at_s = self._clock.monotonic_s()
+        response, failure = self._send(request, call.operation, ends_at_s)
+        latency_s = self._clock.monotonic_s() - started_at_s
+        self._admission.report(decision, failure if isinstance(failure, TryLater) else None)
+        return Attempt(decision, response, failure, latency_s)
+
+    def _send(
+        self, request: httpx.Request, operation: str, ends_at_s: float
+    ) -> tuple[httpx.Response | None, ProviderError | None]:
+        """Send the request, read the body and find the failure, if any."""
+        now_s = self._clock.monotonic_s()
+        timeouts = self._policy.timeouts.within(ends_at_s - now_s)
+        request.extensions["timeout"] = timeouts.as_extension()
+        # Errors are returned and raised later. Raised here, they would be chained to an error of httpx.
+        try:
+            response = read_body(
+                self._inner.handle_request(request),
+                operation,
+                clock=self._clock,
+                until_s=now_s + timeouts.body_by_s,
+                bytes_max=self._policy.answer_bytes_max,
+            )
+        except httpx.HTTPError as error:
+            kind = Garbled if isinstance(error, httpx.DecodingError) else Unavailable
+            return None, kind(f"{operation}: {type(error).__name__}")
+        except ProviderError as error:
+            return None, error
+        failure = error_for(response, operation, self._clock.now())
+        if failure is None and request.method == "GET":
+            failure = truncation_error(response, operation)
+        return response, failure
+
+    def _wait_before_retry_s(
+        self, request: httpx.Request, attempt: Attempt, number: int, ends_at_s: float
+    ) -> float | None:
+        """How long to wait before the next attempt; None if this was the last."""
+        failure = attempt.retryable_failure
+        if failure is None or request.method != "GET" or number >= self._policy.attempts_max:
             return None
-        wait_s = self._policy.backoff.wait_s(attempt, self._jitter(), retryable_failure.retry_after_s)
+        wait_s = self._policy.backoff.wait_s(number, self._jitter(), failure.retry_after_s)
         if wait_s is None:
             return None
         left_s = ends_at_s - self._clock.monotonic_s() - wait_s
         return wait_s if left_s >= self._policy.attempt_s_min else None
 
 
-# One attempt at a call: through the turnstile, onto the network, and what came of it.
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What an attempt came to: an answer, a failure, or an answer that is one."""
-
-    call: Call
-    method: str
-    passage: Decision
-    response: httpx.Response | None = None
-    failure: ProviderError | None = None
-    latency_s: float = 0.0
-
-    @property
-    def retryable_failure(self) -> TryLater | None:
-        """Dexcom's own failure, which may have passed the next time; who was not let through is not asked."""
-        sent = self.passage.refused is None
-        return self.failure if sent and isinstance(self.failure, TryLater) else None
-
-    def exchange(self, attempt: int, waited_s: float) -> CallRecord:
-        """The record of it, `waited_s` after the attempt before."""
-        response = self.response
-        return CallRecord(
-            operation=self.call.operation,
-            method=self.method,
-            path=self.call.path,
-            attempt=attempt,
-            sent=self.passage.refused is None,
-            status=response.status_code if response is not None else None,
-            error=type(self.failure).__name__ if self.failure else None,
-            latency_s=self.latency_s,
-            size_bytes=len(response.content) if response is not None else 0,
-            waited_s=waited_s + self.passage.waited_s,
-            circuit=self.passage.circuit,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptMaker:
-    """Makes attempts at one host."""
-
-    inner: httpx.BaseTransport
-    admission: AdmissionControl
-    policy: Policy
-
-    def make(self, request: httpx.Request, ends_at_s: float) -> Attempt:
-        """One attempt that is over by then."""
-        call, method, clock = call_of(request), request.method, self.admission.clock
-        what = f"{method} {call.path}"
-        spare_s = ends_at_s - clock.monotonic_s() - self.policy.attempt_s_min
-        if spare_s < 0:
-            late = OutOfTime(f"{what}: too little time left")
-            return Attempt(call, method, Decision(refused=late), failure=late)
-        passage = self.admission.enter(what, spare_s, call.account_key)
-        if passage.refused:
-            return Attempt(call, method, passage, failure=passage.refused)
-        started_at_s = clock.monotonic_s()
-        response, failure = self._sent(request, what, ends_at_s)
-        latency_s = clock.monotonic_s() - started_at_s
-        self.admission.leave(passage, failure if isinstance(failure, TryLater) else None)
-        return Attempt(call, method, passage, response, failure, latency_s)
-
-    def _sent(
-        self, request: httpx.Request, what: str, ends_at_s: float
-    ) -> tuple[httpx.Response | None, ProviderError | None]:
-        clock = self.admission.clock
-        now_s = clock.monotonic_s()
-        timeouts = self.policy.timeouts.within(ends_at_s - now_s)
-        request.extensions["timeout"] = timeouts.as_extension()
-        # Errors are returned, not raised: raised in here, ours would carry httpx's along.
-        try:
-            response = read_body(
-                self.inner.handle_request(request),
-                what,
-                clock=clock,
-                until_s=now_s + timeouts.body_by_s,
-                bytes_max=self.policy.answer_bytes_max,
-            )
-        except httpx.HTTPError as error:
-            return None, no_response_error(error, what)
-        except ProviderError as error:
-            return None, error
-        failure = error_for(response, what, clock.now())
-        if failure is None and request.method == "GET" and looks_truncated(response):
-            failure = Garbled(f"{what}: cut short, or no JSON")
-        return response, failure
-
-
-# An answer is read to its end, within its size and time, or it is none.
-_DROPPED_HEADERS = {
-    # They describe the body as it travelled; what is handed on is decoded and whole.
-    "content-encoding",
-    "content-length",
-    "transfer-encoding",
-    # httpx.Client would send one person's cookies with the next person's call.
-    "set-cookie",
-}
-
-
 def read_body(
-    response: httpx.Response, what: str, *, clock: Clock, until_s: float, bytes_max: int
+    response: httpx.Response, operation: str, *, clock: Clock, until_s: float, bytes_max: int
 ) -> httpx.Response:
-    """The same answer with its body in memory; raises httpx's errors, and ours for too long or too much."""
+    """The response with its complete body; raises if the body is too large or does not end in time."""
     body = bytearray()
     try:
         for piece in response.iter_bytes():
             body += piece
             if len(body) > bytes_max:
-                raise ContractBroken(f"{what}: more than {bytes_max} bytes")
-            # Each piece came in time, and still there may be no end of them.
+                raise ContractBroken(f"{operation}: more than {bytes_max} bytes")
+            # httpx limits the time between two pieces, not the time of the body.
             if clock.monotonic_s() > until_s:
-                raise Unavailable(f"{what}: the body is too slow")
+                raise Unavailable(f"{operation}: the body is too slow")
     finally:
         response.close()
     headers = [
@@ -212,9 +194,19 @@ def read_body(
     return httpx.Response(response.status_code, headers=headers, content=bytes(body))
 
 
-def looks_truncated(response: httpx.Response) -> bool:
-    """Whether an answer to a GET is no whole JSON text; a glance, the client parses it anyway."""
-    if response.status_code != 200:
-        return False
+def truncation_error(response: httpx.Response, operation: str) -> ProviderError | None:
+    """
+    The error of a 200 response whose body is not JSON; None if the body seems to be complete.
+
+    Parsing every body twice would be expensive. Therefore only a body that does not begin and end like an
+    object or array is parsed here, and gets the error that the caller's parser would raise.
+    """
     body = response.content.strip()
-    return not (body.startswith((b"{", b"[", b"\xef\xbb\xbf")) and body.endswith((b"}", b"]")))
+    complete = body.startswith((b"{", b"[", b"\xef\xbb\xbf")) and body.endswith((b"}", b"]"))
+    if response.status_code != 200 or complete:
+        return None
+    try:
+        parse_json_object(response, operation)
+    except ProviderError as error:
+        return error
+    return None

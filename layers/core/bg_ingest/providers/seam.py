@@ -1,0 +1,152 @@
+"""
+The interface between the service and a CGM provider.
+
+A provider is one implementation of `Provider`. `wiring.provider_parts` registers it under its name; nothing
+else in the service knows which providers there are. A connection names its provider, so each user can have
+another.
+
+    sync, webhooks ──► Provider.readings, uploaded_since, parse_pushed        what the provider has
+    connecting, vault ──► Provider.login: authorize_url, exchange, refresh    how a user lets us in
+
+Every method raises the errors of `providers.errors` and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime, timedelta
+
+    from bg_ingest.readings.model import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a connection leads. Credentials and data of one region are worth nothing in another."""
+
+    provider: str  # The name it is registered under.
+    environment: str  # The provider's region, or "custom".
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a login yields; its repr shows the expiry alone."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderAccount:
+    """One user's account at a provider, as far as a call needs to know it."""
+
+    endpoint: Endpoint
+    account_key: str | None  # A pseudonym, by which the breaker tells one account's failures from the host's.
+    time_left_s: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that is not a reading. Its repr shows the reason alone: the record is health data."""
+
+    reason: str
+    record: object = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Glucose readings as a provider sent them, in no particular order; its repr does not show them."""
+
+    readings: tuple[Reading, ...] = field(default=(), repr=False)
+    rejected: tuple[Rejected, ...] = ()
+    # A hash of the provider's account id. A changed one means that the user connected another account.
+    account_id_hash: str | None = field(default=None, repr=False)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Rejection reasons, one per rejected record."""
+        return tuple(rejected.reason for rejected in self.rejected)
+
+    def __add__(self, later: Fetched) -> Fetched:
+        return Fetched(
+            self.readings + later.readings,
+            self.rejected + later.rejected,
+            later.account_id_hash or self.account_id_hash,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From the oldest to the newest record, both included."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a provider offers."""
+
+    push: bool  # It can send records to our webhook.
+    upload_times: bool  # It can say what was uploaded since an instant.
+    window_max: timedelta  # The longest range of one call.
+    poll_interval_s_min: int  # Polling more often than this brings nothing.
+
+
+class OAuthLogin(Protocol):
+    """The provider's side of an OAuth2 authorization-code login."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where new logins go."""
+        ...
+
+    def authorize_url(self, state: str) -> str:
+        """The address of the provider's login page."""
+        ...
+
+    def exchange(self, code: str) -> Tokens:
+        """The tokens for the code that the callback brought; the code is used up."""
+        ...
+
+    def refresh(self, account: ProviderAccount, refresh_token: str) -> Tokens:
+        """New tokens for a refresh token, which is used up."""
+        ...
+
+
+class Provider(Protocol):
+    """One CGM provider."""
+
+    @property
+    def name(self) -> str:
+        """The name that connections store."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it offers."""
+        ...
+
+    @property
+    def login(self) -> OAuthLogin:
+        """How a user lets us in."""
+        ...
+
+    def readings(
+        self, account: ProviderAccount, access_token: str, start: datetime, end: datetime
+    ) -> Fetched:
+        """All readings measured in `[start, end)`."""
+        ...
+
+    def uploaded_since(self, account: ProviderAccount, access_token: str, since: datetime) -> Span | None:
+        """The span of readings uploaded since then; None without any."""
+        ...
+
+    def parse_pushed(self, data: Mapping[str, Any], now: datetime) -> Fetched:
+        """The readings that a webhook carried."""
+        ...

@@ -1,0 +1,55 @@
+"""What syncs count as in the metrics, and the correlation id they are logged under."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bg_ingest.sync.job import INTERNAL, JobStatus, Trigger
+from bg_ingest.telemetry import metrics
+from bg_ingest.telemetry.correlation import adopt_correlation_id
+from bg_ingest.telemetry.meter import meter
+
+if TYPE_CHECKING:
+    from bg_ingest.sync.job import Counts, Order, SyncResult
+
+
+class SyncRecorder:
+    """Follows the syncs of this process: log context and metrics."""
+
+    def started(self, order: Order) -> None:
+        """Log under the order's correlation id: a worker's thread carries out one order after the other."""
+        adopt_correlation_id(order.correlation_id)
+
+    def finished(self, result: SyncResult) -> None:
+        """Count one order: succeeded, failed, deferred; or not run: busy, or over already."""
+        job, counts = result.job, result.counts
+        if job is None or counts is None:
+            meter.add(metrics.SYNCS, of="busy" if result.busy else "over")
+            return
+        meter.add(metrics.SYNCS, of=job.status)
+        _add_failure(job.failure.type if job.failure else None)
+        _add_records(counts)
+        if job.finished_at and result.newest_at:
+            meter.add(metrics.DATA_AGE, (job.finished_at - result.newest_at).total_seconds())
+        if job.finished_at and job.order.trigger is Trigger.WEBHOOK and job.status is JobStatus.SUCCEEDED:
+            processing_s = (job.finished_at - job.order.requested_at).total_seconds()
+            meter.add(metrics.WEBHOOK_PROCESSING, processing_s)
+
+    def crashed(self) -> None:
+        """Count one order that an error of this service ended."""
+        meter.add(metrics.SYNCS, of="crashed")
+        _add_failure(INTERNAL)
+
+
+def _add_failure(error: str | None) -> None:
+    meter.add(metrics.SYNC_FAILURE, 100 if error else 0)
+    if error:
+        meter.add(metrics.SYNC_ERRORS, of=error)
+
+
+def _add_records(counts: Counts) -> None:
+    meter.add(metrics.READINGS_STORED, counts.stored)
+    meter.add(metrics.READINGS_REVISED, counts.revised)
+    meter.add(metrics.READINGS_INVALID, counts.invalid_total)
+    if counts.fetched:
+        meter.add(metrics.READINGS_INVALID_PERCENT, 100 * counts.invalid_total / counts.fetched)

@@ -1,0 +1,62 @@
+"""
+One process of the service: its settings, its clock, and its parts, each made at its first use.
+
+The modules `*_parts` have one function per part, which takes the process. `process.part(function)` returns
+the one instance of that part: making parts late is what keeps a cold start short, keeping them makes a warm
+start warm.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from threading import RLock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bg_ingest.clock import SystemClock
+from bg_ingest.dynamo import Table
+from bg_ingest.settings import load
+from bg_ingest.wiring import aws_clients
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bg_ingest.clock import Clock
+    from bg_ingest.settings import Settings
+
+    Part = TypeVar("Part")
+
+
+class Process:
+    """The settings, clock and parts of one process."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._parts: dict[Callable[[Process], Any], Any] = {}
+        self.lock = RLock()  # Without it, two threads that come first would make one part each.
+
+    def part(self, make: Callable[[Process], Part]) -> Part:
+        """The one instance of a part, made at its first use."""
+        with self.lock:
+            if make not in self._parts:
+                self._parts[make] = make(self)
+            part: Part = self._parts[make]
+        return part
+
+
+@cache
+def process() -> Process:
+    """The process that this code runs in; raises SettingsInvalid."""
+    return Process(load(), SystemClock())
+
+
+def readings_table(own: Process) -> Table:
+    """The readings table."""
+    client = aws_clients.dynamodb(own.settings.aws_region, own.settings.dynamodb_endpoint)
+    return Table(client, own.settings.dynamodb_table)
+
+
+def users_table(own: Process) -> Table:
+    """The users table."""
+    client = aws_clients.dynamodb(own.settings.aws_region, own.settings.dynamodb_endpoint)
+    return Table(client, own.settings.users_table)

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bg_ingest.ids import AFTER_EVERY_ID, made_at, new_id
+
+NOW = datetime(2026, 11, 21, 5, 1, 2, 345678, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def test_an_id_has_twenty_eight_hexadecimal_digits() -> None:
+    """Twelve of them are the time; the ids of the first release have the same form."""
+    assert new_id(NOW, "4b7e02d91c66f3a8ffff") == "01a1fc7ab4094b7e02d91c66f3a8"
+    assert int(new_id(NOW), 16) > 0
+    assert len(new_id(NOW)) == 28
+
+
+def test_two_ids_of_one_millisecond_differ() -> None:
+    """The other sixteen digits are random."""
+    assert new_id(NOW) != new_id(NOW)
+
+
+@given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis adds the zone.
+def test_ids_sort_by_time(now: datetime) -> None:
+    """A later id is the greater text, and every id is less than AFTER_EVERY_ID."""
+    assert new_id(now) < new_id(now + MILLISECOND) < AFTER_EVERY_ID
+
+
+@given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis adds the zone.
+def test_made_at_returns_the_time_of_an_id(now: datetime) -> None:
+    """To the millisecond, rounded down."""
+    assert timedelta(0) <= now - made_at(new_id(now)) < MILLISECOND
+
+
+@pytest.mark.parametrize("text", ["", "not an id"])
+def test_made_at_rejects_other_texts(text: str) -> None:
+    """A text without the twelve digits is a ValueError."""
+    with pytest.raises(ValueError, match="invalid literal"):
+        made_at(text)

@@ -1,0 +1,1 @@
+"""Ways through the code: the source files that one request of each kind enters."""
