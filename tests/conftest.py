@@ -19,7 +19,7 @@ from bg_ingest.settings import Settings
 from local.deploy import build
 from local.dynamodb_local import jars, server
 from local.rabbitmq import server as rabbitmq
-from local.trouble import CannotStart
+from local.errors import CannotStart
 from tests.support.fakes import FakeClock
 from tests.support.leak_watch import LeakWatch
 from tests.support.moto_in_turn import take_calls_in_turn

@@ -1,1 +1,1 @@
-"""Dexcom simulator: Dexcom's web API as documented and as observed, with made-up users and their readings."""
+"""Dexcom simulator: Dexcom's web API as documented and as observed, with simulated users and readings."""

@@ -42,7 +42,7 @@ def parse_arguments(line: Sequence[str] | None = None) -> argparse.Namespace:
     defaults = RegisteredApplication()
     parser = argparse.ArgumentParser(
         prog="dexcom-sim",
-        description="Serve a simulated Dexcom over HTTP, with made-up users and readings.",
+        description="Serve a simulated Dexcom over HTTP, with simulated users and readings.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=_installed_version())

@@ -21,7 +21,7 @@ Instant = Annotated[AwareDatetime, Field(ge=_EARLIEST, le=_LATEST)]
 
 
 class AddedReading(BaseModel):
-    """A time and a value. Every other member is copied into the record, whatever its name is."""
+    """A time and a value. Every other member is copied into the record."""
 
     model_config = ConfigDict(extra="allow")
 

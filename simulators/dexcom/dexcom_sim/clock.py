@@ -13,7 +13,7 @@ from typing import Protocol
 
 
 class TimeSource(Protocol):
-    """Tells the time and waits."""
+    """A source of the current time, and a way to wait."""
 
     def now(self) -> datetime:
         """The current time, with the zone UTC."""

@@ -21,7 +21,7 @@ class InProcessTransport(httpx.BaseTransport):
     """
     Answers an `httpx.Client` from a simulator in the same process. Many threads may share it.
 
-    A slow response moves the simulator's clock instead of waiting. It raises `ReadTimeout` where a socket would.
+    A slow response moves the simulator's clock instead of waiting, and times out where a socket would.
     """
 
     def __init__(self, simulator: SimulatedDexcom) -> None:

@@ -1,8 +1,8 @@
 """
 Random numbers that are a function of a key: the same key always gives the same number.
 
-A generator would have to run through all earlier weeks to reach one week of the past. A keyed number needs only
-its key. So any week can be computed by itself, and two overlapping windows agree where they overlap.
+A generator would have to run through all earlier weeks to reach one week of the past. A keyed number needs
+only its key. So any week can be computed by itself, and two overlapping windows agree where they overlap.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def digest(*names: object) -> bytes:
 
 
 def draw(seed: int, salt: int, index: int) -> float:
-    """A number in [0, 1). Each use has a salt of its own, so that its numbers are independent of the others."""
+    """A number in [0, 1). Each use has a salt of its own, so that its numbers are independent."""
     mixed = (seed + salt * 0xD1B54A32D192ED03 + (index + 1) * _GOLDEN) & _MASK
     mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK

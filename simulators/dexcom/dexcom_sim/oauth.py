@@ -51,7 +51,7 @@ class IssuedTokens:
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
-    number: int  # Counts every secret that was issued, so it tells answers apart.
+    number: int  # The number of secrets issued so far; each pair of tokens has another one.
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Consents:
             return code
 
     def exchange(self, code: str, redirect_uri: str) -> IssuedTokens | None:
-        """Exchange a code for tokens; None if it is unknown, used, expired or was issued for another address."""
+        """Exchange a code for tokens; None if it is invalid or was issued for another address."""
         with self._lock:
             granted = self._codes.pop(code, None)
             if (
@@ -135,7 +135,7 @@ class Consents:
             self._refresh_tokens = kept
 
     def revoke_access_tokens(self, user: str) -> None:
-        """Make the access tokens invalid, as if their two hours were over."""
+        """Make the access tokens invalid before their two hours have passed."""
         with self._lock:
             kept = {token: it for token, it in self._access_tokens.items() if it.user != user}
             self._access_tokens = kept

@@ -43,7 +43,7 @@ class SimulatedDexcom:
     """
     Everything the simulated Dexcom knows. The same seed and the same clock give the same data.
 
-    Safe to use from many threads: each part protects its own state, and sensor readings are computed, not stored.
+    Safe to use from many threads: each part protects its own state. Sensor readings are computed, not stored.
     """
 
     def __init__(

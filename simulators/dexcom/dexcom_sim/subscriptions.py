@@ -31,7 +31,7 @@ class WebhookSubscriptions:
         self._by_id: dict[str, WebhookSubscription] = {}
 
     def register(self, user: str, url: str) -> WebhookSubscription | None:
-        """Create a subscription, or return the existing one for this address; None if the user has too many."""
+        """Create a subscription, or return the one of this address; None if the user has too many."""
         with self._lock:
             existing = [each for each in self._by_id.values() if each.user == user]
             if same := next((each for each in existing if each.url == url), None):

@@ -1,8 +1,8 @@
 """
 Timestamps in the formats that Dexcom sends and accepts.
 
-`startDate` and `endDate` must have no zone. `lastSyncTime` must have one. Inside the simulator an instant is a
-whole number of seconds of Unix time, and its name ends in `_s`.
+`startDate` and `endDate` must have no zone. `lastSyncTime` must have one. Inside the simulator an instant is
+a whole number of seconds of Unix time, and its name ends in `_s`.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def request_of(line: str) -> dict[str, Any]:
 
 def _run(code: str) -> subprocess.CompletedProcess[str]:
     """Run an example in a process that finds nothing but the simulator and its dependencies."""
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603 - our own documentation.
         [sys.executable, "-W", "error", "-c", code],
         env={"PYTHONPATH": str(SIMULATOR)},
         capture_output=True,

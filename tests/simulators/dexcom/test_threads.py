@@ -7,7 +7,7 @@ from tests.simulators.dexcom.visitor import ANA, HOUR_S, new_visitor
 THREADS = 32
 
 
-def test_one_refresh_token_has_one_winner() -> None:
+def test_a_refresh_token_succeeds_in_one_thread_only() -> None:
     """Of 32 threads that use the same refresh token at once, exactly one gets new tokens."""
     visitor = new_visitor()
     token = visitor.connect()["refresh_token"]
@@ -17,8 +17,8 @@ def test_one_refresh_token_has_one_winner() -> None:
     assert sorted(statuses) == [200] + [400] * (THREADS - 1)
 
 
-def test_every_call_is_counted() -> None:
-    """Under 32 threads no call is lost from the log, and a fault ordered five times strikes five times."""
+def test_concurrent_calls_are_all_counted() -> None:
+    """Under 32 threads the log has every call, and a fault with `times` 5 acts on five calls."""
     visitor = new_visitor()
     tokens = visitor.connect()
     visitor.client.delete("/_sim/calls")
@@ -35,8 +35,8 @@ def test_every_call_is_counted() -> None:
     assert report["by_status"] == {"200": 4 * THREADS - 5, "503": 5}
 
 
-def test_every_added_reading_is_kept() -> None:
-    """32 threads that add readings to one person lose none."""
+def test_concurrent_added_readings_are_all_stored() -> None:
+    """32 threads that add readings to one user lose none."""
     visitor = new_visitor()
 
     def add(number: int) -> int:

@@ -1,9 +1,9 @@
 """
 Faults: what can go wrong at Dexcom, and goes wrong here on command.
 
-Every kind of fault is a class. Its `kind` in the control API is the class name in lower case with underscores,
-so `SlowHeaders` has the kind `slow_headers`. There are three exceptions: `StatusFault` has the kind `status`,
-`FullApplication` has `application_full`, and `QuotaExhausted` has `quota`.
+Every kind of fault is a class. Its `kind` in the control API is the class name in lower case with
+underscores, so `SlowHeaders` has the kind `slow_headers`. There are three exceptions: `StatusFault` has the
+kind `status`, `FullApplication` has `application_full`, and `QuotaExhausted` has `quota`.
 """
 
 from dexcom_sim.faults.error_bodies import BodyShape

@@ -22,7 +22,7 @@ class ErrorResponse(ResponseFault):
     status: int = Field(ge=200, le=599)
     body: BodyShape = "errors"
     error: str = "server_error"
-    message: str = "the simulated Dexcom was told to refuse this"
+    message: str = "a fault of the simulated Dexcom refused this call"
     retry_after_s: int | None = Field(None, ge=0)
     retry_after_form: Literal["seconds", "date"] = "seconds"
 
@@ -69,7 +69,7 @@ class MangledBody(ResponseFault):
 
 
 class SlowHeaders(ResponseFault):
-    """Handles the call at once and sends the response late. A client that times out does not know the outcome."""
+    """Handles the call at once and sends the response late, so a client that times out misses it."""
 
     kind: Literal["slow_headers"] = "slow_headers"
     wait_s: float = Field(gt=0.0, le=_WAIT_S_MAX)
@@ -84,7 +84,7 @@ class SlowBody(ResponseFault):
 
 
 class Dropped(ResponseFault):
-    """Closes the connection before the call is handled, after it was handled, or in the middle of the body."""
+    """Closes the connection before or after the call is handled, or in the middle of the body."""
 
     kind: Literal["dropped"] = "dropped"
     when: Literal["before_handling", "after_handling", "mid_body"] = "before_handling"

@@ -49,8 +49,8 @@ class LateUploads(StateFault):
     """
     Uploads that have not arrived yet arrive `delay_s` later, or when the fault is cleared.
 
-    When the fault is cleared, all of them arrive at once. With `newest_first_s` the newest arrives at once and
-    the oldest that many seconds later.
+    When the fault is cleared, all of them arrive at once. With `newest_first_s` the newest arrives at once
+    and the oldest that many seconds later.
     """
 
     kind: Literal["late_uploads"] = "late_uploads"

@@ -19,7 +19,7 @@ class IncomingCall:
     path: str
     user: str | None = None
     grant_type: str = ""
-    is_new_user: bool = False  # A code of a user whom the application is not connected to yet.
+    is_new_user: bool = False  # The call has a code of a user who is not connected yet.
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,10 @@ class FaultContext:
 
 class TargetedFault(BaseModel):
     """
-    A fault that acts on calls of `user` (or of every user) to `path` (or to every path; `*` matches any text).
+    A fault that acts on selected calls.
 
-    It ignores the first `skip` of these calls. It acts on each further one with the chance `rate`. It ends after
+    It selects calls of `user` (or of every user) to `path` (or to every path; `*` matches any text). It
+    ignores the first `skip` of these calls and acts on each further one with the chance `rate`. It ends after
     it has acted on `times` calls, or `lasts_s` seconds of simulated time after it started.
     """
 

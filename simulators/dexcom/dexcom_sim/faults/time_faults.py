@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from dexcom_sim.faults.record_faults import RecordFault, stable_choice
-from dexcom_sim.people.records import DatedRecord
 from dexcom_sim.timestamps import offset_s, written_local, written_utc
 
 if TYPE_CHECKING:
     from dexcom_sim.faults.targeting import FaultContext
+    from dexcom_sim.people.records import DatedRecord
 
 SystemForm = Literal["z", "milliseconds", "no_zone", "no_seconds", "zero_offset"]
 DisplayForm = Literal["offset", "milliseconds", "no_zone", "offset_with_seconds"]
@@ -45,7 +45,7 @@ class TimeStrings(RecordFault):
 
 
 class DstChange(RecordFault):
-    """Shifts the local time of the device from the start of the fault on, as a change of daylight saving time."""
+    """Shifts the local time from the start of the fault on, like a change of daylight saving time."""
 
     kind: Literal["dst_change"] = "dst_change"
     shift_minutes: int = Field(60, ge=-26 * 60, le=26 * 60)

@@ -1,1 +1,1 @@
-"""Simulated people: who they are, their glucose, their sensors, and when their readings reach Dexcom."""
+"""The simulated users: their devices, glucose, sensors and uploads, and the records made of them."""

@@ -93,7 +93,7 @@ class ReadingArchive:
     def uploaded_measurements(
         self, person: SimulatedPerson, from_s: int, to_s: int, now_s: int
     ) -> Iterator[tuple[Measurement, int]]:
-        """The measurements of [from_s, to_s) uploaded by `now_s`, each with its arrival time; oldest first."""
+        """The measurements of [from_s, to_s) that arrived by `now_s`, with arrival times; oldest first."""
         delay_s = self.upload_delay_s(person)
         holds = [hold for hold in self._holds if hold.applies_to(person.name)]
         for measured in measurements(person, max(from_s, self._since_s), min(to_s, now_s + 1)):

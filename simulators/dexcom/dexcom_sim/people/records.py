@@ -37,7 +37,7 @@ class DatedRecord:
 
 
 def value_and_status(level_mg_dl: float) -> tuple[int, str | None]:
-    """The value a sensor reports: a whole number, 39 for every level below 40, 401 for every level above 400."""
+    """The whole number a sensor reports: 39 for all levels below 40, 401 for all levels above 400."""
     value = round(level_mg_dl)
     if value < LOWEST_MG_DL:
         return LOWEST_MG_DL - 1, "low"

@@ -5,7 +5,7 @@ Times at which a sensor measures: every five minutes, with jitter, gaps and a ne
     |<-- warm-up -->| . . . . .   gap  . . . . . |<-- warm-up -->| . . .
     start(k)                                     start(k + 1)
 
-A transmitter counts the seconds since its start, its ticks. They identify a measurement even if a clock is wrong.
+A transmitter counts the seconds since its start. These ticks identify a measurement even if a clock is wrong.
 """
 
 from __future__ import annotations

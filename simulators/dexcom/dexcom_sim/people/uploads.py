@@ -1,8 +1,9 @@
 """
 Upload time of a measurement: the time from which Dexcom's API returns it.
 
-A phone uploads at once, but Dexcom serves its uploads late: an hour in the United States, three hours elsewhere.
-If a phone was off, it uploads everything when it is on again. A receiver uploads when it is plugged in.
+A phone uploads at once, but Dexcom serves its uploads late: an hour in the United States, three hours
+elsewhere. If a phone was off, it uploads everything when it is on again. A receiver uploads when it is
+plugged in.
 
 An `UploadHold` delays uploads further:
 
@@ -12,8 +13,8 @@ An `UploadHold` delays uploads further:
     during the hold           `delay_s` later, or when the hold is released, whichever is first
     after the release         as without the hold
 
-A hold may be released newest first. Then the measurement that was uploaded last arrives at the release, and the
-measurement that was uploaded first arrives `newest_first_s` later.
+A hold may be released newest first. Then the measurement that was uploaded last arrives at the release, and
+the measurement that was uploaded first arrives `newest_first_s` later.
 """
 
 from __future__ import annotations

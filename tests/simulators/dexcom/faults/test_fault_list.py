@@ -12,32 +12,34 @@ from tests.simulators.dexcom.visitor import EGVS, TOKEN, new_visitor
 CALL = IncomingCall(EGVS, "ana")
 
 
-def struck(book: FaultList, calls: int, call: IncomingCall = CALL, now_s: int = 0) -> list[int | None]:
-    """The status each of so many calls would get; None when no fault strikes."""
-    faults = [book.response_fault(call, now_s) for _ in range(calls)]
+def statuses(
+    fault_list: FaultList, calls: int, call: IncomingCall = CALL, now_s: int = 0
+) -> list[int | None]:
+    """The status of the fault that acts on each of so many calls; None if no fault acts."""
+    faults = [fault_list.response_fault(call, now_s) for _ in range(calls)]
     return [fault.status if isinstance(fault, StatusFault) else None for fault in faults]
 
 
-def test_faults_are_used_up_in_the_order_they_were_ordered() -> None:
-    """Two 503s and then a 429 give exactly this sequence, and then all is well."""
-    book = FaultList(1)
-    book.add(StatusFault(status=503, times=2), 0)
-    book.add(StatusFault(status=429, times=1), 0)
+def test_response_faults_act_in_the_order_they_were_added() -> None:
+    """Two 503s and then a 429 give exactly this sequence; the next call succeeds."""
+    fault_list = FaultList(1)
+    fault_list.add(StatusFault(status=503, times=2), 0)
+    fault_list.add(StatusFault(status=429, times=1), 0)
 
-    assert struck(book, 4) == [503, 503, 429, None]
+    assert statuses(fault_list, 4) == [503, 503, 429, None]
 
 
 @given(st.integers(0, 10), st.integers(1, 10))
-def test_some_calls_can_be_let_pass(skip: int, times: int) -> None:
-    """The first calls pass, then so many are struck, then calls pass again."""
-    book = FaultList(1)
-    book.add(StatusFault(status=500, skip=skip, times=times), 0)
+def test_skip_and_times_select_calls(skip: int, times: int) -> None:
+    """The fault ignores the first `skip` calls, acts on `times` calls, and then ends."""
+    fault_list = FaultList(1)
+    fault_list.add(StatusFault(status=500, skip=skip, times=times), 0)
 
-    assert struck(book, skip + times + 5) == [None] * skip + [500] * times + [None] * 5
+    assert statuses(fault_list, skip + times + 5) == [None] * skip + [500] * times + [None] * 5
 
 
 @pytest.mark.parametrize(
-    ("aim", "call", "hit"),
+    ("target", "call", "hit"),
     [
         ({}, CALL, True),
         ({"user": "ana"}, CALL, True),
@@ -48,33 +50,35 @@ def test_some_calls_can_be_let_pass(skip: int, times: int) -> None:
         ({"path": "*/token"}, CALL, False),
     ],
 )
-def test_a_fault_hits_whom_it_is_aimed_at(aim: dict[str, str], call: IncomingCall, *, hit: bool) -> None:
-    """By user, by path, by both or by neither; the star stands for anything."""
-    book = FaultList(1)
-    book.add(StatusFault.model_validate({"status": 500, **aim}), 0)
+def test_a_fault_acts_on_its_user_and_path_only(
+    target: dict[str, str], call: IncomingCall, *, hit: bool
+) -> None:
+    """A fault can select by user, by path, by both or by neither; `*` matches any text."""
+    fault_list = FaultList(1)
+    fault_list.add(StatusFault.model_validate({"status": 500, **target}), 0)
 
-    assert (book.response_fault(call, 0) is not None) is hit
+    assert (fault_list.response_fault(call, 0) is not None) is hit
 
 
 @given(st.integers(0, 2**32), st.floats(0.2, 0.8))
-def test_a_rate_is_seeded(seed: int, rate: float) -> None:
-    """The same seed strikes the same calls, about as many as the rate says."""
-    books = [FaultList(seed), FaultList(seed)]
-    for book in books:
-        book.add(StatusFault(status=500, rate=rate), 0)
-    first, second = (struck(book, 400) for book in books)
+def test_a_rate_follows_the_seed(seed: int, rate: float) -> None:
+    """The same seed selects the same calls, and about as many as the rate says."""
+    lists = [FaultList(seed), FaultList(seed)]
+    for fault_list in lists:
+        fault_list.add(StatusFault(status=500, rate=rate), 0)
+    first, second = (statuses(fault_list, 400) for fault_list in lists)
 
     assert first == second
     assert abs(first.count(500) / 400 - rate) < 0.15
 
 
-def test_a_fault_can_end_by_itself() -> None:
-    """After its time is over it strikes no more."""
-    book = FaultList(1)
-    book.add(StatusFault(status=500, lasts_s=60), 1_000)
+def test_a_fault_ends_after_its_time() -> None:
+    """A fault with `lasts_s` acts until that many seconds have passed."""
+    fault_list = FaultList(1)
+    fault_list.add(StatusFault(status=500, lasts_s=60), 1_000)
 
-    assert book.response_fault(CALL, 1_059) is not None
-    assert book.response_fault(CALL, 1_060) is None
+    assert fault_list.response_fault(CALL, 1_059) is not None
+    assert fault_list.response_fault(CALL, 1_060) is None
 
 
 @pytest.mark.parametrize(
@@ -88,18 +92,18 @@ def test_a_fault_can_end_by_itself() -> None:
         (FullApplication(), "refresh_token", False, False),
     ],
 )
-def test_some_faults_mind_the_grant(
+def test_some_faults_depend_on_the_grant_type(
     fault: Maintenance | FullApplication, grant_type: str, *, is_new: bool, hit: bool
 ) -> None:
-    """Maintenance stops refreshes only; a full application refuses new people only."""
-    book = FaultList(1)
-    book.add(fault, 0)
+    """Maintenance refuses refreshes only; a full application refuses new users only."""
+    fault_list = FaultList(1)
+    fault_list.add(fault, 0)
 
-    assert (book.response_fault(IncomingCall(TOKEN, "ana", grant_type, is_new), 0) is not None) is hit
+    assert (fault_list.response_fault(IncomingCall(TOKEN, "ana", grant_type, is_new), 0) is not None) is hit
 
 
-def test_faults_of_records_do_not_take_calls() -> None:
-    """A call may get a fault of the response and several of the records; each counts for itself."""
+def test_record_faults_act_beside_a_response_fault() -> None:
+    """One call can get a response fault and several record faults, and each of them counts it."""
     visitor = new_visitor()
     tokens = visitor.connect()
     visitor.add_fault("unordered")
@@ -110,18 +114,18 @@ def test_faults_of_records_do_not_take_calls() -> None:
     assert [it["struck"] for it in visitor.client.get("/_sim/faults").json()["faults"]] == [1, 1, 1]
 
 
-def test_there_is_a_limit() -> None:
+def test_the_number_of_faults_is_limited() -> None:
     """The thousand-and-first fault is refused."""
-    book = FaultList(1)
+    fault_list = FaultList(1)
     for _ in range(FAULTS_MAX):
-        book.add(Dropped(), 0)
+        fault_list.add(Dropped(), 0)
 
     with pytest.raises(TooManyFaults):
-        book.add(Dropped(), 0)
+        fault_list.add(Dropped(), 0)
 
 
-def test_a_spent_fault_stays_listed_until_it_is_cleared() -> None:
-    """The list tells how often each was asked and struck, and one can be taken back alone."""
+def test_a_used_up_fault_stays_listed_until_cleared() -> None:
+    """The list shows how many calls each fault matched and acted on; one fault can be cleared alone."""
     visitor = new_visitor()
     spent = visitor.add_fault("status", status=500, times=1, path="*/token")
     other = visitor.add_fault("dropped", user="SandboxUser1")
@@ -148,16 +152,16 @@ def test_a_spent_fault_stays_listed_until_it_is_cleared() -> None:
         {"kind": "quota", "calls_per_hour_max": 1, "user": "SandboxUser1"},
     ],
 )
-def test_a_wrong_order_is_refused(wrong: dict[str, object]) -> None:
-    """What cannot be understood completely is not ordered at all."""
+def test_an_invalid_fault_is_rejected(wrong: dict[str, object]) -> None:
+    """A fault with a missing, unknown or invalid member is rejected and nothing is started."""
     client = new_visitor().client
 
     assert client.post("/_sim/faults", json=wrong).status_code == 422
     assert client.get("/_sim/faults").json() == {"faults": []}
 
 
-def test_an_order_in_python_is_the_same_as_one_over_http() -> None:
-    """SimulatedDexcom.order takes the same faults, and lists them the same."""
+def test_a_fault_added_in_python_is_listed_over_http() -> None:
+    """`add_fault` of the simulator takes the same faults as the control API."""
     visitor = new_visitor()
     fault = StatusFault(status=429, retry_after_s=7)
     standing = visitor.simulator.add_fault(fault)

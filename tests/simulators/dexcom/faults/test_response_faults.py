@@ -11,13 +11,13 @@ from tests.simulators.dexcom.visitor import DATA_RANGE, EGVS, TOKEN, Visitor, ne
 
 @pytest.fixture
 def visitor() -> Visitor:
-    """Noon, with uploads served at once."""
+    """A visitor at noon; uploads are visible at once."""
     return new_visitor()
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 502, 503])
-def test_any_status_can_be_ordered(visitor: Visitor, status: int) -> None:
-    """Once, for one path; the next call is answered as it should be."""
+def test_any_status_can_be_returned(visitor: Visitor, status: int) -> None:
+    """The fault acts on one call to its path; the next call succeeds."""
     tokens = visitor.connect()
     visitor.add_fault("status", status=status, path=DATA_RANGE, times=1)
 
@@ -43,24 +43,24 @@ def test_any_status_can_be_ordered(visitor: Visitor, status: int) -> None:
         ),
     ],
 )
-def test_errors_come_in_every_shape(visitor: Visitor, shape: str, body: dict[str, object]) -> None:
-    """Each of the JSON shapes Dexcom was seen to use."""
+def test_an_error_can_have_every_json_shape(visitor: Visitor, shape: str, body: dict[str, object]) -> None:
+    """Each of the JSON shapes that Dexcom may use is returned as ordered."""
     visitor.add_fault("status", status=500, body=shape, error="temporarily_unavailable", message="come back")
 
     assert visitor.refresh("x").json() == body
 
 
 @pytest.mark.parametrize("shape", ["html", "truncated", "empty"])
-def test_some_bodies_are_not_json(visitor: Visitor, shape: str) -> None:
-    """Whoever reads them as JSON fails."""
+def test_an_error_body_can_be_invalid_json(visitor: Visitor, shape: str) -> None:
+    """HTML, a truncated body and an empty body cannot be parsed as JSON."""
     visitor.add_fault("status", status=502, body=shape)
 
     with pytest.raises(json.JSONDecodeError):
         visitor.refresh("x").json()
 
 
-def test_a_refused_refresh_has_not_happened(visitor: Visitor) -> None:
-    """After a 503 the same refresh token still works."""
+def test_a_refused_refresh_has_no_effect(visitor: Visitor) -> None:
+    """After a 503 the same refresh token is still valid."""
     tokens = visitor.connect()
     visitor.add_fault("status", status=503, path=TOKEN, times=1)
 
@@ -68,8 +68,8 @@ def test_a_refused_refresh_has_not_happened(visitor: Visitor) -> None:
     assert visitor.refresh(tokens["refresh_token"]).status_code == 200
 
 
-def test_retry_after_comes_in_both_forms(visitor: Visitor) -> None:
-    """As seconds, as a date, or not at all."""
+def test_retry_after_can_have_both_forms(visitor: Visitor) -> None:
+    """The header is a number of seconds, a date, or absent."""
     visitor.add_fault("status", status=429, retry_after_s=7, times=1)
     visitor.add_fault("status", status=429, retry_after_s=7, retry_after_form="date", times=1)
     visitor.add_fault("status", status=429, times=1)
@@ -81,8 +81,8 @@ def test_retry_after_comes_in_both_forms(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("shape", ["html", "truncated", "empty"])
-def test_a_mangled_answer_keeps_its_status(visitor: Visitor, shape: str) -> None:
-    """The body is of no use under a 200, and the length is true."""
+def test_a_mangled_body_keeps_its_status(visitor: Visitor, shape: str) -> None:
+    """The body is unusable under status 200, and the content length is correct."""
     tokens = visitor.connect()
     visitor.add_fault("mangled_body", shape=shape, path=EGVS)
     response = visitor.egvs(tokens, visitor.now_s - 3600, visitor.now_s)
@@ -93,8 +93,8 @@ def test_a_mangled_answer_keeps_its_status(visitor: Visitor, shape: str) -> None
         response.json()
 
 
-def test_a_mangled_refresh_has_happened(visitor: Visitor) -> None:
-    """The new tokens are lost with the body: the old refresh token is dead."""
+def test_a_refresh_with_a_mangled_body_has_an_effect(visitor: Visitor) -> None:
+    """The new tokens are lost with the body, and the old refresh token is invalid."""
     tokens = visitor.connect()
     visitor.add_fault("mangled_body", shape="truncated", times=1)
     visitor.refresh(tokens["refresh_token"])
@@ -102,8 +102,8 @@ def test_a_mangled_refresh_has_happened(visitor: Visitor) -> None:
     assert visitor.refresh(tokens["refresh_token"]).json() == {"error": "invalid_grant"}
 
 
-def test_a_slow_answer_takes_its_time(visitor: Visitor) -> None:
-    """Headers or every part of the body: time passes, then the whole response is there."""
+def test_a_slow_response_takes_simulated_time(visitor: Visitor) -> None:
+    """Slow headers and each chunk of a slow body move the clock; then the response is complete."""
     tokens = visitor.connect()
     visitor.add_fault("slow_headers", wait_s=3, times=1)
     visitor.add_fault("slow_body", wait_s=2, chunks=4, times=1)
@@ -114,8 +114,8 @@ def test_a_slow_answer_takes_its_time(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("kind", ["slow_headers", "slow_body"])
-def test_who_waits_too_long_gives_up(visitor: Visitor, kind: str) -> None:
-    """A client that waits 30 seconds for the next byte gets a timeout after 30 seconds."""
+def test_a_slow_response_can_time_out(visitor: Visitor, kind: str) -> None:
+    """A client with a read timeout of 30 seconds gets a timeout after 30 seconds."""
     visitor.client.timeout = httpx.Timeout(30)
     visitor.add_fault(kind, wait_s=31)
 
@@ -124,8 +124,8 @@ def test_who_waits_too_long_gives_up(visitor: Visitor, kind: str) -> None:
     assert visitor.clock.naps == [30]
 
 
-def test_a_body_that_drips_does_not_time_out(visitor: Visitor) -> None:
-    """Timeouts are per read: a hundred seconds in small parts are no timeout of 30."""
+def test_a_slow_body_in_chunks_does_not_time_out(visitor: Visitor) -> None:
+    """The timeout is for each read, so four pauses of 25 seconds do not exceed 30 seconds."""
     visitor.client.timeout = httpx.Timeout(30)
     visitor.add_fault("slow_body", wait_s=25, chunks=4)
 
@@ -135,8 +135,8 @@ def test_a_body_that_drips_does_not_time_out(visitor: Visitor) -> None:
 @pytest.mark.parametrize(
     ("when", "still_works"), [("before_handling", True), ("after_handling", False), ("mid_body", False)]
 )
-def test_a_dropped_connection(visitor: Visitor, when: str, *, still_works: bool) -> None:
-    """The caller gets no response, and cannot know whether the refresh has happened."""
+def test_a_dropped_connection_gives_no_response(visitor: Visitor, when: str, *, still_works: bool) -> None:
+    """The client gets no response and cannot know whether the refresh took effect."""
     tokens = visitor.connect()
     visitor.add_fault("dropped", when=when, times=1)
 
@@ -145,8 +145,8 @@ def test_a_dropped_connection(visitor: Visitor, when: str, *, still_works: bool)
     assert (visitor.refresh(tokens["refresh_token"]).status_code == 200) is still_works
 
 
-def test_struck_calls_are_counted_with_their_faults(visitor: Visitor) -> None:
-    """The log says which fault struck which call, dropped connections included."""
+def test_the_call_log_counts_faults(visitor: Visitor) -> None:
+    """The log names the faults that acted on each call, also for a dropped connection."""
     tokens = visitor.connect()
     visitor.client.delete("/_sim/calls")
     visitor.add_fault("status", status=503, times=1)

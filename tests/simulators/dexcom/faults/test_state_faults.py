@@ -7,8 +7,8 @@ from dexcom_sim.timestamps import written_utc
 from tests.simulators.dexcom.visitor import ANA, DATA_RANGE, DAY_S, HOUR_S, new_visitor
 
 
-def test_a_revoked_person_must_connect_again() -> None:
-    """Both tokens are dead at once; a new consent works, and other people notice nothing."""
+def test_a_revoked_user_must_connect_again() -> None:
+    """Both tokens are invalid at once; a new login works, and other users are not affected."""
     visitor = new_visitor()
     tokens, other = visitor.connect(), visitor.connect("SandboxUser1")
     ordered = visitor.add_fault("user_revoked", user=ANA)
@@ -20,8 +20,8 @@ def test_a_revoked_person_must_connect_again() -> None:
     assert visitor.get(visitor.connect(), DATA_RANGE).status_code == 200
 
 
-def test_a_refresh_token_that_someone_else_used() -> None:
-    """The access token works on, the refresh is refused."""
+def test_a_used_refresh_token_leaves_the_access_token() -> None:
+    """The access token stays valid and the refresh is refused."""
     visitor = new_visitor()
     tokens = visitor.connect()
     visitor.add_fault("refresh_token_used", user=ANA)
@@ -30,8 +30,8 @@ def test_a_refresh_token_that_someone_else_used() -> None:
     assert visitor.refresh(tokens["refresh_token"]).json() == {"error": "invalid_grant"}
 
 
-def test_an_access_token_that_died_early() -> None:
-    """The data answers 401, and a refresh helps."""
+def test_an_access_token_can_expire_early() -> None:
+    """The data endpoint returns 401, and a refresh succeeds."""
     visitor = new_visitor()
     tokens = visitor.connect()
     visitor.add_fault("access_token_expired", user=ANA)
@@ -40,8 +40,8 @@ def test_an_access_token_that_died_early() -> None:
     assert visitor.get(visitor.refresh(tokens["refresh_token"]).json(), DATA_RANGE).status_code == 200
 
 
-def test_maintenance_stops_refreshes_for_an_hour() -> None:
-    """Data and logins work all the time, and the refresh token survives the hour."""
+def test_maintenance_refuses_refreshes_for_an_hour() -> None:
+    """Data requests succeed meanwhile, and the refresh token is still valid after the hour."""
     visitor = new_visitor()
     tokens = visitor.connect()
     visitor.add_fault("maintenance")
@@ -52,8 +52,8 @@ def test_maintenance_stops_refreshes_for_an_hour() -> None:
     assert visitor.refresh(tokens["refresh_token"]).status_code == 200
 
 
-def test_a_full_application_keeps_its_people() -> None:
-    """Nobody new gets in, those who are connected may come again."""
+def test_a_full_application_keeps_its_users() -> None:
+    """A new user is refused; a user who is connected can log in again."""
     visitor = new_visitor()
     visitor.connect()
     visitor.add_fault("application_full")
@@ -65,7 +65,7 @@ def test_a_full_application_keeps_its_people() -> None:
 
 @pytest.mark.parametrize("retry_after", [False, True])
 def test_the_quota_ends_with_the_hour(*, retry_after: bool) -> None:
-    """Calls beyond it are 429 until the next hour of the clock begins."""
+    """Calls beyond the quota get 429 until the next hour of the clock."""
     visitor = new_visitor()
     tokens = visitor.connect()
     visitor.add_fault("quota", calls_per_hour_max=2, retry_after=retry_after)
@@ -78,8 +78,8 @@ def test_the_quota_ends_with_the_hour(*, retry_after: bool) -> None:
     assert visitor.get(tokens, DATA_RANGE).status_code == 200
 
 
-def test_the_quota_is_dexcoms_unless_ordered_otherwise() -> None:
-    """Sixty thousand calls pass, the next one does not."""
+def test_the_default_quota_is_60_000_calls() -> None:
+    """Sixty thousand calls are within the quota, and the next one exceeds it."""
     quota = CallQuota()
 
     assert all(quota.count_call(0) is None for _ in range(CALLS_PER_HOUR_MAX))
@@ -87,8 +87,8 @@ def test_the_quota_is_dexcoms_unless_ordered_otherwise() -> None:
     assert quota.count_call(3600) is None
 
 
-def test_clearing_the_faults_lifts_the_quota() -> None:
-    """Afterwards calls pass again."""
+def test_clearing_the_faults_restores_the_quota() -> None:
+    """After the fault was cleared calls succeed again."""
     visitor = new_visitor()
     tokens = visitor.connect()
     visitor.add_fault("quota", calls_per_hour_max=0)
@@ -99,8 +99,8 @@ def test_clearing_the_faults_lifts_the_quota() -> None:
 
 
 @pytest.mark.parametrize("delay_s", [HOUR_S, 3 * HOUR_S, 14 * DAY_S])
-def test_late_uploads_come_after_their_delay(delay_s: int) -> None:
-    """What had arrived stays; what is measured later is missing until the delay is over."""
+def test_late_uploads_arrive_after_their_delay(delay_s: int) -> None:
+    """Earlier uploads stay visible; later measurements are missing until the delay has passed."""
     visitor = new_visitor()
     before = {it["recordId"] for it in visitor.day(visitor.connect())}
     visitor.add_fault("late_uploads", user=ANA, delay_s=delay_s)
@@ -116,8 +116,8 @@ def test_late_uploads_come_after_their_delay(delay_s: int) -> None:
     assert visitor.egvs(visitor.connect(), *window).json()["records"]
 
 
-def test_late_uploads_are_news_when_they_come() -> None:
-    """When the hold is cleared everything arrives at once, and dataRange names it as uploaded since."""
+def test_late_uploads_are_in_the_data_range_on_arrival() -> None:
+    """When the fault is cleared, all uploads arrive at once and dataRange reports them as new."""
     visitor = new_visitor()
     visitor.add_fault("late_uploads", user=ANA, delay_s=14 * DAY_S)
     visitor.clock.advance(DAY_S)

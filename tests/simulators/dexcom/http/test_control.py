@@ -6,8 +6,8 @@ from dexcom_sim.timestamps import written_utc
 from tests.simulators.dexcom.visitor import ANA, DATA_RANGE, DAY_S, EGVS, HOUR_S, LOGIN, TOKEN, new_visitor
 
 
-def test_health_says_the_seed_and_the_time() -> None:
-    """Whoever waits for it to start sees what has started."""
+def test_health_returns_the_seed_and_the_time() -> None:
+    """A program that waits for the start sees which simulator has started."""
     assert new_visitor(seed=5).client.get("/_sim/health").json() == {
         "status": "ok",
         "seed": 5,
@@ -25,7 +25,7 @@ def test_health_says_the_seed_and_the_time() -> None:
     ],
 )
 def test_the_clock_can_be_moved(move: dict[str, object], now: str) -> None:
-    """Forward by some seconds, to a distance from the real time, or to an instant."""
+    """The clock can be advanced, set to an offset, or set to an instant."""
     client = new_visitor().client
 
     assert client.post("/_sim/clock", json=move).json()["now"] == now
@@ -42,13 +42,13 @@ def test_the_clock_can_be_moved(move: dict[str, object], now: str) -> None:
         {"x": 1},
     ],
 )
-def test_a_move_is_one_clear_move(move: dict[str, object]) -> None:
-    """None, two at once, or an instant without zone is refused."""
+def test_an_unclear_clock_move_is_rejected(move: dict[str, object]) -> None:
+    """No member, two members, an instant without a zone, and an unknown member are rejected."""
     assert new_visitor().client.post("/_sim/clock", json=move).status_code == 422
 
 
-def test_everyone_is_listed() -> None:
-    """The list names the zone, the device and who is connected."""
+def test_all_sandbox_users_are_listed() -> None:
+    """The list has the device, the sensor and whether the user is connected."""
     visitor = new_visitor()
     visitor.connect()
     users = {it["user"]: it for it in visitor.client.get("/_sim/users").json()["users"]}
@@ -58,8 +58,8 @@ def test_everyone_is_listed() -> None:
     assert [name for name, it in users.items() if it["connected"]] == [ANA]
 
 
-def test_an_added_reading_is_there_at_once() -> None:
-    """What is said about it is kept, the rest is as the person's own device would have sent it."""
+def test_an_added_reading_is_visible_at_once() -> None:
+    """Given members are copied; the others have the values of the user's own device."""
     visitor = new_visitor()
     tokens = visitor.connect()
     body = {
@@ -79,7 +79,7 @@ def test_an_added_reading_is_there_at_once() -> None:
 
 
 def test_an_added_reading_can_be_older_than_any_sensor() -> None:
-    """A date from before anyone wore a sensor is there too, and dataRange starts with it."""
+    """A reading from before the first sensor is returned, and dataRange starts with it."""
     visitor = new_visitor()
     tokens = visitor.connect()
     body = {"system_time": "2020-01-01T00:00:00Z", "value": 120}
@@ -92,7 +92,7 @@ def test_an_added_reading_can_be_older_than_any_sensor() -> None:
 
 
 def test_an_added_reading_can_be_late() -> None:
-    """With uploaded_at it appears only then."""
+    """A reading with `uploaded_at` is visible from then on."""
     visitor = new_visitor()
     tokens = visitor.connect()
     when = written_utc(visitor.now_s - 30)
@@ -105,15 +105,15 @@ def test_an_added_reading_can_be_late() -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"system_time": "2026-04-26T11:58:30", "value": 1}, {"value": 1}, []])
-def test_a_reading_needs_an_instant_and_a_value(body: object) -> None:
-    """Without them it is refused; an empty list adds nothing."""
+def test_an_added_reading_needs_a_time_and_a_value(body: object) -> None:
+    """A reading without them is rejected; an empty list adds no reading."""
     response = new_visitor().client.post(f"/_sim/users/{ANA}/readings", json=body)
 
     assert response.status_code == (201 if body == [] else 422)
 
 
-def test_upload_delay_is_set_per_person() -> None:
-    """One person can be late while the others are not."""
+def test_the_upload_delay_is_set_per_user() -> None:
+    """One user's uploads can be late while another user's are not."""
     visitor = new_visitor()
     slow, quick = visitor.connect(), visitor.connect("SandboxUser1")
     visitor.client.put(f"/_sim/users/{ANA}/upload-delay", json={"upload_delay_s": 3 * HOUR_S})
@@ -126,18 +126,18 @@ def test_upload_delay_is_set_per_person() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("POST", "/_sim/users/Nobody/readings", {"system_time": "2026-04-26T11:58:30Z", "value": 1}),
-        ("PUT", "/_sim/users/Nobody/upload-delay", {"upload_delay_s": 1}),
-        ("POST", "/_sim/faults", {"kind": "user_revoked", "user": "Nobody"}),
+        ("POST", "/_sim/users/NoSuchUser/readings", {"system_time": "2026-04-26T11:58:30Z", "value": 1}),
+        ("PUT", "/_sim/users/NoSuchUser/upload-delay", {"upload_delay_s": 1}),
+        ("POST", "/_sim/faults", {"kind": "user_revoked", "user": "NoSuchUser"}),
     ],
 )
-def test_nobody_is_404(method: str, path: str, body: dict[str, object]) -> None:
+def test_an_unknown_user_is_404(method: str, path: str, body: dict[str, object]) -> None:
     """A name that no sandbox user has is not found."""
     assert new_visitor().client.request(method, path, json=body).status_code == 404
 
 
 def test_calls_are_counted_per_user_path_and_status() -> None:
-    """Every call of the API counts, the control API's own do not."""
+    """Every call to Dexcom's API counts; calls to the control API do not."""
     visitor = new_visitor()
     tokens = visitor.connect()
     visitor.day(tokens)
@@ -150,8 +150,8 @@ def test_calls_are_counted_per_user_path_and_status() -> None:
     assert report["by_status"] == {"200": 2, "302": 1, "400": 1}
 
 
-def test_the_log_holds_no_secrets() -> None:
-    """No code, token, secret or state appears anywhere in it, whoever the caller was."""
+def test_the_call_log_contains_no_secret() -> None:
+    """No code, token, secret or state is in the log."""
     visitor = new_visitor()
     code = visitor.code()
     tokens = visitor.exchange(code).json()
@@ -164,16 +164,16 @@ def test_the_log_holds_no_secrets() -> None:
     assert "startDate=2026-04-25T12:00:00" in log
 
 
-def test_calls_can_be_forgotten() -> None:
-    """After that, counting starts from zero."""
+def test_the_call_log_can_be_cleared() -> None:
+    """After clearing, the total is zero."""
     visitor = new_visitor()
     visitor.connect()
 
     assert visitor.client.delete("/_sim/calls").json()["total"] == 0
 
 
-def test_reset_is_the_beginning_again() -> None:
-    """Consents, faults, added readings, calls and the clock's move are gone."""
+def test_reset_restores_the_initial_state() -> None:
+    """Consents, faults, added readings, calls and the clock offset are removed."""
     visitor = new_visitor()
     tokens = visitor.connect()
     visitor.add_fault("status", status=503)

@@ -10,12 +10,12 @@ V2_EGVS = "/v2/users/self/egvs"
 
 @pytest.fixture
 def visitor() -> Visitor:
-    """Noon, with uploads served at once."""
+    """A visitor at noon; uploads are visible at once."""
     return new_visitor()
 
 
-def test_a_day_of_readings(visitor: Visitor) -> None:
-    """The last 24 hours hold nearly 288 records, newest first, all inside the window."""
+def test_a_day_has_nearly_288_readings(visitor: Visitor) -> None:
+    """The readings of the last 24 hours are in the window, newest first."""
     tokens = visitor.connect()
     response = visitor.egvs(tokens, visitor.now_s - DAY_S, visitor.now_s).json()
     times = [record["systemTime"] for record in response["records"]]
@@ -54,8 +54,10 @@ def test_the_window_is_half_open(visitor: Visitor) -> None:
     ],
 )
 @pytest.mark.parametrize("path", [EGVS, "/v3/users/self/events", "/v3/users/self/alerts"])
-def test_bad_windows_are_refused(visitor: Visitor, path: str, start: str | None, end: str | None) -> None:
-    """Missing, zoned, incomplete, empty, reversed and too long windows are 400."""
+def test_an_invalid_window_is_rejected(
+    visitor: Visitor, path: str, start: str | None, end: str | None
+) -> None:
+    """A missing, zoned, incomplete, empty, reversed or too long window is 400."""
     query = {name: text for name, text in (("startDate", start), ("endDate", end)) if text is not None}
     response = visitor.get(visitor.connect(), path, **query)
 
@@ -63,18 +65,18 @@ def test_bad_windows_are_refused(visitor: Visitor, path: str, start: str | None,
     assert "errors" in response.json()
 
 
-def test_thirty_days_are_the_most_in_v3_and_ninety_in_v2(visitor: Visitor) -> None:
-    """Exactly the longest window works, a second more does not."""
+def test_windows_are_limited_to_30_and_90_days(visitor: Visitor) -> None:
+    """The longest window succeeds in version 3 and version 2; one more second is rejected."""
     tokens = visitor.connect()
     now_s = visitor.now_s
-    long_ago_s = now_s - 900 * DAY_S  # Nobody wore a sensor then.
+    long_ago_s = now_s - 900 * DAY_S  # Before the first sensor.
 
     assert len(visitor.egvs(tokens, now_s - 30 * DAY_S, now_s).json()["records"]) > 8_000
     assert visitor.egvs(tokens, long_ago_s, long_ago_s + 90 * DAY_S, V2_EGVS).json()["egvs"] == []
     assert visitor.egvs(tokens, long_ago_s, long_ago_s + 90 * DAY_S + 1, V2_EGVS).status_code == 400
 
 
-def test_version_2_tells_the_same_readings(visitor: Visitor) -> None:
+def test_version_2_returns_the_same_readings(visitor: Visitor) -> None:
     """Both versions have the same values at the same times."""
     tokens = visitor.connect()
     newer = visitor.egvs(tokens, visitor.now_s - HOUR_S, visitor.now_s).json()["records"]
@@ -87,13 +89,13 @@ def test_version_2_tells_the_same_readings(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer unknown", "Basic dXNlcjpwYXNz"])
-def test_only_a_living_token_opens_anything(visitor: Visitor, authorization: str) -> None:
-    """Without one the response is 401, before any date is looked at."""
+def test_a_missing_or_unknown_token_is_401(visitor: Visitor, authorization: str) -> None:
+    """The token is checked before the dates."""
     assert visitor.client.get(EGVS, headers={"authorization": authorization}).status_code == 401
 
 
-def test_a_token_dies_after_two_hours(visitor: Visitor) -> None:
-    """Then it is 401, and a refresh helps."""
+def test_an_access_token_expires_after_two_hours(visitor: Visitor) -> None:
+    """An expired token gets 401, and a refresh succeeds."""
     tokens = visitor.connect()
     visitor.clock.advance(7200)
 
@@ -101,8 +103,8 @@ def test_a_token_dies_after_two_hours(visitor: Visitor) -> None:
     assert visitor.get(visitor.refresh(tokens["refresh_token"]).json(), DATA_RANGE).status_code == 200
 
 
-def test_uploads_are_served_late() -> None:
-    """With an hour's delay the newest hour is missing, and comes as time passes."""
+def test_uploads_become_visible_after_the_delay() -> None:
+    """With a delay of an hour the newest hour is empty at first and filled later."""
     visitor = new_visitor(upload_delay_s=HOUR_S)
     tokens = visitor.connect("SandboxUser1")
     from_s, to_s = visitor.now_s - HOUR_S, visitor.now_s
@@ -113,15 +115,15 @@ def test_uploads_are_served_late() -> None:
     assert visitor.egvs(tokens, from_s, to_s).json()["records"]
 
 
-def test_nothing_is_known_of_the_future(visitor: Visitor) -> None:
-    """A window that lies ahead is empty, not an error."""
+def test_a_window_in_the_future_is_empty(visitor: Visitor) -> None:
+    """A window in the future is not an error."""
     response = visitor.egvs(visitor.connect(), visitor.now_s + 1, visitor.now_s + DAY_S)
 
     assert (response.status_code, response.json()["records"]) == (200, [])
 
 
-def test_devices_name_the_transmitter_of_the_newest_reading(visitor: Visitor) -> None:
-    """The device record and the newest reading are of the same transmitter."""
+def test_devices_returns_the_current_transmitter(visitor: Visitor) -> None:
+    """The device record and the newest reading have the same transmitter."""
     tokens = visitor.connect()
     device = visitor.get(tokens, "/v3/users/self/devices").json()["records"][0]
 
@@ -131,15 +133,15 @@ def test_devices_name_the_transmitter_of_the_newest_reading(visitor: Visitor) ->
 
 @pytest.mark.parametrize("kind", ["events", "calibrations", "alerts"])
 def test_other_records_are_empty_lists(visitor: Visitor, kind: str) -> None:
-    """These people log nothing else, which is 200 with nothing in it."""
+    """Events, calibrations and alerts are 200 with an empty list."""
     response = visitor.egvs(visitor.connect(), visitor.now_s - DAY_S, visitor.now_s, f"/v3/users/self/{kind}")
 
     assert (response.status_code, response.json()["records"]) == (200, [])
     assert response.json()["recordType"] == kind.removesuffix("s")
 
 
-def test_another_account_is_another_user_id(visitor: Visitor) -> None:
-    """The user id stays over reconnecting, and is another one for another account."""
+def test_the_user_id_belongs_to_the_account(visitor: Visitor) -> None:
+    """The user id is the same after a new login, and differs between accounts."""
 
     def account(user: str) -> str:
         return str(visitor.get(visitor.connect(user), DATA_RANGE).json()["userId"])

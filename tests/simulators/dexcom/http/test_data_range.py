@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def asked(visitor: Visitor, tokens: Mapping[str, Any], synced_s: int) -> Any:
-    """What is new since that second."""
+def egvs_since(visitor: Visitor, tokens: Mapping[str, Any], synced_s: int) -> Any:
+    """The egvs span of dataRange since that second."""
     return visitor.get(tokens, DATA_RANGE, lastSyncTime=written_utc(synced_s)).json()["egvs"]
 
 
-def test_it_spans_everything_there_is() -> None:
+def test_data_range_spans_all_readings() -> None:
     """Without lastSyncTime it starts more than a year ago and ends with the newest reading."""
     visitor = new_visitor()
     tokens = visitor.connect()
@@ -32,47 +32,47 @@ def test_it_spans_everything_there_is() -> None:
     assert egvs["end"]["systemTime"] == visitor.day(tokens)[0]["systemTime"]
 
 
-def test_it_tells_what_was_uploaded_since() -> None:
-    """A late reading of yesterday, uploaded now, moves the start back to yesterday."""
+def test_data_range_starts_with_a_late_upload() -> None:
+    """A reading of yesterday that is uploaded now moves the start back to yesterday."""
     visitor = new_visitor()
     tokens = visitor.connect()
     late = written_utc(visitor.now_s - DAY_S)
     visitor.clock.advance(HOUR_S)
     visitor.client.post(f"/_sim/users/{ANA}/readings", json={"system_time": late, "value": 99})
 
-    assert asked(visitor, tokens, visitor.now_s - 60)["start"]["systemTime"] == late
+    assert egvs_since(visitor, tokens, visitor.now_s - 60)["start"]["systemTime"] == late
 
 
-def test_uploaded_at_that_second_is_not_after_it() -> None:
-    """A reading that was uploaded in the very second of the last sync is not new; a second earlier it is."""
+def test_an_upload_at_last_sync_time_is_not_new() -> None:
+    """A reading uploaded in the second of lastSyncTime is not new; a second later it is."""
     visitor = new_visitor()
     tokens = visitor.connect()
     newest_s = parse_with_zone(visitor.day(tokens)[0]["systemTime"])
     assert newest_s is not None
 
-    assert asked(visitor, tokens, newest_s) is None
-    assert asked(visitor, tokens, newest_s - 1) is not None
+    assert egvs_since(visitor, tokens, newest_s) is None
+    assert egvs_since(visitor, tokens, newest_s - 1) is not None
 
 
-def test_nothing_new_is_null() -> None:
-    """When nothing was uploaded since, there is no range."""
+def test_data_range_is_null_without_new_uploads() -> None:
+    """If no reading was uploaded since lastSyncTime, the span is null."""
     visitor = new_visitor()
 
-    assert asked(visitor, visitor.connect(), visitor.now_s) is None
+    assert egvs_since(visitor, visitor.connect(), visitor.now_s) is None
 
 
-def test_an_old_sync_time_gets_a_wrong_answer() -> None:
-    """As observed at Dexcom: older than 30 days, and the response denies what is there."""
+def test_an_old_last_sync_time_reports_no_data() -> None:
+    """As observed at Dexcom, the result for a time older than 30 days is wrong."""
     visitor = new_visitor()
     tokens = visitor.connect()
 
-    assert asked(visitor, tokens, visitor.now_s - 30 * DAY_S) is not None
-    assert asked(visitor, tokens, visitor.now_s - 31 * DAY_S) is None
+    assert egvs_since(visitor, tokens, visitor.now_s - 30 * DAY_S) is not None
+    assert egvs_since(visitor, tokens, visitor.now_s - 31 * DAY_S) is None
 
 
 @pytest.mark.parametrize("text", ["2026-04-26T11:00:00", "yesterday", ""])
-def test_a_sync_time_without_zone_is_refused(text: str) -> None:
-    """It must say which instant it means."""
+def test_a_last_sync_time_without_zone_is_rejected(text: str) -> None:
+    """LastSyncTime must name an instant."""
     visitor = new_visitor()
 
     assert visitor.get(visitor.connect(), DATA_RANGE, lastSyncTime=text).status_code == 400
@@ -80,8 +80,8 @@ def test_a_sync_time_without_zone_is_refused(text: str) -> None:
 
 @settings(deadline=None, max_examples=10)
 @given(st.integers(1, 8), st.integers(0, 20 * DAY_S))
-def test_it_agrees_with_what_became_visible(number: int, ago_s: int) -> None:
-    """It names the first and the last reading that can be seen now and could not be seen then."""
+def test_data_range_matches_the_visible_readings(number: int, ago_s: int) -> None:
+    """It is the first and the last reading that became visible since then."""
     simulator = SimulatedDexcom(clock=FakeClock())
     person = simulator.people[f"SandboxUser{number}"]
     now_s = simulator.now_s()

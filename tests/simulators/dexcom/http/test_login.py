@@ -12,8 +12,8 @@ from tests.simulators.dexcom.visitor import ANA, CALLBACK, LOGIN, LOGIN_PARAMETE
 from tests.support.fakes import FakeClock
 
 
-class Form(HTMLParser):
-    """Reads a page as a browser without scripts would: the form's fields and its buttons."""
+class LoginPageForm(HTMLParser):
+    """The form of a page, as a browser without scripts reads it."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class Form(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Collect what matters."""
+        """Collect hidden inputs, users and buttons."""
         values = {name: value or "" for name, value in attrs}
         self.tags.add(tag)
         if values.get("type") == "hidden":
@@ -35,10 +35,10 @@ class Form(HTMLParser):
             self.buttons.append(values["value"])
 
 
-def test_the_page_lists_the_sandbox_users_and_two_buttons() -> None:
-    """A person can choose among SandboxUser1 to 7 and say yes or no, without any script."""
+def test_the_page_has_the_users_and_two_buttons() -> None:
+    """The page offers sandbox users to choose from, Authorize and Deny, and needs no script."""
     response = new_visitor().client.get(LOGIN, params=LOGIN_PARAMETERS)
-    form = Form(response.text)
+    form = LoginPageForm(response.text)
 
     assert response.status_code == 200
     assert {f"SandboxUser{number}" for number in range(1, 8)} <= set(form.users)
@@ -47,10 +47,10 @@ def test_the_page_lists_the_sandbox_users_and_two_buttons() -> None:
 
 
 @pytest.mark.parametrize("path", ["/v2/oauth2/login", "/v3/oauth2/login"])
-def test_authorize_sends_back_a_code_and_the_state(path: str) -> None:
-    """Pressing Authorize leads to the application's address with a code that works."""
+def test_authorize_redirects_with_a_code_and_the_state(path: str) -> None:
+    """The redirect leads to the application's address, and its code can be exchanged."""
     visitor = new_visitor()
-    form = Form(visitor.client.get(path, params=LOGIN_PARAMETERS).text)
+    form = LoginPageForm(visitor.client.get(path, params=LOGIN_PARAMETERS).text)
     pressed = {**form.hidden, "user": ANA, "decision": "authorize"}
     response = visitor.client.post(path, data=pressed)
     back = httpx.URL(response.headers["location"])
@@ -61,8 +61,8 @@ def test_authorize_sends_back_a_code_and_the_state(path: str) -> None:
     assert visitor.exchange(back.params["code"]).status_code == 200
 
 
-def test_deny_sends_back_an_error() -> None:
-    """Pressing Deny leads back with access_denied, the state and no code."""
+def test_deny_redirects_with_an_error() -> None:
+    """The redirect has access_denied and the state, and no code."""
     visitor = new_visitor()
     response = visitor.client.post(LOGIN, data={**LOGIN_PARAMETERS, "user": ANA, "decision": "deny"})
 
@@ -72,8 +72,8 @@ def test_deny_sends_back_an_error() -> None:
     }
 
 
-def test_a_program_may_skip_the_page() -> None:
-    """With sim_user in the link the redirect comes at once, yes or no."""
+def test_sim_user_redirects_without_the_page() -> None:
+    """A link with sim_user gets the redirect at once, with a code or with an error."""
     client = new_visitor().client
     yes = client.get(LOGIN, params={**LOGIN_PARAMETERS, "sim_user": ANA})
     no = client.get(LOGIN, params={**LOGIN_PARAMETERS, "sim_user": ANA, "sim_decision": "deny"})
@@ -83,8 +83,8 @@ def test_a_program_may_skip_the_page() -> None:
     assert "error" in httpx.URL(no.headers["location"]).params
 
 
-def test_the_callback_keeps_its_own_query() -> None:
-    """What the application's address already carried is still there."""
+def test_the_redirect_keeps_the_query_of_its_address() -> None:
+    """Parameters that the application put into its address are still there."""
     client = new_visitor().client
     asked = {**LOGIN_PARAMETERS, "redirect_uri": f"{CALLBACK}?from=a%26b", "sim_user": ANA}
     back = httpx.URL(client.get(LOGIN, params=asked).headers["location"])
@@ -102,13 +102,13 @@ def test_the_callback_keeps_its_own_query() -> None:
         {"redirect_uri": "ftp://app.example"},
         {"response_type": "token"},
         {"scope": "email"},
-        {"sim_user": "Nobody"},
+        {"sim_user": "NoSuchUser"},
         {"sim_user": ANA, "sim_decision": "perhaps"},
     ],
     ids=str,
 )
-def test_a_wrong_link_is_a_plain_page(wrong: dict[str, str]) -> None:
-    """Nobody is redirected anywhere when the link is wrong: 400 and a sentence."""
+def test_an_invalid_link_shows_a_page_with_400(wrong: dict[str, str]) -> None:
+    """An invalid link never redirects; the page says why."""
     response = new_visitor().client.get(LOGIN, params={**LOGIN_PARAMETERS, **wrong})
 
     assert response.status_code == 400
@@ -116,8 +116,8 @@ def test_a_wrong_link_is_a_plain_page(wrong: dict[str, str]) -> None:
     assert response.headers["content-type"].startswith("text/html")
 
 
-def test_an_unregistered_address_gets_nobody() -> None:
-    """With an allow list, only its addresses are redirected to."""
+def test_only_registered_addresses_are_redirected_to() -> None:
+    """With a list of redirect addresses, every other address is refused."""
     simulator = SimulatedDexcom(
         clock=FakeClock(), application=RegisteredApplication(redirect_uris=(CALLBACK,))
     )
@@ -127,9 +127,9 @@ def test_an_unregistered_address_gets_nobody() -> None:
     assert client.get(LOGIN, params={**LOGIN_PARAMETERS, "redirect_uri": CALLBACK + "2"}).status_code == 400
 
 
-def test_the_page_repeats_nothing_unescaped() -> None:
-    """A state that is a piece of HTML stays text."""
+def test_the_page_escapes_its_parameters() -> None:
+    """A state that contains HTML is shown as text."""
     page = new_visitor().client.get(LOGIN, params={**LOGIN_PARAMETERS, "state": '"><script>1</script>'}).text
 
     assert "<script>" not in page
-    assert Form(page).hidden["state"] == '"><script>1</script>'
+    assert LoginPageForm(page).hidden["state"] == '"><script>1</script>'

@@ -6,8 +6,8 @@ from tests.simulators.dexcom.visitor import CREDENTIALS, TOKEN, new_visitor
 
 
 @pytest.mark.parametrize("path", ["/v2/oauth2/token", "/v3/oauth2/token"])
-def test_a_code_buys_tokens_for_two_hours(path: str) -> None:
-    """The response has what every OAuth client needs."""
+def test_a_code_is_exchanged_for_tokens(path: str) -> None:
+    """The response has the members that OAuth requires and must not be cached."""
     visitor = new_visitor()
     form = {**CREDENTIALS, "grant_type": "authorization_code", "code": visitor.code()}
     response = visitor.client.post(path, data={**form, "redirect_uri": "https://app.example/callback"})
@@ -18,8 +18,8 @@ def test_a_code_buys_tokens_for_two_hours(path: str) -> None:
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_a_refresh_kills_the_old_refresh_token() -> None:
-    """A refresh answers with a new refresh token; the old one is dead, the new one works."""
+def test_a_refresh_invalidates_the_old_refresh_token() -> None:
+    """The refresh returns a new refresh token, which works once."""
     visitor = new_visitor()
     first = visitor.connect()
     second = visitor.refresh(first["refresh_token"]).json()
@@ -30,8 +30,8 @@ def test_a_refresh_kills_the_old_refresh_token() -> None:
     assert visitor.refresh(second["refresh_token"]).status_code == 200
 
 
-def test_other_members_come_now_and_then() -> None:
-    """Some answers have members nobody asked for, others have none."""
+def test_some_responses_have_further_members() -> None:
+    """The required members are always there; others are in some responses only."""
     visitor = new_visitor()
     members = {frozenset(visitor.connect()) for _ in range(10)}
 
@@ -39,8 +39,8 @@ def test_other_members_come_now_and_then() -> None:
     assert all({"access_token", "refresh_token", "expires_in", "token_type"} <= names for names in members)
 
 
-def test_tokens_have_any_length() -> None:
-    """Nobody may count on how long a token is."""
+def test_tokens_differ_in_length() -> None:
+    """No client may rely on the length of a token."""
     visitor = new_visitor()
     tokens = [visitor.connect() for _ in range(5)]
 
@@ -62,15 +62,15 @@ def test_tokens_have_any_length() -> None:
         ),
     ],
 )
-def test_errors_are_those_of_oauth(form: dict[str, str], status: int, error: str) -> None:
-    """Status and error name are what RFC 6749 says."""
+def test_errors_follow_rfc_6749(form: dict[str, str], status: int, error: str) -> None:
+    """Status and error code are those of the standard."""
     response = new_visitor().client.post(TOKEN, data=form)
 
     assert (response.status_code, response.json()["error"]) == (status, error)
 
 
-def test_a_wrong_secret_costs_the_caller_nothing() -> None:
-    """A code that came with a wrong secret can still be exchanged with the right one."""
+def test_a_wrong_secret_does_not_use_up_the_code() -> None:
+    """A code sent with a wrong secret can still be exchanged with the right one."""
     visitor = new_visitor()
     code = visitor.code()
 
@@ -78,7 +78,7 @@ def test_a_wrong_secret_costs_the_caller_nothing() -> None:
     assert visitor.exchange(code).status_code == 200
 
 
-def test_json_is_not_a_form() -> None:
+def test_a_json_body_is_rejected() -> None:
     """The endpoint reads form bodies only."""
     response = new_visitor().client.post(TOKEN, json={"grant_type": "refresh_token"})
 

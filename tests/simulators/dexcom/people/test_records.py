@@ -26,7 +26,7 @@ NOON_S = 1_777_204_800
     ],
 )
 def test_a_sensor_reports_40_to_400(level: float, said: tuple[int, str | None]) -> None:
-    """What is below is 39 and low, what is above is 401 and high."""
+    """A lower level is reported as 39 and low, a higher level as 401 and high."""
     assert value_and_status(level) == said
 
 
@@ -45,14 +45,14 @@ def test_a_sensor_reports_40_to_400(level: float, said: tuple[int, str | None]) 
         (None, "notComputable"),
     ],
 )
-def test_arrows_follow_the_rate(rate: float | None, arrow: str) -> None:
-    """The arrow is the one Dexcom documents for the rate."""
+def test_the_trend_follows_the_rate(rate: float | None, arrow: str) -> None:
+    """The trend is the one that Dexcom documents for the rate."""
     assert trend_of(rate) == arrow
 
 
 @given(st.sampled_from(sorted(PEOPLE)), st.integers(NOON_S - 366 * 86_400, NOON_S))
-def test_records_look_as_documented(user: str, from_s: int) -> None:
-    """Every record has Dexcom's members, and its status, trend and rate agree with each other."""
+def test_records_have_the_documented_form(user: str, from_s: int) -> None:
+    """The members are those of Dexcom, and value, status, trend and rate agree with each other."""
     for measured in measurements(PEOPLE[user], from_s, from_s + 3_600):
         record = record_of(PEOPLE[user], "app", measured)
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record["systemTime"])
@@ -62,8 +62,8 @@ def test_records_look_as_documented(user: str, from_s: int) -> None:
         assert record["trend"] in {trend_of(record["trendRate"]), "rateOutOfRange"}
 
 
-def test_phones_say_their_offset_and_receivers_do_not() -> None:
-    """A receiver's displayTime is the bare wall clock."""
+def test_only_phones_send_their_offset() -> None:
+    """The displayTime of a receiver has no UTC offset."""
 
     def shown(user: str) -> str:
         measured = next(measurements(PEOPLE[user], NOON_S, NOON_S + 86_400))
@@ -73,8 +73,8 @@ def test_phones_say_their_offset_and_receivers_do_not() -> None:
     assert len(shown("SandboxUser4")) == 19
 
 
-def test_a_young_sensor_has_no_trend() -> None:
-    """The first readings of a sensor come without a rate."""
+def test_a_new_sensor_has_no_trend() -> None:
+    """The first readings of a sensor have no rate."""
     person = PEOPLE["SandboxUser7"]
     warm_s = sensor_start_s(person, sensor_at(person, NOON_S)) + person.sensor_model.warm_up_s
     first = next(measurements(person, warm_s, warm_s + 3_600))
@@ -83,8 +83,8 @@ def test_a_young_sensor_has_no_trend() -> None:
     assert (record["trend"], record["trendRate"]) == ("notComputable", None)
 
 
-def test_ids_belong_to_person_and_application() -> None:
-    """Another application sees another user id and other record ids for the same reading."""
+def test_ids_differ_between_applications() -> None:
+    """Another application gets another user id and another record id for the same reading."""
     person = PEOPLE["SandboxUser1"]
     measured = next(measurements(person, NOON_S, NOON_S + 86_400))
 
@@ -94,7 +94,7 @@ def test_ids_belong_to_person_and_application() -> None:
 
 
 def test_version_2_has_no_ids_and_no_zones() -> None:
-    """The older API tells the same value with bare times."""
+    """The record of the older endpoint has the same value, and times without a zone."""
     measured = next(measurements(PEOPLE["SandboxUser1"], NOON_S, NOON_S + 86_400))
     record = record_of(PEOPLE["SandboxUser1"], "app", measured)
     older = as_v2(record)

@@ -25,7 +25,7 @@ INSTANTS = st.integers(NOON_S - 366 * DAY_S, NOON_S)
 
 @given(st.sampled_from(sorted(PEOPLE)), INSTANTS, st.integers(0, DAY_S), st.integers(0, DAY_S))
 def test_a_window_is_the_union_of_its_parts(user: str, from_s: int, first_s: int, second_s: int) -> None:
-    """Wherever a window is cut in two, the halves together hold exactly what the whole holds."""
+    """Two adjacent windows hold exactly the measurements of the whole window."""
     person = PEOPLE[user]
     cut_s, to_s = from_s + first_s, from_s + first_s + second_s
 
@@ -34,8 +34,8 @@ def test_a_window_is_the_union_of_its_parts(user: str, from_s: int, first_s: int
 
 
 @given(st.sampled_from(sorted(PEOPLE)), INSTANTS, st.integers(-JITTER_S_MAX, JITTER_S_MAX + 1))
-def test_no_reading_is_lost_at_an_edge(user: str, from_s: int, off_s: int) -> None:
-    """A window that is cut on the very second of a reading, or beside it, still loses and doubles nothing."""
+def test_no_measurement_is_lost_at_a_window_edge(user: str, from_s: int, off_s: int) -> None:
+    """An edge at the second of a measurement, or beside it, neither loses nor doubles it."""
     person = PEOPLE[user]
     whole = list(measurements(person, from_s, from_s + DAY_S // 4))
     for measured in whole:
@@ -45,8 +45,8 @@ def test_no_reading_is_lost_at_an_edge(user: str, from_s: int, off_s: int) -> No
 
 
 @given(st.sampled_from(sorted(PEOPLE)), INSTANTS)
-def test_readings_are_five_minutes_apart(user: str, from_s: int) -> None:
-    """Neighbours of one transmitter are a multiple of five minutes apart, give or take the jitter."""
+def test_measurements_are_five_minutes_apart(user: str, from_s: int) -> None:
+    """Two measurements of a transmitter are a multiple of five minutes apart, except for the jitter."""
     for before, after in pairwise(measurements(PEOPLE[user], from_s, from_s + DAY_S)):
         assert after.at_s > before.at_s
         if before.transmitter == after.transmitter:
@@ -56,16 +56,16 @@ def test_readings_are_five_minutes_apart(user: str, from_s: int) -> None:
 
 
 @EVERYONE
-def test_most_of_a_day_is_there(person: SimulatedPerson) -> None:
-    """In a month there are between 90 and 100 percent of 288 readings a day, so there are gaps too."""
+def test_nine_of_ten_measurements_are_there(person: SimulatedPerson) -> None:
+    """A month has between 90 and 100 percent of 288 measurements a day, so there are gaps."""
     count = sum(1 for _ in measurements(person, NOON_S - 30 * DAY_S, NOON_S))
 
     assert 0.9 * 30 * 288 < count < 30 * 288
 
 
 @EVERYONE
-def test_a_new_sensor_warms_up_in_silence(person: SimulatedPerson) -> None:
-    """After every change of sensor nothing is measured until it is warm."""
+def test_a_sensor_measures_only_after_its_warm_up(person: SimulatedPerson) -> None:
+    """After each change of the sensor there is no measurement during the warm-up."""
     for sensor in range(sensor_at(person, NOON_S - 60 * DAY_S), sensor_at(person, NOON_S)):
         start_s = sensor_start_s(person, sensor)
         warm_s = start_s + person.sensor_model.warm_up_s
@@ -75,8 +75,8 @@ def test_a_new_sensor_warms_up_in_silence(person: SimulatedPerson) -> None:
 
 
 @EVERYONE
-def test_no_reading_is_lost_when_the_sensor_changes(person: SimulatedPerson) -> None:
-    """Windows that begin shortly before a change still hold the old sensor's last readings."""
+def test_no_measurement_is_lost_at_a_sensor_change(person: SimulatedPerson) -> None:
+    """A window that begins shortly before a change has the last measurements of the old sensor."""
     change_s = sensor_start_s(person, sensor_at(person, NOON_S))
     last = list(measurements(person, change_s - DAY_S, change_s + DAY_S // 24))
     for ahead_s in range(300):
@@ -86,8 +86,8 @@ def test_no_reading_is_lost_when_the_sensor_changes(person: SimulatedPerson) -> 
 
 
 @EVERYONE
-def test_sensors_last_as_long_as_they_should(person: SimulatedPerson) -> None:
-    """A sensor is worn for ten days, or fifteen, give or take some hours."""
+def test_a_sensor_lasts_ten_or_fifteen_days(person: SimulatedPerson) -> None:
+    """The session length differs by a few hours at most."""
     for sensor in range(1_700, 1_720):
         worn_s = sensor_start_s(person, sensor + 1) - sensor_start_s(person, sensor)
         assert abs(worn_s - person.sensor_model.session_days * DAY_S) <= DAY_S // 4
@@ -95,14 +95,14 @@ def test_sensors_last_as_long_as_they_should(person: SimulatedPerson) -> None:
 
 @given(st.sampled_from(sorted(PEOPLE)), INSTANTS)
 def test_one_sensor_is_worn_at_a_time(user: str, at_s: int) -> None:
-    """The sensor worn at an instant was put on before it, and the next one is put on after it."""
+    """The current sensor was inserted before that time, and the next one is inserted after it."""
     sensor = sensor_at(PEOPLE[user], at_s)
 
     assert sensor_start_s(PEOPLE[user], sensor) <= at_s < sensor_start_s(PEOPLE[user], sensor + 1)
 
 
-def test_a_g6_transmitter_outlives_its_sensors_and_a_g7_does_not() -> None:
-    """In 80 days a G6 has used at most two transmitters, a G7 eight or nine."""
+def test_a_g6_transmitter_is_used_for_several_sensors() -> None:
+    """In 80 days a G6 uses at most two transmitters, a G7 eight or nine."""
 
     def transmitters(user: str) -> int:
         return len({it.transmitter for it in measurements(PEOPLE[user], NOON_S - 80 * DAY_S, NOON_S)})
@@ -111,8 +111,8 @@ def test_a_g6_transmitter_outlives_its_sensors_and_a_g7_does_not() -> None:
     assert 8 <= transmitters("SandboxUser7") <= 9
 
 
-def test_ticks_name_a_measurement() -> None:
-    """No two measurements of a year share transmitter and ticks, and a transmitter's id is 64 hex digits."""
+def test_ticks_identify_a_measurement() -> None:
+    """No two measurements of a year have the same transmitter and ticks."""
     person = PEOPLE["SandboxUser8"]
     year = list(measurements(person, NOON_S - 365 * DAY_S, NOON_S))
 

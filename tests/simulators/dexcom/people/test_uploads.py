@@ -14,28 +14,28 @@ DELAYS = st.sampled_from([0, 3_600, 10_800])
 
 
 @given(st.sampled_from(sorted(PEOPLE)), INSTANTS, DELAYS)
-def test_uploads_are_late_but_never_lost(user: str, measured_s: int, delay_s: int) -> None:
-    """Nothing is served before it is measured, and everything within the person's greatest lateness."""
+def test_every_measurement_is_uploaded(user: str, measured_s: int, delay_s: int) -> None:
+    """A measurement is uploaded after it was made, and within the longest lateness of its user."""
     late_s = uploaded_s(PEOPLE[user], measured_s, delay_s) - measured_s
 
     assert 0 <= late_s <= lateness_s_max(PEOPLE[user], delay_s)
 
 
 @given(INSTANTS, st.integers(0, 86_400), DELAYS)
-def test_nothing_overtakes_on_its_way(measured_s: int, later_s: int, delay_s: int) -> None:
-    """What is measured later is never served earlier."""
+def test_uploads_keep_the_order_of_measurements(measured_s: int, later_s: int, delay_s: int) -> None:
+    """A later measurement is never uploaded before an earlier one."""
     for person in PEOPLE.values():
         assert uploaded_s(person, measured_s, delay_s) <= uploaded_s(person, measured_s + later_s, delay_s)
 
 
 @given(INSTANTS)
-def test_without_delay_a_phone_is_current(measured_s: int) -> None:
-    """A delay of 0 means served at once, for a demonstration."""
+def test_a_phone_without_delay_uploads_at_once(measured_s: int) -> None:
+    """With a delay of 0 the upload time is the time of the measurement."""
     assert uploaded_s(PEOPLE["SandboxUser1"], measured_s, 0) == measured_s
 
 
 def test_a_receiver_uploads_days_at_once() -> None:
-    """In a month there are few uploads, and some bring a week and more."""
+    """A month has few uploads, and one of them has more than three days of data."""
     person = PEOPLE["SandboxUser4"]
     month = [it.at_s for it in measurements(person, NOON_S - 30 * 86_400, NOON_S)]
     uploads = {uploaded_s(person, at_s, 3_600) for at_s in month}
@@ -46,8 +46,8 @@ def test_a_receiver_uploads_days_at_once() -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 10_000), st.none() | st.integers(0, 20_000))
-def test_a_hold_delays_only_what_has_not_arrived(since_s: int, delay_s: int, released_s: int | None) -> None:
-    """What had arrived stays arrived; the rest arrives late, but no later than the hold is lifted."""
+def test_a_hold_delays_later_uploads_only(since_s: int, delay_s: int, released_s: int | None) -> None:
+    """Earlier uploads have arrived; later ones arrive at the end of the delay or at the release."""
     hold = UploadHold(1, None, since_s, delay_s, released_s)
 
     assert hold.arrival_s(since_s) == since_s
@@ -60,8 +60,8 @@ def test_a_hold_delays_only_what_has_not_arrived(since_s: int, delay_s: int, rel
             assert arrives_s == max(uploaded, released_s)
 
 
-def test_a_phone_that_is_found_sends_the_newest_first() -> None:
-    """What was uploaded last arrives at once, what was uploaded first when the phone is through."""
+def test_a_hold_can_be_released_newest_first() -> None:
+    """The latest upload arrives at the release and the earliest one last."""
     hold = UploadHold(1, None, 0, 100_000, released_s=36_000, newest_first_s=1_800)
     arrivals = [hold.arrival_s(uploaded_s) for uploaded_s in range(600, 36_001, 600)]
 
