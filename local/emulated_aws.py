@@ -41,7 +41,7 @@ class CompleteLogWorker(lambda_runtime.Worker):  # type: ignore[misc]  # minista
         self._reading = threading.Lock()
 
     def _read_stderr(self) -> None:
-        # Waits outside the lock and reads inside it. If a holder of the lock finds no input, it has every line.
+        # Waits outside the lock, reads inside it. If a holder of the lock finds no input, it has every line.
         pipe, lines = self._proc.stderr, self._stderr_queue
         partial = b""
         while True:

@@ -42,7 +42,7 @@ def pytest_configure(config):
 TESTS = {
     "a log line": "log('fetched', what=PLANT)",
     "the message of a log line": "logging.getLogger('bg_ingest.providers.dexcom').warning('got %s', PLANT)",
-    "a metric's dimension": "meter.add(metrics.PROVIDER_ERRORS, of=str(PLANT)); flush('test', datetime.now(UTC))",
+    "a metric's dimension": "measure(str(PLANT))",
     "an exception that was caught": "caught()",
 }
 TEST = """
@@ -57,6 +57,10 @@ from bg_ingest.telemetry.meter import flush, meter
 def caught():
     with suppress(Unavailable):
         raise Unavailable(f'egvs of {PLANT}')
+
+def measure(dimension):
+    meter.add(metrics.PROVIDER_ERRORS, of=dimension)
+    flush('test', datetime.now(UTC))
 
 @pytest.mark.parametrize('plant', PLANTS)
 def test_it(plant):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from bg_ingest.clock import SystemClock
 from local.cloud import Cloud, Options
+from local.errors import CannotStart
 from local.function_logs import save_function_lines
 from local.paths import CHECKOUT, StateFolder
 from local.ports import free_port
 from local.rabbitmq import server as rabbitmq
-from local.errors import CannotStart
 from local.waiting import wait_until
 from tests.faults.deployed import told, trouble
 from tests.faults.deployed.listening import Listener
