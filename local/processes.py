@@ -27,7 +27,7 @@ _CHECK_EVERY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class StartedProcess:
     """A started process, the leader of its own process group."""
 
     name: str
@@ -48,7 +48,9 @@ class Processes:
         # Children of this program stay in the process table until this program waits for them.
         self._children: list[subprocess.Popen[bytes]] = []
 
-    def start(self, name: str, command: Sequence[str], log: Path, environ: Mapping[str, str]) -> Process:
+    def start(
+        self, name: str, command: Sequence[str], log: Path, environ: Mapping[str, str]
+    ) -> StartedProcess:
         """Start a command in a process group of its own, so that its children end with it."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
@@ -61,17 +63,17 @@ class Processes:
                 start_new_session=True,
             )
         self._children.append(child)
-        process = Process(name, child.pid, _started(child.pid))
+        process = StartedProcess(name, child.pid, _started(child.pid))
         self._save([*self.all(), process])
         return process
 
-    def all(self) -> list[Process]:
+    def all(self) -> list[StartedProcess]:
         """Every recorded process, running or not."""
         if not self._record.exists():
             return []
-        return [Process(**entry) for entry in json.loads(self._record.read_text())]
+        return [StartedProcess(**entry) for entry in json.loads(self._record.read_text())]
 
-    def alive(self) -> list[Process]:
+    def alive(self) -> list[StartedProcess]:
         """The recorded processes that still run."""
         for child in self._children:
             child.poll()
@@ -94,7 +96,7 @@ class Processes:
         self._record.unlink(missing_ok=True)
         return len(running)
 
-    def _save(self, processes: list[Process]) -> None:
+    def _save(self, processes: list[StartedProcess]) -> None:
         self._record.parent.mkdir(parents=True, exist_ok=True)
         self._record.write_text(json.dumps([asdict(process) for process in processes]))
 

@@ -1,4 +1,4 @@
-"""DynamoDB streams: publish what changed; by hand: publish a person's readings again."""
+"""DynamoDB stream: publish each change as an event. By hand: publish the readings of a user again."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @telemetry.entry_point(process)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Take a batch of changes, or an order by hand."""
+    """Handle a batch of changes, or one order to republish."""
     if "republish" in event:
-        return _again(event["republish"], context)
+        return _republish(event["republish"], context)
     return _publish(event["Records"])
 
 
@@ -43,7 +43,7 @@ def _publish(records: list[dict[str, Any]]) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": done.again_from}] if done.again_from else []}
 
 
-def _again(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def _republish(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     start, end = (datetime.fromisoformat(order[edge]).astimezone(UTC) for edge in ("from", "to"))
     done = republish(
         order["user_id"],

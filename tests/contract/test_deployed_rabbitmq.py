@@ -23,7 +23,7 @@ from local.progress import Progress
 from local.rabbitmq import server
 from local.waiting import wait_until
 from tests.support.bus_listener import BusListener
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +101,7 @@ def _history(cloud: Stack, broker: Broker, received: dict[str, dict[str, Any]]) 
             reading["timestamp"] for event in _at_the_broker(broker, received) for reading in _readings(event)
         }
 
-    assert wait_until(has_come, PENDING_S_MAX)
+    assert wait_until(has_come, WAIT_S_MAX)
 
 
 def test_what_a_sync_stores_arrives_at_the_broker_as_on_the_bus(
@@ -111,8 +111,8 @@ def test_what_a_sync_stores_arrives_at_the_broker_as_on_the_bus(
     at = _planted(cloud, back=4)
     _sync(cloud, at)
 
-    assert wait_until(lambda: bool(_telling(bus.told(_STORED), at)), PENDING_S_MAX)
-    assert wait_until(lambda: bool(_telling(_at_the_broker(broker, received), at)), PENDING_S_MAX)
+    assert wait_until(lambda: bool(_telling(bus.told(_STORED), at)), WAIT_S_MAX)
+    assert wait_until(lambda: bool(_telling(_at_the_broker(broker, received), at)), WAIT_S_MAX)
     assert _telling(_at_the_broker(broker, received), at) == _telling(bus.told(_STORED), at)
 
 
@@ -124,12 +124,12 @@ def test_a_broker_that_is_down_holds_up_neither_syncs_nor_the_bus(
     broker.stop()
     try:
         _sync(cloud, at)
-        assert wait_until(lambda: bool(_telling(bus.told(_STORED), at)), PENDING_S_MAX)
-        assert wait_until(lambda: _tells_of_trouble(cloud), PENDING_S_MAX)
+        assert wait_until(lambda: bool(_telling(bus.told(_STORED), at)), WAIT_S_MAX)
+        assert wait_until(lambda: _tells_of_trouble(cloud), WAIT_S_MAX)
     finally:
         broker.start()
 
-    assert wait_until(lambda: bool(_telling(_at_the_broker(broker, received), at)), PENDING_S_MAX)
+    assert wait_until(lambda: bool(_telling(_at_the_broker(broker, received), at)), WAIT_S_MAX)
     assert _telling(_at_the_broker(broker, received), at) == _telling(bus.told(_STORED), at)
 
 
@@ -198,7 +198,7 @@ def _sync(cloud: Stack, since: datetime) -> None:
     body = {"from": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
     with httpx.Client(timeout=60, trust_env=False) as client:
         assert wait_until(
-            lambda: client.post(address, json=body, headers=_bearer(cloud)).status_code == 200, PENDING_S_MAX
+            lambda: client.post(address, json=body, headers=_bearer(cloud)).status_code == 200, WAIT_S_MAX
         )
 
 

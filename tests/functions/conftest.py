@@ -1,25 +1,24 @@
-"""The functions as Lambda would call them, with their real wiring, over moto's AWS and no Dexcom at all."""
+"""The functions with their real wiring, as Lambda calls them: AWS is moto, and the provider is down."""
 
 from __future__ import annotations
 
 import importlib
 import json
-import pkgutil
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from moto import mock_aws
 
-import bg_ingest.wiring
-from bg_ingest import settings, telemetry
 from bg_ingest.clock import SystemClock
 from bg_ingest.providers.seam import Endpoint, Tokens
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.telemetry import logger
-from bg_ingest.wiring import aws_clients, provider, stores
+from bg_ingest.telemetry.meter import meter
+from bg_ingest.wiring import aws_clients, provider_parts, queue_parts, store_parts
+from bg_ingest.wiring.process import process
 from local.ports import free_port
 from local.webhook_sender import body_in, signed_headers
 from tests.support.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
@@ -27,26 +26,20 @@ from tests.support.moto_kms import quick_key
 from tests.support.template_document import create_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from bg_ingest.wiring.process import Process
+
+    Part = TypeVar("Part")
 
 REGION = "eu-west-1"
-EVENTS = Path(__file__).parents[2] / "events"
-FUNCTIONS = (
-    "query",
-    "sync",
-    "connect",
-    "webhook",
-    "erase",
-    "site",
-    "dispatch",
-    "worker",
-    "publish",
-    "audit",
-)
+CHECKOUT = Path(__file__).parents[2]
+EVENTS = CHECKOUT / "events"
+FUNCTIONS = sorted(app.parent.name for app in (CHECKOUT / "functions").glob("*/app.py"))
 
 
 class LambdaContext:
-    """What Lambda hands over beside the event."""
+    """The context object that Lambda passes to a handler."""
 
     aws_request_id = "8f5b2f3e-31d6-4b6e-9d0a-6d1c5f1f7f10"
     function_name = "function"
@@ -54,31 +47,31 @@ class LambdaContext:
     invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:function"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Plenty."""
+        """Return a time that is long enough for every test."""
         return 110_000
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """An AWS of one test's own."""
+class FunctionsWorld:
+    """One test's own AWS, with the functions on it."""
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Call one function's entry point."""
+        """Call the entry point of a function."""
         return importlib.import_module(f"functions.{function}.app").lambda_handler(event, LambdaContext())
 
     def restarted(self, monkeypatch: pytest.MonkeyPatch, **environment: str) -> None:
-        """The same AWS, a fresh process with another environment."""
+        """Simulate a new process with other environment variables on the same AWS."""
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        _forget_everything()
+        _restart()
 
     def event(self, name: str, **changes: Any) -> dict[str, Any]:
-        """A payload of events/, with some members changed."""
+        """Return a payload of events/ with some members changed."""
         document: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
         return document | changes
 
     def webhook(self, name: str, body: Any = None, secret: str = WEBHOOK_SECRET) -> dict[str, Any]:
-        """A webhook of events/ with a signature that is good now; with another body, if there is one."""
+        """Return a webhook of events/, or one with another body, with a signature that is valid now."""
         event = self.event(f"webhook_{name}")
         if body is not None:
             event |= {"body": body if isinstance(body, str) else json.dumps(body), "isBase64Encoded": False}
@@ -91,62 +84,58 @@ class World:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Tables, queue and key, as the template has them; one connected user with an hour of readings."""
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionsWorld]:
+    """Tables, queues and key as in the template; the user `demo` is connected and has an hour of readings."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_REGION", REGION)
     with mock_aws():
-        create_table(aws_clients.dynamodb(), "ReadingsTable", "readings")
-        create_table(aws_clients.dynamodb(), "UsersTable", "users")
+        create_table(aws_clients.dynamodb(REGION), "ReadingsTable", "readings")
+        create_table(aws_clients.dynamodb(REGION), "UsersTable", "users")
         environment = {
             "DYNAMODB_TABLE": "readings",
             "USERS_TABLE": "users",
-            "JOBS_QUEUE_URL": aws_clients.sqs().create_queue(QueueName="jobs")["QueueUrl"],
+            "JOBS_QUEUE_URL": aws_clients.sqs(REGION).create_queue(QueueName="jobs")["QueueUrl"],
             "WEBHOOK_SECRETS": f"{WEBHOOK_SECRET},{OLD_WEBHOOK_SECRET}",
-            "ERASURES_QUEUE_URL": aws_clients.sqs().create_queue(QueueName="erasures")["QueueUrl"],
-            "EVENT_BUS_NAME": aws_clients.events()
+            "ERASURES_QUEUE_URL": aws_clients.sqs(REGION).create_queue(QueueName="erasures")["QueueUrl"],
+            "EVENT_BUS_NAME": aws_clients.events(REGION)
             .create_event_bus(Name="events")["EventBusArn"]
             .rpartition("/")[2],
-            "DEAD_PUBLISHES_QUEUE_URL": aws_clients.sqs().create_queue(QueueName="dead-publishes")[
+            "DEAD_PUBLISHES_QUEUE_URL": aws_clients.sqs(REGION).create_queue(QueueName="dead-publishes")[
                 "QueueUrl"
             ],
-            "TOKENS_KEY_ID": quick_key(aws_clients.kms()),
-            # Nobody listens there: what a provider that is down looks like.
+            "TOKENS_KEY_ID": quick_key(aws_clients.kms(REGION)),
+            # No server listens on this port, so the provider is down.
             "DEXCOM_API_BASE_URL": f"http://127.0.0.1:{free_port()}",
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        _forget_everything()
+        _restart()
         _connect("demo")
-        yield World()
-    _forget_everything()
+        yield FunctionsWorld()
+    _restart()
 
 
-def _forget_everything() -> None:
-    """A fresh process, but for the AWS clients: they hold nothing, and making them takes long."""
-    logger.forget()
-    modules = [importlib.import_module(f"functions.{name}.app") for name in FUNCTIONS]
-    modules += [
-        importlib.import_module(f"{package.__name__}.{module.name}")
-        for package in (bg_ingest.wiring, telemetry)
-        for module in pkgutil.iter_modules(package.__path__)
-        if module.name != "clients"
-    ]
-    for module in (*modules, settings):
-        for member in vars(module).values():
-            if hasattr(member, "cache_clear"):
-                member.cache_clear()
+def part(make: Callable[[Process], Part]) -> Part:
+    """Return a part of the running process."""
+    return process().part(make)
+
+
+def _restart() -> None:
+    """Forget the process; the AWS clients stay, because they are slow to build."""
+    process.cache_clear()
+    logger.reset()
+    meter.drain()
 
 
 def _connect(user_id: str) -> None:
     now = SystemClock().now().replace(microsecond=0)
-    endpoint = Endpoint("dexcom", "custom", settings.settings().dexcom_api_base_url)
+    endpoint = Endpoint("dexcom", "custom", process().settings.dexcom_api_base_url)
     tokens = Tokens("access", "refresh", now + timedelta(hours=2))
-    provider.vault().store(user_id, endpoint, tokens, data_from=now - timedelta(days=30))
-    stores.states().start_polling(user_id, 900, now - timedelta(days=30))
+    part(provider_parts.vault).store(user_id, endpoint, tokens, data_from=now - timedelta(days=30))
+    part(queue_parts.states).start_polling(user_id, 900, now - timedelta(days=30))
     readings = [
         Reading(now - timedelta(minutes=5 * age), 100 + age, trend="flat", device=Device("g7", "iOS", "G7"))
         for age in range(12)
     ]
-    stores.reading_store().save(user_id, readings, now)
+    part(store_parts.reading_store).save(user_id, readings, now)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from openapi_spec_validator import validate
 
-from tests.functions import described
+from tests.functions import api_document
 from tests.functions.gateway import Request, routes, send
 from tests.support.template_document import resource
 from tools.interface.__main__ import API_MD, files
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bg_ingest.problems import ProblemKind
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 # A part of the page at /docs, and no route of the interface.
 VIEWER_FILES = ("GET", "/docs/{asset}")
@@ -68,9 +68,9 @@ def test_every_kind_of_problem_is_described_with_its_status() -> None:
     """Each kind is an error response of some route, and each described kind exists."""
     found = {
         (kind, int(status))
-        for _, _, operation in operations(described.whole())
+        for _, _, operation in operations(api_document.whole())
         for status, response in operation["responses"].items()
-        for kind in re.findall(r"`([\w-]+)`: ", described.resolved(response)["description"])
+        for kind in re.findall(r"`([\w-]+)`: ", api_document.resolved(response)["description"])
     }
 
     assert found == {(kind.slug, kind.status) for kind in every_kind()}
@@ -94,7 +94,7 @@ def test_the_described_limits_are_those_of_the_gateway() -> None:
     assert words in " ".join(document()["info"]["description"].split())
 
 
-def test_the_document_is_served_and_cached(world: World) -> None:
+def test_the_document_is_served_and_cached(world: FunctionsWorld) -> None:
     """The response equals the committed file, and is 304 for a caller that has its ETag."""
     _, first = send(world, Request("GET", "/openapi.json"))
     _, again = send(

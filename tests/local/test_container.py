@@ -15,7 +15,7 @@ from local.paths import CHECKOUT, PYTHONPATH
 from local.ports import HOST, free_port
 from local.processes import Processes
 from local.waiting import wait_until
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +80,7 @@ def test_the_front_listens_on_one_address_only(tmp_path: Path, more: list[str], 
     environ = {"PYTHONPATH": PYTHONPATH}
     processes.start("front", [*command, "--target", "http://127.0.0.1:9"], tmp_path / "log", environ)
     try:
-        assert wait_until(lambda: _is_used(here, port), PENDING_S_MAX)
+        assert wait_until(lambda: _is_used(here, port), WAIT_S_MAX)
         assert [address for address in ("127.0.0.1", "127.0.0.2") if _is_used(address, port)] == [here]
     finally:
         processes.end()

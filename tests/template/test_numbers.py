@@ -237,7 +237,10 @@ def test_only_the_site_and_what_carries_its_own_proof_are_open() -> None:
     }
 
     with_own_proof = {"/oauth/callback", "/api/bg/{userId}/webhook"}
-    assert open_paths == {"/health", "/ready", "/openapi.json", "/docs", "$default"} | with_own_proof
+    assert (
+        open_paths
+        == {"/health", "/ready", "/openapi.json", "/docs", "/docs/{asset}", "$default"} | with_own_proof
+    )
 
 
 def test_a_webhooks_records_fit_into_a_message() -> None:

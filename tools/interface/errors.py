@@ -40,13 +40,7 @@ class FaultJson(TypedDict):
 class ProblemJson(TypedDict):
     """An error (RFC 9457)."""
 
-    type: Annotated[
-        str,
-        Field(
-            description="The kind of problem; it never changes",
-            examples=["https://bg-ingest.dev/problems/forbidden"],
-        ),
-    ]
+    type: Annotated[str, Field(description="The kind of problem", examples=[problems.FORBIDDEN.type])]
     title: str
     status: int
     detail: Annotated[str, Field(description="What to do next")]

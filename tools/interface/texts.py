@@ -15,8 +15,8 @@ EXAMPLE_JOB_ID = "019b0c2f5d4e0123456789abcdef"
 ABOUT = f"""\
 Times are RFC 3339 in UTC with `Z`. Names in JSON are snake_case. Glucose is in mg/dL.
 
-**Try it out.** Press *Authorize* and paste a token, of a user as `person` or of a service as `service`. Then \
-open a route and press *Try it out*. docs/api.md says how to get a token.
+**Try it out.** Press *Authorize* and paste a token, of a user as `person` or of a service as `service`. \
+Then open a route and press *Try it out*. docs/api.md says how to get a token.
 
 **Authentication.** Send `Authorization: Bearer <JWT>`. The gateway checks the token, and responds 401 \
 itself if it is missing or not valid. The token of a user opens the data of this user. The token of a \
@@ -34,7 +34,7 @@ started have the same id. Responses of the gateway itself (401, and 429 for all 
 
 **Media types.** Responses are JSON. The readings of a range are also available as `text/csv` or \
 `application/x-ndjson`, as `Accept` says, in the same order and pages. A request body is read as JSON, \
-whatever its `Content-Type` is.
+regardless of its `Content-Type`.
 
 **Pages.** If a list has a next page, then the response has a header `Link: <…>; rel="next"` (RFC 8288). \
 Follow this URL unchanged: its cursor stays valid while new data arrives.
@@ -72,9 +72,7 @@ REQUEST_HEADERS = {
     "If-None-Match": "The ETag of the response that the caller has; 304 if it still holds",
     "Webhook-Id": "The sender's id of this webhook; a repetition with the same id has no effect",
     "Webhook-Timestamp": "Time of sending, in seconds of the Unix epoch; at most five minutes off",
-    "Webhook-Signature": "Standard Webhooks 1.0: `v1,` and the HMAC-SHA256 in base64;"
-    " without it, send the token"
-    " as `Authorization: Bearer`",
+    "Webhook-Signature": "Standard Webhooks 1.0: `v1,` and the HMAC-SHA256 in base64; or send a token",
     description.CORRELATION_ID: "The caller's id of this request: up to 128 letters, digits and `._:/=+-`",
 }
 

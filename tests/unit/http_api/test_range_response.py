@@ -1,4 +1,4 @@
-"""Which form of an answer a caller gets."""
+"""Choice of the media type by the Accept header."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ JSON, CSV, NDJSON = OFFERED = ("application/json", "text/csv", "application/x-nd
         ("text/csv;q=2", CSV),
     ],
 )
-def test_what_is_wanted_most(accept: str | None, wanted: str) -> None:
-    """By weight, then named before meant by a star, then as listed; JSON when none of it helps."""
+def test_accept_header_chooses_the_media_type(accept: str | None, wanted: str) -> None:
+    """By weight, then named in full before matched by `*`, then as listed; JSON if nothing matches."""
     assert preferred(accept, OFFERED) == wanted
 
 
 @given(st.text())
-def test_there_is_always_an_answer(accept: str) -> None:
-    """Whatever is sent."""
+def test_any_accept_header_gets_an_offered_media_type(accept: str) -> None:
+    """No header makes the function fail."""
     assert preferred(accept, OFFERED) in OFFERED
 
 
 @given(st.permutations(OFFERED), st.lists(st.integers(0, 1000), min_size=3, max_size=3, unique=True))
-def test_the_heaviest_wins_wherever_it_stands(forms: list[str], weights: list[int]) -> None:
-    """The order of the header matters between equals only."""
+def test_the_highest_weight_wins(forms: list[str], weights: list[int]) -> None:
+    """The order in the header matters between equal weights only."""
     accept = ",".join(f"{form};q={weight / 1000:.3f}" for form, weight in zip(forms, weights, strict=True))
 
     assert preferred(accept, OFFERED) == max(zip(weights, forms, strict=True))[1]

@@ -1,4 +1,4 @@
-"""Holds an answer to the OpenAPI document: its status, media type, headers, and the shape of its body."""
+"""Check of a response against the OpenAPI document: its status, media type, headers and body."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
 from tools.interface.document import document
 
-# Said of every answer, or of every page, and not worth a line at each.
+# Headers that are not described for each response.
 _ORDINARY = {"Content-Type", "Vary", "Content-Security-Policy", "Referrer-Policy"}
 
 
 @cache
 def whole() -> dict[str, Any]:
-    """The document, with objects that may have no member it does not name."""
+    """Return the document, changed so that an object must not have an undescribed member."""
     closed: dict[str, Any] = _closed(document())
     return closed
 
 
 def operation(method: str, path: str) -> dict[str, Any]:
-    """What is said about one route."""
+    """Return the description of one route."""
     found: dict[str, Any] = whole()["paths"][path][method.lower()]
     return found
 
 
 def resolved(part: dict[str, Any]) -> dict[str, Any]:
-    """What a reference stands for, or the thing itself."""
+    """Return what a `$ref` points to, or the part itself."""
     if "$ref" not in part:
         return part
     _, _, group, name = part["$ref"].split("/")
@@ -39,16 +39,16 @@ def resolved(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(method: str, path: str, answer: dict[str, Any]) -> None:
-    """Fail unless the answer is one that the document describes."""
+    """Fail unless the document describes this response."""
     status = str(answer["statusCode"])
     responses = operation(method, path)["responses"]
     assert status in responses, f"{status} is not described"
-    said = resolved(responses[status])
-    assert set(answer["headers"]) <= set(said.get("headers", {})) | _ORDINARY
+    entry = resolved(responses[status])
+    assert set(answer["headers"]) <= set(entry.get("headers", {})) | _ORDINARY
     assert {"X-Correlation-ID", "Cache-Control"} <= set(answer["headers"])
-    content = said.get("content", {})
+    content = entry.get("content", {})
     if not answer.get("body"):
-        # No readings are no lines.
+        # A range without readings has an empty body as ndjson.
         assert not content or "application/x-ndjson" in content, f"{status} has no body"
         return
     media = answer["headers"]["Content-Type"].partition(";")[0]

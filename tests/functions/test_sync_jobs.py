@@ -1,3 +1,5 @@
+"""The job routes of the sync function, and when a sync is queued."""
+
 from __future__ import annotations
 
 import json
@@ -9,16 +11,18 @@ import pytest
 from bg_ingest.clock import SystemClock
 from bg_ingest.ids import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
-from bg_ingest.wiring import aws_clients, stores, syncing
+from bg_ingest.wiring import aws_clients, queue_parts
+from bg_ingest.wiring.sync_parts import sync_service
+from tests.functions.conftest import REGION, part
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 
-def test_a_job_shows_as_running_by_its_address_and_in_the_list(world: World) -> None:
-    """Queued until its lease is taken, running from then on."""
+def test_a_job_is_running_once_its_lease_is_taken(world: FunctionsWorld) -> None:
+    """The job and the list of jobs say `queued` before and `running` after."""
     order = Order("demo", new_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id")
-    syncing.engine().queue(order)
+    part(sync_service).enqueue(order)
 
     def shown() -> list[str]:
         path = {"userId": "demo", "jobId": order.job_id}
@@ -28,17 +32,17 @@ def test_a_job_shows_as_running_by_its_address_and_in_the_list(world: World) -> 
         return [json.loads(one["body"])["status"], *(job["status"] for job in json.loads(some["body"]))]
 
     assert shown() == ["queued", "queued"]
-    stores.states().take(order)
+    part(queue_parts.states).take(order)
     assert shown() == ["running", "running"]
 
 
-def test_pages_lead_to_every_job_once_and_end(world: World) -> None:
-    """Newest first, by the Link of each; the last page has none, be it full or not."""
+def test_pages_of_jobs_end_after_the_last_job(world: FunctionsWorld) -> None:
+    """The links show each job once, newest first; the last page has no link, even if it is full."""
     orders = [
         Order("demo", new_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id") for _ in range(4)
     ]
     for order in orders:
-        syncing.engine().queue(order)
+        part(sync_service).enqueue(order)
 
     def pages(limit: int) -> list[list[str]]:
         query, found = {"limit": str(limit)}, []
@@ -56,47 +60,51 @@ def test_pages_lead_to_every_job_once_and_end(world: World) -> None:
 
 
 @pytest.mark.parametrize("name", ["sync_start_async", "sync_reconcile"])
-def test_nothing_is_queued_for_who_has_to_connect_first(world: World, name: str) -> None:
-    """The caller is told at once, and not by a job that fails later; never connected is like disconnected."""
+def test_no_sync_is_queued_without_a_connection(world: FunctionsWorld, name: str) -> None:
+    """The caller gets 409 at once, the same for a removed connection and for one that never existed."""
     world.invoke("connect", world.event("connect_remove"))
     removed = world.invoke("sync", world.event(name))
-    stores.connections().table.delete("demo", "connection")
+    part(queue_parts.connections).table.delete("demo", "connection")
     unknown = world.invoke("sync", world.event(name))
 
     assert [answer["statusCode"] for answer in (removed, unknown)] == [409, 409]
     assert removed["body"] == unknown["body"]
     assert json.loads(removed["body"])["type"].endswith("/not-connected")
-    assert list(stores.jobs().newest_first("demo")) == []
+    assert list(part(queue_parts.jobs).newest_first("demo")) == []
 
 
 @pytest.mark.parametrize("name", ["sync_start_async", "sync_reconcile"])
-def test_nothing_is_queued_for_who_has_to_log_in_again(world: World, name: str) -> None:
-    """Their tokens are refused, whoever asks."""
-    connection = stores.connections().get("demo")
+def test_no_sync_is_queued_for_a_revoked_connection(world: FunctionsWorld, name: str) -> None:
+    """The caller gets 409 at once: the provider rejects the tokens."""
+    connection = part(queue_parts.connections).get("demo")
     assert connection is not None
-    assert stores.connections().mark_needs_reauth("demo", connection.generation)
+    assert part(queue_parts.connections).mark_needs_reauth("demo", connection.generation)
     answer = world.invoke("sync", world.event(name))
 
     assert json.loads(answer["body"])["type"].endswith("/reauthorization-needed")
-    assert list(stores.jobs().newest_first("demo")) == []
+    assert list(part(queue_parts.jobs).newest_first("demo")) == []
 
 
-def test_a_sync_that_is_put_off_is_not_tried_again_at_once(world: World) -> None:
-    """The provider is down: the order waits out of the worker's sight."""
+def test_a_deferred_sync_is_queued_with_a_delay(world: FunctionsWorld) -> None:
+    """The provider is down, so the message is delayed."""
     assert world.invoke("sync", world.event("sync_start"))["statusCode"] == 503
 
-    told = aws_clients.sqs().get_queue_attributes(QueueUrl=stores.queue().url, AttributeNames=["All"])
+    told = aws_clients.sqs(REGION).get_queue_attributes(
+        QueueUrl=part(queue_parts.jobs_queue).url, AttributeNames=["All"]
+    )
     assert told["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"
 
 
-def test_a_sync_that_our_own_fault_ended_goes_on_by_itself(
-    world: World, monkeypatch: pytest.MonkeyPatch
+def test_a_sync_that_crashed_is_retried_from_the_queue(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The caller is told that it failed; its job is deferred, and that is true."""
+    """The caller gets 500, the job says `deferred`, and its message is in the queue."""
     world.restarted(monkeypatch, DYNAMODB_TABLE="no-such-table")
 
     assert world.invoke("sync", world.event("sync_start"))["statusCode"] == 500
     (job,) = json.loads(world.invoke("sync", world.event("sync_jobs"))["body"])
-    queued = aws_clients.sqs().receive_message(QueueUrl=stores.queue().url).get("Messages", [])
+    queued = (
+        aws_clients.sqs(REGION).receive_message(QueueUrl=part(queue_parts.jobs_queue).url).get("Messages", [])
+    )
     assert job["status"] == "deferred"
     assert [json.loads(message["Body"])["job_id"] for message in queued] == [job["job_id"]]

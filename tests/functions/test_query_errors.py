@@ -1,4 +1,4 @@
-"""Every refusal that is described for the two read endpoints, and that nothing else is."""
+"""Every client error of the two reading routes, compared with the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.functions import described
+from tests.functions import api_document
 from tests.functions.gateway import Claims, Request, send
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 LATEST, RANGE = "/api/bg/{userId}/latest", "/api/bg/{userId}"
 DEMO: Claims = {"sub": "demo"}
 READER: Claims = {"sub": "a-service", "scope": "bg/read"}
 WRITER: Claims = {"sub": "a-service", "scope": "bg/write"}
 DAYS_93 = "?from=2026-01-01T00:00:00Z&to=2026-04-04T00:00:00Z"
-# What only the gateway says; tests/e2e asks it for the first, and the second is its own configuration.
+# Only the gateway sends these: tests/e2e tests 401, and 429 follows from its configuration.
 BY_GATEWAY = {401, 429}
 
-REFUSALS = [
+CLIENT_ERRORS = [
     (LATEST, "/api/bg/eve/latest", DEMO, 403, "forbidden"),
     (LATEST, "/api/bg/demo/latest", WRITER, 403, "forbidden"),
     (LATEST, "/api/bg/demo/latest", {}, 403, "forbidden"),
@@ -47,40 +47,40 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("path", "url", "claims", "status", "slug"), REFUSALS)
-def test_a_refusal_says_which_it_is(
-    world: World, path: str, url: str, claims: Claims, status: int, slug: str
+@pytest.mark.parametrize(("path", "url", "claims", "status", "slug"), CLIENT_ERRORS)
+def test_each_error_has_its_type_and_status(
+    world: FunctionsWorld, path: str, url: str, claims: Claims, status: int, slug: str
 ) -> None:
-    """A problem document with its own type and status, as it is described."""
+    """The problem document is the one that the OpenAPI document describes."""
     _, answer = send(world, Request("GET", url, claims))
 
     assert answer["statusCode"] == status
     assert json.loads(answer["body"])["type"].endswith(f"/{slug}")
-    described.check("GET", path, answer)
+    api_document.check("GET", path, answer)
 
 
 @pytest.mark.parametrize("path", [LATEST, RANGE])
-def test_every_described_refusal_is_among_them(path: str) -> None:
-    """Described and tried are the same."""
+def test_every_described_error_is_tested_here(path: str) -> None:
+    """The list above has each client error that the OpenAPI document describes for the two routes."""
     told = {
         (int(status), slug)
-        for status, answer in described.operation("GET", path)["responses"].items()
+        for status, answer in api_document.operation("GET", path)["responses"].items()
         if 400 <= int(status) < 500 and int(status) not in BY_GATEWAY
-        for slug in re.findall(r"`([\w-]+)`: ", described.resolved(answer)["description"])
+        for slug in re.findall(r"`([\w-]+)`: ", api_document.resolved(answer)["description"])
     }
 
-    assert told == {(status, slug) for tried, _, _, status, slug in REFUSALS if tried == path}
+    assert told == {(status, slug) for tried, _, _, status, slug in CLIENT_ERRORS if tried == path}
 
 
-def test_a_range_of_nobody_is_empty(world: World) -> None:
-    """To a service, somebody without data and somebody who does not exist look the same."""
+def test_a_range_of_an_unknown_user_is_empty(world: FunctionsWorld) -> None:
+    """A user without readings and one who does not exist get the same response."""
     _, answer = send(world, Request("GET", "/api/bg/nobody", READER))
 
     assert (answer["statusCode"], answer["body"]) == (200, "[]")
 
 
-def test_another_person_looks_the_same_whether_known_or_not(world: World) -> None:
-    """Nobody learns from a refusal who is here."""
+def test_403_is_the_same_for_known_and_unknown_users(world: FunctionsWorld) -> None:
+    """A caller cannot find out which users exist."""
     answers = [
         send(world, Request("GET", f"/api/bg/{user}/latest", {"sub": "eve"}))[1] for user in ("demo", "no")
     ]

@@ -1,4 +1,4 @@
-"""Webhooks that are refused, and that none of them is our fault."""
+"""Rejected webhooks: authentication, invalid bodies and limits."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from bg_ingest.clock import SystemClock
 from bg_ingest.sync.pushed_records import BODY_BYTES_MAX
-from bg_ingest.wiring import stores
+from bg_ingest.wiring.webhook_parts import webhook_deps
 from local.webhook_sender import signed_headers
+from tests.functions.conftest import part
 from tests.functions.webhook_sending import about, kind_of, queued, sent
 from tests.support.leaks import WEBHOOK_SECRET
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 AVAILABLE = {
     "type": "egvs.available",
@@ -50,13 +51,13 @@ any_json = st.recursive(
     body=st.none() | st.text(max_size=50),
     is_base64=st.booleans(),
 )
-def test_whatever_is_wrong_with_a_proof_the_answer_is_the_same(
-    world: World,
+def test_every_authentication_fault_gets_the_same_401(
+    world: FunctionsWorld,
     headers: dict[str, str],
     body: str | None,
     is_base64: bool,  # noqa: FBT001 - Hypothesis's.
 ) -> None:
-    """401, never a fault of ours, whoever it is about; and nothing is stored."""
+    """The response does not depend on the fault or the user, and nothing is stored."""
     good = world.webhook("records")
     for event in (
         good | {"headers": headers, "body": body, "isBase64Encoded": is_base64},
@@ -67,12 +68,12 @@ def test_whatever_is_wrong_with_a_proof_the_answer_is_the_same(
         assert (answer["statusCode"], kind_of(answer)) == (401, "signature-invalid")
         assert set(json.loads(answer["body"])) == {"type", "title", "status", "detail", "instance"}
     assert queued() == []
-    assert stores.inbox().find("demo", good["headers"]["webhook-id"]) is None
+    assert part(webhook_deps).inbox.find("demo", good["headers"]["webhook-id"]) is None
 
 
 @pytest.mark.parametrize("webhook_id", ["", " ", ".msg", "msg 1", "m\u00e9", "a" * 257, "x\ny", "#"])
-def test_an_id_that_is_none_is_no_proof(world: World, webhook_id: str) -> None:
-    """However well it is signed."""
+def test_an_invalid_webhook_id_is_401(world: FunctionsWorld, webhook_id: str) -> None:
+    """The signature of an invalid id is not accepted."""
     event = world.webhook("records")
     now = SystemClock().now()
     event["headers"] |= signed_headers(WEBHOOK_SECRET, webhook_id, event["body"].encode(), now)
@@ -80,14 +81,14 @@ def test_an_id_that_is_none_is_no_proof(world: World, webhook_id: str) -> None:
     assert sent(world, event)["statusCode"] == 401
 
 
-def test_no_headers_at_all_are_no_proof(world: World) -> None:
-    """As a test event of the console has them."""
+def test_a_webhook_without_headers_is_401(world: FunctionsWorld) -> None:
+    """A test event of the AWS console has none."""
     assert sent(world, world.webhook("records") | {"headers": None})["statusCode"] == 401
 
 
 @pytest.mark.parametrize("body", ["", "{", "null", "[]", "7", '{"type": "egvs.created"}', "\ud800"])
-def test_an_unsigned_body_is_not_even_read(world: World, body: str) -> None:
-    """What would be wrong with it is told to nobody who has not proved themselves."""
+def test_an_unsigned_body_is_not_parsed(world: FunctionsWorld, body: str) -> None:
+    """An unauthenticated sender does not learn what is wrong with the body."""
     event = world.webhook("records") | {"body": body}
 
     assert sent(world, event)["statusCode"] == 401
@@ -121,10 +122,8 @@ def test_an_unsigned_body_is_not_even_read(world: World, body: str) -> None:
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_a_body_that_asks_for_nothing_is_refused_by_its_fault(
-    world: World, body: Any, field: str | None
-) -> None:
-    """422 with where and why, never what; and the id stays free for a better one."""
+def test_an_invalid_webhook_body_is_422(world: FunctionsWorld, body: Any, field: str | None) -> None:
+    """The response has the field and the reason, and the same id works with a valid body."""
     answer = sent(world, world.webhook("records", body))
 
     assert (answer["statusCode"], kind_of(answer)) == (422, "invalid-request")
@@ -134,8 +133,8 @@ def test_a_body_that_asks_for_nothing_is_refused_by_its_fault(
     assert sent(world, world.webhook("records", AVAILABLE))["statusCode"] == 202
 
 
-def test_a_body_of_no_known_type_is_told_every_type(world: World) -> None:
-    """And nothing about the members that one of them would have."""
+def test_an_unknown_webhook_type_names_the_known_types(world: FunctionsWorld) -> None:
+    """The response does not list the fields of one of them."""
     answer = sent(world, world.webhook("records", {"type": "egvs.deleted"}))
 
     reason = "must be one of egvs.available, egvs.created"
@@ -144,13 +143,13 @@ def test_a_body_of_no_known_type_is_told_every_type(world: World) -> None:
 
 @fuzzed
 @given(body=any_json | any_json.map(lambda data: {"type": "egvs.created", "data": {"records": [data]}}))
-def test_no_signed_body_is_our_fault(world: World, body: Any) -> None:
-    """Taken, taken before, or refused."""
+def test_no_signed_body_causes_an_internal_error(world: FunctionsWorld, body: Any) -> None:
+    """Each body is accepted, a duplicate, or 422."""
     assert sent(world, world.webhook("records", json.dumps(body)))["statusCode"] in {200, 202, 422}
 
 
-def test_a_range_that_is_too_long_is_refused(world: World) -> None:
-    """Ninety-two days, as everywhere."""
+def test_a_webhook_range_over_92_days_is_422(world: FunctionsWorld) -> None:
+    """The limit is that of every range."""
     long = {
         "type": "egvs.available",
         "data": {"start": "2026-01-01T00:00:00Z", "end": "2026-06-01T00:00:00Z"},
@@ -161,8 +160,8 @@ def test_a_range_that_is_too_long_is_refused(world: World) -> None:
 
 
 @pytest.mark.parametrize("bytes_more", [0, 1])
-def test_a_body_has_a_longest_length(world: World, bytes_more: int) -> None:
-    """To the byte, signed or not; the longest gets through the queue whole."""
+def test_a_body_over_the_limit_is_413(world: FunctionsWorld, bytes_more: int) -> None:
+    """The limit is the same for signed and unsigned bodies; the longest body fits into the queue."""
     frame = len(json.dumps(AVAILABLE | {"more": ""}))
     text = "x" * (BODY_BYTES_MAX - frame + bytes_more)
     answer = sent(world, world.webhook("records", AVAILABLE | {"more": text}))
@@ -172,8 +171,8 @@ def test_a_body_has_a_longest_length(world: World, bytes_more: int) -> None:
     assert (unsigned["statusCode"], kind_of(unsigned)) == (413, "body-too-large")
 
 
-def test_a_proven_sender_is_told_that_a_user_is_unknown(world: World) -> None:
-    """Somebody nobody knows, and somebody who ended their connection, alike."""
+def test_a_signed_webhook_for_an_unknown_user_is_404(world: FunctionsWorld) -> None:
+    """A user who does not exist and one who disconnected get the same response."""
     stranger = sent(world, about(world.webhook("records"), "nobody"))
     world.invoke("connect", world.event("connect_remove"))
     gone = sent(world, world.webhook("records"))
@@ -184,10 +183,8 @@ def test_a_proven_sender_is_told_that_a_user_is_unknown(world: World) -> None:
     assert queued() == []
 
 
-def test_too_many_for_one_user_are_429_with_when_to_come_back(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A flood without a proof uses up nothing, and repetitions do not count."""
+def test_too_many_webhooks_for_a_user_are_429(world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unauthenticated webhooks and duplicates do not count."""
     world.restarted(monkeypatch, WEBHOOKS_PER_MINUTE_MAX="1")
     for _ in range(3):
         assert sent(world, world.event("webhook_records"))["statusCode"] == 401
@@ -202,8 +199,10 @@ def test_too_many_for_one_user_are_429_with_when_to_come_back(
     assert len(queued()) == 1
 
 
-def test_without_a_secret_nobody_gets_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No secret is not an empty secret."""
+def test_without_a_secret_every_webhook_is_401(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing secret is not the same as an empty one."""
     world.restarted(monkeypatch, WEBHOOK_SECRETS="")
 
     assert sent(world, world.webhook("records"))["statusCode"] == 401

@@ -1,4 +1,4 @@
-"""A user who has been here for a while: everything that can be stored about somebody is."""
+"""A user with every kind of stored item, for the tests that try random requests."""
 
 from __future__ import annotations
 
@@ -13,29 +13,31 @@ from bg_ingest.readings.completeness import Followed, completeness
 from bg_ingest.readings.cursor import Cursor, encode
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger
-from bg_ingest.wiring import stores
+from bg_ingest.wiring import queue_parts, store_parts, sync_parts
+from bg_ingest.wiring.process import process
+from tests.functions.conftest import part
 from tests.functions.gateway import Request, send
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
-def live_in(world: World, user_id: str) -> dict[str, list[str]]:
-    """Give them a past; values of the interface's parameters that lead there."""
-    now = stores.clock().now().replace(microsecond=0)
+def store_history(world: FunctionsWorld, user_id: str) -> dict[str, list[str]]:
+    """Store one item of each kind; return values of request parameters that lead to them."""
+    now = process().clock.now().replace(microsecond=0)
     _readings(user_id, now)
     jobs = [_job(user_id, status, now) for status in JobStatus]
     for job in jobs:
-        stores.jobs().save(job)
-    stored = list(stores.reading_store().between(user_id, now - 48 * _HOUR, now))
+        part(queue_parts.jobs).save(job)
+    stored = list(part(store_parts.reading_store).between(user_id, now - 48 * _HOUR, now))
     days = completeness(
         stored, now.date() - timedelta(days=2), now.date(), now, Followed(now - 24 * _HOUR, now)
     )
-    stores.completeness().record(user_id, days)
+    part(sync_parts.stores).completeness.save(user_id, days)
     claims = {"sub": "another-service", "scope": "bg/read bg/write"}
     send(world, Request("GET", f"/api/bg/{user_id}/latest", claims))
     _, login = send(world, Request("POST", f"/api/bg/{user_id}/connection", claims, body="{}"))
@@ -56,7 +58,7 @@ def live_in(world: World, user_id: str) -> dict[str, list[str]]:
 
 
 def _readings(user_id: str, now: datetime) -> None:
-    """Three hours with a gap; and whatever is odd: revisions, copies, unknown words, nothing but a value."""
+    """Store three hours with a gap, with revisions, copies, unusual texts and missing fields."""
     phone, receiver = Device("g7", "iOS", "G7", "one"), Device("g7", "receiver", None, "one")
     series = [
         Reading(now - 5 * n * _MINUTE, 60 + n % 300, "flat", 0.1, device=phone, transmitter_ticks=n)
@@ -73,7 +75,7 @@ def _readings(user_id: str, now: datetime) -> None:
     copies = [replace(one, at=one.at + timedelta(seconds=4), device=receiver) for one in series[:10]]
     revised = [replace(one, mg_dl=one.mg_dl + 1) for one in series[5:10]]
     for n, answer in enumerate((series, odd, copies, revised)):
-        stores.reading_store().save(user_id, answer, now + n * _MINUTE)
+        part(store_parts.reading_store).save(user_id, answer, now + n * _MINUTE)
 
 
 def _job(user_id: str, status: JobStatus, now: datetime) -> Job:

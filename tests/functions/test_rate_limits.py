@@ -1,4 +1,4 @@
-"""What a caller is told who asks too often."""
+"""Rate limits of callers: 429 and its headers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 
-def test_too_many_logins_started_is_429_with_when_to_come_back(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The policy, the standing and the wait are headers; nothing is started."""
+def test_too_many_started_logins_are_429(world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The headers have the limit, what is left of it and the time to wait; no login is started."""
     world.restarted(monkeypatch, CONNECTIONS_PER_HOUR_MAX="1")
     first, second = (world.invoke("connect", world.event("connect_start")) for _ in range(2))
 
@@ -26,12 +24,14 @@ def test_too_many_logins_started_is_429_with_when_to_come_back(
     assert second["headers"]["RateLimit"] == f'"connection";r=0;t={wait_s}'
 
 
-def test_a_stranger_uses_up_nobodys_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is forbidden is not counted."""
+def test_a_forbidden_request_does_not_count_for_a_limit(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A caller without access cannot use up the limit."""
     world.restarted(monkeypatch, CONNECTIONS_PER_HOUR_MAX="1")
     event = world.event("connect_start")
-    event["pathParameters"] = {"userId": "somebody-else"}
-    event["rawPath"] = event["requestContext"]["http"]["path"] = "/api/bg/somebody-else/connection"
+    event["pathParameters"] = {"userId": "another-user"}
+    event["rawPath"] = event["requestContext"]["http"]["path"] = "/api/bg/another-user/connection"
 
     assert world.invoke("connect", event)["statusCode"] == 403
     assert world.invoke("connect", world.event("connect_start"))["statusCode"] == 201

@@ -1,4 +1,4 @@
-"""Addresses of ours in answers."""
+"""The URLs in responses: the address of the gateway or the setting PUBLIC_URL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.functions.gateway import Request, send
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 EVIL = dict.fromkeys(
     ("Host", "X-Forwarded-Host", "X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "X-Host"),
@@ -18,10 +18,10 @@ EVIL = dict.fromkeys(
 
 
 @pytest.mark.parametrize("public_url", ["", "https://api.example.org"])
-def test_a_header_has_no_say_in_our_addresses(
-    world: World, monkeypatch: pytest.MonkeyPatch, public_url: str
+def test_urls_in_responses_ignore_request_headers(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, public_url: str
 ) -> None:
-    """Neither in the link to a next page nor in a job's address."""
+    """Neither the link to the next page nor the URL of a job uses a host that the caller sent."""
     world.restarted(monkeypatch, PUBLIC_URL=public_url)
     asked = {"prefer": "respond-async"}
     _, page = send(world, Request("GET", "/api/bg/demo?limit=1", {"sub": "demo"}, EVIL))

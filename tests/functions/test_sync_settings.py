@@ -1,3 +1,5 @@
+"""The settings and completeness routes of the sync function."""
+
 from __future__ import annotations
 
 import json
@@ -10,41 +12,42 @@ import pytest
 from bg_ingest.clock import SystemClock
 from bg_ingest.readings.completeness import Day
 from bg_ingest.sync import poll_slots
-from bg_ingest.wiring import stores
+from bg_ingest.wiring import queue_parts, sync_parts
+from tests.functions.conftest import part
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 
 @pytest.mark.parametrize("interval_s", [0, 60, 301, 1_000_000, "900.5", None])
-def test_only_the_intervals_on_offer_can_be_chosen(world: World, interval_s: object) -> None:
-    """Anything else is the caller's mistake, and changes nothing."""
+def test_an_interval_that_is_not_offered_is_422(world: FunctionsWorld, interval_s: object) -> None:
+    """The setting does not change."""
     body = json.dumps({"poll_interval_seconds": interval_s})
     answer = world.invoke("sync", world.event("sync_settings", body=body))
 
     assert answer["statusCode"] == 422
-    state = stores.states().get("demo")
+    state = part(queue_parts.states).get("demo")
     assert state is not None
     assert state.poll_interval_s == 900
 
 
-def test_a_chosen_interval_counts_at_once(world: World) -> None:
-    """The new seat is there when the answer is."""
+def test_a_new_interval_takes_effect_at_once(world: FunctionsWorld) -> None:
+    """The user has a slot of the new interval when the response is sent."""
     assert world.invoke("sync", world.event("sync_settings"))["statusCode"] == 200
 
-    state = stores.states().get("demo")
+    state = part(queue_parts.states).get("demo")
     assert state is not None
     assert (state.own_interval_s, state.slot) == (300, poll_slots.poll_slot("demo", 300))
 
 
-def test_who_is_not_polled_has_nothing_to_choose(world: World) -> None:
-    """The caller is told that there is no connection."""
-    stores.states().stop_polling("demo")
+def test_an_interval_without_a_connection_is_409(world: FunctionsWorld) -> None:
+    """The caller is told that the user is not connected."""
+    part(queue_parts.states).stop_polling("demo")
 
     assert world.invoke("sync", world.event("sync_settings"))["statusCode"] == 409
 
 
-def _days(world: World, user_id: str, query: str) -> list[dict[str, Any]]:
+def _days(world: FunctionsWorld, user_id: str, query: str) -> list[dict[str, Any]]:
     event = world.event(
         "sync_completeness",
         rawQueryString=query,
@@ -57,12 +60,12 @@ def _days(world: World, user_id: str, query: str) -> list[dict[str, Any]]:
     return days
 
 
-def test_the_newest_days_are_worked_out_and_older_ones_are_on_record(world: World) -> None:
-    """What a poll stored a moment ago counts; of the days before that, those that were looked at."""
+def test_completeness_of_new_days_is_computed(world: FunctionsWorld) -> None:
+    """The last four days are computed from the readings; older days come from the last reconciliation."""
     today = SystemClock().now().date()
     week_ago = today - timedelta(days=7)
     on_record = Day(week_ago, 288, 200, 0, 88, ())
-    stores.completeness().record("demo", [on_record, replace(on_record, date=today)])
+    part(sync_parts.stores).completeness.save("demo", [on_record, replace(on_record, date=today)])
 
     days = _days(world, "demo", f"from={today - timedelta(days=8)}&to={today}")
 
@@ -72,14 +75,14 @@ def test_the_newest_days_are_worked_out_and_older_ones_are_on_record(world: Worl
     assert sum(day["received"] for day in days[1:]) == 12
 
 
-def test_nothing_is_expected_of_who_never_connected(world: World) -> None:
-    """They have no days."""
+def test_completeness_of_an_unknown_user_has_no_days(world: FunctionsWorld) -> None:
+    """A user who never connected has no expected readings."""
     assert _days(world, "newcomer", "from=2026-11-01&to=2026-11-20") == []
 
 
 @pytest.mark.parametrize("query", ["from=yesterday", "from=2026-02-30", "from=2026-11-02&to=2026-11-01"])
-def test_days_that_are_none_are_refused(world: World, query: str) -> None:
-    """With a problem that names the field."""
+def test_an_invalid_day_is_422_and_names_the_field(world: FunctionsWorld, query: str) -> None:
+    """The same holds for a first day after the last."""
     asked = dict(pair.split("=") for pair in query.split("&"))
     event = world.event("sync_completeness", rawQueryString=query, queryStringParameters=asked)
     answer = world.invoke("sync", event)

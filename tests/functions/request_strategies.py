@@ -1,4 +1,4 @@
-"""Requests made from the OpenAPI document: what it asks for, and what somebody will send all the same."""
+"""Hypothesis strategies for requests: valid ones made from the OpenAPI document, and hostile ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from hypothesis import strategies as st
 
 from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
-from tests.functions import described
+from tests.functions import api_document
 from tests.functions.gateway import Request
 from tests.support.leaks import leaks_in
 
@@ -31,8 +31,8 @@ hostile = st.text(min_size=1, max_size=60) | st.sampled_from(
         "0001-01-01T00:00:00+14:00",
     ]
 )
-# A caller's own id for a request is written down as it is. That it is somebody's name is the caller's doing:
-# Hypothesis tries words of our own sources, and the simulated people are among them.
+# A correlation id of the caller is logged as it is. Hypothesis also tries words of the source code, such as
+# the names of simulated users, and those must not count as leaks.
 header_text = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=60).filter(
     lambda text: not leaks_in(text)
 )
@@ -49,8 +49,8 @@ instants = st.datetimes().map(lambda moment: f"{moment.isoformat()}Z") | st.samp
 
 
 def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Values that a schema describes, of the kinds of schema there are in requests."""
-    match described.resolved(schema):
+    """Return valid values of a schema, for the kinds of schema that requests have."""
+    match api_document.resolved(schema):
         case {"anyOf": choices}:
             return st.one_of([fitting(choice) for choice in choices])
         case {"type": "null" | "array" as kind}:
@@ -64,7 +64,7 @@ def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
             return st.fixed_dictionaries({}, optional=optional)
         case {"type": "string"} as text:
             return _texts(text)
-    raise ValueError("no request has had such a schema yet")
+    raise ValueError("add this kind of schema here")
 
 
 def _texts(schema: dict[str, Any]) -> st.SearchStrategy[str]:
@@ -82,15 +82,15 @@ def _texts(schema: dict[str, Any]) -> st.SearchStrategy[str]:
 @st.composite
 def requests(draw: st.DrawFn, method: str, path: str, known: Mapping[str, Sequence[str]]) -> Request:
     """
-    A request to one route, from the person it is about, from another, or from a service.
+    Return a request to one route, from the user it is about, from another user, or from a service.
 
-    `known` has values of parameters that lead to something stored.
+    `known` has values of parameters that lead to stored items.
     """
-    said = described.operation(method, path)
+    said = api_document.operation(method, path)
     query, headers = {}, {"accept": draw(accepted)}
     as_service = draw(st.booleans())
     claims = {"sub": "a-service", "scope": f"{READ_SCOPE} {WRITE_SCOPE}"}
-    for parameter in map(described.resolved, said["parameters"]):
+    for parameter in map(api_document.resolved, said["parameters"]):
         name = parameter["name"]
         there = [st.sampled_from(known[name])] * 2 if known.get(name) else []
         values = st.one_of(*there, fitting(parameter["schema"]))
@@ -98,7 +98,7 @@ def requests(draw: st.DrawFn, method: str, path: str, known: Mapping[str, Sequen
             value = draw(values | hostile if name == "userId" else values)
             path = path.replace(f"{{{name}}}", quote(value, safe=""))
             if name == "userId" and not as_service:
-                claims = {"sub": draw(st.sampled_from([value, value, "somebody-else"]))}
+                claims = {"sub": draw(st.sampled_from([value, value, "another-user"]))}
         elif draw(st.booleans()):
             if parameter["in"] == "query":
                 query[name] = str(draw(values | values | hostile))
