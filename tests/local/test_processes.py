@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from local.ports import free_port, is_taken
-from local.processes import StartedProcess, Processes, uninterrupted
+from local.processes import Processes, StartedProcess, uninterrupted
 from local.waiting import wait_until
 from tests.support.waiting import WAIT_S_MAX
 
