@@ -13,7 +13,7 @@ from benchmarks import cold_start, cost, fleet, machine, price, reading, report,
 from benchmarks.tables import environ, tables
 from benchmarks.yardstick import Yardstick
 from local.progress import Progress
-from local.trouble import CannotStart
+from local.errors import CannotStart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

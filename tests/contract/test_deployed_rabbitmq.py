@@ -17,7 +17,7 @@ from local import demo
 from local.cloud import Cloud, Options
 from local.deploy import function_names
 from local.function_logs import function_lines
-from local.paths import CHECKOUT, State
+from local.paths import CHECKOUT, StateFolder
 from local.ports import free_port
 from local.progress import Progress
 from local.rabbitmq import server
@@ -64,7 +64,7 @@ def cloud(broker: Broker, built: Path, tmp_path_factory: pytest.TempPathFactory)
         parameters={"BackfillDaysMax": "1", "RabbitMqUrl": broker.url},
         built=built,
     )
-    cloud = Cloud(State(tmp_path_factory.mktemp("cloud")), options, Progress(None))
+    cloud = Cloud(StateFolder(tmp_path_factory.mktemp("cloud")), options, Progress(None))
     try:
         yield cloud.start()
     finally:

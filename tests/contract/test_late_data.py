@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.sync.job import JobKind
-from dexcom_sim.added import AddedReading, added_of
-from dexcom_sim.faults.deeds import LateUploads
-from dexcom_sim.instants import unix_s
-from dexcom_sim.world import World
+from dexcom_sim.added_readings import AddedReading
+from dexcom_sim.faults import LateUploads
+from dexcom_sim.simulator import SimulatedDexcom
+from dexcom_sim.timestamps import unix_s
 from tests.support.engine import Engine
 from tests.support.fakes import NOON, FakeClock
 
@@ -34,7 +34,7 @@ class Scene:
     ) -> None:
         self.history = history
         self.clock = FakeClock()
-        self.world = World(clock=self.clock, upload_delay_s=int(upload_delay.total_seconds()))
+        self.world = SimulatedDexcom(clock=self.clock, upload_delay_s=int(upload_delay.total_seconds()))
         self.engine = Engine(self.world, self.clock)
         self.http = self.engine.http()
         self.person = self.world.people[person]
@@ -63,7 +63,7 @@ class Scene:
     def measure_now(self) -> None:
         """A reading of another device, that is uploaded the moment it is made."""
         reading = AddedReading.model_validate({"system_time": self.clock.now(), "value": 120})
-        self.world.journal.add(self.person, [added_of(self.world, self.person, reading)])
+        self.world.add_readings(self.person, [reading])
 
     def pass_time(
         self, hours: int, poll: Callable[[], None], each: Callable[[], None] = lambda: None
@@ -103,11 +103,11 @@ def out_of_reach(poll: str) -> Scene:
     """A phone has no network for ten hours, then sends the newest first, the oldest two hours later."""
     scene = Scene(PHONE)
     scene.connect()
-    hold = scene.world.order(LateUploads(user=PHONE, delay_s=86_400, newest_first_s=7_200))
+    hold = scene.world.add_fault(LateUploads(user=PHONE, delay_s=86_400, newest_first_s=7_200))
     scene.pass_time(10, getattr(scene, poll))
     assert max(scene.engine.stored("ada", scene.history_from)) <= unix_s(NOON)
     assert hold is not None
-    scene.world.take_back(hold.number)
+    scene.world.clear_faults(hold.number)
     scene.pass_time(4, getattr(scene, poll))
     return scene
 
@@ -116,7 +116,7 @@ def three_weeks_at_once(poll: str) -> Scene:
     """A receiver is plugged in after three weeks, while the readings of another device were current."""
     scene = Scene(RECEIVER, history=LONG_HISTORY)
     scene.clock.advance(-21 * 86_400)
-    hold = scene.world.order(LateUploads(user=RECEIVER, delay_s=40 * 86_400))
+    hold = scene.world.add_fault(LateUploads(user=RECEIVER, delay_s=40 * 86_400))
     assert hold is not None
     scene.clock.advance(21 * 86_400)
     scene.measure_now()
@@ -124,7 +124,7 @@ def three_weeks_at_once(poll: str) -> Scene:
     scene.connect()
     assert len(scene.engine.stored("ada", NOON - 20 * DAY)) == 1
     scene.pass_time(5, getattr(scene, poll), each=scene.measure_now)
-    scene.world.take_back(hold.number)
+    scene.world.clear_faults(hold.number)
     scene.pass_time(2, getattr(scene, poll), each=scene.measure_now)
     return scene
 
