@@ -7,20 +7,20 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from bg_ingest.sync.sync_json import job_as_json, state_as_json
 
 from bg_ingest import telemetry
 from bg_ingest.http_api import links, params, rate_headers, serving, sync_responses
 from bg_ingest.http_api.job_routes import add_job_routes
 from bg_ingest.http_api.sync_admin_routes import add_sync_admin_routes
-from bg_ingest.sync.sync_json import job_as_json, state_as_json
 from bg_ingest.wiring import limits, stores, syncing
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from bg_ingest.wiring.syncing import Engine
 
     from bg_ingest.access.audit import Audit
     from bg_ingest.access.caller_limits import CallerLimit
-    from bg_ingest.wiring.syncing import Engine
 
 
 def build(engine: Engine, audit: Audit, starts: CallerLimit) -> APIGatewayHttpResolver:

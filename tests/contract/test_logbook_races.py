@@ -13,7 +13,7 @@ from bg_ingest.readings.store import ReadingStore, SaveReport
 from tests.contract.logbooks import HOUR, RETENTION_DAYS, everything, instants, interrupted, series
 from tests.contract.stepped import At, Crash, crash
 from tests.support.fakes import NOON, FakeClock
-from tests.unit.readings.made_up import MINUTE, PHONE, RECEIVER, SECOND, measured, said
+from tests.unit.readings.made_up import MINUTE, PHONE, RECEIVER, SECOND, contents, measured
 
 if TYPE_CHECKING:
     from bg_ingest.dynamo import Table
@@ -81,7 +81,7 @@ def test_many_writers_at_once(reading_store: ReadingStore) -> None:
         sent = {record for batch in batches for record in batch}
         merged = merge_hours({}, sent, fetched_at=NOON, stored_at=NOON)
         all_of_it = [stored for hour in merged.values() for stored in hour.readings]
-        assert said(everything(reading_store, f"ada-{seed}")) == said(all_of_it)
+        assert contents(everything(reading_store, f"ada-{seed}")) == contents(all_of_it)
         assert sum(report.stored for report in reports) == len(sent)
         assert sum(report.duplicates for report in reports) == sum(map(len, batches)) - len(sent)
 

@@ -12,7 +12,7 @@ import pytest
 from bg_ingest.dynamo import to_attributes
 from bg_ingest.publishing.events import Event
 from bg_ingest.publishing.publish import publish_records
-from bg_ingest.publishing.rabbitmq import EXCHANGE, HEARTBEAT_S, RESTED_S_MAX, UNROUTED, RabbitMQSink
+from bg_ingest.publishing.rabbitmq import EXCHANGE, HEARTBEAT_S, IDLE_S_MAX, UNROUTED, RabbitMQSink
 from local.ports import HOST
 from local.rabbitmq import server
 from tests.support.certificates import own_authority
@@ -21,7 +21,7 @@ from tests.support.events_docs import consumer
 from tests.support.fakes import NOON, FakeClock
 from tests.support.memory_stream import change_record, deliver
 from tests.support.sinks import MemorySink
-from tests.unit.publishing.made_up import SOURCE
+from tests.unit.publishing.sample_changes import SOURCE
 from tests.unit.publishing.test_account_events import JOB
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def test_events_arrive_as_cloudevents_in_their_order(
     delivery = sink_at(broker.url).publish(batch)
     messages = taken(broker, queue)
 
-    assert (delivery.arrived, delivery.trouble) == (3, None)
+    assert (delivery.arrived, delivery.error) == (3, None)
     assert [json.loads(body) for _, _, body in messages] == [event.envelope(SOURCE) for event in batch]
     method, properties, _ = messages[0]
     assert (method.exchange, method.routing_key) == ("bg.events", "bg.sync.failed")
@@ -217,8 +217,8 @@ def test_a_broker_that_is_stopped_delays_and_loses_nothing(
     deliver(records[:2], _publisher(rabbit))
     broker.stop()
     try:
-        vain = publish_records(records[2:], sink=rabbit, set_aside=_nothing)
-        assert (vain.events, vain.again_from) == (0, f"{2:021d}")
+        vain = publish_records(records[2:], sink=rabbit, dead_letter=_nothing)
+        assert (vain.events, vain.retry_from) == (0, f"{2:021d}")
         deliver(records, _publisher(bus))
         assert len(bus.arrived) == 6
     finally:
@@ -267,7 +267,7 @@ def test_a_line_that_stays_cut_is_told(
         delivery = sink_at(through(line)).publish(batch)
 
     assert delivery.arrived == 5
-    assert delivery.trouble == "AMQPConnectionError"
+    assert delivery.error == "AMQPConnectionError"
     assert len(taken(broker, queue)) == 5
 
 
@@ -275,10 +275,10 @@ def test_a_connection_is_used_again_unless_it_rested(
     broker: Broker, queue: str, sink_at: Callable[[str], RabbitMQSink], clock: FakeClock
 ) -> None:
     """A frozen environment misses heartbeats: what the broker may have given up is not relied on."""
-    assert RESTED_S_MAX < HEARTBEAT_S
+    assert IDLE_S_MAX < HEARTBEAT_S
     with CutLine(broker.port) as line:
         sink = sink_at(through(line))
-        for rest_s in (0.0, RESTED_S_MAX - 1, RESTED_S_MAX + 1):
+        for rest_s in (0.0, IDLE_S_MAX - 1, IDLE_S_MAX + 1):
             clock.advance(rest_s)
             assert sink.publish(events(1)).arrived == 1
 
@@ -297,15 +297,15 @@ def test_over_tls_the_broker_has_to_prove_who_it_is(
     monkeypatch.setenv("SSL_CERT_FILE", str(broker.folder / "authority.pem"))
     trusted = sink_at(broker.tls_url).publish(events(2))
 
-    assert (distrusted.arrived, distrusted.trouble) == (0, "SSLCertVerificationError")
-    assert (trusted.arrived, trusted.trouble) == (2, None)
+    assert (distrusted.arrived, distrusted.error) == (0, "SSLCertVerificationError")
+    assert (trusted.arrived, trusted.error) == (2, None)
     assert len(taken(broker, queue)) == 2
 
 
 def _publisher(sink: Any) -> Callable[[Sequence[dict[str, Any]]], dict[str, Any]]:
     def publish(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        done = publish_records(records, sink=sink, set_aside=_nothing)
-        return {"batchItemFailures": [{"itemIdentifier": done.again_from}] if done.again_from else []}
+        done = publish_records(records, sink=sink, dead_letter=_nothing)
+        return {"batchItemFailures": [{"itemIdentifier": done.retry_from}] if done.retry_from else []}
 
     return publish
 

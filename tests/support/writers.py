@@ -8,19 +8,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest.readings.merging.hour import merge_hours
-from bg_ingest.readings.store import FAR_AHEAD, LONG_AGO, ReadingStore
+from bg_ingest.readings.store import FAR_AHEAD, ReadingStore
+from bg_ingest.readings.stored_reading import LONG_AGO
 from tests.support.fakes import NOON, FakeClock
-from tests.unit.readings.made_up import RECEIVER, realistic, said
+from tests.unit.readings.made_up import RECEIVER, contents, realistic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from bg_ingest.dynamo import Table
-    from bg_ingest.readings.merging.hour import Hour
     from bg_ingest.readings.model import Reading
     from bg_ingest.readings.store import SaveReport
-    from bg_ingest.readings.stored_reading import StoredReading
+    from bg_ingest.readings.stored_reading import Hour, StoredReading
 
 WRITERS = 32
 HOURS = 6
@@ -73,7 +73,7 @@ def assert_merge_of_all(stored: Sequence[StoredReading], reports: Sequence[SaveR
     for given in batches:
         hours = merge_hours(hours, given.records, fetched_at=given.fetched_at, stored_at=NOON)
     merged = [reading for hour in hours.values() for reading in hour.readings]
-    assert said(stored) == said(merged)
+    assert contents(stored) == contents(merged)
     assert sum(report.stored for report in reports) == len(merged)
     assert sum(report.revised for report in reports) == sum(reading.revision for reading in merged) > 0
     accounted = sum(report.stored + report.revised + report.duplicates for report in reports)

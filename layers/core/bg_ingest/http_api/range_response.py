@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest import problems
-from bg_ingest.facades.native.reading_text import as_json, csv_lines, json_array, ndjson_lines, rfc_3339
+from bg_ingest.facades.native.reading_text import as_json, csv_lines, json_array, ndjson_lines
 from bg_ingest.http_api.negotiation import preferred
 from bg_ingest.problems import Problem
 from bg_ingest.readings.cursor import Cursor, CursorInvalid, decode, encode
+from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
