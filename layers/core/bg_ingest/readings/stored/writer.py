@@ -112,9 +112,10 @@ def _plain_column(field: ReadingField, readings: Sequence[Reading], tables: _Hou
 
 
 def _shortened(values: Sequence[Any], default: Any = None) -> Any:
-    if any(value != values[0] for value in values):
-        return values
-    return None if not values or values[0] == default else values[0]
+    """The one value that all readings share, nothing if it is the default, else all values."""
+    if not values or values.count(values[0]) < len(values):
+        return values or None
+    return None if values[0] == default else values[0]
 
 
 def _ticks(seconds: Sequence[int], ticks: Sequence[int | None]) -> tuple[int | None, Any]:
