@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class PlainLogbook:
+class PlainReadingStore:
     """Reads and writes like the real one, as far as the benchmarks need; revisions are not even noticed."""
 
     table: Table

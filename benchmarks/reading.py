@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.cost import GIVEN_HISTORY, TODAY
 from benchmarks.measured import Measured, cpu_ms_of_each
-from benchmarks.plain import PlainLogbook
+from benchmarks.plain import PlainReadingStore
 from benchmarks.tables import PLAIN, READINGS
 from bg_ingest.access.audit import Audit
 from bg_ingest.facades.native.reading_text import json_array
@@ -35,7 +35,7 @@ def requests(tables: Tables, repeats: int) -> list[Measured]:
     clock = FakeClock(TODAY)
     audit = Audit(tables.users, clock, 365)
     ours = build(ReadingStore(tables.readings, clock, 730), audit, clock)
-    plain = build(PlainLogbook(tables.plain), audit, clock)  # type: ignore[arg-type] # It has what is asked of it.
+    plain = build(PlainReadingStore(tables.plain), audit, clock)  # type: ignore[arg-type] # It has what is asked of it.
     asked = {
         "latest": ("query_latest", {}),
         "one day (288 readings)": ("query_range", _range(1, 288)),
@@ -53,7 +53,7 @@ def requests(tables: Tables, repeats: int) -> list[Measured]:
 def fortnight(tables: Tables, repeats: int) -> list[Measured]:
     """14 days read whole and turned into one response."""
     ours = ReadingStore(tables.readings, FakeClock(TODAY), 730)
-    plain = PlainLogbook(tables.plain)
+    plain = PlainReadingStore(tables.plain)
     times_ms = cpu_ms_of_each([partial(_response, reading_store) for reading_store in (ours, plain)], repeats)
     read_mb = []
     for reading_store, table in ((ours, READINGS), (plain, PLAIN)):
@@ -68,7 +68,7 @@ def fortnight(tables: Tables, repeats: int) -> list[Measured]:
     ]
 
 
-def _response(reading_store: ReadingStore | PlainLogbook) -> str:
+def _response(reading_store: ReadingStore | PlainReadingStore) -> str:
     return json_array(reading_store.columns(GIVEN_HISTORY, TODAY - timedelta(days=14), TODAY))
 
 

@@ -1,8 +1,8 @@
 """
 A DynamoDB table with plain Python values, and with refused conditions as results instead of exceptions.
 
-The resource layer of boto3 takes three times as long to import. It turns every number into a Decimal, and a refused
-condition into an exception that has to be recognised by its text.
+The resource layer of boto3 takes three times as long to import. It turns every number into a Decimal, and a
+refused condition into an exception that has to be recognised by its text.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Write:
     """
     The result of a conditional write.
 
-    `item` after an accepted update: the item as it is now. After an accepted delete: the item that was removed.
-    After a refusal: the item for which the condition failed, or None if there is no item.
+    `item` after an accepted update: the item as it is now. After an accepted delete: the item that was
+    removed. After a refusal: the item for which the condition failed, or None if there is no item.
     """
 
     accepted: bool
@@ -173,7 +173,8 @@ def _to_attribute(value: Any) -> dict[str, Any]:  # noqa: PLR0911 - one line per
         case list():
             return {"L": [_to_attribute(member) for member in value]}
         case _:
-            # Floats are excluded on purpose: DynamoDB's numbers are decimal, so a float could come back changed.
+            # Floats are excluded on purpose: DynamoDB's numbers are decimal, so a float could come back
+            # changed.
             raise TypeError(f"cannot store a {type(value).__name__}")
 
 

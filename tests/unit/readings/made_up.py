@@ -97,7 +97,7 @@ def counted(hour: Hour, records: Sequence[Reading], fetched_at: datetime = LATER
 
 
 def contents(readings: Sequence[StoredReading]) -> list[tuple[datetime, list[tuple[object, ...]]]]:
-    """The contents of all versions of each reading, without the times at which they were fetched and stored."""
+    """The contents of all versions of each reading, without the times of fetch and save."""
     return [
         (stored.reading.at, [content_values(version.reading) for version in stored.versions])
         for stored in readings

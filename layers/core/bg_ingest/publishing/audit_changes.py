@@ -1,15 +1,16 @@
 """
-Audit entries for changes of stored readings: what was revised or removed, when and by whom, without values.
+Audit entries for changes of stored readings: the action, its time and its actor, without values.
 
-The changes come from the event bus, because a DynamoDB stream supports two readers, and both are publishers. New
-readings have no entry here. The job that fetched them is their record, and an entry for each would add a fourth
-write to every poll.
+The changes come from the event bus, because a DynamoDB stream supports two readers, and both are publishers.
+New readings have no entry here. The job that fetched them is their record, and an entry for each would add a
+fourth write to every poll.
 
     change ──► stream ──► bus ──► queue ──► entry
 
-An entry has the time of its change and an id made from the event's id, so a redelivery overwrites it. If the user
-was erased after the change, no entry is written, because it would outlive the erasure. An entry that is written
-during an erasure is found by the second pass of the erasure, because the id contains the earlier time.
+An entry has the time of its change and an id made from the event's id, so a redelivery overwrites it. If the
+user was erased after the change, no entry is written, because it would outlive the erasure. An entry that is
+written during an erasure is found by the second pass of the erasure, because the id contains the earlier
+time.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 SOURCE = "bg-ingest"
 # The limit of PutEvents.
 ENTRIES_MAX = 10
-# PutEvents accepts 1 MB since January 2026, and accepted 256 KB before. Consumers behind the bus may still have
-# the lower limit, and several of the largest events fit into it.
+# PutEvents accepts 1 MB since January 2026, and accepted 256 KB before. Consumers behind the bus may still
+# have the lower limit, and several of the largest events fit into it.
 REQUEST_BYTES_MAX = 256_000
 # See "Calculating PutEvents event entry size" in EventBridge's user guide.
 _TIME_BYTES = 14

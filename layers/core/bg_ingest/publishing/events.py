@@ -1,14 +1,14 @@
 """
 CloudEvents 1.0: the envelope, the ids, and the events about readings.
 
-An event id is made from the event's subject matter: the user, the hour, and each reading with the times at which
-it was fetched and stored. So a redelivery, a second publisher and a later publication from the table give the
-same id, and another version of a reading gives another id. The version number of the stored hour is not part of
-it: after an erasure it starts at 1 again, and the table does not keep the number with which a reading came.
+An event id is made from the subject matter: the user, the hour, and each reading with the times at which it
+was fetched and stored. So a redelivery, a second publisher and a later publication from the table give the
+same id. Another version of a reading gives another id. The version number of the stored hour is not used,
+because it starts at 1 again after an erasure. The table also does not keep it for each reading.
 
-An id is a hash, because ids appear in logs of brokers and consumers, where no user should be recognisable. For
-the same reason `subject` names the hour and not the user (CloudEvents 1.0.2, "Privacy and Security": context
-attributes should carry nothing sensitive). The user and the values are in `data`.
+An id is a hash, because ids appear in logs of brokers and consumers, where no user should be recognisable.
+For the same reason `subject` names the hour and not the user (CloudEvents 1.0.2, "Privacy and Security":
+context attributes should carry nothing sensitive). The user and the values are in `data`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bg_ingest.facades.native.reading_text import as_json
 from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from bg_ingest.readings.stored_reading import HourChange, Revision, StoredReading, Version
 

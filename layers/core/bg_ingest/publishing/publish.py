@@ -5,8 +5,8 @@ Publisher: turns records of DynamoDB's streams into events, in order, at least o
     -------------------------------------  --------------------------  -------------------------------------
     the sink is down, or took only a part  is retried                  are retried; events that had arrived
                                                                        arrive again
-    the record cannot be read              goes to the dead letters    go on: one record must not stop its
-                                                                       shard for a day
+    the record cannot be read              goes to the dead letters    are published: one record must not
+                                                                       stop its shard for a day
     it cannot be put there                 is retried                  are retried
 
 Lambda retries a shard from the first record that is reported as failed, so only that one is reported.
@@ -57,7 +57,7 @@ class Sink(Protocol):
     """The destination of events."""
 
     def publish(self, events: Sequence[Event]) -> SinkResult:
-        """Deliver events in order until one fails. A sink that is down returns its error and raises nothing."""
+        """Deliver events in order until one fails. A sink that is down raises nothing."""
         ...
 
 

@@ -4,13 +4,13 @@ RabbitMQ sink: a durable topic exchange, persistent messages, a confirm for each
     publisher ──► bg.events (topic, routing key = type) ──► the queues that consumers have bound
                      └── no queue bound: bg.events.unrouted (fanout) ──► the queue bg.events.unrouted
 
-If no queue is bound for a type of event, the message is kept in the queue `bg.events.unrouted`, and other types
-of events go on. If that queue is gone as well, the broker returns the message (`mandatory`), and the message
-counts as not arrived.
+If no queue is bound for a type of event, the message is kept in the queue `bg.events.unrouted`. Other types
+of events are delivered. If that queue is gone as well, the broker returns the message (`mandatory`), and the
+message counts as not arrived.
 
-A Lambda environment is frozen between two invocations, for minutes or for ever, and cannot answer heartbeats
-then. The broker closes the connection after twice HEARTBEAT_S, which frees connections of environments that never
-return. So a connection that was idle for longer than IDLE_S_MAX is not used again.
+A Lambda environment is frozen between two invocations, sometimes permanently, and then cannot answer
+heartbeats. The broker closes its connection after twice HEARTBEAT_S. So environments that never return do not
+keep connections, and a connection that was idle for longer than IDLE_S_MAX is not used again.
 """
 
 from __future__ import annotations

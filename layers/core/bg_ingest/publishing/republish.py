@@ -1,14 +1,14 @@
 """Publishes the events of a user's stored hours again, with the ids that they had before."""
 
-# An hour keeps the time at which each version of each reading was stored, so its earlier states can be restored:
-# `history`. The changes between these states are the changes that the stream showed at the time, so they make the
-# same events.
+# An hour keeps the time at which each version of each reading was stored, so its earlier states can be
+# restored: `history`. The changes between these states are the changes that the stream showed at the time, so
+# they make the same events.
 #
 #   the stream    | (nothing) ─► v1 | v1 ─► v2 | v2 ─► v3 |         one change per record
 #   the table     | (nothing) ─► h1 ─► h2 ─► h3 = v3      |         one change per state of the history
 #
-# Some events cannot be published again, because the table no longer has what they were about: readings that are
-# expired or were folded into another one, and versions beyond revisions.EARLIER_MAX.
+# Some events cannot be published again, because the table no longer has what they were about: readings that
+# are expired or were folded into another one, and versions beyond revisions.EARLIER_MAX.
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def republish(
 
 
 def events_of_hour(user_id: str, hour: Hour) -> Iterator[Event]:
-    """The events of everything that was stored or revised in an hour, oldest first."""
+    """The events of all readings that were stored or revised in an hour, oldest first."""
     for before, after in pairwise(history(hour)):
         yield from reading_events(user_id, hour_change(before, after))
 

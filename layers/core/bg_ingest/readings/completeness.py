@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 
-# Dexcom serves an upload of a phone after one hour in the United States and after three elsewhere. A poll fetches
-# it at most 15 minutes later. The rest of the four hours is for a queue that is behind. A reading that is younger
-# is still expected. A reading that is stored later counts as late.
+# Dexcom serves an upload of a phone after one hour in the United States and after three elsewhere. A poll
+# fetches it at most 15 minutes later. The rest of the four hours is for a queue that is behind. A reading
+# that is younger is still expected. A reading that is stored later counts as late.
 LATE_AFTER = timedelta(hours=4)
 
 
@@ -48,8 +48,8 @@ def completeness(
     """
     The days from `first` to `last` that are part of the user's history.
 
-    A day that is not over expects the readings up to now. A reading counts as missing only after LATE_AFTER. If
-    the user connected after a measurement, its lateness counts from the connection.
+    A day that is not over expects the readings up to now. A reading counts as missing only after LATE_AFTER.
+    If the user connected after a measurement, its lateness counts from the connection.
     """
     first = max(first, followed.history_from.astimezone(UTC).date())
     by_date: defaultdict[date, list[StoredReading]] = defaultdict(list)

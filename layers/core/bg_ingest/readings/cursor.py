@@ -1,7 +1,8 @@
 """A cursor of a paged range: the instant where the last page ended, as an opaque text."""
 
-# A cursor is an instant, not a position. It stays right while readings are stored before, after, or between the
-# pages, because a stored reading never moves. The next page begins right after the last reading that was returned.
+# A cursor is an instant, not a position. It stays right while readings are stored before, after, or between
+# the pages, because a stored reading never moves. The next page begins right after the last reading that was
+# returned.
 #
 #   oldest first     [start ........ last returned)(next page ........ end)
 #   newest first     [start ........ next page)(last returned ........ end)

@@ -1,10 +1,11 @@
 """The fields of a reading: one table for the stored form, the columns, and the answers."""
 
-# The table drives these places, so a new field needs no change in them:
-#   stored/format_1, stored/writer   which column holds the field, and what its values may be
-#   columns                          which fields are served
-#   facades/native/reading_text      in which order they are served, and under which name
-#   merging/identity                 whether another value makes a revision
+# The table drives these places, so a new field needs no change in them.
+#
+# - stored/format_1 and stored/writer: the column that holds the field, and the types of its values.
+# - columns: the fields that are served.
+# - facades/native/reading_text: the order of the served fields, and their names.
+# - merging/identity: the fields in which another value makes a revision.
 #
 # Six fields have stored forms of their own, which format_1 describes. They have no `stored` name here.
 

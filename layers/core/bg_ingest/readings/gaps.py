@@ -5,8 +5,8 @@
 #                    start  end        start      end of the range
 #
 # A gap reaches from one reading to the next, or to an end of the range, if at least one reading is missing in
-# between. Its start and end may be readings, its inside has none. So fetching `[start, end)` brings all that is
-# missing.
+# between. Its start and end may be readings, its inside has none. So fetching `[start, end)` brings every
+# missing reading.
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 INTERVAL = timedelta(minutes=5)
 
-# Sensors jitter by a second, clocks are adjusted, and a new sensor starts at any second. Half an interval covers
-# all of these, and no missing reading hides in it: if one is missing, two readings are two intervals apart. Only
-# at an end of the range a missing reading can hide, because the series beyond the end is not known.
+# Sensors jitter by a second, clocks are adjusted, and a new sensor starts at any second. Half an interval
+# covers all of these, and no missing reading hides in it: if one is missing, two readings are two intervals
+# apart. Only at an end of the range a missing reading can hide, because the series beyond the end is not
+# known.
 TOLERANCE = INTERVAL / 2
 
 

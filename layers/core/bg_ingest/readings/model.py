@@ -1,4 +1,4 @@
-"""A glucose reading, whichever provider measured it."""
+"""A glucose reading of any provider."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Reading:
     One glucose value of one user at one instant.
 
     `at` is the provider's system time in UTC, in whole seconds. It identifies the reading within its user.
-    `device.transmitter` and `transmitter_ticks` together identify the measurement, whichever device reported it.
+    `device.transmitter` and `transmitter_ticks` together identify the measurement across devices.
 
     A new field also needs a row in the table of fields.py, and a provider that sets it.
     """

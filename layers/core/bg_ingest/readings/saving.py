@@ -5,13 +5,14 @@
 #   writer A   read v7 ─ merge ─ write if v7 ✓ (v8)
 #   writer B   read v7 ─ merge ──────────────────── write if v7 ✗, v8 comes back ─ merge ─ write if v8 ✓ (v9)
 #
-# Every write is conditional on the version that was read. So each reading is stored by exactly one writer, and
-# the counts of all writers add up to what is stored.
+# Every write is conditional on the version that was read. So each reading is stored by exactly one writer,
+# and the counts of all writers add up to what is stored.
 #
-# A condition on one item cannot see a second item. Example: one writer stores the phone's record of 12:59:58 in
-# its hour. At the same time another stores the receiver's record of the same measurement, 13:00:03, in the next
-# hour. Therefore a writer that has stored a reading this close to a full hour reads both hours again. Each writer
-# writes before it reads again, so at least one of them sees both readings and folds them into one.
+# A condition on one item cannot see a second item. Example: one writer stores the phone's record of 12:59:58
+# in its hour. At the same time another stores the receiver's record of the same measurement, 13:00:03, in the
+# next hour. Therefore a writer that has stored a reading this close to a full hour reads both hours again.
+# Each writer writes before it reads again, so at least one of them sees both readings and folds them into
+# one.
 
 from __future__ import annotations
 
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from bg_ingest.readings.model import Reading
     from bg_ingest.readings.stored.hour_items import HourItems
 
-# A writer loses a round only if another writer's write was accepted. If 32 writers start at once, each of them
-# writes an hour at most twice, so all finish within this limit. A livelock ends at it.
+# A writer loses a round only if another writer's write was accepted. If 32 writers start at once, each of
+# them writes an hour at most twice, so all finish within this limit. A livelock ends at it.
 ROUNDS_MAX = 64
 
 # One query over this many hours that are not needed costs less than a second query.
@@ -43,7 +44,7 @@ SKIPPED_HOURS_MAX = 12
 
 
 class HourContended(Exception):
-    """Other writers changed the same hours in every round. What was saved stays, and the save can be retried."""
+    """Other writers changed the same hours in every round. The save can be retried."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,8 @@ class ReadingStore:
         """
         Merge the records of one fetch into what is stored.
 
-        Saving the same records again changes nothing, also with concurrent writers. Raises HourContended if other
-        writers changed the same hours in every round.
+        Saving the same records again changes nothing, also with concurrent writers. Raises HourContended if
+        other writers changed the same hours in every round.
         """
         given = list(readings)
         now = self.clock.now()
@@ -61,8 +61,8 @@ class ReadingStore:
             self._items, user_id, records, fetched_at=fetched_at, stored_at=now, cause=self.cause()
         )
         changes = [hour_change(step.before, step.after) for step in steps]
-        # A crashed writer can leave two readings of one measurement. Folding them may remove more readings than
-        # this save stored, and the count must not be negative.
+        # A crashed writer can leave two readings of one measurement. Folding them may remove more readings
+        # than this save stored, and the count must not be negative.
         stored = max(sum(len(change.stored) - len(change.removed) for change in changes), 0)
         revised = sum(len(change.revised) for change in changes)
         return SaveReport(
@@ -82,7 +82,7 @@ class ReadingStore:
         descending: bool = False,
         limit: int | None = None,
     ) -> Iterator[StoredReading]:
-        """The unexpired readings of `[start, end)`, at most `limit`. Items are read as readings are consumed."""
+        """The unexpired readings of `[start, end)`, at most `limit`, read as they are consumed."""
         hours = map(hour_from_item, self._unexpired(user_id, start, end, descending=descending, limit=limit))
         found = (
             stored
@@ -113,13 +113,13 @@ class ReadingStore:
                 return
 
     def instants_eventually_consistent(self, user_id: str, start: datetime, end: datetime) -> list[datetime]:
-        """The instants of the readings of `[start, end)`. Readings that were stored a moment ago may be missing."""
-        # Half the price of a consistent read. If a reading seems to be missing, a sync fetches it once more.
+        """The instants of the readings of `[start, end)`. The latest writes may be missing."""
+        # Half the price of a consistent read. If a reading seems to be missing, a sync fetches it again.
         items = self._unexpired(user_id, start, end, consistent=False)
         return [at for item in items for at in columns_from_item(item).within(start, end).instants]
 
     def hours(self, user_id: str, start: datetime, end: datetime) -> Iterator[Hour]:
-        """The unexpired hours that begin in `[start, end)`, oldest first. Items are read as hours are consumed."""
+        """The unexpired hours that begin in `[start, end)`, oldest first, read as they are consumed."""
         hours = map(hour_from_item, self._unexpired(user_id, start, end))
         return (hour for hour in hours if start <= hour.start)
 

@@ -91,7 +91,7 @@ class HourChange:
 
 
 def hour_change(before: Hour, after: Hour) -> HourChange:
-    """The readings that were stored, revised and removed between two states. A new copy is no change."""
+    """The readings that were stored, revised and removed between two states. A new copy does not count."""
     known = {stored.reading.at: stored for stored in before.readings}
     remaining = {stored.reading.at for stored in after.readings}
     return HourChange(

@@ -65,7 +65,7 @@ def test_everything_optional_is_null() -> None:
 
 
 def test_the_transmitter_is_not_served() -> None:
-    """Not even its hash."""
+    """Its hash is not in the answers either."""
     assert "transmitter" not in json_array(one_hour([documented()]))
 
 

@@ -132,7 +132,7 @@ def test_one_measurement_across_a_full_hour() -> None:
 
 
 def test_twins_of_two_writers_are_folded() -> None:
-    """If one measurement was stored in two hours, the next merge keeps the earlier and makes the other a copy."""
+    """If a measurement was stored in two hours, the next merge makes the later reading a copy."""
     phone, receiver = measured(at(59, 58), 120, PHONE, ticks=7), measured(at(60, 3), 121, RECEIVER, ticks=7)
     watch = measured(at(60, 4), 121, replace(PHONE, display="watch"), ticks=7)
     hours = {
@@ -196,7 +196,7 @@ def test_times_are_cut_to_their_stored_precision() -> None:
 
 
 def test_the_number_of_noted_copies_is_limited() -> None:
-    """A measurement counts once, whatever the number of devices that report it."""
+    """A measurement counts once, for any number of devices that report it."""
     devices = [Device(display=f"phone {n}", transmitter="t") for n in range(COPIES_MAX + 3)]
     (stored,) = merged(Hour(FIVE), [measured(at(5), device=device) for device in devices]).readings
 

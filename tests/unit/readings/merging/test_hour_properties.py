@@ -87,7 +87,7 @@ def test_nothing_is_lost(hour: Hour, answer: list[Reading]) -> None:
 @QUICK
 @given(st.lists(st.sampled_from([110, 111, 112]), min_size=1, max_size=8))
 def test_the_newest_revision_wins_and_the_earlier_stay(values: list[int]) -> None:
-    """The value of the newest fetch is served, also if it is an earlier one again, and each change is kept."""
+    """The value of the newest fetch is served, also a repeated one, and each change is kept."""
     hour = Hour(FIVE)
     for n, value in enumerate(values):
         hour = merged(hour, [measured(at(5), value)], LATER + MINUTE * n)
@@ -101,7 +101,7 @@ def test_the_newest_revision_wins_and_the_earlier_stay(values: list[int]) -> Non
 @QUICK
 @given(st.data())
 def test_answers_may_be_saved_in_any_order(data: st.DataObject) -> None:
-    """The answers of one source give the same readings, in whatever order and parts they are saved."""
+    """The answers of one source give the same readings, in any order and in any parts."""
     answers = []
     for fetch in range(data.draw(st.integers(1, 4))):
         # Values never come back, because a repetition stores nothing, and then the order of saving matters.

@@ -68,7 +68,7 @@ def test_copies_are_at_most_half_an_interval_apart() -> None:
 @QUICK
 @given(st.lists(wild_records(spread_s=300), max_size=COPIES_MAX), st.data())
 def test_a_record_stays_where_it_was_put(records: list[Reading], data: st.DataObject) -> None:
-    """A record is found on the reading on which it was placed first, whatever arrives after it."""
+    """A record is found on the reading on which it was placed first, also after other records."""
     index = ReadingIndex([])
     places = []
     for record in records:

@@ -43,7 +43,7 @@ def test_a_late_fetch_is_compared_with_its_neighbours_only() -> None:
 
 
 def test_a_lower_content_of_one_answer_saved_last_is_dropped() -> None:
-    """The higher content of the same answer counts, whatever later fetches said."""
+    """The higher content of the same answer counts, also after later fetches."""
     assert values(after((0, 110), (15, 120), (30, 130), (15, 115))) == [110, 120, 130]
 
 
@@ -57,7 +57,7 @@ def test_any_fetch_is_newer_than_an_unknown_fetch() -> None:
 
 
 def test_first_stored_at_is_the_time_of_the_first_save() -> None:
-    """Revisions do not change it, in whatever order they are saved."""
+    """Revisions do not change it, in any order of saving."""
     assert after((0, 110)).first_stored_at == LATER
     assert after((0, 110), (15, 112), (30, 115)).first_stored_at == LATER
     assert after((15, 110), (0, 112)).first_stored_at == LATER

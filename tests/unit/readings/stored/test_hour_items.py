@@ -57,7 +57,7 @@ def read_columns(text: str) -> HourColumns:
     return read_text(COLUMN_READERS, FIVE, text)
 
 
-def test_format_1_is_read_for_ever() -> None:
+def test_the_first_release_of_format_1_stays_readable() -> None:
     """The text of the first release gives the same readings as then."""
     first, low, last = read_readings(FORMAT_1)
 

@@ -1,8 +1,8 @@
 """Readings as JSON, NDJSON and CSV, in the order and under the names of readings/fields.py."""
 
-# Rendering is most of the work of a request for a page. So the JSON text is joined directly from the columns of
-# each hour, in less than half the time that json.dumps needs for the same readings as dictionaries. Each member of
-# an object, for example `,"trend":"flat"`, is rendered once and cached, because most values repeat.
+# Rendering is most of the work of a request for a page. So the JSON text is joined directly from the columns
+# of each hour, in less than half the time that json.dumps needs for the same readings as dictionaries. Each
+# member of an object, for example `,"trend":"flat"`, is rendered once and cached, because most values repeat.
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def json_texts(hour: HourColumns, unit: Unit = "mg/dL") -> list[str]:
     seconds, *columns = hour.columns
     begin = f'{{"timestamp":"{hour.start.isoformat()[:14]}'  # 2026-11-21T05: and the minutes follow.
     rendered: list[Iterable[str]] = [
-        # Most columns hold one value throughout. Where a column may mix 1 and 1.0, equal is not the same text.
+        # Most columns hold one value throughout. Where a column may mix 1 and 1.0, equal is not the same
+        # text.
         repeat(render(column[0]), len(column))
         if float not in field.types and column.count(column[0]) == len(column)
         else map(render, column)

@@ -2,25 +2,24 @@
 
 # The result depends on the hours, the records and the two times only. Rules, each with an example:
 #
-# 1. If a record has the instant of a stored reading, it belongs to that reading.
-#      The phone sends 05:00:03 again: same reading.
-# 2. If transmitter and ticks of a record are those of a reading at most COPIES_APART_MAX away, the record
-#    belongs to that reading, also across a full hour. This rule goes before rule 1.
+# 1. If a record has the transmitter and the ticks of a reading at most COPIES_APART_MAX away, it belongs to
+#    that reading, also across a full hour.
 #      The phone's 12:59:58 is stored. The receiver sends 13:00:03 with the same ticks: same reading, hour 12.
-# 3. If a record belongs to no reading, it becomes a new reading. The instant and the device of the reading are
-#    those of this record for ever. If one answer has several records of a new measurement, the lowest by
-#    `record_order` comes first, wherever it stands in the answer.
+# 2. Otherwise, if a record has the instant of a reading, it belongs to that reading.
+#      The phone sends 05:00:03 again without ticks: same reading.
+# 3. If a record belongs to no reading, it becomes a new reading with the record's instant and device. These
+#    two never change. If one answer has several such records, the lowest by `record_order` is the first.
 #      One answer has the receiver's 05:00:05 and the phone's 05:00:03: the reading is at 05:00:03.
-# 4. If a record comes from another source than its reading, it is noted as a copy and changes nothing that is
-#    served. A source is a kind of record and a device. Parts of a device that one record leaves out are ignored.
-#      The phone said 110, the receiver says 111: 110 is served.
-# 5. If a record comes from the source of its reading and has other content, it is a revision. Versions have the
-#    order of their fetches, and the last one is served.
-#      The phone said 110 at 09:00 and says 112 at 09:15: 112 is served, 110 stays with its times.
+# 4. If a record comes from another source than its reading, it is noted as a copy and the served values stay.
+#    A source is a kind of record and a device. Parts that one of the two devices leaves out are ignored.
+#      The phone said 110, and the receiver says 111: 110 is served.
+# 5. If a record comes from the source of its reading and has other content, it is a revision. Versions have
+#    the order of their fetches, and the last one is served.
+#      The phone said 110 at 09:00 and says 112 at 09:15: 112 is served, and 110 is kept with its times.
 # 6. If one answer has two contents of one source for one reading, the higher by `content_order` counts.
 #      One answer says 110 and 112 for 05:00:03: it counts as 112.
-# 7. Content is value, trend, rate, status and local offset (fields.CONTENT). Record ids are not content, because
-#    Dexcom does not keep them stable.
+# 7. Content is value, trend, rate, status and local offset (fields.CONTENT). Record ids are not content,
+#    because Dexcom does not keep them stable.
 #
 #   record ──► its reading is stored? ── no ─────────────────────────────────► STORED
 #                     │ yes
@@ -29,11 +28,11 @@
 #                     └── other content ── add a version ────────────────────► REVISED
 #
 # Consequences, all tested:
-# - Saving an answer again changes nothing, in any order. The answer may be cut into parts, but not between two
-#   contents of one reading.
+# - Saving an answer again changes nothing, in any order. The answer may be cut into parts, but not between
+#   two contents of one reading.
 # - No stored version is lost.
-# - The answers of one source give the same readings in whatever order they are saved. An older fetch that is
-#   saved late never replaces a newer one.
+# - The answers of one source give the same readings, in any order of saving. An older fetch that is saved
+#   late never replaces a newer one.
 #
 # Two limits. First, a repetition stores nothing. If 110, 112, 110 are fetched in this order and saved as
 # 110, 110, 112, the second 110 leaves no trace, and 112 is served until the next fetch. Second, a stored
@@ -64,8 +63,8 @@ def merge_hours(
     """
     The hours after the records of one answer were merged into them.
 
-    `hours` must contain the hour of each record. If a record is within COPIES_APART_MAX of a full hour, it must
-    contain the neighbouring hour as well. An hour that is left out counts as empty.
+    `hours` must contain the hour of each record. If a record is within COPIES_APART_MAX of a full hour, it
+    must contain the neighbouring hour as well. An hour that is left out counts as empty.
     """
     fetched_at = fetched_at.replace(microsecond=fetched_at.microsecond // 1000 * 1000)
     stored_at = stored_at.replace(microsecond=0)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 MeasurementId = tuple[str, int]
 
-# Devices stamp one measurement some seconds apart. The limit is half of the five minutes between measurements.
-# So even if a transmitter repeats its ticks, two neighbouring measurements stay two.
+# Devices stamp one measurement some seconds apart. The limit is half of the five minutes between
+# measurements. So even if a transmitter repeats its ticks, two neighbouring measurements stay two.
 COPIES_APART_MAX = timedelta(seconds=150)
 
 # `record_order` compares these first, and every other field of a record at the end.
@@ -27,7 +27,7 @@ _ORDERED_LAST = tuple(
 
 
 def measurement_id(device: Device, transmitter_ticks: int | None) -> MeasurementId | None:
-    """The transmitter's own name for a measurement, whichever device reported it; None if unknown."""
+    """The transmitter's own name for a measurement; None if it is unknown."""
     if device.transmitter is None or transmitter_ticks is None:
         return None
     return device.transmitter, transmitter_ticks
@@ -37,8 +37,8 @@ def same_source(one: Reading, other: Reading) -> bool:
     """
     Whether both records have the same kind and come from one device and app.
 
-    Parts that one record leaves out are ignored. Dexcom omits the transmitter and the app at times, and a device
-    that could no longer revise its own records would leave a wrong value in place for ever.
+    Parts that one record leaves out are ignored. Dexcom omits the transmitter and the app at times, and such
+    a device must still be able to correct its own values.
     """
     if one.kind != other.kind:
         return False
@@ -61,7 +61,7 @@ def content_order(reading: Reading) -> tuple[Any, ...]:
 
 
 def record_order(reading: Reading) -> tuple[Any, ...]:
-    """A total order of records, by instant first. Only records that are equal in every field are equal in it."""
+    """A total order of records, by instant first. Only equal records have the same place."""
     return (
         reading.at,
         _device_order(reading.device),

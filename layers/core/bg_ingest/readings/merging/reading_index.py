@@ -1,8 +1,8 @@
 """
 An index that finds the reading to which a record belongs, while records are merged.
 
-A record that was placed once is placed on the same reading for ever, whatever is stored in between. The index
-remembers the placement as a copy on the reading, and looks for copies first.
+A record that was placed once is always placed on the same reading, also if other records were stored in
+between. The index remembers the placement as a copy on the reading, and looks for copies first.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class ReadingIndex:
             return min(near, key=lambda at: (abs(at - record.at), at))
         if record.at in self._readings:
             return record.at
-        # A record without a measurement id can only be matched by its instant, also with a copy's.
-        # A record with an id belongs to another measurement than that copy, or it would have been found above.
+        # A record without a measurement id can only be matched by its instant, also with a copy's. A record
+        # with an id belongs to another measurement than that copy, or it would have been found above.
         return None if measurement else self._by_copy_instant.get(record.at)
 
     def note(self, at: datetime, copy: Copy) -> None:

@@ -41,8 +41,8 @@ def with_record(
         value       110       110        112       112
         versions   [110]                [112]                 a repetition adds no version
 
-    Versions have the order of their fetches, whenever they are saved, and the last one is served. A record that
-    was fetched at 09:20 and is saved only now comes between the two versions. What is served does not change.
+    Versions have the order of their fetches, whenever they are saved, and the last one is served. A record
+    that was fetched at 09:20 and is saved only now becomes a version between the two. 112 is still served.
     """
     versions = stored.versions
     order = [(version.fetched_at, content_order(version.reading)) for version in versions]

@@ -1,25 +1,25 @@
 """Format 1 of a stored hour: columns, in which a value that all readings share is written once."""
 
-# A JSON object. A column has one entry per reading, oldest reading first. If all entries are equal, the column
-# is that one entry. If all entries are the field's default (fields.py), the column is left out.
+# A JSON object. A column has one entry per reading, oldest reading first. If all entries are equal, the
+# column is that one entry. If all entries are the default of the field (fields.py), the column is left out.
 #
-#   transmitters  table of texts
-#   devices       table of rows [generation, display, app, row of its transmitter]
-#   trends        table of texts
-#   saves         table of rows [stored, fetched] in seconds after the start of the hour; fetched has milliseconds
+#   transmitters  A table of texts.
+#   devices       A table of rows [generation, display, app, row of its transmitter].
+#   trends        A table of texts.
+#   saves         A table of rows [stored, fetched], in seconds after the start of the hour.
 #
-#   at            seconds after the start of the hour; always a list
+#   at            Seconds after the start of the hour; always a list.
 #   mg_dl, trend, rate, status, kind, offset
-#                 as fields.py says; a field with a table holds rows of that table
-#   device, save  rows of their tables
-#   start_ticks   the transmitter's ticks at the start of the hour, from the first reading that has ticks
-#   drift         seconds by which a reading's ticks differ from start_ticks + at; null: no ticks
-#   ids           record ids; if all are UUIDs, the base64 of their bytes one after the other
+#                 As in fields.py. The column of a field with a table holds rows of that table.
+#   device, save  Rows of their tables.
+#   start_ticks   The transmitter's ticks at the start of the hour, from the first reading that has ticks.
+#   drift         The seconds by which a reading's ticks differ from start_ticks + at; null: no ticks.
+#   ids           Record ids. If all are UUIDs: the base64 of their bytes, one after the other.
 #
-#   earlier       {position of a reading: rows [mg_dl, trend, rate, status, offset, id, save]}; content fields
-#                 that are newer than the first release follow, and a row may end before them
-#   copies        {position of a reading: rows [device, seconds later, ticks]}; ticks are left out if they are
-#                 the reading's own
+#   earlier       {position of a reading: rows [mg_dl, trend, rate, status, offset, id, save]}.
+#                 Content fields that are newer than the first release follow. Old rows end before them.
+#   copies        {position of a reading: rows [device, seconds later, ticks]}.
+#                 Ticks are left out if they are the reading's own.
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SaveTimes = tuple[datetime, datetime]  # Stored, fetched.
 Tables = dict[str, dict[int | None, Any]]
 
 READING_FIELDS = tuple(field.name for field in fields(Reading))
-# The content fields of the first release. In a row of `earlier`, id and save stand between them and later ones.
+# The number of content fields in the first release. In a row of `earlier`, id and save follow them.
 FIRST_CONTENT_FIELDS = 5
 CONTENT_TYPES = tuple(INTEGER_OR_NONE if field.table else field.types for field in CONTENT)
 DEVICE_TYPES = (TEXT_OR_NONE, TEXT_OR_NONE, TEXT_OR_NONE, INTEGER_OR_NONE)

@@ -1,15 +1,15 @@
 """One hour as an item of the readings table: its key, its attributes, its conditional write."""
 
-#   pk            the user
-#   sk            the hour: 2026-11-21T05
-#   readings      the readings as JSON text: compact, and readable in the DynamoDB console
-#   version       the number of writes of this item; the next write is conditional on it
-#   expires_at    epoch seconds; reads stop at once, and DynamoDB removes the item within days
-#   by            the correlation id of the cause of the last write; a UUID as its sixteen bytes, because an
-#                 hour has to stay under a kilobyte. Items that are older than this attribute have none
+#   pk            The user.
+#   sk            The hour: 2026-11-21T05.
+#   readings      The readings as JSON text: compact, and readable in the DynamoDB console.
+#   version       The number of writes of this item. The next write is conditional on it.
+#   expires_at    Epoch seconds. Reads stop at once, and DynamoDB removes the item within days.
+#   by            The correlation id of the cause of the last write. A UUID is stored as its sixteen bytes,
+#                 because an hour has to stay under a kilobyte. Items of the first releases have none.
 #
 # Formats of the text:
-# 1. A format that was ever written is read for ever. `READERS` and `COLUMN_READERS` only grow.
+# 1. A format that was ever written stays readable. `READERS` and `COLUMN_READERS` only grow.
 # 2. A write uses the newest format. An old hour changes its format with its next write.
 # 3. If a text cannot be read, the whole hour is rejected, with an exception that contains no value.
 
@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bg_ingest.readings.columns import HourColumns
 from bg_ingest.readings.stored import format_1, writer
 from bg_ingest.readings.stored_reading import Hour, StoredReading
 from bg_ingest.utc import HOUR
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bg_ingest.dynamo import Item, Table, Write
+    from bg_ingest.readings.columns import HourColumns
 
 Content = TypeVar("Content")
 Reader = Callable[[datetime, Mapping[str, Any]], Content]

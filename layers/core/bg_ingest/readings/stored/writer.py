@@ -119,7 +119,8 @@ def _shortened(values: Sequence[Any], default: Any = None) -> Any:
 
 
 def _ticks(seconds: Sequence[int], ticks: Sequence[int | None]) -> tuple[int | None, Any]:
-    # A transmitter counts seconds too, so its ticks less the seconds of the instant differ by a second or two.
+    # A transmitter counts seconds too, so its ticks less the seconds of the instant differ by a second or
+    # two.
     starts = [
         None if ticked is None else ticked - second for second, ticked in zip(seconds, ticks, strict=True)
     ]
