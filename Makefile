@@ -1,4 +1,4 @@
-# Every command of the project; `make help` lists them.
+# Commands of the project. `make help` lists them.
 #
 #   make up [DETACH=1] [PORT=5001] [IAM=1] [DEXCOM_API_BASE_URL=https://...]
 
@@ -7,119 +7,124 @@ STAGE ?= dev
 export PORT IAM DEXCOM_API_BASE_URL DEXCOM_CLIENT_ID DEXCOM_CLIENT_SECRET POLL_INTERVAL_SECONDS LOG_LEVEL RABBITMQ_URL
 export SAM_CLI_TELEMETRY := 0
 
-# The first Python here that is new enough; `make PYTHON=/path/to/python` chooses another.
+# The first Python on the PATH that is version 3.11 or newer. `make PYTHON=/path/to/python` chooses another one.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$python && break; done)
 
 UV := .venv/bin/uv
 RUN := .venv/bin/python
-# SAM and the emulator pin much of what they need, so each has an environment of its own.
+# SAM and the emulator pin conflicting versions of their dependencies, so each has its own environment.
 INSTALLED := .venv/.installed .venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed
 
-.PHONY: help setup up down test test-integration fuzz mutation simulation breaks interface check language format interface build deploy invoke bench load faults release lock clean
+.PHONY: help setup up down test test-integration fuzz mutation simulation statistics breaks interface check language format interface build deploy invoke bench load faults release lock clean
 
-help: ## Show this list
+help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
-setup: $(INSTALLED) ## Install everything into environments of this folder
+setup: $(INSTALLED) ## Install the dependencies into virtual environments in this folder
 
-up: $(INSTALLED) ## Start the whole system on this machine (DETACH=1 returns when it is ready)
+up: $(INSTALLED) ## Start the local stack (DETACH=1 returns when it is ready)
 	@$(RUN) -m local up $(if $(filter 1,$(DETACH)),--detach)
 
-down: ## Stop it
+down: ## Stop the local stack
 	@if [ -x $(RUN) ]; then $(RUN) -m local down; else echo "Nothing was running."; fi
 
-test: $(INSTALLED) ## Run the tests: unit, functions, contracts, template, end to end
+test: $(INSTALLED) .venv-statistics/.installed ## Run the tests: unit, functions, contract, template, end to end
 	$(RUN) -m pytest
 
-test-integration: $(INSTALLED) ## The contracts against Amazon's DynamoDB Local (Java 17 and Maven) and a real RabbitMQ (rabbitmq-server)
+test-integration: $(INSTALLED) ## Run the contract tests against DynamoDB Local (Java 17, Maven) and RabbitMQ (rabbitmq-server)
 	$(RUN) -m pytest --integration tests/contract tests/local
 
-fuzz: $(INSTALLED) ## Look long at everything that takes what somebody else has written (some ten minutes)
+fuzz: $(INSTALLED) ## Fuzz every parser of external input (ten minutes)
 	$(RUN) -m pytest -m fuzz --hypothesis-profile=fuzz
 
-mutation: $(INSTALLED) ## Break the pure core in every small way; a test has to notice (a quarter of an hour)
+mutation: $(INSTALLED) ## Run mutation tests on the pure core (15 minutes)
 	$(RUN) -m tests.mutation
 
-simulation: $(INSTALLED) ## A thousand seeds of the engine's simulation
+simulation: $(INSTALLED) ## Run the simulation of the sync engine with 1,000 seeds
 	$(RUN) -m pytest --seeds 1000 tests/simulation
 
-breaks: $(INSTALLED) ## Break the engine on purpose in every way of the list; the simulation has to catch each
+statistics: $(INSTALLED) .venv-statistics/.installed ## Compare the statistics of two hundred series with those of two public tools
+	$(RUN) -m pytest --series 200 tests/unit/statistics/test_public_tools.py
+
+breaks: $(INSTALLED) ## Inject known bugs into the sync engine and check that the simulation finds each
 	$(RUN) -m tests.simulation.breaks
 
-check: $(INSTALLED) .venv-checkov/.installed ## Lint, types, import contracts, template, container
+check: $(INSTALLED) .venv-checkov/.installed ## Check formatting, lint, types, import contracts, templates and container files
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	PYTHONPATH=. .venv/bin/lint-imports
 	.venv-sam/bin/sam validate --lint
+	.venv-sam/bin/sam validate --lint --template monitoring.yaml
 	.venv-aws/bin/python local/transformed.py > .venv-checkov/template.json
-	LOG_LEVEL=WARNING .venv-checkov/bin/checkov --config-file .checkov.yaml --file .venv-checkov/template.json
+	LOG_LEVEL=WARNING .venv-checkov/bin/checkov --config-file .checkov.yaml --file .venv-checkov/template.json monitoring.yaml
 	.venv/bin/hadolint Dockerfile
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 language: $(INSTALLED) ## Check the language of comments, docs, error texts, alarms and test names
 	$(RUN) -m tools.language
 
-format: $(INSTALLED) ## Format the code
+format: $(INSTALLED) ## Format the code and apply automatic fixes
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-interface: $(INSTALLED) ## Describe the HTTP interface anew: openapi.json, the page at /docs, the table in docs/api.md
+interface: $(INSTALLED) ## Generate the API reference: openapi.json, the page at /docs, the table in docs/api.md
 	$(RUN) -m tools.interface
 
-bench: $(INSTALLED) ## Measure cost and CPU into benchmarks/REPORT.md (QUICK=1 only prints; needs Java 17 and Maven)
+bench: $(INSTALLED) ## Run the benchmarks and write benchmarks/REPORT.md (QUICK=1 only prints; needs Java 17, Maven)
 	$(RUN) -m benchmarks $(if $(filter 1,$(QUICK)),--quick)
 
-load: $(INSTALLED) ## A thousand readers on the local stack while polling goes on: benchmarks/LOAD.md
+load: $(INSTALLED) ## Run the load test with 1,000 readers on the local stack and write benchmarks/LOAD.md
 	$(RUN) -m benchmarks.load
 
-faults: $(INSTALLED) ## Hours of trouble for a thousand users in a made-up time; then on the deployed stack: benchmarks/FAULTS.md
+faults: $(INSTALLED) ## Run the fault-injection tests, simulated and on the local stack, and write benchmarks/FAULTS.md
 	$(RUN) -m pytest tests/faults
 	$(RUN) -m tests.faults 1000
 	$(RUN) -m tests.faults.deployed
 
-build: $(INSTALLED) ## Build what is deployed to AWS
+build: $(INSTALLED) ## Build the functions and the layer for AWS
 	UV="$(CURDIR)/$(UV)" .venv-sam/bin/sam build
 
-deploy: build ## Deploy to your AWS account (STAGE=dev, staging or prod)
+deploy: build ## Build and deploy to your AWS account (STAGE=dev, staging or prod)
 	.venv-sam/bin/sam deploy --config-env $(STAGE)
 
-invoke: $(INSTALLED) ## Run one function with one event (FN=QueryFunction EVENT=events/query_latest.json)
+invoke: $(INSTALLED) ## Invoke one function with one event (FN=QueryFunction EVENT=events/query_latest.json)
 	@test -n "$(FN)" -a -n "$(EVENT)" \
-		|| { echo "Which function, with which event? make invoke FN=QueryFunction EVENT=events/query_latest.json"; exit 1; }
+		|| { echo "FN or EVENT is missing. Example: make invoke FN=QueryFunction EVENT=events/query_latest.json"; exit 1; }
 	@$(RUN) -m local invoke "$(FN)" "$(EVENT)"
 
-release: $(INSTALLED) ## Tag the version that CHANGELOG.md has released
+release: $(INSTALLED) ## Tag the version of the newest heading of CHANGELOG.md
 	@$(RUN) -m tools.release
 
-lock: $(INSTALLED) ## Resolve the dependency groups of pyproject.toml into the pinned files
+lock: $(INSTALLED) ## Update the pinned requirements files from pyproject.toml
 	$(UV) pip compile $(LOCK) --group layer --output-file layers/core/requirements.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group emulator --output-file local/requirements-emulator.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group runtime --output-file local/requirements-runtime.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group sam --output-file local/requirements-sam.txt pyproject.toml
+	$(UV) pip compile $(LOCK) --group statistics --output-file tests/requirements-statistics.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group policies --output-file local/requirements-checkov.txt pyproject.toml
 	grep -E '^boto(3|core)==' local/requirements-emulator.txt > .venv/same-boto.txt
 	$(UV) pip compile $(LOCK) --group dev --constraint layers/core/requirements.txt --constraint .venv/same-boto.txt \
 		--output-file requirements-dev.txt pyproject.toml
 
-clean: down ## Remove everything that can be made again
-	rm -rf .venv .venv-sam .venv-aws .venv-runtime .venv-checkov .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+clean: down ## Stop the local stack and remove all generated files
+	rm -rf .venv .venv-sam .venv-aws .venv-runtime .venv-checkov .venv-statistics .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 LOCK := --quiet --universal --python-version 3.11 --no-header --upgrade
 
 # ------------------------------------------------------------------------------------------ environments
 
 .venv/.installed: requirements-dev.txt
-	@test -n "$(PYTHON)" || { echo "BG Ingest needs Python 3.11 or newer, and there is none on this machine's PATH."; exit 1; }
+	@test -n "$(PYTHON)" || { echo "BG Ingest needs Python 3.11 or newer, and the PATH has none."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "BG Ingest needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version)."; exit 1; }
 	@echo "Setting up with $$($(PYTHON) --version) ..."
 	@rm -rf .venv
-	@$(PYTHON) -m venv .venv || { echo "This Python cannot make environments; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "This Python has no venv module. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements-dev.txt)"
 	@$(UV) pip install --quiet --python $(RUN) --requirement requirements-dev.txt
-	@# The package is imported from where it is: an installed copy would be tested instead of what is being changed.
+	@# Imports the package from its source folder. With an installed copy, tests would not see changes.
 	@printf '%s\n' "$(CURDIR)/layers/core" "$(CURDIR)/simulators/dexcom" > "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/bg-ingest.pth"
 	@touch $@
 
@@ -127,7 +132,8 @@ LOCK := --quiet --universal --python-version 3.11 --no-header --upgrade
 .venv-aws/.installed: local/requirements-emulator.txt .venv/.installed
 .venv-runtime/.installed: local/requirements-runtime.txt .venv/.installed
 .venv-checkov/.installed: local/requirements-checkov.txt .venv/.installed
-.venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed .venv-checkov/.installed:
+.venv-statistics/.installed: tests/requirements-statistics.txt .venv/.installed
+.venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed .venv-checkov/.installed .venv-statistics/.installed:
 	@rm -rf $(@D)
 	@$(UV) venv --quiet --python $(RUN) $(@D)
 	@$(UV) pip install --quiet --python $(@D)/bin/python --requirement $<

@@ -51,13 +51,13 @@ class BenchmarkSource:
     clock: FakeClock
     answers: list[list[Reading]]
 
-    def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
+    def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:  # noqa: ARG002 - one user only.
         """What has been measured by now."""
         end = min(end, self.clock.now())
         self.answers.append([reading for reading in self.knows if start <= reading.at < end])
         return Fetched(tuple(self.answers[-1]))
 
-    def uploaded_since(self, user_id: str, since: datetime) -> Span | None:
+    def uploaded_since(self, user_id: str, since: datetime) -> Span | None:  # noqa: ARG002 - as above.
         """Nothing that a poll would not see; only a reconciliation asks."""
         return None
 

@@ -12,6 +12,7 @@ from benchmarks.measured import Measured, cpu_ms_of_each
 from benchmarks.plain import PlainReadingStore
 from benchmarks.tables import PLAIN, READINGS
 from bg_ingest.access.audit import Audit
+from bg_ingest.clock import SystemClock
 from bg_ingest.facades.native.reading_text import json_array
 from bg_ingest.http_api import serving
 from bg_ingest.readings.store import ReadingStore
@@ -28,14 +29,15 @@ if TYPE_CHECKING:
 _BYTES_PER_UNIT = 4_096  # Of a consistent read.
 _PAGE_MAX = 1_000
 _BUDGET_MS = 25
+_API = serving.ApiSettings(user_id_claim="sub", public_url=None, return_urls=frozenset())
 
 
 def requests(tables: Tables, repeats: int) -> list[Measured]:
     """One warm request after the other through the query function's routes, as its handler serves them."""
     clock = FakeClock(TODAY)
     audit = Audit(tables.users, clock, 365)
-    ours = build(ReadingStore(tables.readings, clock, 730), audit, clock)
-    plain = build(PlainReadingStore(tables.plain), audit, clock)  # type: ignore[arg-type] # It has what is asked of it.
+    ours = build(ReadingStore(tables.readings, clock, 730), audit, clock, _API)
+    plain = build(PlainReadingStore(tables.plain), audit, clock, _API)  # type: ignore[arg-type] # The same methods.
     asked = {
         "latest": ("query_latest", {}),
         "one day (288 readings)": ("query_range", _range(1, 288)),
@@ -73,7 +75,7 @@ def _response(reading_store: ReadingStore | PlainReadingStore) -> str:
 
 
 def _must_answer(app: Any, event: dict[str, Any]) -> None:
-    answer = serving.serve(app, event, LambdaContext())  # type: ignore[arg-type] # As much of one as is needed.
+    answer = serving.serve(app, event, LambdaContext(), SystemClock())  # type: ignore[arg-type] # A part of one.
     if answer["statusCode"] != 200:
         raise RuntimeError(f"the benchmark's own request was answered with {answer['statusCode']}")
 

@@ -13,12 +13,12 @@ from benchmarks.measured import Measured
 from benchmarks.plain import PlainReadingStore
 from benchmarks.series import READINGS_PER_DAY, readings_of
 from bg_ingest.providers.dexcom.responses import parse_egvs
-from bg_ingest.providers.seam import Fetched
 from bg_ingest.sync.job import JobKind
 from bg_ingest.sync.state import SyncStates
 from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
+    from bg_ingest.providers.seam import Fetched
     from collections.abc import Sequence
     from datetime import datetime
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from benchmarks.measured import cpu_ms_of_each
 
-# What the processor takes for it on which the budgets were set: docs/architecture.md, "Decisions".
+# What the processor takes for it on which the budgets were set: docs/decisions/tests.md.
 REFERENCE_MS = 10.0
 _RECORDS = 5_100
 _REPEATS = 9

@@ -44,6 +44,7 @@ def deploy(emulator: Emulator, built: Path, parameters: Mapping[str, str], log: 
             "--no-confirm-changeset",
             "--capabilities",
             "CAPABILITY_IAM",
+            "CAPABILITY_AUTO_EXPAND",
             "--parameter-overrides",
             *overrides(parameters),
         ],

@@ -1,1 +1,1 @@
-"""The tests; the folders are the tiers of docs/architecture.md."""
+"""The tests; the folders are the tiers of docs/contributing.md."""

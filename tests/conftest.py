@@ -35,13 +35,19 @@ THREADS_MAX = 32
 # Enough to notice what was broken a minute ago; `make fuzz` looks longer.
 hypothesis.settings.register_profile("quick", max_examples=40, deadline=None)
 hypothesis.settings.register_profile("fuzz", max_examples=2_000, deadline=None)
-# A deployed cloud; what SAM has built; a cloud with a broker.
-_SHARING = ("tests/e2e/", "tests/template/", "tests/contract/test_deployed_rabbitmq.py")
+# A deployed cloud; what SAM has built; a cloud with a broker; the answers of public tools.
+_SHARING = (
+    "tests/e2e/",
+    "tests/template/",
+    "tests/contract/test_deployed_rabbitmq.py",
+    "tests/unit/statistics/test_public_tools.py",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--integration` runs the stores' contracts against DynamoDB Local instead of moto."""
     parser.addoption("--seeds", type=int, default=30, help="how many of the simulation's seeds to run")
+    parser.addoption("--series", type=int, default=18, help="how many series to compare with public tools")
     parser.addoption("--integration", action="store_true", help="use DynamoDB Local, and run nothing else")
 
 

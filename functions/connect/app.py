@@ -1,66 +1,111 @@
-"""HTTP: connect a person to their Dexcom account, see how the connection stands, end it."""
+"""HTTP: start, show and end a user's connection to their Dexcom account."""
 
 from __future__ import annotations
 
-from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from bg_ingest import telemetry
+from bg_ingest import problems, telemetry
+from bg_ingest.access.audit import Audit
+from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
+from bg_ingest.access.caller_limits import CallerLimit
 from bg_ingest.connecting import flow
-from bg_ingest.connecting.connection_json import connection_as_json, started_as_json
-from bg_ingest.http_api import login_responses, params, rate_headers, serving
-from bg_ingest.wiring import connecting, limits, stores
+from bg_ingest.connecting.connection_json import connection_as_json, login_as_json
+from bg_ingest.connecting.flow import ConnectDeps
+from bg_ingest.http_api import login_responses, params, serving
+from bg_ingest.http_api.description import CONNECTING, RATE_HEADERS, describe, response
+from bg_ingest.http_api.login_responses import ConnectionJson, StartedLoginJson
+from bg_ingest.http_api.serving import ApiSettings
+from bg_ingest.wiring.connect_parts import connect_deps, connection_limit
+from bg_ingest.wiring.process import Process, process
+from bg_ingest.wiring.store_parts import audit
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from bg_ingest.access.audit import Audit
-    from bg_ingest.access.caller_limits import CallerLimit
-    from bg_ingest.connecting.flow import ConnectDeps
+
+START = describe(
+    "startConnection",
+    CONNECTING,
+    "Start a login: get the address at which the user logs in once",
+    response(201, "The login has started", StartedLoginJson, headers=RATE_HEADERS),
+    scope=WRITE_SCOPE,
+    problems=[problems.TOO_MANY_REQUESTS],
+)
+SHOW = describe(
+    "getConnection",
+    CONNECTING,
+    "Get the state of a user's connection",
+    response(200, "The connection", ConnectionJson),
+    scope=READ_SCOPE,
+)
+REMOVE = describe(
+    "removeConnection",
+    CONNECTING,
+    "End the connection: its tokens are deleted and polling stops; the readings stay",
+    response(204, "The user is not connected"),
+    scope=WRITE_SCOPE,
+)
+CALLBACK = describe(
+    "finishLogin",
+    CONNECTING,
+    "Finish a login: the provider redirects the user here; its one-time state authenticates the request",
+    response(200, "A page: the user is connected, or has declined", media_types=["text/html"]),
+    response(
+        302, "Redirect to `return_url`; if the login fails, `error` is appended to it", headers=["Location"]
+    ),
+    response(400, "A page: the login is not valid, or has expired", media_types=["text/html"]),
+    response(502, "A page: the provider did not accept the login", media_types=["text/html"]),
+    problems=[problems.STATE_INVALID],
+)
 
 
-def build(deps: ConnectDeps, audit: Audit, starts: CallerLimit) -> APIGatewayHttpResolver:
-    """The routes, over a desk; `starts` limits how often one caller may start a login."""
-    app = serving.routes(audit)
+def build(
+    deps: ConnectDeps, audit: Audit, login_limit: CallerLimit, api: ApiSettings
+) -> APIGatewayHttpResolver:
+    """Build the routes; `login_limit` limits how often one caller may start a login."""
+    app = serving.routes(api, audit)  # Checks access and audits each request before the route runs.
 
-    @app.post("/api/bg/<user_id>/connection")
-    def start(user_id: params.UserId, asked: params.ConnectionBody = None) -> Response[str]:
-        standing = rate_headers.count_call(starts, serving.caller(app))
-        return_url = login_responses.validated_return_url(asked.return_url if asked else None)
-        started = started_as_json(*flow.start(deps, user_id, return_url))
-        return serving.json_response(started, HTTPStatus.CREATED, standing)
+    @app.post("/api/bg/<user_id>/connection", **START)
+    def start(user_id: params.UserId, body: params.ConnectionBody = None) -> Response[str]:
+        headers = serving.count_call(login_limit, serving.caller(app, api))
+        return_url = login_responses.validated_return_url(body.return_url if body else None, api)
+        started = login_as_json(*flow.start(deps, user_id, return_url))
+        return serving.json_response(started, HTTPStatus.CREATED, headers)
 
-    @app.get("/api/bg/<user_id>/connection")
-    def state(user_id: params.UserId) -> Response[str]:
-        return serving.json_response(connection_as_json(deps.connections.get(user_id), deps.endpoint))
+    @app.get("/api/bg/<user_id>/connection", **SHOW)
+    def show(user_id: params.UserId) -> Response[str]:
+        return serving.json_response(
+            connection_as_json(deps.connections.get(user_id), deps.provider_login.endpoint)
+        )
 
-    @app.delete("/api/bg/<user_id>/connection")
+    @app.delete("/api/bg/<user_id>/connection", **REMOVE)
     def remove(user_id: params.UserId) -> Response[str]:
         flow.disconnect(deps, user_id)
         return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NO_STORE)
 
-    @app.get("/oauth/callback")
+    # Without a user id in its path there is no access to check: `state` is a secret that works once.
+    @app.get("/oauth/callback", **CALLBACK)
     def callback(
         state: params.OAuthText = None, code: params.OAuthText = None, error: params.OAuthText = None
     ) -> Response[str]:
-        ended = flow.finish_login(
+        result = flow.finish_login(
             deps, state_value=state, code=code, error=error, correlation_id=telemetry.correlation_id()
         )
-        telemetry.log("login ended", ending=ended.ending, trouble=ended.trouble)
-        return login_responses.login_response(ended, app.current_event.headers.get("accept"))
+        telemetry.log("login ended", outcome=result.outcome, error=result.error)
+        return login_responses.login_response(result, app.current_event.headers.get("accept"))
 
     return app
 
 
-@cache
-def _app() -> APIGatewayHttpResolver:
-    return build(connecting.deps(), stores.audit(), limits.connection())
+def _app(own: Process) -> APIGatewayHttpResolver:
+    api = ApiSettings.of(own.settings)
+    return build(own.part(connect_deps), own.part(audit), own.part(connection_limit), api)
 
 
-@telemetry.entry_point
+@telemetry.entry_point(process)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request."""
-    return serving.serve(_app(), event, context)
+    """Handle one request."""
+    return serving.serve(process().part(_app), event, context, process().clock)

@@ -1,29 +1,53 @@
-"""HTTP: erase everything about a user; SQS: look once more whether anything came late."""
+"""HTTP: erase all data of a user. SQS: erase again what was written while the first erasure ran."""
 
 from __future__ import annotations
 
 import json
-from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from bg_ingest import telemetry
+from bg_ingest.access.caller import WRITE_SCOPE
+from bg_ingest.erasing.erase import Eraser
 from bg_ingest.http_api import params, serving
-from bg_ingest.wiring import erasing
+from bg_ingest.http_api.description import PRIVACY, Instant, describe, response
+from bg_ingest.http_api.serving import ApiSettings
+from bg_ingest.wiring.erase_parts import eraser
+from bg_ingest.wiring.process import Process, process
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from bg_ingest.erasing.erase import Eraser
+
+class ReceiptJson(TypedDict):
+    """The items that an erasure has removed, counted by kind."""
+
+    receipt_id: str
+    erased_at: Annotated[Instant | None, Field(description="null until the erasure is complete")]
+    removed: dict[str, int]
 
 
-def build(eraser: Eraser) -> APIGatewayHttpResolver:
-    """The route, over an eraser."""
-    app = serving.routes()  # No audit: the receipt is the record, and an entry would outlive the erasure.
+ERASE = describe(
+    "eraseUser",
+    PRIVACY,
+    "Erase all data of a user; it cannot be undone, and repeating it is safe",
+    response(200, "The erasure is complete", ReceiptJson),
+    response(202, "The erasure continues in the background: there was too much data", ReceiptJson),
+    scope=WRITE_SCOPE,
+)
 
-    @app.delete("/api/bg/<user_id>")
+
+def build(eraser: Eraser, api: ApiSettings) -> APIGatewayHttpResolver:
+    """Build the route."""
+    # Checks access before the route runs. No audit: the receipt is the record, and an audit entry would be
+    # personal data that is left after the erasure.
+    app = serving.routes(api)
+
+    @app.delete("/api/bg/<user_id>", **ERASE)
     def erase(user_id: params.UserId) -> Response[str]:
         receipt = eraser.erase(user_id, lambda: app.lambda_context.get_remaining_time_in_millis() / 1000)
         status = HTTPStatus.OK if receipt.erased_at else HTTPStatus.ACCEPTED
@@ -33,23 +57,22 @@ def build(eraser: Eraser) -> APIGatewayHttpResolver:
 
 
 def look_again(event: dict[str, Any], context: LambdaContext, eraser: Eraser) -> None:
-    """One message at a time; one that fails comes back."""
+    """Erase once more what each message names; a message that fails is delivered again."""
     for record in event["Records"]:
         user_id = json.loads(record["body"])["user_id"]
         eraser.second_look(user_id, lambda: context.get_remaining_time_in_millis() / 1000)
         telemetry.log("looked again")
 
 
-@cache
-def _app() -> APIGatewayHttpResolver:
-    return build(erasing.eraser())
+def _app(own: Process) -> APIGatewayHttpResolver:
+    return build(own.part(eraser), ApiSettings.of(own.settings))
 
 
-@telemetry.entry_point
+@telemetry.entry_point(process)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
-    """Answer one request, or take one message."""
+    """Handle one request or one message."""
     if "Records" in event:
         telemetry.adopt_correlation_id(context.aws_request_id)
-        look_again(event, context, erasing.eraser())
+        look_again(event, context, process().part(eraser))
         return None
-    return serving.serve(_app(), event, context)
+    return serving.serve(process().part(_app), event, context, process().clock)

@@ -1,71 +1,170 @@
-"""HTTP: whether the service is there and can work, how it is spoken to, and whatever is no route at all."""
+"""HTTP: health, readiness, the OpenAPI document with its viewer, and 404 for every path that is no route."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import logging
+import re
+from collections.abc import Iterable
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import aws_lambda_powertools
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from typing_extensions import TypedDict
 
 from bg_ingest import problems, telemetry
-from bg_ingest.http_api import readiness, serving
+from bg_ingest.dynamo import Table
+from bg_ingest.http_api import serving
+from bg_ingest.http_api.description import SERVICE, describe, not_modified, response
+from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.problems import Problem
 from bg_ingest.version import VERSION
-from bg_ingest.wiring import stores
+from bg_ingest.wiring.process import Process, process, readings_table, users_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from aws_lambda_powertools.event_handler.exceptions import NotFoundError
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from bg_ingest.dynamo import Table
 
-# It changes with a deployment only. Made by `make interface`.
-_FOR_EVERYBODY = {"Cache-Control": "public, max-age=300"}
+class HealthJson(TypedDict):
+    """The service responds."""
+
+    status: Literal["ok"]
+    version: str
 
 
-def build(tables: Iterable[tuple[str, Table]]) -> APIGatewayHttpResolver:
-    """The routes, over the parts that have to work."""
-    app = serving.routes()
+class ReadyJson(TypedDict):
+    """The service can handle requests."""
 
-    @app.get("/health")
+    status: Literal["ok"]
+
+
+class NotReadyJson(TypedDict):
+    """The service cannot handle requests, because a part of it fails."""
+
+    status: Literal["unavailable"]
+    failing: str
+
+
+HEALTH = describe(
+    "getHealth", SERVICE, "Check that the service responds", response(200, "It does", HealthJson)
+)
+READY = describe(
+    "getReadiness",
+    SERVICE,
+    "Check that the service can handle requests",
+    response(200, "It can", ReadyJson),
+    response(503, "It cannot", NotReadyJson),
+)
+DOCUMENT = describe(
+    "getDescription",
+    SERVICE,
+    "Get this interface as an OpenAPI 3.1 document",
+    response(200, "The document", media_types=["application/json"], headers=["ETag"]),
+    not_modified(),
+    request_headers=["If-None-Match"],
+)
+VIEWER = describe(
+    "getDocs",
+    SERVICE,
+    "Get this interface as a web page on which requests can be tried out",
+    response(200, "The page", media_types=["text/html"], headers=["ETag"]),
+    not_modified(),
+    request_headers=["If-None-Match"],
+)
+
+# Both files change with a deployment only. `make interface` writes them.
+_FIVE_MINUTES = {"Cache-Control": "public, max-age=300"}
+# The page names these files with a hash, so a browser may keep them for good.
+_FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+# Swagger UI (Apache-2.0), as it comes with Powertools in the layer.
+SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler" / "openapi" / "swagger_ui"
+_ASSETS = {
+    "swagger-ui-bundle.min.js": "text/javascript; charset=utf-8",
+    "swagger-ui.min.css": "text/css; charset=utf-8",
+}
+_INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
+
+
+def build(tables: Iterable[tuple[str, Table]], api: ApiSettings) -> APIGatewayHttpResolver:
+    """Build the routes; `tables` are what the service needs to be ready."""
+    app = serving.routes(api)  # None of these routes is about a user, so there is no access to check.
+
+    @app.get("/health", **HEALTH)
     def health() -> Response[str]:
         return serving.json_response({"status": "ok", "version": VERSION})
 
-    @app.get("/ready")
+    @app.get("/ready", **READY)
     def ready() -> Response[str]:
-        failing = readiness.failing(tables)
+        failing = _first_failing(tables)
         if failing:
             body = {"status": "unavailable", "failing": failing}
             return serving.json_response(body, HTTPStatus.SERVICE_UNAVAILABLE)
         return serving.json_response({"status": "ok"})
 
     @app.not_found
-    def anything_else(_: NotFoundError) -> Response[str]:
-        return _no_route(app.current_event.http_method)
+    def no_route(_: NotFoundError) -> Response[str]:
+        # A browser asks with OPTIONS before it calls from another origin. The gateway adds what it allows.
+        if app.current_event.http_method == "OPTIONS":
+            return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NO_STORE)
+        return serving.problem_response(Problem(problems.NOT_FOUND))
 
-    @app.get("/openapi.json")
-    def description() -> Response[str]:
-        return serving.cacheable_response(app, _file("openapi.json"), headers=_FOR_EVERYBODY)
-
-    @app.get("/docs")
-    def page() -> Response[str]:
-        headers = _FOR_EVERYBODY | serving.PAGE_HEADERS
-        return serving.cacheable_response(
-            app, _file("docs.html"), "text/html; charset=utf-8", headers=headers
-        )
-
+    _add_documentation(app)
     return app
 
 
-def _no_route(method: str) -> Response[str]:
-    # What a browser asks before it calls from another origin; the gateway adds what it allows.
-    if method == "OPTIONS":
-        return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NO_STORE)
-    return serving.problem_response(Problem(problems.NOT_FOUND))
+def _add_documentation(app: APIGatewayHttpResolver) -> None:
+    @app.get("/openapi.json", **DOCUMENT)
+    def document() -> Response[str]:
+        return serving.cacheable_response(app, _file("openapi.json"), headers=_FIVE_MINUTES)
+
+    @app.get("/docs", **VIEWER)
+    def viewer() -> Response[str]:
+        page = _file("docs.html")
+        headers = _FIVE_MINUTES | page_headers(page)
+        return serving.cacheable_response(app, page, "text/html; charset=utf-8", headers=headers)
+
+    @app.get("/docs/<asset>", include_in_schema=False, compress=True)
+    def viewer_asset(asset: str) -> Response[str]:
+        if asset not in _ASSETS:
+            raise Problem(problems.NOT_FOUND)
+        text = (SWAGGER_UI / asset).read_text(encoding="utf-8")
+        return Response(HTTPStatus.OK, content_type=_ASSETS[asset], body=text, headers={**_FOR_GOOD})
+
+
+def page_headers(page: str) -> dict[str, str]:
+    """Return the headers that let the page run its own script and Swagger UI, and nothing else."""
+    hashes: dict[str, str] = {"script": "", "style": ""}
+    for tag, text in _INLINE.findall(page):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        hashes[tag] += f" 'sha256-{digest}'"
+    policy = (
+        "default-src 'none'",
+        f"script-src 'self'{hashes['script']}",
+        f"style-src 'self'{hashes['style']}",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+    return {"Content-Security-Policy": "; ".join(policy), "Referrer-Policy": "no-referrer"}
+
+
+def _first_failing(tables: Iterable[tuple[str, Table]]) -> str | None:
+    return next((name for name, table in tables if not _is_active(table)), None)
+
+
+def _is_active(table: Table) -> bool:
+    try:
+        return table.is_active()
+    except Exception as error:  # noqa: BLE001 - any failure means that the service is not ready.
+        telemetry.log("not ready", level=logging.ERROR, raised=error)
+        return False
 
 
 @cache
@@ -73,12 +172,12 @@ def _file(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-@cache
-def _app() -> APIGatewayHttpResolver:
-    return build([("readings table", stores.readings_table()), ("users table", stores.users_table())])
+def _app(own: Process) -> APIGatewayHttpResolver:
+    tables = [("readings table", own.part(readings_table)), ("users table", own.part(users_table))]
+    return build(tables, ApiSettings.of(own.settings))
 
 
-@telemetry.entry_point
+@telemetry.entry_point(process)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request."""
-    return serving.serve(_app(), event, context)
+    """Handle one request."""
+    return serving.serve(process().part(_app), event, context, process().clock)

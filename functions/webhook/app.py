@@ -1,57 +1,93 @@
-"""HTTP: take webhooks in, each once, from senders who prove themselves."""
+"""HTTP: receive webhooks from authenticated senders, each of them once."""
 
 from __future__ import annotations
 
-from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from typing_extensions import TypedDict
 
 from bg_ingest import problems, telemetry
-from bg_ingest.http_api import params, rate_headers, serving, webhook_request
+from bg_ingest.http_api import params, serving, webhook_request
+from bg_ingest.http_api.description import RATE_HEADERS, SYNCING, describe, response
+from bg_ingest.http_api.serving import ApiSettings
+from bg_ingest.http_api.webhook_request import EgvsAvailable, EgvsCreated
 from bg_ingest.problems import Problem
+from bg_ingest.webhooks.authentication import WebhookAuthenticator
 from bg_ingest.webhooks.receive import Reception, WebhookDeps, receive
-from bg_ingest.wiring import webhooks
+from bg_ingest.wiring.process import Process, process
+from bg_ingest.wiring.webhook_parts import authenticator, webhook_deps
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from bg_ingest.webhooks.authentication import WebhookAuthenticator
+
+class AcceptedWebhookJson(TypedDict):
+    """The webhook is queued; its job has the same correlation id."""
+
+    status: Literal["accepted"]
+    correlation_id: str
 
 
-def build(deps: WebhookDeps, proof: WebhookAuthenticator) -> APIGatewayHttpResolver:
-    """The route, over a desk and the senders that are known."""
-    app = serving.routes(own_proof=True)
+class DuplicateWebhookJson(TypedDict):
+    """A webhook with the same id was accepted before."""
 
-    @app.post("/api/bg/<user_id>/webhook")
+    status: Literal["duplicate"]
+
+
+RECEIVE = describe(
+    "receiveWebhook",
+    SYNCING,
+    "Receive a webhook: a range to fetch, or readings; it is signed, or has a token made for its body",
+    response(202, "The webhook is queued", AcceptedWebhookJson, headers=RATE_HEADERS),
+    response(200, "A webhook with this id was accepted before", DuplicateWebhookJson, headers=RATE_HEADERS),
+    problems=[
+        problems.SIGNATURE_INVALID,
+        problems.USER_UNKNOWN,
+        problems.NOT_FOUND,
+        problems.BODY_TOO_LARGE,
+        problems.RANGE_TOO_LONG,
+        problems.TOO_MANY_REQUESTS,
+    ],
+    request_headers=["Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"],
+    raw_bodies=[EgvsAvailable, EgvsCreated],
+)
+
+
+def build(deps: WebhookDeps, authenticator: WebhookAuthenticator, api: ApiSettings) -> APIGatewayHttpResolver:
+    """Build the route."""
+    # No token of a user or service here: `authenticated_id` below authenticates the sender, and `receive`
+    # writes the audit entry.
+    app = serving.routes(api, authenticates_itself=True)
+
+    @app.post("/api/bg/<user_id>/webhook", **RECEIVE)
     def webhook(user_id: params.UserId) -> Response[str]:
         event = app.current_event.raw_event
-        # Until the proof is good, nothing is said about anything but the request itself.
+        # Before the sender is authenticated, a response depends on the request alone.
         raw = webhook_request.raw_body(event)
-        webhook_id = webhook_request.authenticated_id(event, raw, proof)
-        asked = webhook_request.parse_request(raw)
-        received = receive(deps, user_id, webhook_id, asked, telemetry.correlation_id())
+        webhook_id = webhook_request.authenticated_id(event, raw, authenticator)
+        request = webhook_request.parse_request(raw)
+        received = receive(deps, user_id, webhook_id, request, telemetry.correlation_id())
         if received.reception is Reception.UNKNOWN:
             raise Problem(problems.USER_UNKNOWN)
-        counted = received.standing
-        standing = rate_headers.headers_or_429(deps.limit.policy, counted) if counted else {}
+        status = received.limit_status
+        headers = serving.headers_or_429(deps.limit.policy, status) if status else {}
         if received.reception is Reception.DUPLICATE:
-            return serving.json_response({"status": "duplicate"}, headers=standing)
+            return serving.json_response({"status": "duplicate"}, headers=headers)
         accepted = {"status": "accepted", "correlation_id": received.correlation_id}
-        return serving.json_response(accepted, HTTPStatus.ACCEPTED, standing)
+        return serving.json_response(accepted, HTTPStatus.ACCEPTED, headers)
 
     return app
 
 
-@cache
-def _app() -> APIGatewayHttpResolver:
-    return build(webhooks.deps(), webhooks.proof())
+def _app(own: Process) -> APIGatewayHttpResolver:
+    return build(own.part(webhook_deps), own.part(authenticator), ApiSettings.of(own.settings))
 
 
-@telemetry.entry_point
+@telemetry.entry_point(process)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request."""
-    answer = serving.serve(_app(), event, context, raw_body=True)
+    """Handle one request."""
+    answer = serving.serve(process().part(_app), event, context, process().clock, raw_body=True)
     telemetry.measure_webhook(webhook_request.outcome_of(answer["statusCode"]))
     return answer

@@ -1,1 +1,1 @@
-"""Pages of ours in a real browser."""
+"""The pages of the service in a real browser."""

@@ -1,179 +1,188 @@
 """
-The two pages people see, in Debian's Chromium on a screen of 360 pixels, with scripts switched off.
+The pages of the service in Chromium: the result of a login on a phone, and the API viewer at /docs.
 
-Driven by the W3C's WebDriver protocol, a few lines of HTTP; it needs `chromium` and `chromium-driver`.
+They need `apt-get install chromium chromium-driver`.
 """
 
 from __future__ import annotations
 
 import base64
-import shutil
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+import json
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
+from bg_ingest.clock import SystemClock
 from bg_ingest.connecting.result_page import CONNECTED, DENIED, EXPIRED, FAILED, page
-from bg_ingest.http_api.serving import PAGE_HEADERS
-from local.ports import HOST, free_port
-from local.processes import Processes
-from local.waiting import wait_until
-from tests.support.patience import PENDING_S_MAX
-from tools.interface.__main__ import SITE
+from bg_ingest.http_api.serving import PAGE_HEADERS, ApiSettings, serve
+from functions.site.app import build
+from local.paths import CHECKOUT
+from tests.browser.browser import CHROMIUM, DRIVER, Browser, browsing
+from tests.functions.conftest import LambdaContext
+from tools.interface.document import document, operations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-PHONE = {"width": 360, "height": 740, "pixelRatio": 2}
-PAGES = {
+PHONE = (360, 740)
+RESULT_PAGES = {
     "/connected": page(*CONNECTED),
     "/denied": page(*DENIED),
     "/expired": page(*EXPIRED),
     "/failed": page(*FAILED),
-    "/docs": (SITE / "docs.html").read_text(encoding="utf-8"),
-    "/script": "<!doctype html><title>before</title><script>document.title = 'after'</script>",
 }
+CHANGES_ITS_TITLE = "<!doctype html><title>before</title><script>document.title = 'after'</script>"
+READINGS = "/api/bg/demo/latest"
+EVENT: dict[str, Any] = json.loads((CHECKOUT / "events" / "site_health.json").read_text(encoding="utf-8"))
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="no browser: apt-get install chromium chromium-driver"
 )
 
 
-class Phone:
-    """A browser without scripts on a small screen."""
-
-    def __init__(self, driver: httpx.Client, pages: str) -> None:
-        self._driver = driver
-        self._pages = pages
-
-    def open(self, path: str) -> None:
-        """Go there."""
-        self._driver.post("/url", json={"url": self._pages + path}).raise_for_status()
-
-    def measured(self, expression: str) -> Any:
-        """What the browser itself says about the page."""
-        answer = self._driver.post("/execute/sync", json={"script": f"return {expression}", "args": []})
-        return answer.raise_for_status().json()["value"]
-
-    def picture(self, into: Path) -> None:
-        """What is on the screen."""
-        into.write_bytes(base64.b64decode(self._driver.get("/screenshot").json()["value"]))
+@pytest.fixture(scope="module")
+def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser with a small screen and without scripts."""
+    with browsing(tmp_path_factory.mktemp("phone"), _result_page, scripts=False) as browser:
+        browser.show(*PHONE)
+        yield browser
 
 
 @pytest.fixture(scope="module")
-def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
-    """One browser for all pages."""
-    profile = tmp_path_factory.mktemp("browser")
-    with _served() as pages, _driving(profile) as driver:
-        yield Phone(driver, pages)
+def tokens() -> list[str | None]:
+    """The Authorization headers with which the viewer has asked for readings."""
+    return []
 
 
-@pytest.mark.parametrize("path", sorted(PAGES.keys() - {"/script"}))
-def test_a_page_is_read_on_a_phone_without_scripts(phone: Phone, tmp_path: Path, path: str) -> None:
-    """Its heading is on the screen, nothing is cut off or scrolls sideways, and the letters are legible."""
+@pytest.fixture(scope="module")
+def viewer(tmp_path_factory: pytest.TempPathFactory, tokens: list[str | None]) -> Iterator[Browser]:
+    """A browser with scripts, in front of the site function."""
+    app = build([], ApiSettings("sub", None, frozenset()))
+
+    def respond(path: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        if path.partition("?")[0] == READINGS:
+            tokens.append(headers.get("Authorization"))
+            return 200, {"Content-Type": "application/json"}, b'{"glucose_mg_dl": 110}'
+        return _answer(serve(app, _event(path, headers), LambdaContext(), SystemClock()))  # type: ignore[arg-type] # As much of one as it uses.
+
+    with browsing(tmp_path_factory.mktemp("viewer"), respond, scripts=True) as browser:
+        yield browser
+
+
+@pytest.mark.parametrize("path", RESULT_PAGES)
+def test_result_page_fits_a_phone_without_scripts(phone: Browser, tmp_path: Path, path: str) -> None:
+    """The heading is on the screen, nothing is cut off, no sideways scrolling, and the text is legible."""
     phone.open(path)
     phone.picture(tmp_path / "page.png")
 
-    assert phone.measured("innerWidth") == PHONE["width"]
-    assert phone.measured("document.documentElement.scrollWidth") <= PHONE["width"]
-    assert phone.measured("document.querySelector('h1').innerText.length") > 0
-    assert 0 <= phone.measured("document.querySelector('h1').getBoundingClientRect().top") < PHONE["height"]
-    assert phone.measured("parseFloat(getComputedStyle(document.querySelector('p')).fontSize)") >= 14
-    # What is wider than the screen scrolls by itself, and is not cut off.
-    assert phone.measured(_CUT_OFF) == 0
+    assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert phone.evaluate("document.querySelector('h1').innerText.length") > 0
+    assert 0 <= phone.evaluate("document.querySelector('h1').getBoundingClientRect().top") < PHONE[1]
+    assert phone.evaluate("parseFloat(getComputedStyle(document.querySelector('p')).fontSize)") >= 14
+    assert phone.evaluate(_cut_off(PHONE[0])) == 0
 
 
-def test_scripts_are_really_off(phone: Phone) -> None:
-    """A page that would change its title does not."""
+def test_the_phone_runs_no_script(phone: Browser) -> None:
+    """A script that would change the title does not run, so the tests above prove what they claim."""
     phone.open("/script")
 
-    assert phone.measured("document.title") == "before"
+    assert phone.evaluate("document.title") == "before"
 
 
-_CUT_OFF = """[...document.querySelectorAll('body *')].filter(shown => {
-  const scrolls = part => part && (['auto', 'scroll'].includes(getComputedStyle(part).overflowX)
-    || scrolls(part.parentElement));
-  return shown.getBoundingClientRect().right > innerWidth + 1 && !scrolls(shown);
-}).length"""
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_viewer_shows_every_route_on_every_screen(
+    viewer: Browser, tmp_path: Path, width: int, scheme: str
+) -> None:
+    """All routes are listed, nothing is cut off, and the content security policy blocks nothing."""
+    viewer.show(width, 900, dark=scheme == "dark")
+    _open_viewer(viewer)
+    viewer.click("#operations-Syncing-startSync button")
+    viewer.wait_for("document.querySelector('#operations-Syncing-startSync .try-out__btn')")
+    viewer.picture(tmp_path / "viewer.png")
+
+    assert viewer.evaluate("document.querySelectorAll('.opblock').length") == _route_count()
+    assert viewer.evaluate("document.documentElement.scrollWidth") <= width
+    assert viewer.evaluate(_cut_off(width)) == 0
+    assert viewer.complaints() == []
+    background = viewer.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (background == "rgb(28, 32, 34)") is (scheme == "dark")
 
 
-@contextmanager
-def _served() -> Iterator[str]:
-    """The pages as the service sends them."""
+def test_viewer_shows_an_example_call(viewer: Browser) -> None:
+    """An open route shows the command that calls it."""
+    viewer.show(1280, 900)
+    _open_viewer(viewer)
+    viewer.click("#operations-Readings-getLatestReading button")
+    viewer.wait_for("document.querySelector('#operations-Readings-getLatestReading .opblock-description')")
 
-    class Answers(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = PAGES.get(self.path, "").encode()
-            self.send_response(200 if body else 404)
-            # The one with a script is to show that scripts are off in the browser, not by our own policy.
-            for name, value in ({} if self.path == "/script" else PAGE_HEADERS).items():
-                self.send_header(name, value)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Nobody listens."""
-
-    with ThreadingHTTPServer((HOST, 0), Answers) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://{HOST}:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    text = viewer.evaluate(
+        "document.querySelector('#operations-Readings-getLatestReading .opblock-description').innerText"
+    )
+    assert text.strip() == f'curl -H "Authorization: Bearer $TOKEN" $API{READINGS}'
 
 
-@contextmanager
-def _driving(profile: Path) -> Iterator[httpx.Client]:
-    """A browser of its own, by its driver; both end with this."""
-    driver_url = f"http://{HOST}:{(port := free_port())}"
-    processes = Processes(profile / "processes.json")
-    # A home of its own: nothing of it stays in that of whoever runs the tests.
-    environ = {"HOME": str(profile), "PATH": "/usr/bin:/bin"}
-    processes.start("driver", [str(DRIVER), f"--port={port}"], profile / "driver.log", environ)
-    try:
-        with httpx.Client(timeout=60, trust_env=False) as client:
-            assert wait_until(lambda: _is_ready(client, driver_url), PENDING_S_MAX)
-            wish = {"capabilities": {"alwaysMatch": _capabilities(profile)}}
-            started = client.post(f"{driver_url}/session", json=wish).raise_for_status().json()
-            session = f"{driver_url}/session/{started['value']['sessionId']}"
-            client.base_url = httpx.URL(session)
-            yield client
-            client.delete(session).raise_for_status()
-    finally:
-        processes.end()
+def test_viewer_sends_the_token_that_was_entered(viewer: Browser, tokens: list[str | None]) -> None:
+    """`Authorize` takes a token, and `Try it out` sends it and shows the response."""
+    viewer.show(1280, 900)
+    _open_viewer(viewer)
+    viewer.click(".auth-wrapper .authorize")
+    viewer.wait_for("document.querySelector('#auth-bearer-value')")
+    viewer.type("#auth-bearer-value", "the-token-of-demo")
+    viewer.click(".auth-btn-wrapper .authorize")
+    viewer.click(".auth-btn-wrapper .btn-done")
+    route = "#operations-Readings-getLatestReading"
+    viewer.click(f"{route} button")
+    viewer.wait_for(f"document.querySelector('{route} .try-out__btn')")
+    viewer.click(f"{route} .try-out__btn")
+    viewer.click(f"{route} .execute")
+    viewer.wait_for(f"document.querySelector('{route} .live-responses-table .microlight')")
+
+    assert tokens == ["Bearer the-token-of-demo"]
+    shown = viewer.evaluate(f"document.querySelector('{route} .live-responses-table').innerText")
+    assert '"glucose_mg_dl": 110' in shown
 
 
-def _is_ready(client: httpx.Client, driver_url: str) -> bool:
-    try:
-        return bool(client.get(f"{driver_url}/status").json()["value"]["ready"])
-    except httpx.HTTPError:
-        return False
+def _open_viewer(viewer: Browser) -> None:
+    viewer.open("/docs")
+    viewer.wait_for(f"document.querySelectorAll('.opblock').length == {_route_count()}")
 
 
-def _capabilities(profile: Path) -> dict[str, Any]:
-    return {
-        "browserName": "chrome",
-        "goog:chromeOptions": {
-            "binary": CHROMIUM,
-            # No sandbox: CI is root in a container, and the pages are ours. Little shared memory there, too.
-            "args": [
-                "--headless=new",
-                "--no-sandbox",
-                "--disable-dev-shm-usage",
-                "--disable-background-networking",
-                "--no-proxy-server",
-                f"--user-data-dir={profile / 'profile'}",
-            ],
-            "mobileEmulation": {"deviceMetrics": PHONE},
-            "prefs": {"profile.managed_default_content_settings.javascript": 2},
-        },
+def _route_count() -> int:
+    return len(list(operations(document())))
+
+
+def _cut_off(width: int) -> str:
+    """Count the elements that reach over the right edge and that no container scrolls."""
+    return f"""[...document.querySelectorAll('body *')].filter(shown => {{
+      const scrolls = part => part && (['auto', 'scroll', 'hidden'].includes(getComputedStyle(part).overflowX)
+        || scrolls(part.parentElement));
+      return shown.checkVisibility() && shown.getBoundingClientRect().right > {width} + 1 && !scrolls(shown);
+    }}).length"""
+
+
+def _result_page(path: str, _: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+    html = {"Content-Type": "text/html; charset=utf-8"}
+    # Without a policy here: this page shows that the browser runs no script, not that the policy forbids it.
+    if path == "/script":
+        return 200, html, CHANGES_ITS_TITLE.encode()
+    return (
+        (200, html | PAGE_HEADERS, RESULT_PAGES[path].encode()) if path in RESULT_PAGES else (404, html, b"")
+    )
+
+
+def _event(path: str, headers: Mapping[str, str]) -> dict[str, Any]:
+    path = path.partition("?")[0]
+    http = EVENT["requestContext"]["http"] | {"method": "GET", "path": path}
+    return EVENT | {
+        "rawPath": path,
+        "headers": {name.lower(): value for name, value in headers.items()},
+        "requestContext": EVENT["requestContext"] | {"http": http},
     }
+
+
+def _answer(answer: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+    body = answer.get("body") or ""
+    raw = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
+    return answer["statusCode"], answer["headers"], raw

@@ -1,4 +1,4 @@
-"""A host whose breaker processes share, and calls of it."""
+"""Calls to a host whose circuit breaker several processes share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bg_ingest.providers.http.circuit import CircuitRules
 if TYPE_CHECKING:
     from bg_ingest.providers.http.shared_breaker import SharedBreaker
 
-HOST = "api.dexcom.eu"
+HOST = "api.provider.test"
 RULES = CircuitRules(
     failures_max=3,
     failures_kept=timedelta(minutes=2),
@@ -19,16 +19,16 @@ RULES = CircuitRules(
 )
 
 
-def call(breaker: SharedBreaker, account_key: str | None = None, *, answered: bool) -> bool:
-    """Make a call if it is allowed; whether it was."""
-    admission = breaker.admit(account_key)
-    if admission.allowed and answered:
-        breaker.succeeded(admission)
-    elif admission.allowed:
-        breaker.failed(admission)
-    return admission.allowed
+def call(breaker: SharedBreaker, account_key: str | None = None, *, succeeds: bool) -> bool:
+    """Make a call if the breaker admits it; return whether it did."""
+    permit = breaker.permit(account_key)
+    if permit.allowed and succeeds:
+        breaker.succeeded(permit)
+    elif permit.allowed:
+        breaker.failed(permit)
+    return permit.allowed
 
 
 def outage(breaker: SharedBreaker, account_key: str | None = None) -> int:
-    """How many calls it takes until no more are made."""
-    return next(calls for calls in range(100) if not call(breaker, account_key, answered=False))
+    """Fail calls until one is refused; return how many were made."""
+    return next(calls for calls in range(100) if not call(breaker, account_key, succeeds=False))

@@ -1,4 +1,4 @@
-"""Our client, politely connected to a simulated Dexcom that keeps count of what it is asked."""
+"""The Dexcom client and a simulated Dexcom that counts the calls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, whom, and in whose time."""
+    """A client, the simulated Dexcom that it calls, and the clock of both."""
 
     world: World
     clock: FakeClock
@@ -36,36 +36,36 @@ class Caller:
 
     @property
     def calls(self) -> int:
-        """How many calls Dexcom has seen since the person connected."""
+        """The number of calls since the user connected."""
         total: int = self.world.calls.report()["total"]
         return total
 
     @property
     def now(self) -> datetime:
-        """The time it is, for both."""
+        """The time of the shared clock."""
         return self.clock.now()
 
     def order(self, fault: Fault) -> None:
-        """Let something go wrong."""
+        """Inject a fault."""
         self.world.order(fault)
 
     def code(self, user: str) -> str:
-        """What a person comes back with who just said yes."""
+        """The authorization code of a user who has just consented."""
         return self.world.consents.grant_code(user, CALLBACK)
 
     def egvs(self, start: datetime | None = None, end: datetime | None = None) -> Fetched:
-        """The last day, unless said otherwise."""
+        """The glucose values of this range, by default of the last day."""
         return self.client.egvs(self.tokens.access_token, start or self.now - DAY, end or self.now)
 
     def readings(self, start: datetime | None = None, end: datetime | None = None) -> list[Reading]:
-        """The same by time; nothing may have been rejected."""
+        """The readings of the range in the order of time; fails if a record was rejected."""
         egvs = self.egvs(start, end)
         assert egvs.reasons == ()
         return sorted(egvs.readings, key=lambda reading: (reading.at, reading.device.display or ""))
 
 
 def connected(upload_delay_s: int = 0, subscriptions_path: str | None = None) -> Caller:
-    """A person who has connected and not yet been asked about; it is noon."""
+    """A user who has just connected, at noon."""
     clock, metrics = FakeClock(datetime(2026, 4, 26, 12, tzinfo=UTC)), ClientMetrics()
     world = World(clock=clock, upload_delay_s=upload_delay_s, subscriptions_path=subscriptions_path)
     http = polite_http("http://dexcom.sim", clock, observe=metrics.observe, inner=InProcess(world))

@@ -25,7 +25,7 @@ EGVS = "*/egvs"
 
 @pytest.fixture
 def caller() -> Caller:
-    """A person who has connected."""
+    """A user who has just connected."""
     return connected()
 
 
@@ -43,10 +43,10 @@ def caller() -> Caller:
         (503, Unavailable, 3),
     ],
 )
-def test_a_refused_question(
+def test_status_decides_error_and_number_of_calls(
     caller: Caller, status: int, kind: type[ProviderError], calls: int, body: Shape
 ) -> None:
-    """The status decides in every shape of body: refusals cost one call, trouble three."""
+    """For any body the status decides the error; a rejection costs one call, a failure three."""
     caller.order(Status(status=status, body=body, path=EGVS))
 
     with pytest.raises(kind):
@@ -55,8 +55,8 @@ def test_a_refused_question(
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
-def test_trouble_that_passes(caller: Caller, status: int) -> None:
-    """A hiccup costs one call more, and nobody notices."""
+def test_brief_failure_costs_one_call_more(caller: Caller, status: int) -> None:
+    """A single failure is retried, and the caller gets all readings."""
     caller.order(Status(status=status, times=1))
 
     assert len(caller.readings()) > 200
@@ -64,8 +64,8 @@ def test_trouble_that_passes(caller: Caller, status: int) -> None:
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_too_many_calls_and_a_short_wait(caller: Caller, form: str) -> None:
-    """Retry-After in either form is waited, to the second."""
+def test_short_retry_after_is_waited(caller: Caller, form: str) -> None:
+    """A Retry-After of seven seconds, in seconds or as a date, is waited exactly."""
     caller.order(
         Status.model_validate({"status": 429, "retry_after_s": 7, "retry_after_form": form, "times": 1})
     )
@@ -75,8 +75,8 @@ def test_too_many_calls_and_a_short_wait(caller: Caller, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_too_many_calls_and_a_long_wait(caller: Caller, form: str) -> None:
-    """Longer than a worker should sleep: the caller is told for how long, at once."""
+def test_long_retry_after_is_raised(caller: Caller, form: str) -> None:
+    """A Retry-After of 90 seconds raises Throttled at once, with that time."""
     caller.order(Status.model_validate({"status": 429, "retry_after_s": 90, "retry_after_form": form}))
 
     with pytest.raises(Throttled) as caught:
@@ -85,8 +85,8 @@ def test_too_many_calls_and_a_long_wait(caller: Caller, form: str) -> None:
 
 
 @pytest.mark.parametrize("shape", ["html", "truncated", "empty"])
-def test_a_body_that_is_no_json(caller: Caller, shape: str) -> None:
-    """Cut, empty or somebody else's page under a 200: later it may be better, and once it is."""
+def test_body_without_json_is_retried(caller: Caller, shape: str) -> None:
+    """A 200 that is truncated, empty or HTML is retried; after three attempts it raises Garbled."""
     caller.order(MangledBody.model_validate({"shape": shape, "path": EGVS, "times": 4}))
 
     with pytest.raises(Garbled):
@@ -96,8 +96,8 @@ def test_a_body_that_is_no_json(caller: Caller, shape: str) -> None:
     assert caller.calls == 5
 
 
-def test_slow_headers(caller: Caller) -> None:
-    """What takes over thirty seconds is not waited for; three attempts together keep their time."""
+def test_slow_headers_time_out(caller: Caller) -> None:
+    """Headers that take 35 seconds time out, and three attempts end within the call's time limit."""
     caller.order(SlowHeaders(wait_s=35.0))
     started_s = caller.clock.monotonic_s()
 
@@ -107,16 +107,16 @@ def test_slow_headers(caller: Caller) -> None:
     assert caller.clock.monotonic_s() - started_s <= Policy().time_s_max
 
 
-def test_a_slow_body(caller: Caller) -> None:
-    """Every piece comes in time, the whole does not; the next attempt is better."""
+def test_slow_body_times_out_and_is_retried(caller: Caller) -> None:
+    """A body whose pieces arrive in time is cut off after its total time, and the call is retried."""
     caller.order(SlowBody(wait_s=3.0, chunks=10, times=1))
 
     assert len(caller.readings()) > 200
     assert caller.calls == 2
 
 
-def test_answers_that_are_only_slow(caller: Caller) -> None:
-    """Ten seconds are waited for."""
+def test_response_within_ten_seconds_is_read(caller: Caller) -> None:
+    """A response that takes ten seconds needs no retry."""
     caller.order(SlowHeaders(wait_s=10.0))
 
     assert len(caller.readings()) > 200
@@ -124,8 +124,8 @@ def test_answers_that_are_only_slow(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("when", ["before_handling", "after_handling", "mid_body"])
-def test_a_dropped_connection(caller: Caller, when: str) -> None:
-    """Whenever it drops, a question may be asked again; three times."""
+def test_dropped_connection_is_retried(caller: Caller, when: str) -> None:
+    """A connection that breaks at any point is retried; after three attempts it raises Unavailable."""
     caller.order(Dropped.model_validate({"when": when, "times": 4}))
 
     with pytest.raises(Unavailable):
@@ -135,8 +135,8 @@ def test_a_dropped_connection(caller: Caller, when: str) -> None:
     assert caller.calls == 5
 
 
-def test_an_outage(caller: Caller) -> None:
-    """Five calls see it, and one for each recovery time; then everything is as before."""
+def test_outage_costs_five_calls_and_probes(caller: Caller) -> None:
+    """An outage costs five calls and one per recovery time, and calls succeed after it."""
     caller.order(Status(status=503, lasts_s=60))
     for _ in range(10):
         with pytest.raises(TryLater):
@@ -160,8 +160,8 @@ def test_an_outage(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("retry_after", [True, False])
-def test_the_hours_quota_is_exhausted(caller: Caller, retry_after: bool) -> None:  # noqa: FBT001 - a case.
-    """Told how long, we stop at once; not told, we find out with two calls more."""
+def test_exhausted_quota_at_dexcom(caller: Caller, retry_after: bool) -> None:  # noqa: FBT001 - a parameter of the cases.
+    """With Retry-After the client stops after one call; without it, after three."""
     caller.order(QuotaExhausted(calls_per_hour_max=0, retry_after=retry_after))
 
     with pytest.raises(Throttled) as caught:

@@ -17,20 +17,20 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "dexcom-client.md"
 TEXT = DOCUMENT.read_text(encoding="utf-8")
 
 
-# What is to be true once they have run.
+# Checks that run after the examples.
 AFTERWARDS = """
-assert news is None or news.end <= everything.end
-assert "state=something-nobody-can-guess" in login_here
+assert uploaded is None or uploaded.end <= everything.end
+assert "state=a-random-string" in login_url
 assert not {"boto3", "botocore"} & set(__import__("sys").modules)
 print(tokens.access_token)
 """
 
 
-def test_the_examples_run() -> None:
+def test_examples_run() -> None:
     """
-    All of them, in their order, as somebody would who reads from top to bottom.
+    All examples run in their order.
 
-    In the checkout's folder and an empty environment, where nothing but `make setup` tells Python the way.
+    They run in the folder of the checkout with an empty environment, as after `make setup`.
     """
     examples = [*re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL), AFTERWARDS]
     done = subprocess.run(
@@ -55,7 +55,7 @@ def test_the_examples_run() -> None:
 
 
 def _varying(line: dict[str, Any]) -> dict[str, Any]:
-    """A line, of what is never twice the same only the type."""
+    """A log line in which each member that differs between runs is replaced by its type."""
     different = {"timestamp", "correlation_id", "latency_ms", "waited_ms", "size_bytes"}
     return {name: type(value) if name in different else value for name, value in line.items()}
 
@@ -64,18 +64,18 @@ def _varying(line: dict[str, Any]) -> dict[str, Any]:
     "quoted",
     [
         f"{RateRules().calls_max} calls at once, then one each {RateRules().interval_s} s",
-        f"waited for up to {RateRules().wait_s_max:.0f} s",
+        f"a call waits for up to {RateRules().wait_s_max:.0f} s",
         f"{Policy().attempts_max} for a GET",
-        f"up to {Backoff().first_s} s, 1 s, 2 s … {Backoff().wait_s_max:.0f} s",
+        f"random up to {Backoff().first_s} s, 1 s, 2 s … {Backoff().wait_s_max:.0f} s",
         f"exactly, up to {Backoff().asked_s_max:.0f} s",
         f"{Policy().timeouts.attempt_s_max:.0f} s: pool",
-        f"{Policy().time_s_max:.0f} s, or what the caller has left",
-        f"less than {Policy().attempt_s_min:.0f} s is not begun",
+        f"{Policy().time_s_max:.0f} s, or the caller's time",
+        f"with less than {Policy().attempt_s_min:.0f} s is not begun",
         f"{Policy().answer_bytes_max // 2**20} MiB",
         f"opens after {CircuitRules().failures_max} failures in a row",
-        f"one call each {CircuitRules().recovery.total_seconds():.0f} s",
+        f"then one call each {CircuitRules().recovery.total_seconds():.0f} s",
     ],
 )
-def test_the_numbers_are_those_in_the_code(quoted: str) -> None:
-    """A default that is changed is changed here too."""
+def test_page_states_the_defaults_of_the_code(quoted: str) -> None:
+    """The page states every default as it is in the code."""
     assert quoted in TEXT

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from dexcom_sim.faults.kinds import Fault
 
 
-def test_a_long_history() -> None:
-    """A hundred days are four calls, every reading is there once, and nothing is odd about any."""
+def test_history_of_100_days_is_four_calls() -> None:
+    """A hundred days are read with four calls, and every reading is there one time."""
     caller = connected()
 
     readings = caller.readings(caller.now - 100 * DAY, caller.now)
@@ -28,8 +28,8 @@ def test_a_long_history() -> None:
 
 
 @pytest.mark.parametrize("delay", [HOUR, 3 * HOUR, 14 * DAY])
-def test_late_uploads(delay: timedelta) -> None:
-    """What is late is not there, and then it is; dataRange says from when on there is something new."""
+def test_late_upload_appears_in_data_range(delay: timedelta) -> None:
+    """Readings that are uploaded late are read afterwards, and dataRange has their first instant."""
     caller = connected()
     held_at = caller.now
     caller.order(LateUploads(delay_s=int(delay.total_seconds())))
@@ -41,13 +41,13 @@ def test_late_uploads(delay: timedelta) -> None:
     caller.clock.advance(7200.0)
     token = caller.oauth.refresh(first.refresh_token).access_token
     assert len(caller.client.egvs(token, held_at, held_at + HOUR).readings) >= 11
-    news = caller.client.data_range(token, caller.now - 2 * HOUR).egvs
-    assert news is not None
-    assert held_at < news.start < held_at + HOUR
+    uploaded = caller.client.data_range(token, caller.now - 2 * HOUR).egvs
+    assert uploaded is not None
+    assert held_at < uploaded.start < held_at + HOUR
 
 
-def test_revised_values() -> None:
-    """The same instants come back with other values."""
+def test_revised_values_are_read() -> None:
+    """Revised readings have the same instants and other values."""
     caller = connected()
     before = caller.readings()
     caller.order(RevisedValues(by_mg_dl=7, share=0.5))
@@ -59,8 +59,8 @@ def test_revised_values() -> None:
     assert 0.3 < changed / len(before) < 0.7
 
 
-def test_phone_and_receiver() -> None:
-    """Both records are there, and name the same measurement by transmitter and ticks."""
+def test_phone_and_receiver_report_one_measurement() -> None:
+    """Both records are read, with the same transmitter and the same ticks."""
     caller = connected()
     alone = caller.readings()
     caller.order(Duplicates(apart_s=7))
@@ -73,8 +73,8 @@ def test_phone_and_receiver() -> None:
     assert len(named) <= len(alone) + 1  # One copy may have moved into the window.
 
 
-def test_an_unordered_list() -> None:
-    """It has the same readings."""
+def test_unordered_list_has_the_same_readings() -> None:
+    """The order of the records does not change the readings."""
     caller = connected()
     ordered = caller.readings()
     caller.order(Unordered())
@@ -82,8 +82,8 @@ def test_an_unordered_list() -> None:
     assert set(caller.egvs().readings) == set(ordered)
 
 
-def test_unknown_enums() -> None:
-    """Every word is kept as it came; an empty one says nothing."""
+def test_unknown_enum_values_are_kept() -> None:
+    """An unknown string is kept unchanged, and an empty one becomes None."""
     caller = connected()
     caller.order(UnknownEnums())
 
@@ -94,8 +94,8 @@ def test_unknown_enums() -> None:
 
 
 @pytest.mark.parametrize("how", ["absent", "null", "empty"])
-def test_missing_members(how: str) -> None:
-    """What is not there is None, in all the ways there are of not being there."""
+def test_missing_member_becomes_none(how: str) -> None:
+    """A member that is absent, null or empty becomes None."""
     caller = connected()
     caller.order(MissingMembers.model_validate({"how": how}))
 
@@ -105,8 +105,8 @@ def test_missing_members(how: str) -> None:
         assert reading.device.generation == "g7"
 
 
-def test_missing_values() -> None:
-    """A record without a value is no reading; it costs nothing but itself and is counted."""
+def test_record_without_a_value_is_rejected() -> None:
+    """A record without a value is rejected with a reason, and the others are read."""
     caller = connected()
     total = len(caller.readings())
     caller.order(MissingMembers(members=("value",), how="null", share=0.2))
@@ -117,8 +117,8 @@ def test_missing_values() -> None:
     assert set(egvs.reasons) == {"value-missing"}
 
 
-def test_odd_values() -> None:
-    """Error codes are refused; what is merely out of the sensor's range is kept."""
+def test_error_codes_are_rejected() -> None:
+    """Error codes are rejected; plausible values outside the sensor's range are kept."""
     caller = connected()
     caller.order(OddValues())
 
@@ -128,8 +128,8 @@ def test_odd_values() -> None:
     assert set(egvs.reasons) == {"value-out-of-range"}
 
 
-def test_mg_dl_called_mmol() -> None:
-    """Numbers that only mg/dL can have are not converted, whatever the unit says; nor are their rates."""
+def test_mislabelled_mg_dl_is_not_converted() -> None:
+    """Values in mg/dL with the unit mmol/L are not converted, and their rates are not either."""
     caller = connected()
     plain = caller.readings()
     caller.order(MmolUnits())
@@ -137,8 +137,8 @@ def test_mg_dl_called_mmol() -> None:
     assert caller.readings() == plain
 
 
-def test_mmol() -> None:
-    """Converted values come back as mg/dL, as near as their one decimal allows."""
+def test_mmol_is_converted() -> None:
+    """Values in mmol/L are converted, as exactly as one decimal allows."""
     caller = connected()
     plain = caller.readings()
     caller.order(MmolUnits(convert=True))
@@ -150,8 +150,8 @@ def test_mmol() -> None:
 
 @pytest.mark.parametrize("display", ["offset", "milliseconds", "no_zone", "offset_with_seconds", "any"])
 @pytest.mark.parametrize("system", ["z", "milliseconds", "no_zone", "zero_offset"])
-def test_odd_times(system: str, display: str) -> None:
-    """The same instants and the same local offset, in whatever form."""
+def test_time_formats_give_the_same_readings(system: str, display: str) -> None:
+    """Every format of times gives the same instants and the same local offset."""
     caller = connected()
     plain = caller.readings()
     caller.order(TimeStrings.model_validate({"system": system, "display": display}))
@@ -159,8 +159,8 @@ def test_odd_times(system: str, display: str) -> None:
     assert caller.readings() == plain
 
 
-def test_times_without_seconds() -> None:
-    """They name the start of their minute."""
+def test_time_without_seconds_is_the_full_minute() -> None:
+    """A time without seconds is the start of its minute."""
     caller = connected()
     plain = caller.readings()
     caller.order(TimeStrings(system="no_seconds"))
@@ -170,8 +170,8 @@ def test_times_without_seconds() -> None:
     ]
 
 
-def test_clock_drift() -> None:
-    """A device that is ahead reports from the future, and is believed."""
+def test_readings_ahead_of_the_clock_are_kept() -> None:
+    """Readings of a device whose clock is ten minutes ahead are kept."""
     caller = connected()
     caller.order(ClockDrift(drift_s=600))
     caller.clock.advance(3600.0)
@@ -182,8 +182,8 @@ def test_clock_drift() -> None:
     assert readings[-1].local_offset_minutes == -360
 
 
-def test_the_end_of_summer_time() -> None:
-    """The wall clock moves, the instants do not."""
+def test_end_of_summer_time_changes_the_offset_only() -> None:
+    """A change of the wall clock changes the local offset and not the instants."""
     caller = connected()
     plain = caller.readings()
     changed_at = caller.now - 6 * HOUR
@@ -197,8 +197,8 @@ def test_the_end_of_summer_time() -> None:
 
 
 @pytest.mark.parametrize("fault", [ExtraMembers(), PluralRecordType()], ids=lambda fault: fault.kind)
-def test_members_nobody_has_documented(fault: Fault) -> None:
-    """They change nothing."""
+def test_undocumented_members_change_nothing(fault: Fault) -> None:
+    """Unknown members and a plural recordType give the same result."""
     caller = connected()
     plain = caller.egvs()
     caller.order(fault)
@@ -225,8 +225,8 @@ def test_members_nobody_has_documented(fault: Fault) -> None:
     ],
     ids=lambda fault: fault.kind,
 )
-def test_nothing_odd_about_the_records_costs_a_call_or_an_error(fault: Fault) -> None:
-    """Whatever is in an answer, it is one call, no error, and no reason to doubt the provider."""
+def test_unusual_records_cause_no_error_and_no_retry(fault: Fault) -> None:
+    """A response with unusual records is one call without error, retry or circuit transition."""
     caller = connected()
     caller.order(fault)
 
@@ -237,8 +237,8 @@ def test_nothing_odd_about_the_records_costs_a_call_or_an_error(fault: Fault) ->
     assert (seen.retries, dict(seen.errors), dict(seen.breaker_transitions)) == (0, {}, {})
 
 
-def test_another_account() -> None:
-    """Every answer says whose it is, under a name that tells accounts apart and nothing more."""
+def test_hash_of_the_account_differs_between_accounts() -> None:
+    """A result has the same hash for the same account, and another one for another account."""
     caller = connected()
     other = caller.oauth.exchange(caller.code("SandboxUser1"))
 
@@ -249,8 +249,8 @@ def test_another_account() -> None:
     assert None is not theirs.account_id_hash != ours.account_id_hash
 
 
-def test_the_device() -> None:
-    """What uploads for the person, and that it does."""
+def test_device_has_its_last_upload() -> None:
+    """`devices` returns the uploading device and its last upload, within the last hour."""
     caller = connected()
 
     (device,) = caller.client.devices(caller.tokens.access_token)

@@ -26,12 +26,12 @@ TOKEN = "*/token"
 
 @pytest.fixture
 def caller() -> Caller:
-    """A person who has connected."""
+    """A user who has just connected."""
     return connected()
 
 
-def test_the_user_revoked(caller: Caller) -> None:
-    """The token is refused, then the refresh: the person has to log in."""
+def test_revoked_consent_needs_a_login(caller: Caller) -> None:
+    """After the user revokes the consent, the access token is rejected and so is the refresh."""
     caller.order(UserRevoked(user=PERSON))
 
     with pytest.raises(TokenRejected):
@@ -41,8 +41,8 @@ def test_the_user_revoked(caller: Caller) -> None:
     assert caller.calls == 2
 
 
-def test_an_access_token_that_died_early(caller: Caller) -> None:
-    """One refusal, one refresh, and on it goes."""
+def test_expired_access_token_is_refreshed(caller: Caller) -> None:
+    """An access token that expired early is rejected; after one refresh the call succeeds."""
     caller.order(AccessTokenExpired(user=PERSON))
     with pytest.raises(TokenRejected):
         caller.egvs()
@@ -54,8 +54,8 @@ def test_an_access_token_that_died_early(caller: Caller) -> None:
     assert caller.calls == 3
 
 
-def test_the_refresh_token_was_already_used(caller: Caller) -> None:
-    """Somebody was faster: it is dead, and asking again would not revive it."""
+def test_used_refresh_token_is_rejected(caller: Caller) -> None:
+    """A refresh token that was already used raises ConsentRevoked after one call."""
     caller.order(RefreshTokenUsed(user=PERSON))
 
     with pytest.raises(ConsentRevoked):
@@ -66,8 +66,8 @@ def test_the_refresh_token_was_already_used(caller: Caller) -> None:
 
 @pytest.mark.parametrize("body", get_args(Shape))
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 502, 503])
-def test_a_refused_refresh(caller: Caller, status: int, body: Shape) -> None:
-    """Whatever is said, as long as it is not invalid_grant, the same refresh token works later."""
+def test_failed_refresh_can_be_repeated_later(caller: Caller, status: int, body: Shape) -> None:
+    """Any error but `invalid_grant` leaves the refresh token valid."""
     caller.order(Status(status=status, body=body, path=TOKEN, times=1))
 
     with pytest.raises(TryLater):
@@ -78,8 +78,8 @@ def test_a_refused_refresh(caller: Caller, status: int, body: Shape) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_failing_server_says_invalid_grant(caller: Caller, status: int) -> None:
-    """It is not believed: the connection lives."""
+def test_invalid_grant_in_a_5xx_is_ignored(caller: Caller, status: int) -> None:
+    """`invalid_grant` in a 429 or 5xx does not end the connection."""
     caller.order(Status(status=status, body="error", error="invalid_grant", path=TOKEN))
 
     with pytest.raises(TryLater):
@@ -87,8 +87,8 @@ def test_a_failing_server_says_invalid_grant(caller: Caller, status: int) -> Non
     assert caller.calls == 1
 
 
-def test_the_maintenance_hour(caller: Caller) -> None:
-    """Refreshes fail for an hour, data goes on, and then the old refresh token is as good as ever."""
+def test_refresh_works_after_maintenance(caller: Caller) -> None:
+    """During maintenance refreshes fail and data is served; afterwards the same refresh token works."""
     caller.order(Maintenance())
 
     with pytest.raises(Unavailable):
@@ -109,10 +109,10 @@ def test_the_maintenance_hour(caller: Caller) -> None:
     ],
     ids=lambda case: getattr(case, "kind", ""),
 )
-def test_a_refresh_whose_answer_is_lost(
+def test_lost_response_of_a_refresh(
     caller: Caller, fault: MangledBody | SlowHeaders | Dropped, kind: type[ProviderError]
 ) -> None:
-    """It is not sent again. That the token was spent shows in the next refresh, and only there."""
+    """A refresh whose response is lost is not repeated; the next refresh shows that the token was used."""
     caller.order(fault)
 
     with pytest.raises(kind):
@@ -122,8 +122,8 @@ def test_a_refresh_whose_answer_is_lost(
         caller.oauth.refresh(caller.tokens.refresh_token)
 
 
-def test_a_refresh_that_never_arrived(caller: Caller) -> None:
-    """Nothing was spent; we cannot know, and the next refresh finds out."""
+def test_lost_request_of_a_refresh(caller: Caller) -> None:
+    """If the request itself was lost, then the refresh token is still valid for the next refresh."""
     caller.order(Dropped(when="before_handling", path=TOKEN, times=1))
 
     with pytest.raises(Unavailable):
@@ -132,8 +132,8 @@ def test_a_refresh_that_never_arrived(caller: Caller) -> None:
     assert caller.calls == 2
 
 
-def test_the_application_is_full(caller: Caller) -> None:
-    """Nobody new gets in; who is in stays in."""
+def test_full_application_rejects_new_users_only(caller: Caller) -> None:
+    """At the user limit a new login raises ApplicationFull, and existing users can refresh."""
     caller.order(answers.ApplicationFull())
 
     with pytest.raises(ApplicationFull):
@@ -142,8 +142,8 @@ def test_the_application_is_full(caller: Caller) -> None:
     assert caller.oauth.refresh(caller.tokens.refresh_token).access_token
 
 
-def test_a_code_works_once_and_for_a_minute(caller: Caller) -> None:
-    """Used or too old: the person starts again."""
+def test_code_works_one_time_and_for_a_minute(caller: Caller) -> None:
+    """A code that was used or is older than a minute raises CodeRefused."""
     used, old = caller.code(PERSON), caller.code(PERSON)
     caller.oauth.exchange(used)
     with pytest.raises(CodeRefused):

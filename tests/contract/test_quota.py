@@ -8,18 +8,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bg_ingest.dynamo import Table
-from bg_ingest.providers.http.quota import PK, Budget, HourlyQuota
+from bg_ingest.providers.http.quota import PK, HourlyQuota, QuotaRules
 from tests.contract.stepped import At, stepped
 
 if TYPE_CHECKING:
     from tests.support.fakes import FakeClock
 
-SMALL = Budget(calls_per_hour=600, sharers=8)
+SMALL = QuotaRules(calls_per_hour=600, sharers=8)
 THIS_HOUR = "2026-04-26T12"  # The fake clock starts at noon.
 
 
 def spend(quota: HourlyQuota, calls_max: int = 10_000) -> int:
-    """Call until refused; how many calls that were."""
+    """Take calls until one is refused; return how many were taken."""
     for calls in range(calls_max):
         if quota.take() > 0:
             return calls
@@ -27,13 +27,13 @@ def spend(quota: HourlyQuota, calls_max: int = 10_000) -> int:
 
 
 @pytest.mark.exhaustive
-def test_one_process_may_spend_it_all(users_table: Table, clock: FakeClock) -> None:
-    """A budget of 600 is 600 calls for whoever is alone, then a refusal."""
+def test_one_process_can_spend_the_whole_quota(users_table: Table, clock: FakeClock) -> None:
+    """A single process gets all 600 calls of the hour, and then a refusal."""
     assert spend(HourlyQuota(users_table, clock, SMALL)) == 600
 
 
-def test_whoever_watches_is_told_how_much_is_taken(users_table: Table, clock: FakeClock) -> None:
-    """By everybody, with each look at the shared count, up to the whole budget."""
+def test_observer_gets_the_share_that_is_taken(users_table: Table, clock: FakeClock) -> None:
+    """Each write passes the share that all processes have taken, up to 1, to the observer."""
     spend(HourlyQuota(users_table, clock, SMALL), 300)
     seen: list[float] = []
     spend(HourlyQuota(users_table, clock, SMALL, observe=seen.append))
@@ -43,9 +43,9 @@ def test_whoever_watches_is_told_how_much_is_taken(users_table: Table, clock: Fa
     assert seen[-1] == 1.0
 
 
-def test_a_refusal_says_when_to_come_back(users_table: Table, clock: FakeClock) -> None:
-    """At the full hour, to the second."""
-    quota = HourlyQuota(users_table, clock, Budget(calls_per_hour=1))
+def test_refusal_has_the_seconds_until_the_next_hour(users_table: Table, clock: FakeClock) -> None:
+    """A refused call gets the seconds until the next full hour."""
+    quota = HourlyQuota(users_table, clock, QuotaRules(calls_per_hour=1))
     clock.advance(600)
 
     assert quota.take() == 0
@@ -53,8 +53,8 @@ def test_a_refusal_says_when_to_come_back(users_table: Table, clock: FakeClock) 
 
 
 @pytest.mark.exhaustive
-def test_the_next_hour_brings_a_new_budget(users_table: Table, clock: FakeClock) -> None:
-    """All of it, and nothing of what was left unspent."""
+def test_next_hour_has_a_new_quota(users_table: Table, clock: FakeClock) -> None:
+    """The next hour has the whole quota, and no unspent calls are added."""
     quota = HourlyQuota(users_table, clock, SMALL)
     assert spend(quota, 299) == 299
 
@@ -64,8 +64,8 @@ def test_the_next_hour_brings_a_new_budget(users_table: Table, clock: FakeClock)
 
 
 @pytest.mark.exhaustive
-def test_a_spent_budget_costs_no_more_writes(users_table: Table, clock: FakeClock) -> None:
-    """Who knows that nothing is left does not ask again before the hour is over."""
+def test_spent_quota_costs_no_more_writes(users_table: Table, clock: FakeClock) -> None:
+    """A process that knows that the quota is spent makes no request until the next hour."""
     requests = At("never", lambda: None)
     quota = HourlyQuota(Table(stepped(users_table.client, requests), users_table.name), clock, SMALL)
     spend(quota)
@@ -79,16 +79,16 @@ def test_a_spent_budget_costs_no_more_writes(users_table: Table, clock: FakeCloc
 @pytest.mark.parametrize("seed", range(5))
 def test_eight_processes_share_the_hour(users_table: Table, clock: FakeClock, seed: int) -> None:
     """
-    Never more than 600 calls, and less than 5 % of them left when the first has been refused.
+    Eight processes make 600 calls together, and less than 5 % are left at the first refusal.
 
-    Some are greedy and some call rarely; which one moves next is the seed's choice.
+    Some processes call often and some rarely; the seed decides the order.
     """
     chance = random.Random(seed)  # noqa: S311 - not for secrets.
     processes = [HourlyQuota(users_table, clock, SMALL) for _ in range(8)]
-    greed = [chance.choice([0.1, 1, 10]) for _ in processes]
+    weights = [chance.choice([0.1, 1, 10]) for _ in processes]
 
     calls = 0
-    while chance.choices(processes, greed)[0].take() == 0:
+    while chance.choices(processes, weights)[0].take() == 0:
         calls += 1
     assert 570 < calls <= 600
 
@@ -97,8 +97,8 @@ def test_eight_processes_share_the_hour(users_table: Table, clock: FakeClock, se
 
 
 @pytest.mark.exhaustive
-def test_a_dead_process_wastes_less_than_its_share(users_table: Table, clock: FakeClock) -> None:
-    """Seven processes that die just after taking a block cost the eighth less than 5 %."""
+def test_crashed_processes_lose_few_calls(users_table: Table, clock: FakeClock) -> None:
+    """Seven processes that crash after taking a block lose less than 5 % of the quota."""
     calls = sum(spend(HourlyQuota(users_table, clock, SMALL), 37) for _ in range(7))
 
     calls += spend(HourlyQuota(users_table, clock, SMALL))
@@ -106,8 +106,8 @@ def test_a_dead_process_wastes_less_than_its_share(users_table: Table, clock: Fa
     assert 570 < calls < 600
 
 
-def test_a_rare_caller_holds_little(users_table: Table, clock: FakeClock) -> None:
-    """Three calls an hour never sit on sixty: a process may hold as many as it has already spent."""
+def test_process_with_few_calls_takes_small_blocks(users_table: Table, clock: FakeClock) -> None:
+    """A process with three calls an hour takes blocks no larger than what it has already spent."""
     rare = HourlyQuota(users_table, clock)
     spend(rare, 3)
 
@@ -118,8 +118,8 @@ def test_a_rare_caller_holds_little(users_table: Table, clock: FakeClock) -> Non
 
 
 @pytest.mark.exhaustive
-def test_a_busy_hour_costs_few_writes(users_table: Table, clock: FakeClock) -> None:
-    """Thousands of calls, one write for each sixty of them."""
+def test_many_calls_cost_few_writes(users_table: Table, clock: FakeClock) -> None:
+    """Three thousand calls cost about one write per sixty calls."""
     requests = At("never", lambda: None)
     quota = HourlyQuota(Table(stepped(users_table.client, requests), users_table.name), clock)
 
@@ -127,10 +127,8 @@ def test_a_busy_hour_costs_few_writes(users_table: Table, clock: FakeClock) -> N
     assert requests.steps.count("before update_item") <= 3_000 / 60 + 10
 
 
-def test_what_is_left_goes_to_whoever_asks_although_others_were_faster(
-    users_table: Table, clock: FakeClock
-) -> None:
-    """A block that no longer fits is asked for again as a single call before giving up."""
+def test_last_calls_are_taken_one_by_one(users_table: Table, clock: FakeClock) -> None:
+    """If a block no longer fits into the quota, then a single call is taken instead."""
     slow = HourlyQuota(users_table, clock, SMALL)
     spend(slow, 20)
     taken = users_table.get(PK, THIS_HOUR)
@@ -141,8 +139,8 @@ def test_what_is_left_goes_to_whoever_asks_although_others_were_faster(
     assert users_table.get(PK, THIS_HOUR) == taken | {"taken": 600}
 
 
-def test_the_count_is_tidied_away(users_table: Table, clock: FakeClock) -> None:
-    """Each hour's item expires."""
+def test_item_of_an_hour_expires(users_table: Table, clock: FakeClock) -> None:
+    """The item of an hour has an expiry at least a day ahead."""
     HourlyQuota(users_table, clock).take()
 
     item = users_table.get(PK, THIS_HOUR)
@@ -158,15 +156,15 @@ def test_the_count_is_tidied_away(users_table: Table, clock: FakeClock) -> None:
     spent_here=st.integers(0, 200_000),
 )
 @example(calls_per_hour=200_000, sharers=1, left=3, spent_here=200_000)
-def test_a_block_is_bounded_on_every_side(
+def test_block_stays_within_every_limit(
     calls_per_hour: int, sharers: int, left: int, spent_here: int
 ) -> None:
-    """It fits into what is left, and all blocks together waste less than is allowed."""
+    """A block fits into what is left, and one lost block per process stays within `waste_max`."""
     left = min(left, calls_per_hour)
-    budget = Budget(calls_per_hour=calls_per_hour, sharers=sharers)
+    rules = QuotaRules(calls_per_hour=calls_per_hour, sharers=sharers)
 
-    block = budget.block(calls_per_hour - left, spent_here)
+    block = rules.block(calls_per_hour - left, spent_here)
 
     assert 1 <= block <= left
     assert block <= 1 + spent_here
-    assert (block - 1) * sharers < calls_per_hour * budget.waste_max
+    assert (block - 1) * sharers < calls_per_hour * rules.waste_max

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.dynamo import Table
-from bg_ingest.providers.http.circuit import CircuitRules
+from bg_ingest.providers.http.circuit import CircuitRules, Permit
 from bg_ingest.providers.http.policy import Policy
-from bg_ingest.providers.http.shared_breaker import Permit, SharedBreaker
+from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from tests.contract.breakers import HOST, RULES, call, outage
 from tests.contract.stepped import At, stepped
 
@@ -23,218 +23,218 @@ def process(users_table: Table, clock: FakeClock) -> Callable[[], SharedBreaker]
     return lambda: SharedBreaker(users_table, clock, HOST, RULES)
 
 
-def test_calls_are_allowed_to_begin_with(process: Callable[[], SharedBreaker]) -> None:
-    """A host nobody has called yet is trusted."""
-    assert process().admit().allowed
+def test_first_call_is_admitted(process: Callable[[], SharedBreaker]) -> None:
+    """Without an item the circuit is closed."""
+    assert process().permit().allowed
 
 
-def test_an_outage_costs_a_few_calls(process: Callable[[], SharedBreaker]) -> None:
-    """After the configured number of failures nothing is sent any more."""
+def test_outage_costs_failures_max_calls(process: Callable[[], SharedBreaker]) -> None:
+    """After `failures_max` failures the process makes no more calls."""
     assert outage(process()) == RULES.failures_max
 
 
-def test_an_outage_costs_a_few_calls_of_all_processes_together(process: Callable[[], SharedBreaker]) -> None:
-    """Failures are counted for the application: ten processes do not make ten times as many calls."""
+def test_failures_of_all_processes_are_counted_together(process: Callable[[], SharedBreaker]) -> None:
+    """Ten processes together make `failures_max` calls during an outage."""
     processes = [process() for _ in range(10)]
 
-    assert sum(call(breaker, answered=False) for breaker in processes * 3) == RULES.failures_max
+    assert sum(call(breaker, succeeds=False) for breaker in processes * 3) == RULES.failures_max
 
 
-def test_who_had_looked_just_before_makes_one_call_more(process: Callable[[], SharedBreaker]) -> None:
-    """The price of not asking the table before every call: at most one failure for each other process."""
+def test_recent_read_costs_at_most_one_call_per_process(process: Callable[[], SharedBreaker]) -> None:
+    """A process that has just read the item may make one call after the circuit has opened."""
     processes = [process() for _ in range(10)]
-    assert all(call(breaker, answered=True) for breaker in processes)
+    assert all(call(breaker, succeeds=True) for breaker in processes)
 
-    calls = sum(call(breaker, answered=False) for breaker in processes * 3)
+    calls = sum(call(breaker, succeeds=False) for breaker in processes * 3)
 
     assert RULES.failures_max <= calls <= RULES.failures_max + len(processes) - 1
 
 
-def test_everybody_sees_the_opening_within_seconds(
+def test_other_processes_see_the_opening_in_seconds(
     process: Callable[[], SharedBreaker], clock: FakeClock
 ) -> None:
-    """Also those whose own calls did not fail."""
+    """A process without failures of its own sees the opening within two seconds."""
     bystander = process()
-    assert call(bystander, answered=True)
+    assert call(bystander, succeeds=True)
     outage(process())
 
     clock.advance(2)
 
-    assert not bystander.admit().allowed
+    assert not bystander.permit().allowed
 
 
-def test_a_refusal_says_when_to_come_back(process: Callable[[], SharedBreaker], clock: FakeClock) -> None:
-    """When the recovery time is over, so that the queue can wait for it."""
+def test_refusal_has_the_time_until_recovery(process: Callable[[], SharedBreaker], clock: FakeClock) -> None:
+    """A refused call gets the time until the probe, so that the queue can delay the job."""
     outage(process())
     clock.advance(10)
 
-    assert process().admit() == Permit(allowed=False, wait_s=20)
+    assert process().permit() == Permit(allowed=False, wait_s=20)
 
 
-def test_one_unlucky_call_is_forgotten_by_a_success(process: Callable[[], SharedBreaker]) -> None:
-    """Failures count only in a row."""
+def test_success_ends_the_run_of_failures(process: Callable[[], SharedBreaker]) -> None:
+    """Only failures without a success between them are counted together."""
     breaker = process()
     for _ in range(10):
-        assert call(breaker, answered=False)
-        assert call(breaker, answered=False)
-        assert call(breaker, answered=True)
+        assert call(breaker, succeeds=False)
+        assert call(breaker, succeeds=False)
+        assert call(breaker, succeeds=True)
 
 
-def test_old_failures_are_forgotten(process: Callable[[], SharedBreaker], clock: FakeClock) -> None:
-    """A process that fails and goes away leaves no mark for good."""
+def test_old_failures_are_not_counted(process: Callable[[], SharedBreaker], clock: FakeClock) -> None:
+    """The failures of a process that has ended are not counted after two minutes."""
     for _ in range(10):
         doomed = process()
-        assert call(doomed, answered=False)
-        assert call(doomed, answered=False)
+        assert call(doomed, succeeds=False)
+        assert call(doomed, succeeds=False)
         clock.advance(RULES.failures_kept.total_seconds())
 
 
-def test_hosts_fail_alone(users_table: Table, clock: FakeClock) -> None:
-    """Europe keeps being called while Japan is down."""
-    outage(SharedBreaker(users_table, clock, "api.dexcom.jp", RULES))
+def test_each_host_has_its_own_circuit(users_table: Table, clock: FakeClock) -> None:
+    """An outage of one host does not refuse calls to another host."""
+    outage(SharedBreaker(users_table, clock, "api.other.test", RULES))
 
-    assert SharedBreaker(users_table, clock, HOST, RULES).admit().allowed
+    assert SharedBreaker(users_table, clock, HOST, RULES).permit().allowed
 
 
-def test_after_the_recovery_time_one_caller_probes(
-    process: Callable[[], SharedBreaker], clock: FakeClock
-) -> None:
-    """One call of one process; everybody else is refused until its outcome is known."""
+def test_one_process_probes_after_recovery(process: Callable[[], SharedBreaker], clock: FakeClock) -> None:
+    """One call of one process becomes the probe; all others are refused until its outcome."""
     processes = [process() for _ in range(5)]
     outage(processes[0])
     clock.advance(RULES.recovery.total_seconds())
 
-    admitted = [admission for breaker in processes * 2 if (admission := breaker.admit()).allowed]
+    admitted = [permit for breaker in processes * 2 if (permit := breaker.permit()).allowed]
 
     assert len(admitted) == 1
     assert admitted[0].prober
 
 
-def test_two_who_want_to_probe_at_once_are_one(
+def test_concurrent_probes_become_one(
     users_table: Table, process: Callable[[], SharedBreaker], clock: FakeClock
 ) -> None:
-    """Another process is elected between our look and our claim."""
+    """If another process starts its probe between the read and the write, then this call is refused."""
     outage(process())
     clock.advance(RULES.recovery.total_seconds())
     other: list[Permit] = []
-    between = At("before put_item", lambda: other.append(process().admit()))
+    between = At("before put_item", lambda: other.append(process().permit()))
     late = SharedBreaker(Table(stepped(users_table.client, between), users_table.name), clock, HOST, RULES)
 
-    assert not late.admit().allowed
+    assert not late.permit().allowed
     assert other[0].allowed
 
 
-def test_a_successful_probe_lets_everybody_in(process: Callable[[], SharedBreaker], clock: FakeClock) -> None:
-    """Recovered within the recovery time and one look."""
+def test_successful_probe_admits_all_processes(
+    process: Callable[[], SharedBreaker], clock: FakeClock
+) -> None:
+    """After a successful probe every process makes calls again within two seconds."""
     others = [process() for _ in range(3)]
     assert outage(others[0])
     clock.advance(RULES.recovery.total_seconds())
 
-    assert call(process(), answered=True)
+    assert call(process(), succeeds=True)
     clock.advance(2)
 
-    assert all(call(breaker, answered=True) for breaker in others)
+    assert all(call(breaker, succeeds=True) for breaker in others)
 
 
-def test_a_failed_probe_starts_the_recovery_time_again(
+def test_failed_probe_restarts_the_recovery_time(
     process: Callable[[], SharedBreaker], clock: FakeClock
 ) -> None:
-    """An outage of ten minutes costs one call for each recovery time."""
+    """An outage of ten minutes costs one call per recovery time."""
     breaker = process()
     calls = outage(breaker)
     for _ in range(600):
         clock.advance(1)
-        calls += call(breaker, answered=False)
+        calls += call(breaker, succeeds=False)
 
     assert calls == RULES.failures_max + 600 / RULES.recovery.total_seconds()
 
 
-def test_a_probe_outlives_every_answer() -> None:
-    """A prober is given up only once its call has surely ended."""
+def test_probe_max_is_longer_than_an_attempt() -> None:
+    """A probe is replaced only after its attempt has timed out."""
     assert Policy().timeouts.attempt_s_max < CircuitRules().probe_max.total_seconds()
 
 
-def test_a_prober_that_dies_is_succeeded(process: Callable[[], SharedBreaker], clock: FakeClock) -> None:
-    """Its place expires; nobody has to notice the death."""
+def test_crashed_probe_is_replaced(process: Callable[[], SharedBreaker], clock: FakeClock) -> None:
+    """If the process of a probe crashes, another call becomes the probe after `probe_max`."""
     outage(process())
     clock.advance(RULES.recovery.total_seconds())
-    assert process().admit().allowed
+    assert process().permit().allowed
 
     clock.advance(RULES.probe_max.total_seconds() - 1)
-    assert not process().admit().allowed
+    assert not process().permit().allowed
 
     clock.advance(1)
-    assert process().admit().allowed
+    assert process().permit().allowed
 
 
-def test_what_was_sent_before_the_opening_decides_nothing_after_it(
+def test_late_outcomes_do_not_change_an_open_circuit(
     process: Callable[[], SharedBreaker], clock: FakeClock
 ) -> None:
-    """A late success does not close the circuit, and a late failure does not hold it open longer."""
+    """The outcome of a call sent before the opening does not close the circuit or keep it open longer."""
     breaker = process()
-    slow_success, slow_failure = breaker.admit(), breaker.admit()
+    slow_success, slow_failure = breaker.permit(), breaker.permit()
     outage(breaker)
     clock.advance(RULES.recovery.total_seconds() - 1)
 
     breaker.succeeded(slow_success)
     breaker.failed(slow_failure)
 
-    assert not breaker.admit().allowed
+    assert not breaker.permit().allowed
     clock.advance(1)
-    assert breaker.admit().allowed
+    assert breaker.permit().allowed
 
 
-def test_a_prober_that_was_given_up_decides_nothing(
+def test_outcome_of_a_replaced_probe_is_ignored(
     process: Callable[[], SharedBreaker], clock: FakeClock
 ) -> None:
-    """Its place has been taken by another, whose outcome counts."""
+    """Only the outcome of the probe that replaced it changes the circuit."""
     breaker = process()
     outage(breaker)
     clock.advance(RULES.recovery.total_seconds())
-    slow = breaker.admit()
+    slow = breaker.permit()
     clock.advance(RULES.probe_max.total_seconds())
-    second = breaker.admit()
+    second = breaker.permit()
 
     breaker.succeeded(slow)
-    assert not process().admit().allowed
+    assert not process().permit().allowed
 
     breaker.succeeded(second)
-    assert process().admit().allowed
+    assert process().permit().allowed
 
 
-def test_success_is_free_of_writes(users_table: Table, clock: FakeClock) -> None:
-    """A thousand successful calls in 100 seconds: a look every two seconds, and nothing else."""
+def test_successes_write_nothing(users_table: Table, clock: FakeClock) -> None:
+    """A thousand successful calls in 100 seconds cost one read per two seconds and no write."""
     requests = At("never", lambda: None)
     breaker = SharedBreaker(
         Table(stepped(users_table.client, requests), users_table.name), clock, HOST, RULES
     )
 
     for _ in range(1_000):
-        call(breaker, answered=True)
+        call(breaker, succeeds=True)
         clock.advance(0.1)
 
     assert set(requests.steps) == {"before get_item", "after get_item"}
     assert requests.steps.count("before get_item") <= 51
 
 
-def test_a_refusal_is_free_of_requests(
+def test_refusals_make_no_requests(
     users_table: Table, process: Callable[[], SharedBreaker], clock: FakeClock
 ) -> None:
-    """A queue full of jobs that finds the circuit open does not load the table."""
+    """Many jobs that find the circuit open cause one read of the table."""
     outage(process())
     requests = At("never", lambda: None)
     breaker = SharedBreaker(
         Table(stepped(users_table.client, requests), users_table.name), clock, HOST, RULES
     )
 
-    assert not any(breaker.admit(account_key).allowed for _ in range(500) for account_key in ("A", None))
+    assert not any(breaker.permit(account_key).allowed for _ in range(500) for account_key in ("A", None))
     assert requests.steps == ["before get_item", "after get_item"]
 
 
-def test_a_deleted_item_is_a_closed_circuit(
+def test_deleted_item_closes_the_circuit(
     users_table: Table, process: Callable[[], SharedBreaker], clock: FakeClock
 ) -> None:
-    """An operator may remove it; counting begins anew."""
+    """If an operator deletes the item, the circuit closes and counting restarts."""
     breaker = process()
     outage(breaker)
     users_table.delete("app#breaker", HOST)

@@ -20,59 +20,57 @@ def process(users_table: Table, clock: FakeClock) -> Callable[[], SharedBreaker]
     return lambda: SharedBreaker(users_table, clock, HOST, RULES)
 
 
-def test_one_account_that_always_fails_stops_its_own_calls_only(process: Callable[[], SharedBreaker]) -> None:
-    """In every process; the first call for another that is answered ends that, too."""
+def test_failing_account_is_refused_in_all_processes(process: Callable[[], SharedBreaker]) -> None:
+    """Only the calls of the failing account are refused, until a call for another account succeeds."""
     others = [process() for _ in range(3)]
     assert outage(process(), "A") == RULES.failures_max
-    assert not process().admit("A").allowed
+    assert not process().permit("A").allowed
 
-    assert all(call(breaker, "B", answered=True) for breaker in others)
+    assert all(call(breaker, "B", succeeds=True) for breaker in others)
 
-    assert process().admit("A").allowed
+    assert process().permit("A").allowed
 
 
-def test_once_another_fails_too_nobody_is_called(
+def test_failure_of_a_second_account_opens_to_all(
     process: Callable[[], SharedBreaker], clock: FakeClock
 ) -> None:
-    """One call more than of two from the start; and the one that was stopped alone lets the others probe."""
+    """A failure of another account opens the circuit to all, and the first account probes last."""
     assert outage(process(), "A") == RULES.failures_max
     bystander = process()
-    assert bystander.admit("B").allowed
+    assert bystander.permit("B").allowed
     assert outage(process(), "B") == 1
 
-    assert not bystander.admit("C").allowed
+    assert not bystander.permit("C").allowed
     clock.advance(RULES.recovery.total_seconds())
-    assert not process().admit("A").allowed
-    assert process().admit("C").prober
+    assert not process().permit("A").allowed
+    assert process().permit("C").prober
 
 
-def test_whose_failures_they_are_is_kept_for_all_processes(
-    users_table: Table, process: Callable[[], SharedBreaker]
-) -> None:
-    """Beside what is kept anyway, and only as long as they count."""
+def test_item_names_the_failing_account(users_table: Table, process: Callable[[], SharedBreaker]) -> None:
+    """The item has the pseudonym of the failing account until a success ends the run."""
     breaker = process()
-    assert call(breaker, "A", answered=False)
-    assert _kept(users_table) == ("A", True)
+    assert call(breaker, "A", succeeds=False)
+    assert _stored(users_table) == ("A", True)
 
-    assert call(breaker, "B", answered=True)
-    assert _kept(users_table) == (None, False)
+    assert call(breaker, "B", succeeds=True)
+    assert _stored(users_table) == (None, False)
 
 
-def test_an_item_that_does_not_say_whose_failures_they_were_is_about_everybody(
+def test_item_without_an_account_opens_to_all(
     users_table: Table, process: Callable[[], SharedBreaker], clock: FakeClock
 ) -> None:
-    """As those were that are stored from before accounts were told apart."""
+    """An item of an older version, which names no account, refuses the calls of all accounts."""
     failures = {"version": 7, "failures": RULES.failures_max, "failed_at": clock.now().isoformat()}
     opening = {"opened_at": clock.now().isoformat(), "prober": None, "probe_until": None}
     users_table.put({"pk": "app#breaker", "sk": HOST, **failures, **opening})
 
-    assert [process().admit(account_key).allowed for account_key in ("A", None)] == [False, False]
+    assert [process().permit(account_key).allowed for account_key in ("A", None)] == [False, False]
     clock.advance(RULES.recovery.total_seconds())
-    assert call(process(), "A", answered=True)
-    assert process().admit("B").allowed
+    assert call(process(), "A", succeeds=True)
+    assert process().permit("B").allowed
 
 
-def _kept(users_table: Table) -> tuple[str | None, bool]:
+def _stored(users_table: Table) -> tuple[str | None, bool]:
     item = users_table.get("app#breaker", HOST)
     assert item is not None
     return item["suspect"], item["alone"]

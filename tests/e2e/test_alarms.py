@@ -1,4 +1,4 @@
-"""The alarms and the dashboard, as they are deployed."""
+"""The alarms and the dashboard of the deployed stack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.deploy import function_names
-from tests.template.emitted import alarms
+from tests.template.emitted import alarms_of_every_stack
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 
-def test_alarms_and_dashboard_are_deployed_with_real_names(cloud: Stack) -> None:
-    """What stood for something in the template is its name now, and all alarms tell one topic."""
+def test_deployed_alarms_and_dashboard_use_real_names(cloud: Stack) -> None:
+    """No placeholder is left, metrics belong to functions of the stack, and one topic is notified."""
     watch, names = cloud.emulator.client("cloudwatch"), set(function_names(cloud.emulator).values())
     deployed = watch.describe_alarms()["MetricAlarms"]
     (dashboard,) = watch.list_dashboards()["DashboardEntries"]
     body = watch.get_dashboard(DashboardName=dashboard["DashboardName"])["DashboardBody"]
 
-    assert 0 < len(deployed) <= len(alarms())
+    assert len(deployed) == len(alarms_of_every_stack())
     assert len({topic for alarm in deployed for topic in alarm["AlarmActions"] + alarm["OKActions"]}) == 1
     for alarm in deployed:
         dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+        assert all(dimensions.values())
         assert {dimensions[name] for name in ("function", "FunctionName") if name in dimensions} <= names
     assert json.loads(body)["widgets"]
     assert "${" not in body
-    assert set(re.findall(r"arn:aws:cloudwatch:[^\"]+", body)) <= {alarm["AlarmArn"] for alarm in deployed}
+    shown = re.findall(r"arn:aws:cloudwatch:[^\"]+", body)
+    assert sorted(shown) == sorted(alarm["AlarmArn"] for alarm in deployed)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
+from bg_ingest.accounts.connection import Connections
 from bg_ingest.dynamo import Table
 from bg_ingest.ids import new_id
 from bg_ingest.readings.completeness import Followed, completeness
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
+from bg_ingest.sync.connected_provider import ConnectedProvider
 from bg_ingest.sync.dispatch import POLLS, RECONCILIATIONS, dispatch
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs, enqueue
@@ -27,6 +29,7 @@ from tests.faults.provider import EVERY, HISTORY, UPLOADED_AFTER, Provider
 from tests.faults.queue import Queue
 from tests.support.fakes import NOON, FakeClock
 from tests.support.memory_dynamo import MemoryDynamo
+from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,8 +74,11 @@ class Service:
             CompletenessStore(self.table, self.clock),
             lambda *_: 0,  # This provider has nothing that cannot be read.
         )
+        self.connections = Connections(self.table, self.clock)
+        self.third = ThirdProvider(self.provider)
         self.users = [f"user-{number}" for number in range(users)]
         for user_id in self.users:
+            self.connections.save_new(user_id, THIRD, b"sealed", data_from=self.clock.now() - HISTORY)
             self.stores.states.start_polling(user_id, None, self.clock.now() - HISTORY)
             self.ask(user_id, JobKind.BACKFILL)
         self.run(minutes=INTERVAL_S // 60)
@@ -145,7 +151,9 @@ class Service:
         sync = partial(
             sync_user,
             stores=self.stores,
-            source=self.provider,
+            source=ConnectedProvider(
+                self.connections, UserIdTokens(), {self.third.name: self.third}, lambda: 110.0
+            ),
             clock=self.clock,
             time_left_s=lambda: 110.0,
         )

@@ -1,4 +1,4 @@
-"""The functions as Lambda would call them, with their real wiring, over moto's AWS and no Dexcom at all."""
+"""The functions with their real wiring, as Lambda calls them: AWS is moto, and the provider is down."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ FUNCTIONS = (
 
 
 class LambdaContext:
-    """What Lambda hands over beside the event."""
+    """The context object that Lambda passes to a handler."""
 
     aws_request_id = "8f5b2f3e-31d6-4b6e-9d0a-6d1c5f1f7f10"
     function_name = "function"
@@ -54,31 +54,31 @@ class LambdaContext:
     invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:function"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Plenty."""
+        """Return a time that is long enough for every test."""
         return 110_000
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """An AWS of one test's own."""
+class FunctionsWorld:
+    """One test's own AWS, with the functions on it."""
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Call one function's entry point."""
+        """Call the entry point of a function."""
         return importlib.import_module(f"functions.{function}.app").lambda_handler(event, LambdaContext())
 
     def restarted(self, monkeypatch: pytest.MonkeyPatch, **environment: str) -> None:
-        """The same AWS, a fresh process with another environment."""
+        """Simulate a new process with other environment variables on the same AWS."""
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        _forget_everything()
+        _clear_caches()
 
     def event(self, name: str, **changes: Any) -> dict[str, Any]:
-        """A payload of events/, with some members changed."""
+        """Return a payload of events/ with some members changed."""
         document: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
         return document | changes
 
     def webhook(self, name: str, body: Any = None, secret: str = WEBHOOK_SECRET) -> dict[str, Any]:
-        """A webhook of events/ with a signature that is good now; with another body, if there is one."""
+        """Return a webhook of events/, or one with another body, with a signature that is valid now."""
         event = self.event(f"webhook_{name}")
         if body is not None:
             event |= {"body": body if isinstance(body, str) else json.dumps(body), "isBase64Encoded": False}
@@ -91,8 +91,8 @@ class World:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Tables, queue and key, as the template has them; one connected user with an hour of readings."""
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionsWorld]:
+    """Tables, queues and key as in the template; the user `demo` is connected and has an hour of readings."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_REGION", REGION)
@@ -112,19 +112,19 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
                 "QueueUrl"
             ],
             "TOKENS_KEY_ID": quick_key(aws_clients.kms()),
-            # Nobody listens there: what a provider that is down looks like.
+            # No server listens on this port, so the provider is down.
             "DEXCOM_API_BASE_URL": f"http://127.0.0.1:{free_port()}",
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        _forget_everything()
+        _clear_caches()
         _connect("demo")
-        yield World()
-    _forget_everything()
+        yield FunctionsWorld()
+    _clear_caches()
 
 
-def _forget_everything() -> None:
-    """A fresh process, but for the AWS clients: they hold nothing, and making them takes long."""
+def _clear_caches() -> None:
+    """Clear every cache of the process but that of the AWS clients, which are slow to build."""
     logger.forget()
     modules = [importlib.import_module(f"functions.{name}.app") for name in FUNCTIONS]
     modules += [

@@ -1,4 +1,4 @@
-"""The HTTP API in front of the functions: an address and a caller become the event a function gets."""
+"""The HTTP API in front of the functions: it turns a request into the event that a function receives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.template_document import template
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 Claims = dict[str, str]
 
@@ -27,7 +27,7 @@ class Route:
     is_open: bool
 
     def parameters(self, path: str) -> dict[str, str] | None:
-        """What stands in the path for its parameters; None for another path."""
+        """Return the path parameters; None if the path does not match."""
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.path))
         found = re.fullmatch(pattern, path)
         return {name: unquote(value) for name, value in found.groupdict().items()} if found else None
@@ -35,7 +35,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a caller sends; the claims are those of a token that was checked."""
+    """A request; `claims` are those of a valid token, None means no token."""
 
     method: str
     url: str
@@ -44,12 +44,12 @@ class Request:
     body: str | None = None
 
 
-# What no other route takes; tests/e2e sends it what an HTTP API would.
-ANYTHING_ELSE = Route("ANY", "$default", "site", is_open=True)
+# The route for requests that match no other; tests/e2e sends them through an emulated gateway.
+DEFAULT_ROUTE = Route("ANY", "$default", "site", is_open=True)
 
 
 def routes() -> list[Route]:
-    """Every route of template.yaml that has a path."""
+    """Return every route of template.yaml that has a path."""
     return [
         Route(
             properties["Method"],
@@ -64,23 +64,23 @@ def routes() -> list[Route]:
     ]
 
 
-def send(world: World, request: Request) -> tuple[Route, dict[str, Any]]:
-    """The route that a request takes, and the function's answer; fails where the gateway itself would."""
+def send(world: FunctionsWorld, request: Request) -> tuple[Route, dict[str, Any]]:
+    """Return the route of a request and the response; fail where the gateway itself would respond 401."""
     address = urlsplit(request.url)
-    taken = [
+    matches = [
         (route, found)
         for route in routes()
         if route.method == request.method and (found := route.parameters(address.path)) is not None
     ]
-    ((route, parameters),) = taken or [(ANYTHING_ELSE, {})]
-    assert route.is_open or request.claims is not None, "the gateway answers 401"
+    ((route, parameters),) = matches or [(DEFAULT_ROUTE, {})]
+    assert route.is_open or request.claims is not None, "the gateway responds 401"
     path = unquote(address.path)
     query: dict[str, str] = {}
     for name, value in parse_qsl(address.query, keep_blank_values=True):
         query[name] = f"{query[name]},{value}" if name in query else value
     event = world.event(
         "site_health",
-        routeKey=route.path if route is ANYTHING_ELSE else f"{route.method} {route.path}",
+        routeKey=route.path if route is DEFAULT_ROUTE else f"{route.method} {route.path}",
         rawPath=path,
         rawQueryString=address.query,
         headers={name.lower(): value for name, value in request.headers.items()},

@@ -1,4 +1,4 @@
-"""What docs/api.md tells people to type works, and what it shows is what they see."""
+"""The commands and responses in docs/api.md are real."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.paths import CHECKOUT
-from tests.functions import described
+from tests.functions import api_document
 from tests.functions.gateway import Request, send
 from tests.support.leaks import WEBHOOK_SECRET
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 TEXT = (CHECKOUT / "docs" / "api.md").read_text(encoding="utf-8")
 CURLS = [line for line in TEXT.splitlines() if line.startswith("curl ")]
-# The one that needs the lines before it.
+# The command that needs the lines before it.
 SIGNED = next(line for line in CURLS if "$SIGNATURE" in line)
-# An answer that is shown, and the last command before it.
+# Each response in docs/api.md, with the last command before it.
 SHOWN = re.findall(r"(curl [^\n]*)\n```\n```json\n(.*?)```", TEXT, flags=re.DOTALL)
 
 
 def request_of(line: str) -> Request:
-    """What curl would send for the person whose token it is."""
+    """Return the request that curl would send, with the token of the user `demo`."""
     words = iter(shlex.split(line.replace("$API", "").replace("$TOKEN", "demo"))[1:])
     method, url, body, headers = "GET", "", None, {}
     for word in words:
@@ -51,16 +51,16 @@ def request_of(line: str) -> Request:
 
 
 @pytest.mark.parametrize("line", [line for line in CURLS if line != SIGNED])
-def test_every_command_works(world: World, line: str) -> None:
-    """It succeeds, and the answer is the described one."""
+def test_every_curl_command_in_the_docs_works(world: FunctionsWorld, line: str) -> None:
+    """The request succeeds with the described response."""
     request = request_of(line)
     route, answer = send(world, request)
 
     assert answer["statusCode"] in {200, 201, 202, 204}, answer["body"]
-    described.check(route.method, route.path, answer)
+    api_document.check(route.method, route.path, answer)
 
 
-def test_a_webhook_that_is_signed_by_hand_is_accepted(world: World, tmp_path: Path) -> None:
+def test_a_webhook_that_is_signed_by_hand_is_accepted(world: FunctionsWorld, tmp_path: Path) -> None:
     """The lines are run as they stand; only curl is another, that notes what it was told."""
     missing = [tool for tool in ("bash", "openssl", "od") if not shutil.which(tool)]
     if missing:
@@ -70,8 +70,8 @@ def test_a_webhook_that_is_signed_by_hand_is_accepted(world: World, tmp_path: Pa
     (tmp_path / ".local" / "stack.json").write_text(json.dumps({"webhook_secret": WEBHOOK_SECRET}))
     (block,) = [block for block in re.findall(r"```sh\n(.*?)```", TEXT, flags=re.DOTALL) if SIGNED in block]
     noted = 'curl() { printf "%s\\n" "$@"; }\nset -e\n'
-    ran = subprocess.run(  # noqa: S603 - what the page says.
-        ["bash", "-c", noted + block],  # noqa: S607 - wherever it is.
+    ran = subprocess.run(  # noqa: S603 - the commands are in docs/api.md.
+        ["bash", "-c", noted + block],  # noqa: S607 - found through PATH.
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -81,19 +81,19 @@ def test_a_webhook_that_is_signed_by_hand_is_accepted(world: World, tmp_path: Pa
     route, answer = send(world, request_of(shlex.join(["curl", *words])))
 
     assert answer["statusCode"] == 202, answer["body"]
-    described.check(route.method, route.path, answer)
+    api_document.check(route.method, route.path, answer)
 
 
 @pytest.mark.parametrize(("line", "shown"), SHOWN)
-def test_an_answer_that_is_shown_has_the_members_of_a_real_one(world: World, line: str, shown: str) -> None:
-    """Nobody programs against a member that never comes."""
+def test_a_documented_response_has_the_real_fields(world: FunctionsWorld, line: str, shown: str) -> None:
+    """The JSON in docs/api.md has the same members as the real response."""
     _, answer = send(world, request_of(line))
 
     assert json.loads(shown).keys() == json.loads(answer["body"]).keys()
 
 
-def test_the_problem_that_is_shown_is_a_real_one(world: World) -> None:
-    """A limit of 1001 is refused in just these words."""
+def test_the_documented_problem_equals_the_real_one(world: FunctionsWorld) -> None:
+    """A limit of 1001 gets exactly the problem document in docs/api.md."""
     shown = json.loads(re.findall(r"```json\n(\{\"type\".*?)```", TEXT, flags=re.DOTALL)[0])
     request = Request(
         "GET", "/api/bg/demo?limit=1001", {"sub": "demo"}, {"X-Correlation-ID": shown["instance"]}
@@ -103,12 +103,12 @@ def test_the_problem_that_is_shown_is_a_real_one(world: World) -> None:
     assert json.loads(answer["body"]) == shown
 
 
-def test_every_route_but_the_callback_and_one_job_has_a_command() -> None:
-    """Those two need something that only comes with an answer."""
+def test_every_route_has_a_documented_command() -> None:
+    """The callback and one job are exceptions: they need a value from another response."""
     typed = {(request.method, request.url.partition("?")[0]) for request in map(request_of, CURLS)}
     routes = {
         (method.upper(), path.replace("{userId}", "demo"))
-        for path, methods in described.whole()["paths"].items()
+        for path, methods in api_document.whole()["paths"].items()
         for method in methods
     }
 

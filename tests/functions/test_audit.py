@@ -1,4 +1,4 @@
-"""Changes of readings on record, as Lambda calls their recorder."""
+"""The audit function: it records changes of readings that no request has made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bg_ingest.clock import SystemClock
 from bg_ingest.wiring import stores
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 
 def _recorded(user_id: str = "demo") -> list[tuple[str, str, str, str]]:
@@ -27,8 +27,8 @@ def _happened_now(event: dict[str, Any], later: timedelta = timedelta(0)) -> dic
     return event
 
 
-def test_a_revision_is_on_record_once(world: World) -> None:
-    """Who, what, how many and why, at the time of the change; however often it is told."""
+def test_a_revision_is_audited_once(world: FunctionsWorld) -> None:
+    """The entry has the actor, the action and the time, however often the message is delivered."""
     event = _happened_now(world.event("audit_revision"))
     for _ in range(3):
         assert world.invoke("audit", event) == {"batchItemFailures": []}
@@ -41,8 +41,8 @@ def test_a_revision_is_on_record_once(world: World) -> None:
     assert entry.at.astimezone(UTC) == at
 
 
-def test_a_message_that_is_no_change_of_ours_stays_and_holds_up_nothing(world: World) -> None:
-    """The one after it is recorded."""
+def test_an_invalid_message_stays_queued_and_blocks_no_other(world: FunctionsWorld) -> None:
+    """Only the invalid message is returned to the queue; the next one is recorded."""
     event = world.event("audit_poison")
     event["Records"][1]["body"] = _happened_now(world.event("audit_revision"))["Records"][0]["body"]
 
@@ -51,8 +51,8 @@ def test_a_message_that_is_no_change_of_ours_stays_and_holds_up_nothing(world: W
     assert len(_recorded()) == 1
 
 
-def test_what_expired_was_retentions_doing(world: World) -> None:
-    """Told apart from what came from the provider."""
+def test_expired_readings_are_audited_as_retention(world: FunctionsWorld) -> None:
+    """The audit log distinguishes removal by retention from removal by the provider."""
     event = _happened_now(world.event("audit_revision"))
     body = json.loads(event["Records"][0]["body"])
     body |= {"type": "bg.readings.removed", "reason": "expired", "count": 12, "correlation_id": ""}
@@ -62,8 +62,8 @@ def test_what_expired_was_retentions_doing(world: World) -> None:
     assert _recorded() == [("retention", "readings expired (12)", "done", "")]
 
 
-def test_nothing_about_a_person_is_recorded_after_they_were_erased(world: World) -> None:
-    """A message that waited must not outlive them; one about their next life must."""
+def test_no_entry_is_added_for_changes_before_an_erasure(world: FunctionsWorld) -> None:
+    """A message from before the erasure adds no entry; one from after it does."""
     before = _happened_now(world.event("audit_revision"))
     world.invoke("erase", world.event("erase_user"))
 

@@ -1,4 +1,4 @@
-"""One id for everything one request causes."""
+"""Correlation ids: one id in the logs, responses, jobs and messages of a request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bg_ingest.wiring import aws_clients, stores
 if TYPE_CHECKING:
     import pytest
 
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
     Printed = pytest.CaptureFixture[str]
 
@@ -20,10 +20,8 @@ def _lines(capsys: Printed) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_requests_id_is_in_its_lines_its_answer_its_job_and_its_message(
-    world: World, capsys: Printed
-) -> None:
-    """One id for everything one request causes."""
+def test_a_request_has_one_correlation_id_everywhere(world: FunctionsWorld, capsys: Printed) -> None:
+    """The log lines, the response, the job and the queue message of a request have the same id."""
     event = world.event("sync_start_async")
     event["headers"] |= {"x-correlation-id": "ticket-4711"}
     answer = world.invoke("sync", event)
@@ -34,10 +32,10 @@ def test_a_requests_id_is_in_its_lines_its_answer_its_job_and_its_message(
     assert [message["correlation_id"] for message in _messages()] == ["ticket-4711"]
 
 
-def test_a_ticks_id_is_in_its_lines_and_its_messages(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+def test_a_tick_has_one_correlation_id_everywhere(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, capsys: Printed
 ) -> None:
-    """The request id of the tick is the correlation id of the syncs it queues."""
+    """The request id of the tick is the correlation id of the syncs that it queues."""
     world.restarted(monkeypatch, POLL_INTERVAL_SECONDS="60")
     stores.states().start_polling("ada", 60, SystemClock().now())
     world.invoke("dispatch", world.event("dispatch_tick"))

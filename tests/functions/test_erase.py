@@ -1,4 +1,4 @@
-"""Erasing everything about a user, by one call."""
+"""The erase function: removing all data of a user."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from bg_ingest.settings import settings
 from bg_ingest.wiring import aws_clients, stores
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 
-def test_a_person_is_erased_with_a_receipt(world: World) -> None:
-    """What was removed is counted; what is asked for afterwards is not there."""
+def test_erasing_a_user_returns_a_receipt(world: FunctionsWorld) -> None:
+    """The receipt counts what was removed, and a later request for the data is 404."""
     world.invoke("connect", world.event("connect_start"))
     answer = world.invoke("erase", world.event("erase_user"))
 
@@ -30,15 +30,15 @@ def test_a_person_is_erased_with_a_receipt(world: World) -> None:
     )
 
 
-def test_repeating_it_is_safe(world: World) -> None:
-    """The same receipt, however often."""
+def test_repeating_an_erasure_returns_the_same_receipt(world: FunctionsWorld) -> None:
+    """The second response equals the first."""
     first, second = (world.invoke("erase", world.event("erase_user")) for _ in range(2))
 
     assert (second["statusCode"], second["body"]) == (200, first["body"])
 
 
-def test_what_comes_late_is_removed_by_the_second_look(world: World) -> None:
-    """The queue holds the request for it back for minutes; then a straggler's hour goes too."""
+def test_data_written_during_an_erasure_is_removed_later(world: FunctionsWorld) -> None:
+    """A delayed message makes the function erase again, minutes later."""
     world.invoke("erase", world.event("erase_user"))
     attributes = aws_clients.sqs().get_queue_attributes(
         QueueUrl=settings().erasures_queue_url, AttributeNames=["ApproximateNumberOfMessagesDelayed"]
@@ -53,8 +53,8 @@ def test_what_comes_late_is_removed_by_the_second_look(world: World) -> None:
     assert list(stores.readings_table().query("pk = :pk", {":pk": "demo"})) == []
 
 
-def test_erasing_is_the_persons_and_the_writers_right(world: World) -> None:
-    """A service that may read may not erase."""
+def test_erasing_needs_the_write_scope(world: FunctionsWorld) -> None:
+    """A service with the read scope gets 403, and one with the write scope may erase."""
     event = world.event("erase_user")
     event["requestContext"]["authorizer"]["jwt"]["claims"] |= {
         "sub": "s",

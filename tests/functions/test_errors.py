@@ -1,4 +1,4 @@
-"""What happens to a request that goes wrong."""
+"""Responses to invalid requests and to failures of AWS."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bg_ingest.wiring import aws_clients
-from tests.functions import described
+from tests.functions import api_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 
-def test_our_own_fault_is_a_problem_without_a_trace(
-    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_an_internal_error_hides_its_cause_from_the_caller(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The caller gets an id; the log gets what and where, and nothing of what was in the request."""
+    """The response has a correlation id only; the log has the AWS operation and code, and no user id."""
     log = tmp_path / "log"
     world.restarted(monkeypatch, LOG_OUTPUT=f"file:{log}", DYNAMODB_TABLE="no-such-table")
     answer = world.invoke("query", world.event("query_latest"))
@@ -37,7 +37,7 @@ def test_our_own_fault_is_a_problem_without_a_trace(
 
 
 @pytest.fixture
-def busy_world(world: World) -> Iterator[World]:
+def busy_world(world: FunctionsWorld) -> Iterator[FunctionsWorld]:
     """DynamoDB refuses every call, after all that botocore tried."""
     refusal: Any = {"Error": {"Code": "ProvisionedThroughputExceededException"}}
 
@@ -58,19 +58,19 @@ def busy_world(world: World) -> Iterator[World]:
         ("connect", "connect_state", "/api/bg/{userId}/connection"),
     ],
 )
-def test_a_table_that_is_too_busy_is_worth_another_try(
-    busy_world: World, function: str, name: str, path: str
+def test_a_throttled_table_is_503_with_retry_after(
+    busy_world: FunctionsWorld, function: str, name: str, path: str
 ) -> None:
-    """Every function tells its caller when to come back, as it is described."""
+    """Every function says when to retry, as the OpenAPI document describes it."""
     answer = busy_world.invoke(function, busy_world.event(name))
 
     assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "5")
     assert json.loads(answer["body"])["type"].endswith("/temporarily-unavailable")
-    described.check("GET", path, answer)
+    api_document.check("GET", path, answer)
 
 
-def test_a_fault_names_the_field_and_not_what_was_in_it(world: World) -> None:
-    """Whatever was sent in the place of a name stays out of the answer."""
+def test_an_error_names_known_fields_only(world: FunctionsWorld) -> None:
+    """A name that the caller made up may be personal data, so the response does not repeat it."""
     event = world.event("sync_start", body='{"my glucose is 301": 1, "from": 7}')
     answer = world.invoke("sync", event)
 
@@ -80,14 +80,14 @@ def test_a_fault_names_the_field_and_not_what_was_in_it(world: World) -> None:
 
 
 @pytest.mark.parametrize("body", ["not json", "[]", '"text"', "7", '{"from": null, "to": []}', "{"])
-def test_a_body_that_is_no_request_is_refused(world: World, body: str) -> None:
-    """422, whatever it is."""
+def test_an_invalid_body_is_422(world: FunctionsWorld, body: str) -> None:
+    """Text, a list, a number, a wrong type or an unfinished object."""
     assert world.invoke("sync", world.event("sync_start", body=body))["statusCode"] == 422
 
 
 @pytest.mark.parametrize("body", ["[" * 50_000, '{"from": ' * 50_000, "9" * 5_000, b"\xff"])
-def test_a_body_that_no_reader_takes_is_refused(world: World, body: str | bytes) -> None:
-    """Nested or numbered without end, or no text at all."""
+def test_an_unreadable_body_is_422(world: FunctionsWorld, body: str | bytes) -> None:
+    """Nested too deeply, a number too long, or not UTF-8."""
     text = body if isinstance(body, str) else base64.b64encode(body).decode()
     event = world.event("sync_start", body=text, isBase64Encoded=isinstance(body, bytes))
     answer = world.invoke("sync", event)
@@ -96,32 +96,32 @@ def test_a_body_that_no_reader_takes_is_refused(world: World, body: str | bytes)
     assert json.loads(answer["body"])["errors"] == [{"field": "body", "reason": "JSON decode error"}]
 
 
-def test_a_body_may_come_as_base64(world: World) -> None:
-    """What is not labelled as text is JSON all the same."""
+def test_a_base64_body_is_decoded(world: FunctionsWorld) -> None:
+    """The gateway encodes a body whose Content-Type is not a text type."""
     body = base64.b64encode(b'{"from": 7}').decode()
     answer = world.invoke("sync", world.event("sync_start", body=body, isBase64Encoded=True))
 
     assert [fault["field"] for fault in json.loads(answer["body"])["errors"]] == ["from"]
 
 
-def test_a_body_that_is_no_object_is_told_so_in_plain_words(world: World) -> None:
-    """Not in those of a library, with the name of a class."""
+def test_a_body_that_is_a_list_must_be_an_object(world: FunctionsWorld) -> None:
+    """The reason does not name a Python class."""
     answer = world.invoke("sync", world.event("sync_start", body="[]"))
 
     reason = "Input should be an object"
     assert json.loads(answer["body"])["errors"] == [{"field": "body", "reason": reason}]
 
 
-def test_a_number_that_only_python_reads_is_told_so_in_plain_words(world: World) -> None:
-    """Nor in those of a library."""
+def test_a_number_with_an_underscore_is_422(world: FunctionsWorld) -> None:
+    """Python reads `5_0` as 50; the API does not, and says so."""
     answer = world.invoke("sync", world.event("sync_jobs", queryStringParameters={"limit": "5_0"}))
 
     reason = "Input should be a whole number, in digits"
     assert json.loads(answer["body"])["errors"] == [{"field": "limit", "reason": reason}]
 
 
-def test_a_body_is_json_whatever_it_is_called(world: World) -> None:
-    """Curl's -d calls everything a form."""
+def test_content_type_of_a_json_body_is_ignored(world: FunctionsWorld) -> None:
+    """`curl -d` labels every body as a form."""
     event = world.event("sync_start_async")
     event["headers"] |= {"content-type": "application/x-www-form-urlencoded"}
     job = json.loads(world.invoke("sync", event)["body"])
@@ -130,8 +130,8 @@ def test_a_body_is_json_whatever_it_is_called(world: World) -> None:
 
 
 @pytest.mark.parametrize("name", ["abc\r\nX-Evil: 1", "x" * 129, "", "ä", " "])
-def test_a_correlation_id_that_cannot_be_is_replaced(world: World, name: str) -> None:
-    """It goes into a header and into the log, so not everything may be one."""
+def test_an_invalid_correlation_id_is_replaced(world: FunctionsWorld, name: str) -> None:
+    """An id with a line break, or one too long, must not reach a header or the log."""
     event = world.event("site_health")
     event["headers"] |= {"x-correlation-id": name}
     answer = world.invoke("site", event)
@@ -139,16 +139,16 @@ def test_a_correlation_id_that_cannot_be_is_replaced(world: World, name: str) ->
     assert answer["headers"]["X-Correlation-ID"] == event["requestContext"]["requestId"]
 
 
-def test_a_trace_gives_the_id_where_there_is_no_other(world: World) -> None:
-    """W3C's traceparent comes second, the gateway's request id third."""
+def test_traceparent_is_the_second_choice_of_correlation_id(world: FunctionsWorld) -> None:
+    """It is used without an X-Correlation-ID; the request id of the gateway is the third choice."""
     event = world.event("site_health")
     event["headers"] = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
 
     assert world.invoke("site", event)["headers"]["X-Correlation-ID"] == "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-def test_ready_names_the_part_that_is_not(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """503 with the failing table."""
+def test_ready_names_the_failing_table(world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The response is 503 with the name of the table."""
     world.restarted(monkeypatch, USERS_TABLE="no-such-table")
     answer = world.invoke("site", world.event("site_ready"))
 

@@ -1,4 +1,4 @@
-"""Every payload of events/ through the handler it is for."""
+"""Every sample payload of events/, sent to its function."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.functions import described
-from tests.functions.conftest import EVENTS, FUNCTIONS, World
+from tests.functions import api_document
+from tests.functions.conftest import EVENTS, FUNCTIONS, FunctionsWorld
 
-# What each answers when its user is connected, has readings, and the provider is down.
-ANSWERS: dict[str, int] = {
+# The status of each response: the user is connected and has readings, and the provider is down.
+STATUSES: dict[str, int] = {
     "query_latest": 200,
     "query_range": 200,
     "query_range_csv": 200,
@@ -29,7 +29,7 @@ ANSWERS: dict[str, int] = {
     "connect_state": 200,
     "connect_remove": 204,
     "erase_user": 200,
-    # What is signed in a file is stale, and nobody here accepts tokens; test_webhook.py signs them anew.
+    # The signatures in the files have expired, and no key set is configured; test_webhook.py signs anew.
     "webhook_available": 401,
     "webhook_records": 401,
     "webhook_records_base64": 401,
@@ -44,14 +44,14 @@ ANSWERS: dict[str, int] = {
     "site_openapi": 200,
     "site_ready": 200,
 }
-KEPT: dict[str, list[int]] = {  # Which messages of a batch stay in the queue.
+KEPT: dict[str, list[int]] = {  # The messages of a batch that stay in the queue.
     "worker_poll": [],
     "worker_backfill": [],
     "worker_range": [],
     "worker_poison": [0],
 }
 OTHERS = {"dispatch_tick", "dispatch_reconcile", "erase_second_look"}
-PUBLISHED = {  # What each makes the publisher do: test_publish.py.
+PUBLISHED = {  # Tested in test_publish.py.
     "publish_readings",
     "publish_revision",
     "publish_expired",
@@ -60,38 +60,38 @@ PUBLISHED = {  # What each makes the publisher do: test_publish.py.
     "publish_unreadable",
     "publish_again",
 }
-RECORDED = {"audit_revision", "audit_poison"}  # test_audit.py
+RECORDED = {"audit_revision", "audit_poison"}  # Tested in test_audit.py.
 
 
-def test_every_payload_is_tried() -> None:
-    """A new file in events/ needs a line in this test."""
+def test_every_sample_payload_is_in_a_list_here() -> None:
+    """A new file in events/ needs a line in this file."""
     assert {
         path.stem for path in EVENTS.glob("*.json")
-    } == ANSWERS.keys() | KEPT.keys() | OTHERS | PUBLISHED | RECORDED
+    } == STATUSES.keys() | KEPT.keys() | OTHERS | PUBLISHED | RECORDED
 
 
-def test_every_function_has_a_payload() -> None:
-    """Each can be tried by hand."""
+def test_every_function_has_a_sample_payload() -> None:
+    """Each function can be invoked by hand."""
     assert {path.stem.split("_")[0] for path in EVENTS.glob("*.json")} == set(FUNCTIONS)
 
 
-@pytest.mark.parametrize(("name", "status"), ANSWERS.items())
-def test_a_request_is_answered(world: World, name: str, status: int) -> None:
-    """As it is described: with its status, an id to ask by, and a problem document where it is an error."""
+@pytest.mark.parametrize(("name", "status"), STATUSES.items())
+def test_a_sample_request_gets_the_described_response(world: FunctionsWorld, name: str, status: int) -> None:
+    """The status, the correlation id and the problem document are as the OpenAPI document says."""
     answer = world.invoke(name.split("_", maxsplit=1)[0], world.event(name))
 
     assert answer["statusCode"] == status
     assert answer["headers"]["X-Correlation-ID"] == world.event(name)["headers"]["x-correlation-id"]
     method, path = world.event(name)["routeKey"].split(" ")
-    described.check(method, path, answer)
+    api_document.check(method, path, answer)
     if status >= 400 and "text/html" not in answer["headers"]["Content-Type"]:
         problem = json.loads(answer["body"])
         assert (problem["status"], problem["instance"]) == (status, answer["headers"]["X-Correlation-ID"])
 
 
 @pytest.mark.parametrize(("name", "kept"), KEPT.items())
-def test_a_batch_keeps_what_could_not_be_done(world: World, name: str, kept: list[int]) -> None:
-    """The provider is down, so every order is put off as a message of its own; what is no order stays."""
+def test_a_batch_returns_only_unreadable_messages(world: FunctionsWorld, name: str, kept: list[int]) -> None:
+    """The provider is down, so each order is queued again; an unreadable message stays."""
     event: dict[str, Any] = world.event(name)
     answer = world.invoke("worker", event)
 
@@ -99,12 +99,12 @@ def test_a_batch_keeps_what_could_not_be_done(world: World, name: str, kept: lis
     assert answer == {"batchItemFailures": wanted}
 
 
-def test_a_tick_is_served(world: World) -> None:
-    """The minute is claimed, whoever is due in it."""
+def test_a_tick_claims_its_minute(world: FunctionsWorld) -> None:
+    """The dispatcher reports one period, whether or not a user is due."""
     assert world.invoke("dispatch", world.event("dispatch_tick"))["periods"] == 1
 
 
-def test_the_hour_of_a_reconciliation_is_served_once(world: World) -> None:
-    """A doubled tick finds nothing to do."""
+def test_a_reconciliation_hour_is_served_once(world: FunctionsWorld) -> None:
+    """A second tick of the same hour does nothing."""
     assert world.invoke("dispatch", world.event("dispatch_reconcile"))["periods"] == 1
     assert world.invoke("dispatch", world.event("dispatch_reconcile")) == {"periods": 0, "users": 0}

@@ -1,4 +1,4 @@
-"""Who is let through to a user's data, and what is recorded about it."""
+"""Access check and audit of every request about a user."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from bg_ingest.access.audit import Audit, AuditOutcome
 from bg_ingest.dynamo import Table
 from bg_ingest.http_api import serving
+from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.wiring import aws_clients, connecting, limits, stores
 from functions.connect.app import build
 from tests.functions.conftest import EVENTS, LambdaContext
@@ -17,12 +18,12 @@ from tests.functions.conftest import EVENTS, LambdaContext
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 ABOUT_A_USER = sorted(
     path.stem
     for path in EVENTS.glob("*.json")
-    # Webhooks have no caller's token: their proof is another, see test_webhook_refusals.py.
+    # Webhooks have no token of a user or service: see test_webhook_errors.py.
     if '"userId"' in path.read_text() and not path.stem.startswith("webhook")
 )
 
@@ -39,9 +40,9 @@ def _recorded() -> list[tuple[str, str, AuditOutcome]]:
 
 @pytest.mark.parametrize("name", ABOUT_A_USER)
 @pytest.mark.parametrize("scope", ["", "bg/other"])
-def test_a_stranger_is_refused_on_every_route(world: World, name: str, scope: str) -> None:
-    """Whatever the route does, and before it does it."""
-    event = _as_caller(world.event(name), "stranger", scope)
+def test_a_caller_without_scope_is_403_on_every_route(world: FunctionsWorld, name: str, scope: str) -> None:
+    """The access check runs before the route."""
+    event = _as_caller(world.event(name), "other-user", scope)
     answer = world.invoke(name.split("_", maxsplit=1)[0], event)
 
     assert answer["statusCode"] == 403
@@ -56,26 +57,26 @@ def test_a_stranger_is_refused_on_every_route(world: World, name: str, scope: st
         ("query_range", {"queryStringParameters": {"limit": "0"}}),
     ],
 )
-def test_a_stranger_is_refused_whatever_else_is_wrong(
-    world: World, name: str, changes: dict[str, Any]
+def test_access_is_checked_before_the_request_is_validated(
+    world: FunctionsWorld, name: str, changes: dict[str, Any]
 ) -> None:
-    """Who may not ask is not told what is wrong with the question; who may, is."""
-    for caller, status in (("stranger", 403), ("demo", 422)):
+    """A caller without access gets 403 for an invalid request, and the user gets 422."""
+    for caller, status in (("other-user", 403), ("demo", 422)):
         event = _as_caller(world.event(name, **changes), caller)
         assert world.invoke(name.split("_", maxsplit=1)[0], event)["statusCode"] == status
 
 
 @pytest.mark.parametrize("name", ["query_latest", "query_range", "query_audit"])
-def test_a_read_by_somebody_else_is_recorded(world: World, name: str) -> None:
-    """A service with the scope sees the data, and the person sees that it did."""
+def test_a_read_by_another_caller_is_audited(world: FunctionsWorld, name: str) -> None:
+    """A service with the scope gets the data, and the audit log names the service."""
     event = _as_caller(world.event(name), "reporting", "bg/read")
 
     assert world.invoke("query", event)["statusCode"] == 200
     assert _recorded() == [("reporting", event["routeKey"], AuditOutcome.DONE)]
 
 
-def test_a_persons_own_reads_are_not_recorded_and_their_writes_are(world: World) -> None:
-    """With what became of them."""
+def test_own_writes_are_audited_and_own_reads_are_not(world: FunctionsWorld) -> None:
+    """Each entry has the outcome of the request."""
     world.invoke("query", world.event("query_latest"))
     world.invoke("connect", world.event("connect_state"))
     assert _recorded() == []
@@ -89,8 +90,8 @@ def test_a_persons_own_reads_are_not_recorded_and_their_writes_are(world: World)
     ]
 
 
-def test_what_is_recorded_is_what_the_api_shows(world: World) -> None:
-    """Newest first, page by page."""
+def test_the_audit_log_is_paged_newest_first(world: FunctionsWorld) -> None:
+    """Two pages show the three entries once each."""
     for scope_holder in ("first", "second", "third"):
         world.invoke("query", _as_caller(world.event("query_latest"), scope_holder, "bg/read"))
     first = world.invoke("query", world.event("query_audit", queryStringParameters={"limit": "2"}))
@@ -105,10 +106,10 @@ def test_what_is_recorded_is_what_the_api_shows(world: World) -> None:
     assert entries[0]["correlation_id"] == first["headers"]["X-Correlation-ID"]
 
 
-def test_what_cannot_be_recorded_is_not_shown(
-    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_read_that_cannot_be_audited_fails(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The read by somebody else fails, and the log says where; the person still reads their own."""
+    """Another caller gets 500 and no glucose value; the user still reads their own data."""
     log = tmp_path / "log"
     world.restarted(monkeypatch, USERS_TABLE="no-such-table", LOG_OUTPUT=f"file:{log}")
     answer = world.invoke("query", _as_caller(world.event("query_latest"), "reporting", "bg/read"))
@@ -119,12 +120,12 @@ def test_what_cannot_be_recorded_is_not_shown(
     assert world.invoke("query", world.event("query_latest"))["statusCode"] == 200
 
 
-def test_what_cannot_be_recorded_is_not_done(world: World) -> None:
-    """The person's connection stays as it was."""
+def test_a_write_that_cannot_be_audited_is_not_done(world: FunctionsWorld) -> None:
+    """The response is 500, and the connection is unchanged."""
     deps = connecting.deps()
     nowhere = Audit(Table(aws_clients.dynamodb(), "no-such-table"), deps.clock, 365)
-    app = build(deps, nowhere, limits.connection())
-    answer = serving.serve(app, world.event("connect_remove"), LambdaContext())  # type: ignore[arg-type]
+    app = build(deps, nowhere, limits.connection(), ApiSettings("sub", None, frozenset()))
+    answer = serving.serve(app, world.event("connect_remove"), LambdaContext(), deps.clock)  # type: ignore[arg-type]
 
     assert answer["statusCode"] == 500
     assert json.loads(world.invoke("connect", world.event("connect_state"))["body"])["state"] == "connected"

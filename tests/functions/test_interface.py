@@ -1,4 +1,4 @@
-"""The description of the HTTP interface: valid, complete, served, and the same as the code."""
+"""The OpenAPI document: valid, complete, served, and equal to what the code says."""
 
 from __future__ import annotations
 
@@ -9,89 +9,84 @@ from typing import TYPE_CHECKING
 import pytest
 from openapi_spec_validator import validate
 
-from tests.functions import described
+from tests.functions import api_document
 from tests.functions.gateway import Request, routes, send
 from tests.support.template_document import resource
-from tools.interface.__main__ import API_MD, SITE, files
-from tools.interface.code import FUNCTIONS, operations
-from tools.interface.document import document
-from tools.interface.refusals import every_kind
-from tools.interface.routes import ROUTES
+from tools.interface.__main__ import API_MD, files
+from tools.interface.document import FUNCTIONS, document, operations, scope_of
+from tools.interface.errors import every_kind
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bg_ingest.problems import ProblemKind
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
-PAGE = SITE / "docs.html"
-
-
-def _listed_in_docs() -> set[tuple[str, str]]:
-    return {
-        (method, path)
-        for method, path in re.findall(r"^\| `(\w+) (/[^`]*)` \|", API_MD.read_text(), re.MULTILINE)
-    }
+# A part of the page at /docs, and no route of the interface.
+VIEWER_FILES = ("GET", "/docs/{asset}")
 
 
-def test_the_document_is_valid() -> None:
-    """It is OpenAPI 3.1, as others understand it."""
+def _described() -> set[tuple[str, str]]:
+    return {(method.upper(), path) for path, method, _ in operations(document())}
+
+
+def test_the_document_is_valid_openapi_3_1() -> None:
+    """The validator of the OpenAPI project accepts it."""
     validate(document())
 
 
-def test_the_same_routes_are_everywhere() -> None:
-    """In the code, the template, the document, and docs/api.md."""
-    coded = set(operations())
-    deployed = {(route.method, route.path) for route in routes()}
-    documented = {
-        (method.upper(), path) for path, methods in document()["paths"].items() for method in methods
-    }
+def test_template_document_and_docs_have_the_same_routes() -> None:
+    """A route that is deployed is also described and listed in docs/api.md, and the other way round."""
+    deployed = {(route.method, route.path) for route in routes()} - {VIEWER_FILES}
+    listed = set(re.findall(r"^\| `(\w+) (/[^`]*)` \|", API_MD.read_text(), re.MULTILINE))
 
-    assert coded == deployed == documented == _listed_in_docs()
+    assert _described() == deployed == listed
 
 
 def test_every_function_behind_the_gateway_is_described() -> None:
-    """None is forgotten by the description."""
+    """A new HTTP function has to be added to the list of the generator."""
     assert {route.function for route in routes()} == set(FUNCTIONS)
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
-def test_what_is_committed_is_what_the_code_says(path: Path) -> None:
-    """`make interface` brings it up to date."""
+def test_the_committed_files_are_up_to_date(path: Path) -> None:
+    """`make interface` generates them again."""
     assert path.read_text(encoding="utf-8") == files()[path], "run `make interface`"
 
 
-def test_what_asks_for_a_token_is_described_so() -> None:
-    """The template's open routes are the document's open routes."""
-    opened = {(route.method, route.path) for route in routes() if route.is_open}
-
-    assert opened == {route for route, entry in ROUTES.items() if entry.scope is None}
-
-
-def test_every_kind_of_problem_is_an_answer_of_some_route() -> None:
-    """With its own status; none is described that does not exist."""
-    said = {
-        (kind, int(status))
-        for methods in described.whole()["paths"].values()
-        for operation in methods.values()
-        for status, answer in operation["responses"].items()
-        for kind in re.findall(r"`([\w-]+)`: ", described.resolved(answer)["description"])
+def test_open_routes_are_described_as_open() -> None:
+    """The routes without an authorizer in the template are those without a scope in the document."""
+    deployed = {(route.method, route.path) for route in routes() if route.is_open} - {VIEWER_FILES}
+    open_routes = {
+        (method.upper(), path) for path, method, entry in operations(document()) if scope_of(entry) is None
     }
 
-    assert said == {(kind.slug, kind.status) for kind in every_kind()}
+    assert open_routes == deployed
+
+
+def test_every_kind_of_problem_is_described_with_its_status() -> None:
+    """Each kind is an error response of some route, and each described kind exists."""
+    found = {
+        (kind, int(status))
+        for _, _, operation in operations(api_document.whole())
+        for status, response in operation["responses"].items()
+        for kind in re.findall(r"`([\w-]+)`: ", api_document.resolved(response)["description"])
+    }
+
+    assert found == {(kind.slug, kind.status) for kind in every_kind()}
 
 
 @pytest.mark.parametrize("kind", every_kind(), ids=lambda kind: kind.slug)
-def test_a_kind_of_problem_is_explained_where_people_read(kind: ProblemKind) -> None:
-    """In the page and in docs/api.md, with its status."""
-    page, prose = files()[PAGE], files()[API_MD]
+def test_each_kind_of_problem_is_listed_in_both_tables(kind: ProblemKind) -> None:
+    """The table on the page at /docs and the one in docs/api.md have a row for it."""
+    row = f"| {kind.status} | `{kind.slug}` | {kind.title} |"
 
-    assert f'id="problem-{kind.slug}"' in page
-    assert f"| {kind.status} | `{kind.slug}` |" in prose
+    assert row in document()["info"]["description"]
+    assert row in files()[API_MD]
 
 
-def test_the_gateways_limits_are_the_described_ones() -> None:
-    """Requests a second, and the burst."""
+def test_the_described_limits_are_those_of_the_gateway() -> None:
+    """The template throttles at the rate and the burst that the document names."""
     limits = resource("HttpApi")["DefaultRouteSettings"]
     rate, burst = limits["ThrottlingRateLimit"], limits["ThrottlingBurstLimit"]
     words = f"{rate:,} requests a second, in bursts of {burst:,}"
@@ -99,8 +94,8 @@ def test_the_gateways_limits_are_the_described_ones() -> None:
     assert words in " ".join(document()["info"]["description"].split())
 
 
-def test_the_document_is_served_to_everybody(world: World) -> None:
-    """As it stands in the checkout, and not again to who has it."""
+def test_the_document_is_served_and_cached(world: FunctionsWorld) -> None:
+    """The response equals the committed file, and is 304 for a caller that has its ETag."""
     _, first = send(world, Request("GET", "/openapi.json"))
     _, again = send(
         world, Request("GET", "/openapi.json", headers={"If-None-Match": first["headers"]["ETag"]})
@@ -109,3 +104,13 @@ def test_the_document_is_served_to_everybody(world: World) -> None:
     assert json.loads(first["body"]) == document()
     assert first["headers"]["Cache-Control"] == "public, max-age=300"
     assert again["statusCode"] == 304
+
+
+def test_every_route_has_an_example_call() -> None:
+    """The call names the method and the path, and a token only if the route needs one."""
+    for path, method, operation in operations(document()):
+        call = operation["description"]
+        url = path.replace("{userId}", "demo").replace("{jobId}", "019b0c2f5d4e0123456789abcdef")
+        assert call.endswith(f" $API{url}\n```")
+        assert (f"-X {method.upper()} " in call) is (method != "get")
+        assert ("$TOKEN" in call) is (scope_of(operation) is not None)

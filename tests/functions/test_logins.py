@@ -1,4 +1,4 @@
-"""Where a person is sent after a login, and where never."""
+"""Logins over HTTP: `return_url`, result pages and redirects."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from bg_ingest.http_api import login_responses
 from bg_ingest.wiring import aws_clients, connecting, stores
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 APP = "https://app.example.org/done"
 WITH_QUERY = "https://app.example.org/done?from=bg"
 
 
-def _start(world: World, return_url: str) -> dict[str, Any]:
+def _start(world: FunctionsWorld, return_url: str) -> dict[str, Any]:
     answer: dict[str, Any] = world.invoke(
         "connect", world.event("connect_start", body=json.dumps({"return_url": return_url}))
     )
     return answer
 
 
-def _back(world: World, started: dict[str, Any], **query: str) -> dict[str, Any]:
+def _back(world: FunctionsWorld, started: dict[str, Any], **query: str) -> dict[str, Any]:
     state = json.loads(started["body"])["authorize_url"].partition("state=")[2].partition("&")[0]
     asked = {"state": state, **query}
     answer: dict[str, Any] = world.invoke(
@@ -48,10 +48,10 @@ def _back(world: World, started: dict[str, Any], **query: str) -> dict[str, Any]
         "",
     ],
 )
-def test_an_address_that_is_not_on_the_list_is_refused(
-    world: World, monkeypatch: pytest.MonkeyPatch, url: str
+def test_a_return_url_that_is_not_allowed_is_422(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    """Letter for letter, and nothing is started."""
+    """It must equal an entry of RETURN_URLS exactly; no login is started."""
     world.restarted(monkeypatch, RETURN_URLS=f"{APP}, {WITH_QUERY}")
 
     assert _start(world, url)["statusCode"] == 422
@@ -70,10 +70,10 @@ def test_an_address_that_is_not_on_the_list_is_refused(
         ({"code": "good"}, APP, APP + "?error=temporarily_unavailable"),
     ],
 )
-def test_a_person_is_sent_on_with_what_went_wrong(
-    world: World, monkeypatch: pytest.MonkeyPatch, query: dict[str, str], url: str, location: str
+def test_a_failed_login_redirects_with_its_error(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, query: dict[str, str], url: str, location: str
 ) -> None:
-    """To the address on the list, by 302, once."""
+    """The redirect to `return_url` has `error` in its query and works once."""
     world.restarted(monkeypatch, RETURN_URLS=f"{APP}, {WITH_QUERY}")
     started = _start(world, url)
     answer = _back(world, started, **query)
@@ -90,16 +90,18 @@ def test_a_person_is_sent_on_with_what_went_wrong(
         (LoginOutcome.FULL, "Trying again will not help"),
     ],
 )
-def test_a_person_is_told_whether_trying_again_helps(ending: LoginOutcome, advice: str) -> None:
-    """And never sent in circles."""
+def test_the_result_page_says_whether_a_retry_helps(ending: LoginOutcome, advice: str) -> None:
+    """A user is never told to retry in vain."""
     shown = login_responses.login_response(LoginResult(ending), "text/html")
 
     assert shown.status_code == 502
     assert advice in str(shown.body)
 
 
-def test_the_log_says_why_a_login_failed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """The kind of trouble, so that an application that is full is not taken for people who gave up."""
+def test_the_log_has_the_cause_of_a_failed_login(
+    world: FunctionsWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An outage of the provider is distinguished from users who declined."""
     _back(world, world.invoke("connect", world.event("connect_start")), code="good")
 
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "login ended" in line]
@@ -108,8 +110,8 @@ def test_the_log_says_why_a_login_failed(world: World, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("accept", ["text/html", "*/*"])
-def test_a_login_that_is_too_old_is_refused_as_one_nobody_started(world: World, accept: str) -> None:
-    """To a person as a page, to a program as a problem, and the same for both."""
+def test_an_expired_login_looks_like_an_unknown_one(world: FunctionsWorld, accept: str) -> None:
+    """A browser gets the same page for both, and a program the same problem document."""
     started = world.invoke("connect", world.event("connect_start"))
     stores.users_table().update(*_login_key(), "SET expires_at = :past", {":past": 1_700_000_000})
     state = json.loads(started["body"])["authorize_url"].partition("state=")[2].partition("&")[0]
@@ -125,10 +127,10 @@ def test_a_login_that_is_too_old_is_refused_as_one_nobody_started(world: World, 
     assert said in answers[0]["body"]
 
 
-def test_the_applications_credentials_come_from_secrets_manager(
-    world: World, monkeypatch: pytest.MonkeyPatch
+def test_credentials_are_read_from_secrets_manager(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As soon as a secret is named; those of the environment have no say then."""
+    """If a secret is named, then the environment variables are ignored."""
     secret = json.dumps({"client_id": "from-the-secret", "client_secret": "x"})
     aws_clients.secrets().create_secret(Name="bg/dexcom", SecretString=secret)
     world.restarted(monkeypatch, SECRET_NAME="bg/dexcom", DEXCOM_CLIENT_ID="from-the-environment")
@@ -143,10 +145,10 @@ def _login_key() -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(("kept", "fetched", "days"), [("30", "90", 30), ("730", "90", 90)])
-def test_no_history_is_fetched_that_would_not_be_kept(
-    world: World, monkeypatch: pytest.MonkeyPatch, kept: str, fetched: str, days: int
+def test_the_backfill_is_no_longer_than_the_retention(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, kept: str, fetched: str, days: int
 ) -> None:
-    """Days beyond what is kept would look as if their readings were missing."""
+    """Older days would be fetched, expire, and then count as missing."""
     world.restarted(monkeypatch, RETENTION_DAYS=kept, BACKFILL_DAYS_MAX=fetched)
 
     assert connecting.deps().history == timedelta(days=days)

@@ -1,4 +1,4 @@
-"""However a path is written, a person reaches their own data and nobody else's."""
+"""Unusual spellings of a path never reach another user's data."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from bg_ingest.wiring import aws_clients
 from tests.support import path_tricks
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 TRICKS = path_tricks.of("demo", "eve")
-# One route of each function that is about a person, reading and writing.
-ABOUT_A_PERSON = [
+# One route of each function that is about a user, reading and writing.
+ABOUT_A_USER = [
     "query_latest",
     "query_range",
     "query_audit",
@@ -24,7 +24,7 @@ ABOUT_A_PERSON = [
 ]
 
 
-def _event(world: World, name: str, user_id: str, caller: str) -> dict[str, Any]:
+def _event(world: FunctionsWorld, name: str, user_id: str, caller: str) -> dict[str, Any]:
     event = world.event(name)
     path = event["rawPath"].replace("/api/bg/demo", f"/api/bg/{user_id}")
     event["rawPath"] = event["requestContext"]["http"]["path"] = path
@@ -38,9 +38,9 @@ def _everything() -> list[Any]:
     return [client.scan(TableName=name)["Items"] for name in ("readings", "users")]
 
 
-@pytest.mark.parametrize("name", ABOUT_A_PERSON)
-def test_no_path_leads_to_somebody_else(world: World, name: str) -> None:
-    """Refused, whatever the gateway made of it, and nothing is read, changed or recorded."""
+@pytest.mark.parametrize("name", ABOUT_A_USER)
+def test_no_spelling_of_a_path_reaches_another_users_data(world: FunctionsWorld, name: str) -> None:
+    """The request is rejected, and nothing is read, changed or audited."""
     function, before = name.split("_", maxsplit=1)[0], _everything()
     answers = {
         path: world.invoke(function, _event(world, name, path, caller="eve"))
@@ -54,8 +54,8 @@ def test_no_path_leads_to_somebody_else(world: World, name: str) -> None:
     assert _everything() == before
 
 
-def test_who_is_let_in_is_who_the_function_reads(world: World) -> None:
-    """The path counts, for the question as for the answer; what the gateway took out of it does not."""
+def test_access_and_data_use_the_same_user_id(world: FunctionsWorld) -> None:
+    """Both come from the path; the path parameters of the gateway are ignored."""
     event = _event(world, "query_latest", "demo", caller="eve")
     event["pathParameters"] = {"userId": "eve"}
 
@@ -66,8 +66,8 @@ def test_who_is_let_in_is_who_the_function_reads(world: World) -> None:
     "name",
     ["Demo", "DEMO", "demo ", " demo", "demo\n", "demo\x00", "demo/", "demo.", "demo\u200b", "\uff44emo"],
 )
-def test_somebody_with_nearly_the_same_name_is_somebody_else(world: World, name: str) -> None:
-    """As their token says it, letter for letter."""
+def test_a_similar_user_id_is_another_user(world: FunctionsWorld, name: str) -> None:
+    """User ids are compared exactly, with case, spaces and control characters."""
     for user_id in ("demo", name):
         answer = world.invoke("query", _event(world, "query_latest", user_id, caller=name))
         assert "glucose" not in answer["body"]
@@ -75,8 +75,8 @@ def test_somebody_with_nearly_the_same_name_is_somebody_else(world: World, name:
 
 
 @pytest.mark.parametrize("name", ["query_range", "sync_settings", "erase_user"])
-def test_a_line_break_after_a_path_is_part_of_it(world: World, name: str) -> None:
-    """Not even of the person's own: what is no path of ours is no request."""
+def test_a_path_that_ends_in_a_newline_is_404(world: FunctionsWorld, name: str) -> None:
+    """The newline is part of the path, so the path matches no route."""
     event, before = world.event(name), _everything()
     path = f"{event['rawPath']}\n"
     event["rawPath"] = event["requestContext"]["http"]["path"] = path

@@ -1,4 +1,4 @@
-"""The publisher as Lambda calls it, with EventBridge as its sink."""
+"""The publish function, with EventBridge as its sink."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.functions.conftest import REGION
 from tests.support.events_docs import consumer
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 TYPES = {
     "publish_readings": "bg.readings.stored",
@@ -27,8 +27,8 @@ TYPES = {
 
 
 @pytest.fixture
-def listened(world: World) -> str:
-    """A queue that gets everything that is on the bus."""
+def listened(world: FunctionsWorld) -> str:
+    """A queue that receives every event on the bus."""
     assert world is not None
     queue = aws_clients.sqs().create_queue(QueueName="listener")["QueueUrl"]
     pattern = json.dumps({"source": ["bg-ingest"]})
@@ -50,8 +50,10 @@ def _heard(queue: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("name", "event_type"), TYPES.items())
-def test_a_change_is_published(world: World, listened: str, name: str, event_type: str) -> None:
-    """Every type there is, under the correlation id of what caused it."""
+def test_each_type_of_change_is_published(
+    world: FunctionsWorld, listened: str, name: str, event_type: str
+) -> None:
+    """The event has the type and the correlation id of the change."""
     assert world.invoke("publish", world.event(name)) == {"batchItemFailures": []}
     (event,) = _heard(listened)
 
@@ -65,8 +67,8 @@ def test_a_change_is_published(world: World, listened: str, name: str, event_typ
     assert event["detail"].get("correlationid") == caused
 
 
-def test_a_redelivery_has_the_same_id(world: World, listened: str) -> None:
-    """So a consumer recognises it."""
+def test_a_change_delivered_twice_has_one_event_id(world: FunctionsWorld, listened: str) -> None:
+    """A consumer recognises the second event as a duplicate."""
     for _ in range(2):
         world.invoke("publish", world.event("publish_readings"))
     first, second = _heard(listened)
@@ -74,11 +76,11 @@ def test_a_redelivery_has_the_same_id(world: World, listened: str) -> None:
     assert first["detail"] == second["detail"]
 
 
-def test_the_documented_consumer_takes_each_event_once(
-    world: World, listened: str, monkeypatch: pytest.MonkeyPatch
+def test_the_documented_consumer_handles_an_event_once(
+    world: FunctionsWorld, listened: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As it stands on the page, though everything comes twice."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)  # What a consumer has in its environment.
+    """The consumer in docs/events.md ignores the duplicates."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)  # A consumer has it in its environment.
     for name in (*TYPES, *TYPES):
         world.invoke("publish", world.event(name))
     taken: list[dict[str, Any]] = []
@@ -88,8 +90,8 @@ def test_the_documented_consumer_takes_each_event_once(
     assert _heard(listened) == []
 
 
-def test_the_page_shows_every_type_and_every_attribute(world: World, listened: str) -> None:
-    """What is sent is described."""
+def test_every_event_type_and_attribute_is_documented(world: FunctionsWorld, listened: str) -> None:
+    """docs/events.md names what the publisher sends."""
     page = (CHECKOUT / "docs" / "events.md").read_text()
     for name in TYPES:
         world.invoke("publish", world.event(name))
@@ -99,8 +101,8 @@ def test_the_page_shows_every_type_and_every_attribute(world: World, listened: s
         assert not [name for name in names if f'"{name}"' not in page and f"`{name}`" not in page]
 
 
-def test_what_nobody_can_read_is_noted_and_holds_up_nothing(world: World, listened: str) -> None:
-    """By its place in the stream, and never by what is in it."""
+def test_an_unreadable_change_blocks_no_other(world: FunctionsWorld, listened: str) -> None:
+    """Its place in the stream is sent to a queue, without its content."""
     readable, unreadable = world.event("publish_readings"), world.event("publish_unreadable")
     unreadable["Records"] += readable["Records"]
 
@@ -117,10 +119,10 @@ def test_what_nobody_can_read_is_noted_and_holds_up_nothing(world: World, listen
     }
 
 
-def test_a_broker_that_is_gone_has_the_batch_come_again(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_batch_is_retried_if_the_broker_is_down(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is taken for done, and the log says the kind of trouble and no more."""
+    """No event is reported as published, and the log has the kind of error."""
     world.restarted(monkeypatch, RABBITMQ_URL=f"amqp://guest:hunter2@127.0.0.1:{free_port()}")
     event = world.event("publish_readings")
     first = {"itemIdentifier": event["Records"][0]["dynamodb"]["SequenceNumber"]}
@@ -131,10 +133,10 @@ def test_a_broker_that_is_gone_has_the_batch_come_again(
     assert (told["level"], told["events"], told["trouble"]) == ("WARNING", 0, "AMQPConnectionError")
 
 
-def test_outside_development_a_broker_without_tls_is_refused(
-    world: World, monkeypatch: pytest.MonkeyPatch
+def test_a_broker_without_tls_is_rejected_in_production(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before a password or a reading is sent to it."""
+    """The function fails before it sends a password or a reading."""
     aws_clients.secrets().create_secret(Name="broker", SecretString="amqp://guest:hunter2@127.0.0.1")
     strict = {
         "ENVIRONMENT": "production",
@@ -150,10 +152,10 @@ def test_outside_development_a_broker_without_tls_is_refused(
         world.invoke("publish", world.event("publish_readings"))
 
 
-def test_a_day_is_published_again_with_the_ids_it_had(
-    world: World, listened: str, capsys: pytest.CaptureFixture[str]
+def test_republished_events_have_the_same_ids(
+    world: FunctionsWorld, listened: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By hand, from the table; twice is as good as once."""
+    """Publishing a range again by hand sends the same events, however often."""
     order = world.event("publish_again")
     order["republish"] |= {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
     answers = [world.invoke("publish", order) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""What the read endpoints answer."""
+"""The query function: the newest reading, ranges, pages and caching."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 NOT_INSTANTS = [
     "yesterday",
@@ -21,7 +21,7 @@ NOT_INSTANTS = [
 ]
 
 
-def _get(world: World, path: str = "", **query: str) -> dict[str, Any]:
+def _get(world: FunctionsWorld, path: str = "", **query: str) -> dict[str, Any]:
     event = world.event("query_latest" if path else "query_range", queryStringParameters=query)
     answer: dict[str, Any] = world.invoke("query", event)
     return answer
@@ -32,8 +32,8 @@ def _problem(answer: dict[str, Any]) -> tuple[int, str]:
     return answer["statusCode"], document["type"].rpartition("/")[2]
 
 
-def test_latest_has_the_newest_value_and_its_age(world: World) -> None:
-    """Everything API.md promises is there."""
+def test_latest_returns_the_newest_reading_and_its_age(world: FunctionsWorld) -> None:
+    """The response has the value, the age, the device and the revision."""
     latest = json.loads(_get(world, "latest")["body"])
 
     assert latest["glucose_mg_dl"] == 100
@@ -42,22 +42,22 @@ def test_latest_has_the_newest_value_and_its_age(world: World) -> None:
     assert latest["revision"] == 0
 
 
-def test_a_range_is_oldest_first(world: World) -> None:
-    """A day, unless a range is named."""
+def test_a_range_is_sorted_oldest_first(world: FunctionsWorld) -> None:
+    """Without a range in the query it is the last 24 hours."""
     values = [reading["glucose_mg_dl"] for reading in json.loads(_get(world)["body"])]
 
     assert values == list(range(111, 99, -1))
 
 
-def test_mmol_is_an_extra(world: World) -> None:
-    """The value in mg/dL stays."""
+def test_mmol_adds_a_value_beside_mg_dl(world: FunctionsWorld) -> None:
+    """The value in mg/dL stays in the response."""
     latest = json.loads(_get(world, "latest", unit="mmol/L")["body"])
 
     assert (latest["glucose_mg_dl"], latest["glucose_mmol_l"]) == (100, 5.6)
 
 
-def test_pages_follow_their_links(world: World) -> None:
-    """Five at a time, newest first, nothing twice and nothing left out."""
+def test_following_the_links_returns_every_reading_once(world: FunctionsWorld) -> None:
+    """Pages of five, newest first, return all twelve readings."""
     values: list[int] = []
     sizes: list[int] = []
     query = {"limit": "5", "order": "desc"}
@@ -76,8 +76,8 @@ def test_pages_follow_their_links(world: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "latest"])
-def test_who_has_it_already_gets_304(world: World, path: str) -> None:
-    """Also for latest, whose age changes while its reading does not."""
+def test_an_unchanged_response_is_304(world: FunctionsWorld, path: str) -> None:
+    """The same holds for the newest reading, whose age changes while the reading does not."""
     query = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"} if not path else {}
     first = _get(world, path, **query)
     event = world.event("query_latest" if path else "query_range", queryStringParameters=query)
@@ -88,15 +88,15 @@ def test_who_has_it_already_gets_304(world: World, path: str) -> None:
     assert again["headers"]["ETag"] == first["headers"]["ETag"]
 
 
-def test_another_unit_is_another_answer(world: World) -> None:
-    """A validator of one form does not stand for another."""
+def test_each_unit_has_its_own_etag(world: FunctionsWorld) -> None:
+    """The ETag of one unit is never accepted for the other."""
     assert _get(world, "latest")["headers"]["ETag"] != _get(world, "latest", unit="mmol/L")["headers"]["ETag"]
 
 
 @pytest.mark.parametrize("field", ["from", "to"])
 @pytest.mark.parametrize("text", NOT_INSTANTS)
-def test_what_is_no_instant_is_refused_by_name(world: World, field: str, text: str) -> None:
-    """The answer names the field and repeats nothing of it."""
+def test_an_invalid_time_is_422_and_names_the_field(world: FunctionsWorld, field: str, text: str) -> None:
+    """The response does not repeat the value."""
     answer = _get(world, **{field: text})
 
     assert _problem(answer) == (422, "invalid-request")
@@ -118,21 +118,21 @@ def test_what_is_no_instant_is_refused_by_name(world: World, field: str, text: s
         ({"from": "2026-01-01T00:00:00Z", "to": "2026-04-03T00:00:01Z"}, "range-too-long"),
     ],
 )
-def test_what_cannot_be_asked_is_a_problem(world: World, query: dict[str, str], slug: str) -> None:
-    """422, never 5xx."""
+def test_an_invalid_query_is_422(world: FunctionsWorld, query: dict[str, str], slug: str) -> None:
+    """Each invalid parameter is the caller's error, never a 5xx."""
     assert _problem(_get(world, **query)) == (422, slug)
 
 
-def test_ninety_two_days_are_not_too_long(world: World) -> None:
-    """The longest range that may be asked for."""
+def test_a_range_of_92_days_is_allowed(world: FunctionsWorld) -> None:
+    """It is the longest range of one request."""
     answer = _get(world, **{"from": "2026-01-01T00:00:00Z", "to": "2026-04-03T00:00:00Z"})
 
     assert answer["statusCode"] == 200
 
 
 @pytest.mark.parametrize("user_id", ["", "-ada", "a b", "a/b", "ä", "x" * 129, "../demo", "demo\n"])
-def test_what_is_no_user_id_is_refused(world: World, user_id: str) -> None:
-    """A service that mistypes one gets 4xx."""
+def test_an_invalid_user_id_is_4xx(world: FunctionsWorld, user_id: str) -> None:
+    """A service that mistypes a user id gets a client error."""
     event = world.event(
         "query_latest", rawPath=f"/api/bg/{user_id}/latest", pathParameters={"userId": user_id}
     )
@@ -142,16 +142,16 @@ def test_what_is_no_user_id_is_refused(world: World, user_id: str) -> None:
     assert 400 <= world.invoke("query", event)["statusCode"] < 500
 
 
-def test_a_service_asking_about_nobody_sees_no_difference(world: World) -> None:
-    """A user without data and one who does not exist look the same."""
+def test_latest_of_an_unknown_user_is_404(world: FunctionsWorld) -> None:
+    """A user without readings and one who does not exist get the same response."""
     event = world.event("query_forbidden")
     event["requestContext"]["authorizer"]["jwt"]["claims"] |= {"scope": "bg/read"}
 
     assert _problem(world.invoke("query", event)) == (404, "no-readings")
 
 
-def test_lines_of_json_are_served_when_asked_for(world: World) -> None:
-    """One reading a line."""
+def test_accept_ndjson_returns_one_reading_per_line(world: FunctionsWorld) -> None:
+    """The response has twelve lines and the media type that was accepted."""
     event = world.event("query_range", queryStringParameters={})
     event["headers"] |= {"accept": "application/x-ndjson"}
     answer = world.invoke("query", event)
@@ -160,6 +160,6 @@ def test_lines_of_json_are_served_when_asked_for(world: World) -> None:
     assert (len(lines), answer["headers"]["Content-Type"]) == (12, "application/x-ndjson")
 
 
-def test_nobody_may_keep_what_is_read(world: World) -> None:
-    """Shared caches never, the person's own only with a question each time."""
+def test_readings_must_be_revalidated_before_each_use(world: FunctionsWorld) -> None:
+    """No shared cache may store them, and the caller's own client has to revalidate."""
     assert _get(world, "latest")["headers"]["Cache-Control"] == "private, no-cache"

@@ -1,4 +1,4 @@
-"""What is no route at all: the service's own answer instead of the gateway's."""
+"""Requests that match no route."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.functions.gateway import ANYTHING_ELSE, Request, send
+from tests.functions.gateway import DEFAULT_ROUTE, Request, send
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 
 @pytest.mark.parametrize(
     ("method", "url"),
     [("GET", "/"), ("PATCH", "/api/bg/demo"), ("POST", "/health"), ("GET", "/api/bg/demo/latest/x")],
 )
-def test_what_is_no_route_is_a_problem_with_an_id(world: World, method: str, url: str) -> None:
-    """404, for a path nobody has and for a method that a path has not, with or without a token."""
+def test_an_unknown_route_is_404_with_a_correlation_id(world: FunctionsWorld, method: str, url: str) -> None:
+    """The same holds for an unknown method, with or without a token."""
     for claims in (None, {"sub": "demo", "scope": "bg/read bg/write"}):
         route, answer = send(world, Request(method, url, claims, {"X-Correlation-ID": "ticket-4711"}))
         document = json.loads(answer["body"])
 
-        assert route is ANYTHING_ELSE
+        assert route is DEFAULT_ROUTE
         assert (answer["statusCode"], document["type"].rpartition("/")[2]) == (404, "not-found")
         assert document["instance"] == answer["headers"]["X-Correlation-ID"] == "ticket-4711"
 
 
-def test_a_browser_that_asks_beforehand_is_not_told_it_is_lost(world: World) -> None:
-    """AWS hands OPTIONS to this route, and browsers take no answer but a good one; AWS adds who may call."""
+def test_a_preflight_request_is_204(world: FunctionsWorld) -> None:
+    """A browser accepts no other status; the gateway adds the CORS headers."""
     _, answer = send(world, Request("OPTIONS", "/api/bg/demo/settings", headers={"Origin": "https://x.org"}))
 
     assert answer["statusCode"] == 204

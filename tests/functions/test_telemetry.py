@@ -1,4 +1,4 @@
-"""What the functions tell about good and bad days, with the simulated Dexcom as a process of its own."""
+"""Metrics and log lines of the functions, with the simulated provider in a process of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.functions.webhook_sending import sent, worked
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 CALLBACK = "https://app.example/callback"
 PERSON = "SandboxUser7"
@@ -34,7 +34,7 @@ Printed = pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """Where the simulated Dexcom answers."""
+    """The URL of a simulated Dexcom."""
     command = [sys.executable, "-m", "dexcom_sim", "--port", "0", "--upload-delay-seconds", "0"]
     environment = {"PYTHONPATH": f"{CHECKOUT / 'layers' / 'core'}:{CHECKOUT}"}
     with subprocess.Popen(  # noqa: S603 - our own command.
@@ -46,8 +46,8 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture
-def dexcom(world: World, address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    """The user "demo" is connected to it."""
+def dexcom(world: FunctionsWorld, address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+    """A client of the simulated Dexcom, to which the user `demo` is connected."""
     own = Application()
     world.restarted(
         monkeypatch,
@@ -90,7 +90,7 @@ def _lines(capsys: Printed) -> list[dict[str, Any]]:
 
 
 def _measured(lines: list[dict[str, Any]]) -> dict[tuple[str, str | None], list[float]]:
-    """The values of each metric and dimension, read as CloudWatch would."""
+    """Return the values of each metric and dimension, as CloudWatch reads them."""
     found: dict[tuple[str, str | None], list[float]] = defaultdict(list)
     for line in lines:
         for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
@@ -103,8 +103,8 @@ def _measured(lines: list[dict[str, Any]]) -> dict[tuple[str, str | None], list[
 
 
 @pytest.mark.usefixtures("dexcom")
-def test_a_good_poll_is_measured(world: World, capsys: Printed) -> None:
-    """One sync, what it stored, one call that succeeded, and how old the newest reading is."""
+def test_metrics_of_a_successful_poll(world: FunctionsWorld, capsys: Printed) -> None:
+    """One sync, its stored readings, one call that succeeded, and the age of the newest reading."""
     before = SystemClock().now()
     assert world.invoke("worker", world.event("worker_poll")) == {"batchItemFailures": []}
 
@@ -119,7 +119,7 @@ def test_a_good_poll_is_measured(world: World, capsys: Printed) -> None:
     assert found["readings_stored", None] == [carried_out["stored"]]
     assert carried_out["stored"] > 0
     assert (found["readings_revised", None], found["readings_invalid", None]) == ([0], [0])
-    # The simulated sensor has gaps: how old its newest is depends on the time of day.
+    # The simulated sensor has gaps, so the age of its newest reading depends on the time of day.
     assert youngest_s <= found["data_age_s", None][0] <= oldest_s
     assert (found["sync_failure_percent", None], found["readings_invalid_percent", None]) == ([0], [0])
     # The first block is one call of 60,000.
@@ -129,12 +129,12 @@ def test_a_good_poll_is_measured(world: World, capsys: Printed) -> None:
     assert found["provider_latency_ms", "egvs"][0] == pytest.approx(called["latency_ms"], abs=0.1)
 
 
-def test_a_failed_poll_is_measured(world: World, dexcom: httpx.Client, capsys: Printed) -> None:
-    """Calls, retries, errors by class, and a sync that was put off."""
+def test_metrics_of_a_deferred_poll(world: FunctionsWorld, dexcom: httpx.Client, capsys: Printed) -> None:
+    """Calls, retries, errors by class, and a deferred sync."""
     world.invoke("worker", world.event("worker_poll"))
     _lines(capsys)
     dexcom.post("/_sim/faults", json={"kind": "status", "status": 503}).raise_for_status()
-    # The order waits as a new message: nothing stays of the one that was received.
+    # The order is queued again as a new message, so the received one is deleted.
     assert world.invoke("worker", world.event("worker_poll")) == {"batchItemFailures": []}
 
     found = _measured(_lines(capsys))
@@ -145,15 +145,15 @@ def test_a_failed_poll_is_measured(world: World, dexcom: httpx.Client, capsys: P
     assert found["provider_succeeded", "egvs"] == [0]
     assert len(found["provider_wait_ms", "egvs"]) == calls - 1
     assert found["syncs", "deferred"] == [1]
-    # In an outage every sync is put off and none is ever called failed: the rate and the age must show it.
+    # In an outage each sync is deferred and none fails: the failure rate and the data age must show it.
     assert (found["sync_failure_percent", None], found["sync_errors", "Unavailable"]) == ([100], [1])
     assert len(found["data_age_s", None]) == 1
 
 
-def test_a_revoked_connection_is_a_failed_sync_and_a_failed_refresh(
-    world: World, dexcom: httpx.Client, capsys: Printed
+def test_metrics_of_a_revoked_connection(
+    world: FunctionsWorld, dexcom: httpx.Client, capsys: Printed
 ) -> None:
-    """The two numbers an operator looks at when people drop out."""
+    """One failed sync and one failed token refresh."""
     dexcom.post("/_sim/faults", json={"kind": "user_revoked", "user": PERSON}).raise_for_status()
     world.invoke("worker", world.event("worker_poll"))
 
@@ -167,10 +167,10 @@ def test_a_revoked_connection_is_a_failed_sync_and_a_failed_refresh(
     assert found["provider_errors", "TokenRejected"] == [1]
 
 
-def test_an_answer_nobody_can_read_has_a_number_of_its_own(
-    world: World, dexcom: httpx.Client, capsys: Printed
+def test_metrics_of_an_unreadable_provider_response(
+    world: FunctionsWorld, dexcom: httpx.Client, capsys: Printed
 ) -> None:
-    """A 200 that keeps no contract: the call succeeded, the sync did not."""
+    """The call succeeded with 200, and the sync failed because its body is invalid."""
     unreadable = {"kind": "status", "status": 200, "body": "error", "path": "/v3/users/self/egvs"}
     dexcom.post("/_sim/faults", json=unreadable).raise_for_status()
     world.invoke("worker", world.event("worker_poll"))
@@ -179,8 +179,10 @@ def test_an_answer_nobody_can_read_has_a_number_of_its_own(
     assert (found["sync_errors", "ContractBroken"], found["syncs", "failed"]) == ([1], [1])
 
 
-def test_records_nobody_can_read_show_as_a_share(world: World, dexcom: httpx.Client, capsys: Printed) -> None:
-    """One bad record and all bad records are not the same alarm."""
+def test_metrics_have_the_share_of_invalid_records(
+    world: FunctionsWorld, dexcom: httpx.Client, capsys: Printed
+) -> None:
+    """An alarm can distinguish one invalid record from a response of invalid records only."""
     odd = {"kind": "odd_values", "values": [-7]}
     dexcom.post("/_sim/faults", json=odd).raise_for_status()
     world.invoke("worker", world.event("worker_poll"))
@@ -190,8 +192,8 @@ def test_records_nobody_can_read_show_as_a_share(world: World, dexcom: httpx.Cli
     assert found["readings_invalid_percent", None] == [100]
 
 
-def test_a_tick_is_measured_by_what_it_served(world: World, capsys: Printed) -> None:
-    """Each minute once: a doubled tick serves nothing, and the alarm listens for silence."""
+def test_metrics_of_a_tick(world: FunctionsWorld, capsys: Printed) -> None:
+    """A second tick of the same minute counts nothing."""
     for _ in range(2):
         world.invoke("dispatch", world.event("dispatch_tick"))
 
@@ -202,8 +204,8 @@ def test_a_tick_is_measured_by_what_it_served(world: World, capsys: Printed) -> 
 
 
 @pytest.mark.usefixtures("dexcom")
-def test_an_order_that_is_over_is_no_sync(world: World, capsys: Printed) -> None:
-    """A doubled message does nothing, and counts nothing a second time."""
+def test_metrics_of_a_duplicate_order(world: FunctionsWorld, capsys: Printed) -> None:
+    """A second delivery of a finished order counts as `over` and stores nothing."""
     for _ in range(2):
         world.invoke("worker", world.event("worker_range"))
 
@@ -212,8 +214,8 @@ def test_an_order_that_is_over_is_no_sync(world: World, capsys: Printed) -> None
     assert (len(found["readings_stored", None]), found["sync_failure_percent", None]) == (1, [0])
 
 
-def test_an_outage_opens_the_breaker_once(world: World, dexcom: httpx.Client, capsys: Printed) -> None:
-    """The change is counted, and the calls that are not made any more."""
+def test_metrics_of_an_outage(world: FunctionsWorld, dexcom: httpx.Client, capsys: Printed) -> None:
+    """The breaker opens once, and refused calls are counted."""
     dexcom.post("/_sim/faults", json={"kind": "status", "status": 503}).raise_for_status()
     for _ in range(4):
         world.invoke("worker", world.event("worker_poll"))
@@ -223,8 +225,8 @@ def test_an_outage_opens_the_breaker_once(world: World, dexcom: httpx.Client, ca
     assert sum(found["provider_refused", "egvs"]) > 0
 
 
-def test_requests_are_measured_by_the_class_of_their_answer(world: World, capsys: Printed) -> None:
-    """And each by how long it took."""
+def test_metrics_of_requests_by_status_class(world: FunctionsWorld, capsys: Printed) -> None:
+    """Each request also counts its latency."""
     for name in ("query_latest", "query_range", "query_forbidden"):
         world.invoke("query", world.event(name))
 
@@ -235,18 +237,20 @@ def test_requests_are_measured_by_the_class_of_their_answer(world: World, capsys
     assert found["api_latency_ms", None] == pytest.approx(answered, abs=0.1)
 
 
-def test_a_failed_request_is_measured(world: World, monkeypatch: pytest.MonkeyPatch, capsys: Printed) -> None:
-    """Our own fault counts as one."""
+def test_metrics_of_an_internal_error(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    """An internal error counts as 5xx."""
     world.restarted(monkeypatch, DYNAMODB_TABLE="no-such-table")
     world.invoke("query", world.event("query_latest"))
 
     assert _measured(_lines(capsys))["api_requests", "5xx"] == [1]
 
 
-def test_a_sync_that_crashes_is_measured(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+def test_metrics_of_a_crashed_sync(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, capsys: Printed
 ) -> None:
-    """What is no ordinary failure stays in the queue and shows."""
+    """The order stays in the queue, and the log has its correlation id."""
     world.restarted(monkeypatch, USERS_TABLE="no-such-table")
     world.invoke("worker", world.event("worker_poll"))
 
@@ -257,18 +261,16 @@ def test_a_sync_that_crashes_is_measured(
     assert failed["correlation_id"] == json.loads(order["body"])["correlation_id"]
 
 
-def test_one_invocations_metrics_are_not_the_nexts(world: World, capsys: Printed) -> None:
-    """A warm function starts at nothing."""
+def test_each_invocation_starts_its_metrics_at_zero(world: FunctionsWorld, capsys: Printed) -> None:
+    """A warm function does not repeat the metrics of the invocation before."""
     for _ in range(2):
         world.invoke("query", world.event("query_latest"))
         assert _measured(_lines(capsys))["api_requests", "2xx"] == [1]
 
 
 @pytest.mark.usefixtures("dexcom")
-def test_what_each_thread_of_the_worker_tells_is_under_its_own_orders_id(
-    world: World, capsys: Printed
-) -> None:
-    """Calls to the provider included, so that one id shows a whole sync and nobody else's."""
+def test_each_worker_thread_logs_its_own_correlation_id(world: FunctionsWorld, capsys: Printed) -> None:
+    """One id shows one whole sync, with its calls to the provider, and no other."""
     (record,) = world.event("worker_poll")["Records"]
     names = [f"order-{number}" for number in range(4)]
     records = [
@@ -289,12 +291,12 @@ def test_what_each_thread_of_the_worker_tells_is_under_its_own_orders_id(
         by_id[line["correlation_id"]].append(line["message"])
     assert by_id.keys() == set(names)
     assert all(said.count("order carried out") == 1 for said in by_id.values())
-    # Those that took the lease called the provider, each under its own id.
+    # A worker thread that took the lease has called the provider, under its own id.
     assert {said.count("provider called") for said in by_id.values()} in ({0, 1}, {1})
 
 
-def test_webhooks_are_measured_by_what_became_of_them(world: World, capsys: Printed) -> None:
-    """One without a proof, one that is taken in, and from then on until it is stored."""
+def test_metrics_of_webhooks_by_outcome(world: FunctionsWorld, capsys: Printed) -> None:
+    """One unauthenticated webhook, one accepted, and the time until its readings are stored."""
     sent(world, world.event("webhook_unsigned"))
     sent(world, world.webhook("records"))
     worked(world)
@@ -305,8 +307,8 @@ def test_webhooks_are_measured_by_what_became_of_them(world: World, capsys: Prin
 
 
 @pytest.mark.usefixtures("dexcom")
-def test_what_caused_a_change_is_kept_with_it(world: World) -> None:
-    """In the hours a sync stores and in the connection; from there it gets into the events."""
+def test_stored_items_have_the_correlation_id_of_their_cause(world: FunctionsWorld) -> None:
+    """The hours of a sync and the connection have it; events copy it."""
     world.invoke("worker", world.event("worker_poll"))
     hours = stores.readings_table().query("pk = :user", {":user": "demo"})
     connection = stores.users_table().get("demo", "connection")
@@ -316,8 +318,10 @@ def test_what_caused_a_change_is_kept_with_it(world: World) -> None:
     assert connection["caused_by"]
 
 
-def test_publishing_is_measured(world: World, capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What arrived and how late, what was set aside or published again, and a sink that is down."""
+def test_metrics_of_publishing(
+    world: FunctionsWorld, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events, their delay, records set aside, events published again, and a sink that is down."""
     batch = world.event("publish_readings")
     batch["Records"] += world.event("publish_unreadable")["Records"]
     now_s = SystemClock().now().timestamp()
@@ -341,8 +345,8 @@ def test_publishing_is_measured(world: World, capsys: Printed, monkeypatch: pyte
     assert (found["events_published", None], found["publish_failures", None]) == ([0], [1])
 
 
-def test_there_is_a_test_for_each_metric() -> None:
-    """A metric that no test here reads may be wrong for years."""
+def test_every_metric_is_tested_here() -> None:
+    """This file names each metric of the service."""
     source = (CHECKOUT / "tests" / "functions" / "test_telemetry.py").read_text()
 
     assert not [metric.name for metric in metrics.ALL if f'"{metric.name}"' not in source]

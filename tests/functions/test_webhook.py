@@ -1,4 +1,4 @@
-"""What becomes of a webhook that is taken in."""
+"""Accepted webhooks: from the request to the stored reading."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.functions.webhook_sending import queued, sent, worked
 from tests.support.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 
 @pytest.mark.parametrize("name", ["records", "records_base64"])
-def test_what_is_sent_is_readable_once_a_worker_has_taken_it(
-    world: World, name: str, capsys: pytest.CaptureFixture[str]
+def test_a_webhook_is_readable_after_the_worker_ran(
+    world: FunctionsWorld, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also as the gateway hands over what is not labelled as text; logged is neither a value nor a person."""
+    """The readings are stored, the job has ended, and the outcome is counted."""
     answer = sent(world, world.webhook(name))
     assert answer["statusCode"] == 202
     assert json.loads(answer["body"]) == {
@@ -44,8 +44,8 @@ def test_what_is_sent_is_readable_once_a_worker_has_taken_it(
     assert '"outcome":"accepted","webhooks":1' in printed
 
 
-def test_a_new_reading_is_the_latest(world: World) -> None:
-    """Through the same door as every other."""
+def test_a_reading_of_a_webhook_becomes_the_latest(world: FunctionsWorld) -> None:
+    """It is stored in the same way as a reading of a poll."""
     sent(world, world.webhook("records", one_reading(SystemClock().now() + timedelta(minutes=1), 222)))
     worked(world)
 
@@ -53,8 +53,8 @@ def test_a_new_reading_is_the_latest(world: World) -> None:
     assert json.loads(latest["body"])["glucose_mg_dl"] == 222
 
 
-def test_one_record_that_cannot_be_read_costs_no_other(world: World) -> None:
-    """The job counts it."""
+def test_an_invalid_record_does_not_affect_the_others(world: FunctionsWorld) -> None:
+    """The job counts it with its reason."""
     sent(world, world.webhook("records_one_unreadable"))
     worked(world)
     shown = world.invoke("sync", world.event("sync_jobs"))
@@ -64,8 +64,8 @@ def test_one_record_that_cannot_be_read_costs_no_other(world: World) -> None:
     assert job["invalid"] == [{"reason": "value-missing", "count": 1}]
 
 
-def test_a_range_is_ordered_to_its_last_reading(world: World) -> None:
-    """Both ends are included."""
+def test_a_webhook_range_includes_both_ends(world: FunctionsWorld) -> None:
+    """The order ends one second after the last reading."""
     assert sent(world, world.webhook("available"))["statusCode"] == 202
     (message,) = queued()
     order = json.loads(message["Body"])
@@ -75,8 +75,8 @@ def test_a_range_is_ordered_to_its_last_reading(world: World) -> None:
     assert order["correlation_id"] == world.event("webhook_available")["headers"]["x-correlation-id"]
 
 
-def test_the_same_again_is_a_duplicate(world: World) -> None:
-    """With another time and another signature, as a sender tries again."""
+def test_a_webhook_sent_twice_is_a_duplicate(world: FunctionsWorld) -> None:
+    """The second has another time and signature, as a sender's retry has."""
     sent(world, world.webhook("records"))
     again = sent(world, world.webhook("records"))
 
@@ -84,15 +84,15 @@ def test_the_same_again_is_a_duplicate(world: World) -> None:
     assert len(queued()) == 1
 
 
-def test_both_secrets_are_good_while_one_replaces_the_other(world: World) -> None:
-    """The one before, too."""
+def test_the_old_secret_works_during_rotation(world: FunctionsWorld) -> None:
+    """Both secrets are accepted until the old one is removed."""
     assert sent(world, world.webhook("records", secret=OLD_WEBHOOK_SECRET))["statusCode"] == 202
 
 
-def test_outside_development_the_secret_is_in_secrets_manager(
-    world: World, monkeypatch: pytest.MonkeyPatch
+def test_webhook_secrets_are_read_from_secrets_manager(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a list, beside what Dexcom gave us."""
+    """The secret is a list beside the credentials of the application."""
     held = {"client_id": "i", "client_secret": "hunter2", "webhook_secrets": [WEBHOOK_SECRET]}
     aws_clients.secrets().create_secret(Name="bg-ingest", SecretString=json.dumps(held))
     world.restarted(monkeypatch, SECRET_NAME="bg-ingest", WEBHOOK_SECRETS="")
@@ -101,8 +101,8 @@ def test_outside_development_the_secret_is_in_secrets_manager(
     assert sent(world, world.webhook("records", secret=OLD_WEBHOOK_SECRET))["statusCode"] == 401
 
 
-def test_the_person_sees_who_sent(world: World) -> None:
-    """In their audit."""
+def test_a_webhook_is_audited(world: FunctionsWorld) -> None:
+    """The entry names the sender of the webhook as the actor."""
     sent(world, world.webhook("records"))
     audit = world.invoke("query", world.event("query_audit"))
 

@@ -1,4 +1,4 @@
-"""Webhooks by senders who use tokens."""
+"""Webhooks that a token authenticates instead of a signature."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 @contextmanager
 def _published() -> Iterator[str]:
-    """A sender's key set on this machine."""
+    """Serve the key set of a sender on this machine."""
     document = json.dumps({"keys": [ECAlgorithm.to_jwk(KEY.public_key(), as_dict=True) | {"kid": "1"}]})
 
-    class KeysPage(BaseHTTPRequestHandler):
+    class KeySetHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
             self.wfile.write(document.encode())
 
         def log_message(self, *_: Any) -> None:
-            """Nobody reads it."""
+            """Keep the output of the tests short."""
 
-    server = HTTPServer(("127.0.0.1", 0), KeysPage)
+    server = HTTPServer(("127.0.0.1", 0), KeySetHandler)
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     serving.start()
     try:
@@ -51,7 +51,7 @@ def _published() -> Iterator[str]:
         server.server_close()
 
 
-def _with_token(world: World, **claims: Any) -> dict[str, Any]:
+def _with_token(world: FunctionsWorld, **claims: Any) -> dict[str, Any]:
     event = world.event("webhook_token")
     said = {
         "aud": "bg-ingest",
@@ -63,11 +63,11 @@ def _with_token(world: World, **claims: Any) -> dict[str, Any]:
     return event
 
 
-def test_a_token_is_the_other_proof(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For one's own audience and body; a signature that is there and is not good is not made up for by it."""
+def test_a_token_authenticates_a_webhook(world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must be for this audience and body; an invalid signature beside it is still rejected."""
     with _published() as url:
         world.restarted(monkeypatch, WEBHOOK_JWKS_URL=url, WEBHOOK_AUDIENCE="bg-ingest")
-        assert sent(world, _with_token(world, aud="somebody-else"))["statusCode"] == 401
+        assert sent(world, _with_token(world, aud="another-audience"))["statusCode"] == 401
         both = _with_token(world)
         both["headers"] |= {"webhook-signature": "v1,"}
         assert sent(world, both)["statusCode"] == 401
@@ -82,12 +82,12 @@ def test_a_token_is_the_other_proof(world: World, monkeypatch: pytest.MonkeyPatc
         assert sent(world, _with_token(world))["statusCode"] == 200
 
 
-def test_keys_that_cannot_be_fetched_are_told_about(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_unavailable_keys_are_logged(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """To whoever operates it; the sender gets the same 401."""
+    """The sender gets the same 401, and the log has the error."""
     with _published() as url:
-        pass  # Nobody listens there any more.
+        pass  # From here on no server listens on this port.
     world.restarted(monkeypatch, WEBHOOK_JWKS_URL=url, WEBHOOK_AUDIENCE="bg-ingest")
 
     assert sent(world, _with_token(world))["statusCode"] == 401

@@ -1,4 +1,4 @@
-"""What the tests of the webhook have in common: sending one, and what became of it."""
+"""Helpers of the webhook tests: send a webhook, run the worker, read the queue."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.wiring import aws_clients, stores
-from tests.functions import described
+from tests.functions import api_document
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import World
+    from tests.functions.conftest import FunctionsWorld
 
 METHOD, PATH = "POST", "/api/bg/{userId}/webhook"
 
 
-def sent(world: World, event: dict[str, Any]) -> dict[str, Any]:
-    """The answer, which is one of those that are described."""
+def sent(world: FunctionsWorld, event: dict[str, Any]) -> dict[str, Any]:
+    """Send a webhook; return the response, which must be described."""
     answer: dict[str, Any] = world.invoke("webhook", event)
-    described.check(METHOD, PATH, answer)
+    api_document.check(METHOD, PATH, answer)
     return answer
 
 
 def kind_of(answer: dict[str, Any]) -> str:
-    """Which kind of problem an answer is."""
+    """Return the kind of problem of a response."""
     return str(json.loads(answer["body"])["type"]).rpartition("/")[2]
 
 
 def queued() -> list[dict[str, Any]]:
-    """What is in the queue; it is hidden from then on."""
+    """Receive the messages of the queue, which hides them from then on."""
     answer = aws_clients.sqs().receive_message(QueueUrl=stores.queue().url, MaxNumberOfMessages=10)
-    return answer.get("Messages", [])  # type: ignore[return-value]  # As it comes.
+    return answer.get("Messages", [])  # type: ignore[return-value]  # boto3 types the messages more narrowly.
 
 
-def worked(world: World) -> None:
-    """The worker takes what is in the queue."""
+def worked(world: FunctionsWorld) -> None:
+    """Let the worker carry out the messages of the queue."""
     event = world.event("worker_poll")
     like = event["Records"][0]
     event["Records"] = [
@@ -49,7 +49,7 @@ def worked(world: World) -> None:
 
 
 def about(event: dict[str, Any], user_id: str) -> dict[str, Any]:
-    """The same webhook, to the address of another user."""
+    """Return the same webhook, sent to the address of another user."""
     return (
         event
         | {"pathParameters": {"userId": user_id}, "rawPath": f"/api/bg/{user_id}/webhook"}

@@ -8,12 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 
 _LAYER = Path(__file__).parents[2] / "layers" / "core"
-_READINGS, _SYNC, _DEXCOM = "tests/unit/readings", "tests/unit/sync", "tests/unit/dexcom"
+_READINGS, _SYNC = "tests/unit/readings", "tests/unit/sync"
+_PROVIDERS = "tests/unit/providers"
+_HTTP, _DEXCOM = f"{_PROVIDERS}/http", f"{_PROVIDERS}/dexcom"
 _MERGING = tuple(
     f"{_READINGS}/test_{name}.py" for name in ("hour", "revisions", "sameness", "shelf", "hour_properties")
 )
 _PUBLISHING = tuple(f"tests/unit/publishing/test_{name}.py" for name in ("events", "republish", "changes"))
-_RECORDS = tuple(f"{_DEXCOM}/test_{name}.py" for name in ("records", "glucose", "times", "pseudonym"))
+_RECORDS = tuple(f"{_DEXCOM}/test_{name}.py" for name in ("records", "glucose", "times"))
+_STATISTICS = "tests/unit/statistics"
+_SUMMARY = f"{_STATISTICS}/test_summary.py"
 
 MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.readings.merging.hour": _MERGING,
@@ -27,22 +31,32 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.sync.windows": (f"{_SYNC}/test_windows.py",),
     "bg_ingest.sync.poll_slots": (f"{_SYNC}/test_seats.py", f"{_SYNC}/test_pace.py"),
     "bg_ingest.sync.worker": (f"{_SYNC}/test_patience.py",),
-    "bg_ingest.providers.http.policy": (f"{_DEXCOM}/test_backoff.py",),
-    "bg_ingest.providers.http.admission": (f"{_DEXCOM}/test_breaker.py",),
+    "bg_ingest.providers.http.policy": (f"{_HTTP}/test_policy.py",),
+    "bg_ingest.providers.http.admission": (f"{_HTTP}/test_admission.py",),
     "bg_ingest.providers.http.circuit": tuple(
-        f"{_DEXCOM}/test_{name}.py" for name in ("circuit", "circuit_accounts", "breaker")
+        f"{_HTTP}/test_{name}.py" for name in ("circuit", "circuit_accounts", "admission")
     ),
     "bg_ingest.providers.dexcom.records": _RECORDS,
     "bg_ingest.providers.dexcom.glucose": _RECORDS,
     "bg_ingest.providers.dexcom.times": _RECORDS,
-    "bg_ingest.providers.dexcom.client": (f"{_DEXCOM}/test_ranges.py",),
-    "bg_ingest.providers.http.statuses": (f"{_DEXCOM}/test_refusals.py", f"{_DEXCOM}/test_retry_after.py"),
+    "bg_ingest.providers.dexcom.client": (f"{_DEXCOM}/test_client.py",),
+    "bg_ingest.providers.http.statuses": (f"{_HTTP}/test_statuses.py",),
     "bg_ingest.access.caller": ("tests/unit/access/test_caller.py",),
     "bg_ingest.publishing.changes": _PUBLISHING,
     "bg_ingest.publishing.events": _PUBLISHING,
     "bg_ingest.publishing.account_events": ("tests/unit/publishing/test_account_events.py",),
+    "bg_ingest.statistics.bands": (f"{_STATISTICS}/test_bands.py", _SUMMARY),
+    "bg_ingest.statistics.days": (f"{_STATISTICS}/test_days.py", _SUMMARY),
+    "bg_ingest.statistics.distribution": (f"{_STATISTICS}/test_distribution.py", _SUMMARY),
+    "bg_ingest.statistics.episodes": (f"{_STATISTICS}/test_episodes.py", _SUMMARY),
+    "bg_ingest.statistics.lags": (f"{_STATISTICS}/test_lags.py", _SUMMARY),
+    "bg_ingest.statistics.risk": (f"{_STATISTICS}/test_risk.py", _SUMMARY),
+    "bg_ingest.statistics.profile": (f"{_STATISTICS}/test_profile.py",),
+    "bg_ingest.statistics.series": (f"{_STATISTICS}/test_days.py", _SUMMARY),
+    "bg_ingest.statistics.summary": (_SUMMARY,),
+    "bg_ingest.statistics.as_json": (f"{_STATISTICS}/test_as_json.py", _SUMMARY),
     "bg_ingest.webhooks.signature": ("tests/unit/webhooks/test_signature.py",),
-    "bg_ingest.webhooks.payload": ("tests/unit/webhooks/test_payload.py",),
+    "bg_ingest.sync.pushed_records": ("tests/unit/webhooks/test_payload.py",),
 }
 
 

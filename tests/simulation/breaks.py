@@ -38,9 +38,9 @@ BREAKS = (
     Break(
         "the history's cursor moves without naming the fence",
         "sync/state.py",
-        'return self._update(lease, "SET backfill_reached = :reached, lease_until = :until", values).accepted',
+        'return self._update(lease, "SET backfill_reached = :reached, lease_until = :until", values)',
         'change = "SET backfill_reached = :reached, lease_until = :until"\n'
-        "        return self.table.update(lease.state.user_id, SK, change, values, _KNOWN).accepted",
+        "        return self.table.update(lease.state.user_id, SK, change, values, _KNOWN)",
     ),
     Break(
         "the lease is released without naming the fence",
@@ -70,7 +70,7 @@ BREAKS = (
     Break(
         "a lost lease is reported as success",
         "sync/sync_user.py",
-        "    except LeaseLost:\n        return _busy(order, None, stores, clock)\n",
+        "    except LeaseLost:\n        return _busy(run.order, None, run.stores, run.clock)\n",
         "    except LeaseLost:\n        rest = None\n",
     ),
     Break(

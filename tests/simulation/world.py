@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
+from bg_ingest.accounts.connection import Connections
 from bg_ingest.dynamo import Table
 from bg_ingest.ids import new_id
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync import dispatch as schedules
 from bg_ingest.sync.completeness_store import CompletenessStore
+from bg_ingest.sync.connected_provider import ConnectedProvider
 from bg_ingest.sync.dispatch import dispatch
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs, enqueue
@@ -30,6 +32,7 @@ from tests.simulation.provider import HISTORY, SimulatedProvider, life
 from tests.simulation.safety import Safety
 from tests.support.fakes import NOON, FakeClock
 from tests.support.memory_dynamo import MemoryDynamo
+from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +74,8 @@ class World:
             CompletenessStore(users, self.clock),
             lambda *_: 0,  # The simulated provider has nothing that cannot be read.
         )
+        self.connections = Connections(users, self.clock)
+        self.third = ThirdProvider(self.provider)
         self.promised: list[Order] = []
         self.pushed = 0  # Readings that somebody without a lease has stored.
         self._kills = 0
@@ -80,6 +85,7 @@ class World:
 
     def connect(self, user_id: str) -> None:
         """The person logs in, and their history is asked for."""
+        self.connections.save_new(user_id, THIRD, b"sealed", data_from=NOON - HISTORY)
         self.stores.states.start_polling(user_id, None, NOON - HISTORY)
         self.ask(user_id, JobKind.BACKFILL, Trigger.CONNECTION)
 
@@ -217,7 +223,7 @@ class World:
             return sync_user(
                 order,
                 stores=self.stores,
-                source=self.provider,
+                source=self._source(ends_at_s),
                 clock=self.clock,
                 time_left_s=lambda: ends_at_s - self.clock.monotonic_s(),
             )
@@ -231,6 +237,15 @@ class World:
         self.baton.step()
         if not worked.keep:
             self.queue.delete(message)
+
+    def _source(self, ends_at_s: float) -> ConnectedProvider:
+        """A connected user's provider, through the seam."""
+        return ConnectedProvider(
+            self.connections,
+            UserIdTokens(),
+            {self.third.name: self.third},
+            lambda: ends_at_s - self.clock.monotonic_s(),
+        )
 
     def dead_jobs(self) -> set[str]:
         """The jobs among the dead letters."""

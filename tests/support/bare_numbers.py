@@ -1,8 +1,8 @@
 """
-Numbers that nothing explains: what a glucose value would be that got out without its name and its unit.
+Finds numbers that docs/logs-and-metrics.md does not explain; such a number could be a glucose value.
 
-A line of ours has a fixed message and named facts, and docs/logs-and-metrics.md explains every one. So a
-number under another name is nobody's fact, and a number within a text is none that belongs there.
+A log line has a fixed message and named facts, and the page lists every fact. So a number in another fact, or
+inside a text, must not be there.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.support.documents import DOCS, table_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PAGE = Path(__file__).parents[2] / "docs" / "logs-and-metrics.md"
-# What every line has; an instant, a caller's own id and a line of code may well hold numbers.
+_PAGE = DOCS / "logs-and-metrics.md"
+# Members of every line; instants, ids from callers and lines of code may contain numbers.
 _ANYTHING = {"_aws", "timestamp", "correlation_id", "at"}
-# One that stands by itself: not the 3 of /v3/, the 2 of 2xx or what is inside an id.
+# A number alone: not the 3 of /v3/, the 2 of 2xx or digits inside an id.
 _BARE = re.compile(r"(?<![\w./-])-?\d+(?:\.\d+)?(?![\w/-])")
-# What our exceptions count, the limits that settings have, and the statuses that are refusals.
+# Counts in our exceptions, limits of settings, and error statuses.
 _IN_ERRORS = re.compile(
     r"(?:\d+ to )?\d+ (?:items|orders|times|bytes|without JSON)\b|format \d+|or equal to \d+|pattern '\S+'"
     r"|(?:^|[ ('])(?:30[0-8]|[45]\d\d)(?=$|[ '])"
@@ -30,17 +31,15 @@ _IN_ERRORS = re.compile(
 
 @cache
 def explained() -> frozenset[str]:
-    """The facts and metrics that the page knows."""
+    """The facts and metrics on the page."""
     text = _PAGE.read_text(encoding="utf-8")
-    _, _, facts = text.partition("| message | facts | says |\n")
-    named = [line.split(" | ")[1] for line in facts.partition("\n\n")[0].splitlines()[1:]]
-    _, _, metrics = text.partition("| metric | dimension | is |\n")
-    named += [line.split(" | ")[0] for line in metrics.partition("\n\n")[0].splitlines()[1:]]
+    named = [cells[1] for cells in table_rows(text, "message")]
+    named += [cells[0] for cells in table_rows(text, "metric")]
     return frozenset(re.findall(r"`(\w+)`", " ".join(named)))
 
 
 def unexplained_in_line(line: str) -> list[str]:
-    """The facts of a line of ours that hold a number nobody can explain, by name; no line is no fact."""
+    """A finding for each fact of a log line with a number that the page does not explain."""
     try:
         facts = json.loads(line)
     except ValueError:
@@ -55,7 +54,7 @@ def unexplained_in_line(line: str) -> list[str]:
 
 
 def unexplained_in_error(text: str) -> list[str]:
-    """Whether an exception of ours says a number that is neither a refusal's status nor a count."""
+    """A finding if the text of an exception contains a number that is neither an error status nor a count."""
     return ["a number that nothing explains"] if _BARE.search(_IN_ERRORS.sub("", text)) else []
 
 
@@ -66,7 +65,7 @@ def _is_explained(name: str, value: Any) -> bool:
 
 
 def _plain(value: Any) -> Iterator[Any]:
-    """What is inside of it, however deep."""
+    """All plain values inside a value, at any depth."""
     if isinstance(value, dict):
         value = [*value.keys(), *value.values()]
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The real template.yaml as data, so that tests and benchmarks cannot drift from what is deployed."""
+"""The deployed templates as data, so that tests and benchmarks use the same values as the stack."""
 
 from functools import cache
 from pathlib import Path
@@ -6,7 +6,10 @@ from typing import Any
 
 import yaml
 
-TEMPLATE_PATH = Path(__file__).parents[2] / "template.yaml"
+CHECKOUT = Path(__file__).parents[2]
+TEMPLATE_PATH = CHECKOUT / "template.yaml"
+MONITORING_PATH = CHECKOUT / "monitoring.yaml"
+DASHBOARD_PATH = CHECKOUT / "dashboard.yaml"
 
 
 class _CloudFormationLoader(yaml.SafeLoader):
@@ -32,8 +35,24 @@ _CloudFormationLoader.add_multi_constructor("!", _short_form)
 
 @cache
 def template() -> dict[str, Any]:
-    """The template, parsed once."""
-    document: dict[str, Any] = yaml.load(TEMPLATE_PATH.read_text(), Loader=_CloudFormationLoader)  # noqa: S506 - a SafeLoader.
+    """template.yaml, parsed once."""
+    return _parsed(TEMPLATE_PATH)
+
+
+@cache
+def monitoring() -> dict[str, Any]:
+    """monitoring.yaml, the nested stack of the alarms, parsed once."""
+    return _parsed(MONITORING_PATH)
+
+
+@cache
+def dashboard() -> dict[str, Any]:
+    """dashboard.yaml, which template.yaml includes, parsed once."""
+    return _parsed(DASHBOARD_PATH)
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load(path.read_text(), Loader=_CloudFormationLoader)  # noqa: S506 - a SafeLoader.
     return document
 
 

@@ -1,4 +1,4 @@
-"""Every series that alarms and dashboard of template.yaml listen to."""
+"""The metrics that the alarms and the dashboard read."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.template_document import template
+from tests.support.template_document import dashboard, monitoring, resource
 
+DASHBOARD = "Dashboard"  # The listener of a series that a widget shows.
 _IN_TEXT = re.compile(r"\$\{(\w+)(?:\.(\w+))?\}")
+_ALARM_ARNS = "${Monitoring.Outputs.AlarmArns}"  # In dashboard.yaml: a JSON list.
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +31,56 @@ class Series:
 
 
 def alarms() -> dict[str, dict[str, Any]]:
-    """The properties of every alarm there is."""
-    return {
-        name: entry["Properties"]
-        for name, entry in template()["Resources"].items()
-        if entry["Type"] == "AWS::CloudWatch::Alarm"
-    }
+    """The properties of every alarm, with references to resources of template.yaml."""
+    return {name: _with_arguments(entry["Properties"]) for name, entry in monitoring()["Resources"].items()}
 
 
-def dashboards() -> dict[str, dict[str, Any]]:
-    """Every dashboard, as JSON."""
-    return {
-        name: json.loads(entry["Properties"]["DashboardBody"]["Fn::Sub"])
-        for name, entry in template()["Resources"].items()
-        if entry["Type"] == "AWS::CloudWatch::Dashboard"
-    }
+def alarms_of_every_stack() -> list[str]:
+    """The alarms whose ARNs monitoring.yaml returns to template.yaml, in their order."""
+    text, variables = monitoring()["Outputs"]["AlarmArns"]["Value"]["Fn::Sub"]
+    assert variables["Arn"]["Fn::Sub"].endswith(":alarm")
+    arns: list[str] = json.loads(text)
+    found = [re.fullmatch(r"\$\{Arn\}:\$\{(\w+)\}", arn) for arn in arns]
+    return [each[1] for each in found if each]
+
+
+def widgets() -> list[dict[str, Any]]:
+    """The dashboard's widgets; the alarm widget holds the names of its alarms."""
+    text: str = dashboard()["Fn::Sub"]
+    body = json.loads(text.replace(_ALARM_ARNS, json.dumps(alarms_of_every_stack())))
+    shown: list[dict[str, Any]] = body["widgets"]
+    return shown
 
 
 def series() -> list[Series]:
-    """All of them; an alarm with arithmetic has several."""
+    """All of them; an alarm with metric math has several."""
     found = [one for name, alarm in alarms().items() for one in _of_alarm(name, alarm)]
-    for name, body in dashboards().items():
-        for widget in body["widgets"]:
-            found += [
-                _of_widget(name, line, widget["properties"])
-                for line in widget["properties"].get("metrics", [])
-            ]
+    for widget in widgets():
+        found += [
+            _of_widget(DASHBOARD, line, widget["properties"])
+            for line in widget["properties"].get("metrics", [])
+        ]
     return found
+
+
+def _with_arguments(part: Any) -> Any:
+    """Replace each parameter of monitoring.yaml by the value that template.yaml passes for it."""
+    if isinstance(part, list):
+        return [_with_arguments(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    if part.keys() == {"Ref"}:
+        return _argument(part["Ref"])
+    return {name: _with_arguments(value) for name, value in part.items()}
+
+
+def _argument(parameter: str) -> Any:
+    value = resource("Monitoring")["Parameters"][parameter]
+    if "Fn::If" not in value:
+        return value
+    _, present, absent = value["Fn::If"]
+    assert absent == ""
+    return present
 
 
 def _of_alarm(name: str, alarm: dict[str, Any]) -> list[Series]:

@@ -1,9 +1,8 @@
-"""Alarms that can ring, about what is really measured, and that say what to do."""
+"""Alarms and dashboard: their metrics exist, and each alarm links to its runbook."""
 
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from http import HTTPStatus
 
@@ -15,11 +14,11 @@ from bg_ingest.sync.job import INTERNAL, NOT_CONNECTED, REAUTHORIZATION_NEEDED, 
 from bg_ingest.telemetry import metrics
 from local.paths import CHECKOUT
 from tests.support.documents import sections
-from tests.support.template_document import resource, template
-from tests.template.emitted import Series, alarms, dashboards, series
+from tests.support.template_document import DASHBOARD_PATH, MONITORING_PATH, monitoring, resource, template
+from tests.template.emitted import DASHBOARD, Series, alarms, alarms_of_every_stack, series, widgets
 
 OURS = {metric.name: metric for metric in metrics.ALL}
-# What AWS measures, of which kind of resource, by the dimension it documents; without one, of the account.
+# Metrics that AWS writes: the documented dimension and the type of the resource. Without one: the account.
 THEIRS = {
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): ("QueueName", "AWS::SQS::Queue"),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", "AWS::SQS::Queue"),
@@ -31,10 +30,10 @@ THEIRS = {
     ("AWS/ApiGateway", "5xx"): ("ApiId", "AWS::Serverless::HttpApi"),
     ("AWS/ApiGateway", "Latency"): ("ApiId", "AWS::Serverless::HttpApi"),
 }
-# What CloudFormation hands out for each, which is the dimension's value.
+# The dimension's value: Ref for every type but these.
 NAMED_BY = {"AWS::SQS::Queue": "GetAtt:{}.QueueName"}
 ERRORS = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
-# The values that a dimension of ours can have; a metric that is not here may have any.
+# The possible values of our own dimensions. A metric that is not listed may have any value.
 VALUES = {
     "syncs": {*JobStatus, "busy", "over", "crashed"},
     "token_refreshes": {"succeeded", "failed"},
@@ -48,27 +47,37 @@ ALL = pytest.mark.parametrize("one", series(), ids=lambda one: f"{one.listener}-
 
 
 @pytest.mark.parametrize("name", alarms())
-def test_an_alarm_names_a_heading_that_says_what_to_do(name: str) -> None:
-    """Whoever is woken finds the page, the place on it, and more there than a heading."""
-    named = re.search(r"docs/operations\.md#([\w-]+)", alarms()[name]["AlarmDescription"])
-    assert named, f"{name} says nothing of docs/operations.md#its-heading"
+def test_alarm_description_ends_with_runbook_heading(name: str) -> None:
+    """The description links to a heading of docs/operations.md that has more than 40 words below it."""
+    named = re.search(r"docs/operations\.md#([\w-]+)$", alarms()[name]["AlarmDescription"])
+    assert named, f"the description of {name} does not end with docs/operations.md#heading"
 
     below = sections(CHECKOUT / "docs" / "operations.md")
     assert named[1] in below
     assert len(below[named[1]].split()) > 40
+    assert f"`{name}`" in below[named[1]]
 
 
 @pytest.mark.parametrize("name", alarms())
-def test_an_alarm_is_heard_when_it_rings_and_when_it_rests(name: str) -> None:
-    """By everybody who listens to the one topic."""
+def test_alarm_notifies_one_topic_when_it_fires_and_ends(name: str) -> None:
+    """Every alarm notifies the same topic, and states how it treats missing data."""
     topic = [{"Ref": "AlarmTopic"}]
     assert (alarms()[name]["AlarmActions"], alarms()[name]["OKActions"]) == (topic, topic)
     assert alarms()[name]["TreatMissingData"] in {"breaching", "notBreaching"}
 
 
+def test_monitoring_parameters_are_named_after_resources() -> None:
+    """template.yaml passes every parameter, and each value refers to the resource of that name."""
+    passed = resource("Monitoring")["Parameters"]
+
+    assert passed.keys() == monitoring()["Parameters"].keys()
+    for name, value in passed.items():
+        assert re.search(rf"'(?:Ref|Fn::GetAtt)': \[?'{name}'", str(value)), name
+
+
 @ALL
-def test_what_is_listened_to_is_what_is_measured(one: Series) -> None:
-    """Name, namespace and dimensions to the letter: CloudWatch never says that a series does not exist."""
+def test_series_is_one_that_the_stack_writes(one: Series) -> None:
+    """Namespace, name and dimensions match exactly, since CloudWatch accepts a series that does not exist."""
     if one.namespace == metrics.NAMESPACE:
         metric = OURS[one.metric]
         wanted = ("function", metric.dimension) if metric.dimension else ("function",)
@@ -85,8 +94,8 @@ def test_what_is_listened_to_is_what_is_measured(one: Series) -> None:
 
 
 @ALL
-def test_a_statistic_fits_its_metric(one: Series) -> None:
-    """Counts are added up, and a percentile needs the values themselves."""
+def test_statistic_fits_the_unit_of_its_metric(one: Series) -> None:
+    """Counts are summed, durations are read as percentiles, and percentages as average or maximum."""
     unit = OURS[one.metric].unit if one.namespace == metrics.NAMESPACE else None
     if unit == "Count":
         assert one.statistic == "Sum"
@@ -96,18 +105,28 @@ def test_a_statistic_fits_its_metric(one: Series) -> None:
         assert one.statistic in {"Average", "Maximum"}
 
 
-def test_what_is_listened_to_is_there_whenever_its_listener_is() -> None:
-    """A reference to what a deployment leaves out would end the deployment."""
-    resources = template()["Resources"]
+def test_series_exists_whenever_its_listener_exists() -> None:
+    """A reference to a resource whose condition is false would fail the deployment."""
     for one in series():
+        has_rabbitmq = one.listener != DASHBOARD and "Condition" in monitoring()["Resources"][one.listener]
         for _, value in one.dimensions:
             owner = re.split("[:.]", value)[1] if re.match("(Ref|GetAtt):", value) else None
-            needed = resources[owner].get("Condition") if owner else None
-            assert needed in {None, resources[one.listener].get("Condition")}, one
+            needed = template()["Resources"][owner].get("Condition") if owner else None
+            assert needed in {None, "HasRabbitMq" if has_rabbitmq else None}, one
 
 
-def test_both_sinks_ring_alike() -> None:
-    """A broker of one's own is no reason to hear later, or of less."""
+def test_rabbitmq_alarms_exist_with_the_rabbitmq_publisher() -> None:
+    """monitoring.yaml gets an empty name where template.yaml leaves the publisher out."""
+    passed = resource("Monitoring")["Parameters"]["PublishRabbitMQFunction"]["Fn::If"]
+
+    assert passed == ["HasRabbitMq", {"Ref": "PublishRabbitMQFunction"}, ""]
+    assert template()["Resources"]["PublishRabbitMQFunction"]["Condition"] == "HasRabbitMq"
+    is_empty = {"Fn::Equals": [{"Ref": "PublishRabbitMQFunction"}, ""]}
+    assert monitoring()["Conditions"] == {"HasRabbitMq": {"Fn::Not": [is_empty]}}
+
+
+def test_both_publishers_have_the_same_alarms() -> None:
+    """EventBridge and RabbitMQ have three alarms each, with equal thresholds and periods."""
     by_sink = [
         {
             name.replace(sink, ""): {
@@ -123,43 +142,61 @@ def test_both_sinks_ring_alike() -> None:
     assert len(by_sink[0]) == 3
 
 
-def test_silence_rings_where_silence_is_the_fault() -> None:
-    """A dispatcher that is gone measures nothing, and five minutes hold five ticks."""
-    silent = alarms()["DispatcherAlarm"]
+def test_only_dispatcher_alarm_fires_on_missing_data() -> None:
+    """A dispatcher that does not run writes no metric; five minutes contain five ticks."""
+    fires_on_missing_data = [
+        name for name, each in alarms().items() if each["TreatMissingData"] == "breaching"
+    ]
+    dispatcher = alarms()["DispatcherAlarm"]
 
-    assert silent["TreatMissingData"] == "breaching"
-    assert (silent["Period"] / 60, silent["ComparisonOperator"]) == (5, "LessThanThreshold")
+    assert fires_on_missing_data == ["DispatcherAlarm"]
+    assert (dispatcher["Period"] / 60, dispatcher["ComparisonOperator"]) == (5, "LessThanThreshold")
 
 
-def test_alarms_are_encrypted_by_a_key_that_cloudwatch_may_use() -> None:
-    """AWS's own key for SNS refuses CloudWatch, and nobody would hear of it."""
+def test_cloudwatch_may_use_the_key_of_the_alarm_topic() -> None:
+    """CloudWatch may not use the key that AWS manages for SNS: its alarms would be lost without an error."""
     key = resource("AlarmTopic")["KmsMasterKeyId"]["Ref"]
-    ring = next(s for s in resource(key)["KeyPolicy"]["Statement"] if s["Sid"] == "Ring")
+    grant = next(s for s in resource(key)["KeyPolicy"]["Statement"] if s["Sid"] == "AllowCloudWatchAlarms")
 
-    assert ring["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    assert set(ring["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey*"}
+    assert grant["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert set(grant["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey*"}
     allowed, denied = resource("AlarmTopicPolicy")["PolicyDocument"]["Statement"]
-    assert (allowed["Principal"], allowed["Action"]) == (ring["Principal"], "sns:Publish")
+    assert (allowed["Principal"], allowed["Action"]) == (grant["Principal"], "sns:Publish")
     assert (denied["Effect"], denied["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
-def test_the_dashboard_shows_every_alarm_and_has_a_line_on_how_to_read_it() -> None:
-    """One look says which ring, but for those that are not in every stack; titles are for people."""
-    (body,) = dashboards().values()
-    shown = set(re.findall(r"\$\{(\w+)\.Arn\}", json.dumps(body)))
+def test_dashboard_shows_every_unconditional_alarm() -> None:
+    """The alarm widget lists the alarms that exist in every stack, once each, and no other."""
+    unconditional = {name for name, entry in monitoring()["Resources"].items() if "Condition" not in entry}
+    (shown,) = (each["properties"]["alarms"] for each in widgets() if each["type"] == "alarm")
 
-    assert shown == {name for name in alarms() if "Condition" not in template()["Resources"][name]}
-    assert "operations.md" in body["widgets"][0]["properties"]["markdown"]
-    for widget in body["widgets"][1:]:
+    assert shown == alarms_of_every_stack()
+    assert set(shown) == unconditional
+    assert len(shown) == len(unconditional)
+
+
+def test_dashboard_explains_itself_and_titles_its_widgets() -> None:
+    """The first widget is a text that names docs/operations.md; every other widget has a title."""
+    text, *others = widgets()
+
+    assert "operations.md" in text["properties"]["markdown"]
+    for widget in others:
         assert widget["properties"]["title"][0].isupper()
 
 
-def test_widgets_lie_side_by_side_and_not_on_each_other() -> None:
-    """Twenty-four columns, each square in use once."""
-    (body,) = dashboards().values()
+def test_dashboard_body_is_the_included_file() -> None:
+    """template.yaml includes dashboard.yaml by the path that `sam build` and `sam deploy` resolve."""
+    include = {"Name": "AWS::Include", "Parameters": {"Location": DASHBOARD_PATH.name}}
+
+    assert resource("Dashboard")["DashboardBody"] == {"Fn::Transform": include}
+    assert resource("Monitoring")["TemplateURL"] == MONITORING_PATH.name
+
+
+def test_dashboard_widgets_do_not_overlap() -> None:
+    """Each square of the 24 columns belongs to at most one widget."""
     squares = [
         (column, row)
-        for widget in body["widgets"]
+        for widget in widgets()
         for column in range(widget["x"], widget["x"] + widget["width"])
         for row in range(widget["y"], widget["y"] + widget["height"])
     ]

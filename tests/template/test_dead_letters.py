@@ -1,4 +1,4 @@
-"""Dead letters wake somebody, who is told where to read what to do."""
+"""Every dead-letter queue has an alarm and a section in docs/operations.md."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import pytest
 from local.paths import CHECKOUT
 from tests.support.documents import sections
 from tests.support.template_document import resource, template
+from tests.template.emitted import alarms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 def _dead_letter_queues() -> set[str]:
-    """Every queue that another one, a function or a rule names as the place for what it gives up."""
-    return set(_given_up_to(template()["Resources"]))
+    """Every queue that another queue, a function or a rule uses for failed messages."""
+    return set(_targets_of_failures(template()["Resources"]))
 
 
-def _given_up_to(part: Any) -> Iterator[str]:
+def _targets_of_failures(part: Any) -> Iterator[str]:
     if isinstance(part, list):
         for each in part:
-            yield from _given_up_to(each)
+            yield from _targets_of_failures(each)
     if not isinstance(part, dict):
         return
     for name, value in part.items():
@@ -34,11 +35,11 @@ def _given_up_to(part: Any) -> Iterator[str]:
         elif name == "DeadLetterConfig":
             yield value["Arn"]["Fn::GetAtt"][0]
         else:
-            yield from _given_up_to(value)
+            yield from _targets_of_failures(value)
 
 
-def test_every_dead_letter_queue_is_found() -> None:
-    """Or the tests below would be about fewer, and nobody would notice; they are named for what they are."""
+def test_every_queue_named_dead_is_a_dead_letter_queue() -> None:
+    """The search above finds exactly the queues whose names say so, so no queue is left untested."""
     named = {name for name in template()["Resources"] if re.fullmatch(r"Dead\w+Queue", name)}
 
     assert _dead_letter_queues() == named
@@ -47,17 +48,13 @@ def test_every_dead_letter_queue_is_found() -> None:
 def _alarm_on(queue: str) -> dict[str, Any]:
     name = {"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}
     alarm: dict[str, Any]
-    (alarm,) = (
-        entry["Properties"]
-        for entry in template()["Resources"].values()
-        if entry["Type"] == "AWS::CloudWatch::Alarm" and entry["Properties"].get("Dimensions") == [name]
-    )
+    (alarm,) = (each for each in alarms().values() if each.get("Dimensions") == [name])
     return alarm
 
 
 @pytest.mark.parametrize("queue", sorted(_dead_letter_queues()))
-def test_one_dead_letter_rings(queue: str) -> None:
-    """Within a minute, on the number that SQS itself reports; silence is no alarm."""
+def test_one_dead_letter_fires_the_alarm(queue: str) -> None:
+    """The alarm fires within a minute, on the number that SQS reports; missing data does not fire it."""
     alarm = _alarm_on(queue)
 
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
@@ -67,8 +64,8 @@ def test_one_dead_letter_rings(queue: str) -> None:
 
 
 @pytest.mark.parametrize("queue", sorted(_dead_letter_queues()))
-def test_the_alarm_names_what_to_read(queue: str) -> None:
-    """A heading of docs/operations.md, as it is linked to."""
+def test_alarm_section_names_the_queue_or_the_alarm(queue: str) -> None:
+    """The description's heading exists in docs/operations.md, and its text names the queue or the alarm."""
     named = re.search(r"docs/operations\.md#([\w-]+)$", str(_alarm_on(queue)["AlarmDescription"]))
 
     assert named
@@ -77,7 +74,7 @@ def test_the_alarm_names_what_to_read(queue: str) -> None:
 
 
 @pytest.mark.parametrize("queue", sorted(_dead_letter_queues()))
-def test_dead_letters_keep_for_fourteen_days(queue: str) -> None:
-    """The longest there is, and the queue's address is among the stack's outputs."""
+def test_dead_letter_queue_retains_messages_for_14_days(queue: str) -> None:
+    """Fourteen days is the longest retention of SQS; the queue's URL is an output of the stack."""
     assert resource(queue)["MessageRetentionPeriod"] == 14 * 86_400
     assert template()["Outputs"][f"{queue}Url"] == {"Value": {"Ref": queue}}

@@ -12,7 +12,7 @@ import pytest
 from bg_ingest.accounts.vault import VaultLimits
 from bg_ingest.erasing.erase import SECOND_LOOK_S
 from bg_ingest.providers.http.policy import Policy
-from bg_ingest.providers.http.quota import Budget
+from bg_ingest.providers.http.quota import QuotaRules
 from bg_ingest.providers.http.rate_limiter import RateRules
 from bg_ingest.settings import Settings
 from bg_ingest.sync.dispatch import CLAIM_S
@@ -113,8 +113,8 @@ def test_all_workers_together_stay_within_dexcoms_budget() -> None:
     ]
     pace = RateRules()
 
-    assert concurrency * pace.calls_max * 3_600 / pace.period_s <= Budget().calls_per_hour
-    assert concurrency <= Budget().sharers
+    assert concurrency * pace.calls_max * 3_600 / pace.period_s <= QuotaRules().calls_per_hour
+    assert concurrency <= QuotaRules().sharers
 
 
 @pytest.mark.parametrize("function", sorted(_functions()))
@@ -237,7 +237,10 @@ def test_only_the_site_and_what_carries_its_own_proof_are_open() -> None:
     }
 
     with_own_proof = {"/oauth/callback", "/api/bg/{userId}/webhook"}
-    assert open_paths == {"/health", "/ready", "/openapi.json", "/docs", "$default"} | with_own_proof
+    assert (
+        open_paths
+        == {"/health", "/ready", "/openapi.json", "/docs", "/docs/{asset}", "$default"} | with_own_proof
+    )
 
 
 def test_a_webhooks_records_fit_into_a_message() -> None:

@@ -1,4 +1,4 @@
-"""samconfig.toml: what `make deploy STAGE=...` deploys, held to the template and to the settings."""
+"""samconfig.toml agrees with the template's parameters and with the settings of the functions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from bg_ingest.settings import load
 from local.paths import CHECKOUT
 from tests.support.template_document import resource, template
+from tests.template.emitted import alarms
 
 CONFIG = tomllib.loads((CHECKOUT / "samconfig.toml").read_text())
 STAGES = {"dev": "development", "staging": "staging", "prod": "production"}
@@ -21,8 +22,8 @@ def _parameters(stage: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_sets_parameters_that_there_are(stage: str) -> None:
-    """A misspelt one would stop the deployment half-way through an evening."""
+def test_stage_sets_only_parameters_of_the_template(stage: str) -> None:
+    """Every name and value in parameter_overrides is valid; `sam deploy` would reject a misspelt name."""
     parameters = _parameters(stage)
 
     assert parameters.keys() <= template()["Parameters"].keys()
@@ -32,8 +33,8 @@ def test_a_stage_sets_parameters_that_there_are(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_no_stage_holds_a_secret_or_shares_its_stack(stage: str) -> None:
-    """Outside development credentials are named, never written; each stage is a stack of its own."""
+def test_stage_has_its_own_stack_and_contains_no_secret(stage: str) -> None:
+    """Outside development the file contains the name of a secret; each stage deploys another stack."""
     parameters = _parameters(stage)
 
     assert not {"DexcomClientSecret", "WebhookSecrets", "RabbitMqUrl"} & parameters.keys()
@@ -41,8 +42,8 @@ def test_no_stage_holds_a_secret_or_shares_its_stack(stage: str) -> None:
     assert CONFIG[stage]["deploy"]["parameters"]["stack_name"] == f"bg-ingest-{stage}"
 
 
-def test_only_production_speaks_to_the_real_dexcom() -> None:
-    """Everybody else is in its sandbox."""
+def test_only_production_calls_the_real_dexcom() -> None:
+    """The other stages call the sandbox."""
     default = template()["Parameters"]["DexcomApiBaseUrl"]["Default"]
     address = {stage: _parameters(stage).get("DexcomApiBaseUrl", default) for stage in STAGES}
 
@@ -50,7 +51,7 @@ def test_only_production_speaks_to_the_real_dexcom() -> None:
     assert {address["dev"], address["staging"]} == {"https://sandbox-api.dexcom.com"}
 
 
-# What an operator brings along: docs/operations.md, deploying.
+# Values that the operator adds; docs/operations.md, "Deploy from an empty account".
 _BROUGHT = {
     "DexcomRedirectUri": "https://bg.example.org/oauth/callback",
     "RabbitMqSecretName": "bg-ingest/broker",
@@ -62,7 +63,7 @@ _FUNCTIONS = [
 
 @pytest.mark.parametrize("stage", ["staging", "prod"])
 @pytest.mark.parametrize("function", _FUNCTIONS)
-def test_every_function_has_the_settings_it_insists_on(
+def test_every_function_has_its_required_settings(
     function: str, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Outside development a missing setting stops a function before its first event."""
@@ -78,8 +79,8 @@ def test_every_function_has_the_settings_it_insists_on(
     assert load().environment == STAGES[stage]
 
 
-def test_two_stages_fit_into_one_account() -> None:
-    """Whatever has a name of its own is named after its stack."""
+def test_two_stages_can_share_one_account() -> None:
+    """Each explicit resource name contains the stack's name, and no alarm has an explicit name."""
     named = {
         "Dashboard": resource("Dashboard")["DashboardName"],
         "Tick": resource("DispatchFunction")["Events"]["Tick"]["Properties"]["Name"],
@@ -88,5 +89,13 @@ def test_two_stages_fit_into_one_account() -> None:
 
     assert named["Dashboard"] == {"Ref": "AWS::StackName"}
     assert all("${AWS::StackName}" in named[schedule]["Fn::Sub"] for schedule in ("Tick", "ReconcileHour"))
-    for name, entry in template()["Resources"].items():
-        assert "AlarmName" not in entry.get("Properties", {}), name
+    for name, alarm in alarms().items():
+        assert "AlarmName" not in alarm, name
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_acknowledges_macros_and_nested_stacks(stage: str) -> None:
+    """CloudFormation requires CAPABILITY_AUTO_EXPAND for a template with macros and a nested stack."""
+    acknowledged = CONFIG[stage]["deploy"]["parameters"]["capabilities"].split()
+
+    assert acknowledged == ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]

@@ -1,9 +1,8 @@
-"""docs/configuration.md and docs/logs-and-metrics.md say what the code says."""
+"""docs/configuration.md and docs/logs-and-metrics.md agree with the code."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,33 +10,25 @@ from pydantic import SecretStr
 
 from bg_ingest.settings import Settings
 from bg_ingest.telemetry import metrics
+from tests.support.documents import DOCS, table_rows
 from tests.support.template_document import template
 
-DOCS = Path(__file__).parents[2] / "docs"
-ELSEWHERE = {"-", "Lambda"}
-
-
-def _rows(file: str, first: str) -> list[list[str]]:
-    """The cells of the table whose first column is called so, without their back-ticks."""
-    text = (DOCS / file).read_text()
-    body = text.partition(f"| {first} |")[2].partition("\n\n")[0]
-    return [
-        [cell.strip().strip("`") for cell in line.strip("|").split(" | ")] for line in body.splitlines()[2:]
-    ]
+NOT_IN_TEMPLATE = {"-", "Lambda"}
 
 
 def _settings() -> dict[str, list[str]]:
-    return {cells[0].strip("| `"): cells for cells in _rows("configuration.md", "setting")}
+    rows = table_rows((DOCS / "configuration.md").read_text(), "setting")
+    return {cells[0].strip("`"): [cell.strip("`") for cell in cells] for cells in rows}
 
 
 def test_every_setting_is_explained_and_nothing_else_is() -> None:
-    """A setting that nobody can find is none; one that is gone misleads."""
+    """The page lists the settings of the code, no more and no fewer."""
     assert _settings().keys() == {name.upper() for name in Settings.model_fields}
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_a_default_is_as_documented(name: str) -> None:
-    """What holds when nobody says otherwise."""
+    """The default on the page is the default of the code."""
     default = Settings.model_fields[name].default
     shown = default.get_secret_value() if isinstance(default, SecretStr) else default
 
@@ -46,11 +37,11 @@ def test_a_default_is_as_documented(name: str) -> None:
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_a_setting_is_set_where_the_page_says(name: str) -> None:
-    """By that parameter or resource of the template, in every function that sets it."""
+    """The template passes the named parameter or resource to every function that has the setting."""
     sources = _sources(name.upper())
-    wanted = _settings()[name.upper()][3].strip("| `")
+    wanted = _settings()[name.upper()][3]
 
-    assert sources == (set() if wanted in ELSEWHERE else set(wanted.split(", ")))
+    assert sources == (set() if wanted in NOT_IN_TEMPLATE else set(wanted.split(", ")))
 
 
 def _sources(name: str) -> set[str]:
@@ -68,21 +59,35 @@ def _sources(name: str) -> set[str]:
 
 
 def test_every_metric_is_explained_as_it_is() -> None:
-    """Name and dimension, in both directions."""
-    rows = _rows("logs-and-metrics.md", "metric")
-    documented = {(cells[0].strip("| `"), cells[1].strip("`")) for cells in rows}
+    """The page and the code have the same metrics, with the same dimension."""
+    rows = table_rows((DOCS / "logs-and-metrics.md").read_text(), "metric")
+    documented = {(cells[0].strip("`"), cells[1].strip("`")) for cells in rows}
 
     assert documented == {(metric.name, metric.dimension or "-") for metric in metrics.ALL}
 
 
 def test_every_message_of_the_log_is_explained() -> None:
-    """Whoever searches the log finds what to search for on the page."""
+    """Each fixed message of a `telemetry.log` call is on the page."""
     page = (DOCS / "logs-and-metrics.md").read_text()
     root = DOCS.parent
     sources = [*(root / "layers/core/bg_ingest").rglob("*.py"), *(root / "functions").rglob("*.py")]
-    told = {
-        message for source in sources for message in re.findall(r'tell\(\s*"([^"]+)"', source.read_text())
+    logged = {
+        message
+        for source in sources
+        for message in re.findall(r'\btelemetry\.log\(\s*"([^"]+)"', source.read_text())
     }
 
-    assert told
-    assert not [message for message in told if f"`{message}`" not in page]
+    assert len(logged) > 10
+    assert not [message for message in logged if f"`{message}`" not in page]
+
+
+def test_every_explained_message_exists() -> None:
+    """The page lists no message that the code no longer logs."""
+    sources = [
+        *(DOCS.parent / "layers/core/bg_ingest").rglob("*.py"),
+        *(DOCS.parent / "functions").rglob("*.py"),
+    ]
+    code = "\n".join(source.read_text() for source in sources)
+    for cells in table_rows((DOCS / "logs-and-metrics.md").read_text(), "message"):
+        for message in re.findall(r"`([^`]+)`", cells[0]):
+            assert f'"{message.partition(":")[0]}' in code, message

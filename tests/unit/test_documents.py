@@ -1,30 +1,36 @@
-"""The documents say what is there."""
+"""The documents agree with the repository."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bg_ingest.version import VERSION
+from local.__main__ import _parser as local_parser
 from local.paths import CHECKOUT
-from tests.support.documents import DOCUMENTS, sections
+from tests.support.documents import DOCS, DOCUMENTS, sections, table_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# REQUIREMENTS' numbers never change meaning; how many there are of each letter.
+# How many requirements each letter has; their numbers never change their meaning.
 HIGHEST = {"A": 12, "B": 6, "C": 9, "D": 10, "E": 2, "F": 5, "G": 2, "H": 5, "I": 7, "J": 4}
+HIGHEST |= {"K": 5, "L": 5, "M": 3, "N": 6, "O": 4, "P": 6, "Q": 5, "R": 6, "S": 8}
+# First-round requirements with a part for the second round.
+SHARPER = ["A3", "A7", "B3", "D1"]
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+README_LINES_MAX = 90
 _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_every_link_leads_somewhere(document: Path) -> None:
-    """A newcomer who follows one arrives: at the file, and at the heading in it."""
-    # Not across a blank line, but across the end of one: prose is wrapped.
+    """The file of a link exists, and so does the heading in it."""
+    # A link may continue on the next line.
     for target in re.findall(r"\]\(\s*((?![a-z]+:)[^)\s]+)\s*\)", document.read_text()):
         path, _, anchor = target.partition("#")
         file = (document.parent / path) if path else document
@@ -33,7 +39,7 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 
 
 def test_no_table_is_cut_in_two() -> None:
-    """A row after a blank line is no row any more, it is text with bars in it."""
+    """A blank line ends a table, and the rows below it would be shown as text."""
     for document in DOCUMENTS:
         for block in re.split(r"\n\s*\n", document.read_text()):
             if block.lstrip().startswith("| ") and not block.lstrip().startswith("| ---"):
@@ -41,10 +47,10 @@ def test_no_table_is_cut_in_two() -> None:
 
 
 def test_the_cost_adds_up() -> None:
-    """Quantity times price, and the sum of it: numbers that somebody budgets with."""
-    text = (CHECKOUT / "docs" / "operations.md").read_text().partition("\n## What it costs\n")[2]
+    """Each cost is quantity times price, and the total is their sum."""
+    text = (DOCS / "operations.md").read_text().partition("\n## What it costs\n")[2]
     rows = re.findall(r"^\| .+ \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.MULTILINE)
-    total = re.search(r"\*\*together\*\* \| \| \| \*\*([\d.]+)\*\*", text)
+    total = re.search(r"\*\*total\*\* \| \| \| \*\*([\d.]+)\*\*", text)
 
     assert total is not None
     for quantity, price, cost in rows:
@@ -53,8 +59,8 @@ def test_the_cost_adds_up() -> None:
 
 
 def test_the_floors_are_those_the_linter_checks() -> None:
-    """docs/architecture.md draws the building: every part of the package once, on its step."""
-    rows = (CHECKOUT / "docs" / "architecture.md").read_text().partition("| floor |")[2].partition("\n\n")[0]
+    """The table of floors in docs/architecture.md lists every part of the package once, on its floor."""
+    rows = (DOCS / "architecture.md").read_text().partition("| floor |")[2].partition("\n\n")[0]
     modules = [row.split(" | ")[1] for row in rows.splitlines()[2:]]
     drawn = [set(re.findall(r"`(\w+)`", step)) for cell in modules for step in cell.split(";")]
     layers = PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
@@ -68,11 +74,9 @@ def test_the_floors_are_those_the_linter_checks() -> None:
 
 
 def test_every_dependency_has_its_reason() -> None:
-    """What pyproject.toml's groups hold is in docs/architecture.md, once, and nothing else is."""
-    page = (CHECKOUT / "docs" / "architecture.md").read_text()
-    section = page.partition("\n## Dependencies, and why each\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (.+?) \| .+ \|$", section, re.MULTILINE)
-    named = [name for row in rows for name in row.split(", ") if name != "package"]
+    """Each package of pyproject.toml's groups is listed once with its reason, and no other package is."""
+    rows = table_rows((DOCS / "decisions" / "dependencies.md").read_text(), "package")
+    named = [name for cells in rows for name in cells[0].split(", ")]
     wanted = {
         re.split(r"[\[<>=]", entry)[0]
         for group in PROJECT["dependency-groups"].values()
@@ -83,8 +87,31 @@ def test_every_dependency_has_its_reason() -> None:
     assert sorted(named) == sorted(wanted)
 
 
+def test_decisions_are_listed_newest_first() -> None:
+    """Each decision starts with its date, and the pages of a topic are sorted by it."""
+    pages = {
+        path for path in (DOCS / "decisions").glob("*.md") if path.stem not in {"README", "dependencies"}
+    }
+    for page in pages:
+        decisions = [text for name, text in list(sections(page).items())[1:] if text.strip()]
+        dates = [re.match(r"\s*(\d{4}-\d\d-\d\d)\. ", text) for text in decisions]
+
+        assert all(dates), page.name
+        assert [date[1] for date in dates if date] == sorted(
+            (date[1] for date in dates if date), reverse=True
+        )
+    assert {f"{page.name})" for page in pages} <= set(
+        re.findall(r"\]\((.+?\))", (DOCS / "decisions" / "README.md").read_text())
+    )
+
+
+def test_the_readme_is_short() -> None:
+    """A newcomer reads it in one go; every other text is linked."""
+    assert len((CHECKOUT / "README.md").read_text().splitlines()) < README_LINES_MAX
+
+
 def test_the_version_is_the_newest_heading_of_the_changelog() -> None:
-    """One place to change, and one that follows."""
+    """The code's version and the changelog agree."""
     newest = re.search(r"^## (\S+)", (CHECKOUT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
     assert newest is not None
@@ -92,50 +119,77 @@ def test_the_version_is_the_newest_heading_of_the_changelog() -> None:
 
 
 def test_every_make_target_of_the_documents_exists() -> None:
-    """What is written can be typed."""
+    """A command in a document can be run."""
     targets = set(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
     for document in DOCUMENTS:
         text = document.read_text()
-        # Only in code: prose makes many things.
+        # Only in code, since "make" is a word of prose too.
         blocks = "\n".join(re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL))
         found = re.findall(r"`make ([a-z-]+)", text) + re.findall(r"^ *make ([a-z-]+)", blocks, re.MULTILINE)
         assert set(found) <= targets, document.name
 
 
+def test_every_make_target_is_on_the_page_of_commands() -> None:
+    """docs/commands.md and the Makefile have the same targets and the same options of `make up`."""
+    makefile = (CHECKOUT / "Makefile").read_text()
+    page = (DOCS / "commands.md").read_text()
+    targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+    exported = set(" ".join(re.findall(r"^export ([A-Z_ ]+)$", makefile, re.MULTILINE)).split())
+    options = {re.findall(r"`(\w+)=", cells[0])[0] for cells in table_rows(page, "option")}
+
+    assert {cells[0].strip("`").removeprefix("make ") for cells in table_rows(page, "target")} == targets
+    assert options | {"DEXCOM_CLIENT_ID", "DEXCOM_CLIENT_SECRET"} == exported | {"DETACH"}
+
+
+def test_every_local_command_is_on_the_page_of_commands() -> None:
+    """docs/commands.md lists each command of `python -m local`, with arguments that the parser accepts."""
+    commands = [
+        shlex.split(cells[0].strip("`"))[3:]
+        for cells in table_rows((DOCS / "commands.md").read_text(), "command")
+        if cells[0].startswith("`python -m local ")
+    ]
+    parser = local_parser()
+    choices = next(action.choices for action in parser._actions if action.choices)  # noqa: SLF001 - argparse offers no public list.
+
+    assert choices is not None
+    assert {command[0] for command in commands} == set(choices)
+    for command in commands:
+        parser.parse_args(command)
+
+
 def test_every_requirement_is_accounted_for() -> None:
-    """Each number has its line, in order, and nothing else has one."""
-    text = (CHECKOUT / "docs" / "requirements.md").read_text()
-    numbers = re.findall(r"^\| ([A-J]\d+) \|", text, re.MULTILINE)
+    """Each number has one row, in order; the rows of the second round may be in either table."""
+    text = (DOCS / "requirements.md").read_text()
+    numbers = re.findall(r"^\| ([A-S]\d+) \|", text, re.MULTILINE)
+    sharper = re.findall(r"^\| ([A-S]\d+) \(2\) \|", text, re.MULTILINE)
 
     assert numbers == [f"{letter}{n}" for letter, count in HIGHEST.items() for n in range(1, count + 1)]
+    assert sharper == SHARPER
 
 
 def test_every_requirement_names_its_test() -> None:
-    """A line without a test says what is missing."""
-    for line in (CHECKOUT / "docs" / "requirements.md").read_text().splitlines():
-        if not re.match(r"\| [A-J]\d+ \|", line):
-            continue
-        shown = _TEST.findall(line)
-        assert shown or "not yet" in line, line
+    """A row without a test says "not yet"."""
+    for number, _, shown in table_rows((DOCS / "requirements.md").read_text(), "number"):
+        assert _TEST.search(shown) or "benchmarks/" in shown or "not yet" in shown, number
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_every_test_that_is_named_exists(document: Path) -> None:
-    """What is said to be shown is."""
+    """A document names no test that is gone."""
     for path, name in _TEST.findall(document.read_text()):
         assert (CHECKOUT / path).exists(), path
         assert not name or f"def {name}(" in (CHECKOUT / path).read_text(), name
 
 
 def test_every_threat_names_what_stops_it_and_a_test() -> None:
-    """A row without a test would be a hope."""
-    text = (CHECKOUT / "docs" / "security.md").read_text()
-    _, _, section = text.partition("## Who could try what\n")
+    """Each row has a threat, its prevention and at least one test."""
+    text = (DOCS / "security.md").read_text()
+    _, _, section = text.partition("## Threats\n")
     rows = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| ")][1:]
 
     assert len(rows) > 20
     for row in rows:
-        _, who, what, shown, _ = row.split("|")
-        assert who.strip()
-        assert what.strip()
+        _, threat, prevention, shown, _ = row.split("|")
+        assert threat.strip()
+        assert prevention.strip()
         assert [name for _, name in _TEST.findall(shown) if name], row

@@ -38,7 +38,7 @@ def pytest_configure(config):
     config.pluginmanager.register(watch)
 """
 TESTS = {
-    "a log line": "tell('fetched', what=PLANT)",
+    "a log line": "log('fetched', what=PLANT)",
     "the message of a log line": "logging.getLogger('bg_ingest.providers.dexcom').warning('got %s', PLANT)",
     "a metric's dimension": "meter.add(metrics.PROVIDER_ERRORS, of=str(PLANT)); flush()",
     "an exception that was caught": "caught()",
@@ -48,7 +48,7 @@ import logging
 import pytest
 from contextlib import suppress
 from bg_ingest.providers.errors import Unavailable
-from bg_ingest.telemetry import metrics, tell
+from bg_ingest.telemetry import log, metrics
 from bg_ingest.telemetry.meter import flush, meter
 
 def caught():

@@ -1,1 +1,1 @@
-"""The HTTP interface, described from the code: an OpenAPI document, a page, a table for docs/api.md."""
+"""OpenAPI document of the HTTP API, generated from the code, and what is made from it."""

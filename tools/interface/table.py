@@ -1,35 +1,30 @@
-"""The tables in docs/api.md: routes and problems."""
+"""The tables of routes and of problems in docs/api.md."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tools.interface.page import operations
-from tools.interface.refusals import every_kind
+from tools.interface.document import operations, scope_of
+from tools.interface.errors import every_kind
 
 
 def with_tables(text: str, document: dict[str, Any]) -> str:
-    """The text with both tables brought up to date."""
+    """Return the text with both tables brought up to date."""
     return _between_marks(_between_marks(text, "routes", _routes(document)), "problems", _problems())
 
 
 def _routes(document: dict[str, Any]) -> str:
-    """A line for each route: who may ask, and what can come back."""
-    lines = ["| request | for | answers |", "|---|---|---|"]
-    for method, path, operation in operations(document):
-        statuses = ", ".join(operation["responses"])
-        lines.append(f"| `{method} {path}` | {_who(operation)} | {statuses} |")
+    lines = ["| request | token | responses |", "|---|---|---|"]
+    for path, method, operation in operations(document):
+        scope = scope_of(operation)
+        token = f"the user's, or one with `{scope}`" if scope else "none"
+        lines.append(f"| `{method.upper()} {path}` | {token} | {', '.join(operation['responses'])} |")
     return "\n".join(lines)
 
 
 def _problems() -> str:
     lines = [f"| {kind.status} | `{kind.slug}` | {kind.title} |" for kind in every_kind()]
-    return "\n".join(["| status | ends the type | |", "|---|---|---|", *lines])
-
-
-def _who(operation: dict[str, Any]) -> str:
-    scopes = [scope for choice in operation["security"] for scope in choice.get("service", ())]
-    return f"the person, or `{scopes[0]}`" if scopes else "everybody"
+    return "\n".join(["| status | last part of `type` | title |", "|---|---|---|", *lines])
 
 
 def _between_marks(text: str, name: str, table: str) -> str:

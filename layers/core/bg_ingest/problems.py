@@ -1,7 +1,8 @@
 """
-Errors as callers see them: RFC 9457 problem documents, every kind of them named here and nowhere else.
+Error responses: RFC 9457 problem documents, and the list of all their kinds.
 
-A problem says what the caller can do about it. It never carries a stack trace, or what was in the request.
+The title says what is wrong, and the detail says what to do next. A problem document never holds a stack
+trace or a value from the request.
 """
 
 from __future__ import annotations
@@ -19,88 +20,103 @@ _TYPE_PREFIX = "https://bg-ingest.dev/problems/"
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """One kind of problem; `slug` ends its type address and never changes."""
+    """One kind of problem. `slug` is the last part of its type URI and never changes."""
 
     slug: str
     status: int
     title: str
-    detail: str  # Said where nothing closer is known.
+    detail: str  # The default; a Problem may carry a more precise one.
 
     @property
     def type(self) -> str:
-        """The address that stands for this kind."""
+        """Return the type URI, which identifies this kind."""
         return _TYPE_PREFIX + self.slug
 
 
 INVALID_REQUEST = ProblemKind(
-    "invalid-request", 422, "The request is not valid", "`errors` says what is not valid, and why."
+    "invalid-request", 422, "The request is not valid", "`errors` lists each invalid field and the reason."
 )
 RANGE_TOO_LONG = ProblemKind(
-    "range-too-long", 422, "The range is too long", "Ask for shorter ranges, one after the other."
+    "range-too-long", 422, "The range is too long", "Send several requests for shorter ranges."
 )
 SIGNATURE_INVALID = ProblemKind(
     "signature-invalid",
     401,
-    "The request does not prove who sent it",
-    "The proof is missing, wrong, or of another time.",
+    "The webhook is not authenticated",
+    "The signature or token is missing, wrong, expired, or made for another body. Sign the exact bytes of the"
+    " body with a current secret and timestamp.",
 )
 FORBIDDEN = ProblemKind(
-    "forbidden", 403, "Not allowed", "The token is neither this user's nor has the scope for it."
+    "forbidden",
+    403,
+    "Not allowed",
+    "This token belongs to another user and lacks the scope that this request needs.",
 )
 NO_READINGS = ProblemKind(
-    "no-readings", 404, "There are no readings", "Nothing is stored about this user, or nothing any more."
+    "no-readings",
+    404,
+    "There are no readings",
+    "No reading of this user is stored. Connect the user, or wait for the first sync.",
 )
-NOT_FOUND = ProblemKind("not-found", 404, "There is nothing here", "No route has this path and this method.")
+NOT_FOUND = ProblemKind(
+    "not-found", 404, "There is nothing here", "No route has this path and method. See /docs for all routes."
+)
 USER_UNKNOWN = ProblemKind(
     "user-unknown",
     404,
-    "There is no such user, or they are not connected",
-    "Nothing about this user is wanted.",
+    "The user does not exist or is not connected",
+    "Data for this user is not accepted. Send it after the user has connected.",
 )
-BODY_TOO_LARGE = ProblemKind("body-too-large", 413, "The body is too large", "Send less at once.")
+BODY_TOO_LARGE = ProblemKind(
+    "body-too-large", 413, "The body is too large", "Split the data over several requests."
+)
 STATE_INVALID = ProblemKind(
     "state-invalid",
     400,
     "This login is not valid, or no longer",
-    "It was used before, is older than ten minutes, or not ours.",
+    "Its `state` was already used, is older than ten minutes, or was not issued by this API. Start a new"
+    " login with POST /api/bg/{userId}/connection.",
 )
 SYNC_RUNNING = ProblemKind(
-    "sync-running", 409, "A sync is running already", "Wait for it, or look at its job."
+    "sync-running",
+    409,
+    "A sync is running already",
+    "Wait until it ends. `job_id` is its job, if it is known.",
 )
 NOT_CONNECTED = ProblemKind(
-    "not-connected", 409, "The user is not connected", "A login begins with POST to the user's connection."
+    "not-connected",
+    409,
+    "The user is not connected",
+    "Start a login with POST /api/bg/{userId}/connection.",
 )
 REAUTHORIZATION_NEEDED = ProblemKind(
     "reauthorization-needed",
     409,
     "The user has to connect again",
-    "The provider refuses us. A login begins with POST to the user's connection.",
+    "Dexcom no longer accepts this connection. Start a new login with POST /api/bg/{userId}/connection.",
 )
 TOO_MANY_REQUESTS = ProblemKind(
-    "too-many-requests", 429, "Too many requests", "`Retry-After` says when to ask again."
+    "too-many-requests", 429, "Too many requests", "Retry after `Retry-After` seconds."
 )
 PROVIDER_UNAVAILABLE = ProblemKind(
     "provider-unavailable",
     503,
     "The provider cannot be reached",
-    "The sync is queued and will be tried again without being asked for.",
+    "The sync is queued and will be retried automatically. `job_id` is its job.",
 )
 TEMPORARILY_UNAVAILABLE = ProblemKind(
     "temporarily-unavailable",
     503,
-    "We are too busy, or cannot reach what we need",
-    "Nothing is wrong with the request: send it again after `Retry-After`. Repeating it does no harm.",
+    "The service is overloaded, or a part of it cannot be reached",
+    "The request is valid. Send it again after `Retry-After` seconds; a repetition has no side effect.",
 )
 INTERNAL = ProblemKind(
-    "internal",
-    500,
-    "Something went wrong on our side",
-    "Nothing is wrong with the request; `instance` is the id to ask by.",
+    "internal", 500, "Internal error", "This is a fault on our side. Quote `instance` when you report it."
 )
 
 
 class Problem(Exception):
-    """An answer that is an error; raised where it is noticed, rendered at the edge."""
+    """An error response: raised where the error is found, rendered by `http_api.serving`."""
 
     def __init__(
         self,
@@ -119,7 +135,7 @@ class Problem(Exception):
         self.members = members
 
     def document(self, correlation_id: str) -> str:
-        """The body of the answer."""
+        """Return the body of the response."""
         document: dict[str, Any] = {
             "type": self.kind.type,
             "title": self.kind.title,

@@ -1,8 +1,8 @@
 """
 The service's settings: typed, from the environment and `.env`.
 
-Development works with the defaults. Staging and production stop if a setting is missing or insecure: an operator
-repairs a service that stops with a setting's name in a minute; a service that half works loses readings.
+Development works with the defaults. Staging and production stop if a setting is missing or insecure. An
+operator repairs a service that stops with a setting's name in a minute; one that half works loses readings.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ class Settings(BaseSettings):
     dexcom_subscriptions_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]+)+$")] | None = None
     secret_name: str | None = None
 
-    # Senders of webhooks: holders of a secret (two, separated by a comma, during a rotation), or of a key in this
-    # key set whose tokens name this audience.
+    # Senders of webhooks: holders of a secret (two, separated by a comma, during a rotation), or of a key in
+    # this key set whose tokens name this audience.
     webhook_secrets: SecretStr = SecretStr("")
     webhook_jwks_url: str | None = None
     webhook_audience: str | None = None

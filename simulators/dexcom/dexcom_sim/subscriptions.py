@@ -1,8 +1,8 @@
 """
 Who is to be called when somebody's data changes. Dexcom documents no such thing.
 
-So the contract is our own, the client's: see bg_ingest/providers/dexcom/subscriptions.py. There is none of it unless
-the simulator was given a path for it.
+So the contract is our own, the client's: see bg_ingest/providers/dexcom/subscriptions.py. There is none of it
+unless the simulator was given a path for it.
 """
 
 from __future__ import annotations

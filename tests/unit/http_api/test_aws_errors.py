@@ -1,4 +1,4 @@
-"""What callers are told when something behind us fails."""
+"""Responses to failures of AWS."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOWHERE = "https://dynamodb.invalid"
 
 
 def refused(code: str, status: int = 400) -> ClientError:
-    """An answer of AWS that is an error."""
+    """Return an error response of AWS."""
     response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(response, "Query")
 
@@ -42,8 +42,8 @@ def refused(code: str, status: int = 400) -> ClientError:
     ],
     ids=repr,
 )
-def test_what_passes_by_itself_is_worth_another_try(error: Exception) -> None:
-    """503, and when to come back."""
+def test_a_temporary_aws_error_is_503(error: Exception) -> None:
+    """The response says when to retry."""
     problem = problem_of(error)
 
     assert problem.kind is problems.TEMPORARILY_UNAVAILABLE
@@ -60,8 +60,8 @@ def test_what_passes_by_itself_is_worth_another_try(error: Exception) -> None:
     ],
     ids=repr,
 )
-def test_what_is_ours_to_mend_does_not_ask_anybody_to_repeat_it(error: Exception) -> None:
-    """500: it would fail again."""
+def test_a_permanent_aws_error_is_500(error: Exception) -> None:
+    """A retry would fail again, so the response has no Retry-After."""
     problem = problem_of(error)
 
     assert problem.kind is problems.INTERNAL

@@ -1,4 +1,4 @@
-"""What callers may write for a time."""
+"""Parsing of times in requests."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ from bg_ingest.http_api import params
         "2026-11-27T12:15:00+05:45",
     ],
 )
-def test_one_instant_may_be_written_in_many_ways(text: str) -> None:
-    """As RFC 3339 allows, and without the seconds."""
+def test_every_rfc_3339_spelling_of_a_time_is_accepted(text: str) -> None:
+    """The seconds may be left out, too."""
     assert params.parse_instant(text, "from") == datetime(2026, 11, 27, 6, 30, tzinfo=UTC)

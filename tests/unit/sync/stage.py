@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
+from bg_ingest.accounts.connection import Connections
 from bg_ingest.dynamo import Table
 from bg_ingest.ids import new_id
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
+from bg_ingest.sync.connected_provider import ConnectedProvider
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
@@ -18,6 +20,7 @@ from bg_ingest.sync.sync_user import sync_user
 from tests.simulation.provider import DAY, Known, SimulatedProvider
 from tests.support.fakes import NOON, FakeClock
 from tests.support.memory_dynamo import MemoryDynamo
+from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +53,8 @@ class Stage:
             self._quarantine,
         )
         self.provider = SimulatedProvider(self.clock, self._called, Random(1), {"ada": self.known})  # noqa: S311 - reproducible.
+        self.connections = Connections(users, self.clock)
+        self.connections.save_new("ada", THIRD, b"sealed", data_from=NOON - 30 * DAY)
         states.start_polling("ada", None, NOON - 30 * DAY)
 
     def _quarantine(self, _: str, rejected: Iterable[Rejected]) -> int:
@@ -64,12 +69,18 @@ class Stage:
         """Somebody asks."""
         return Order("ada", new_id(self.clock.now()), kind, trigger, "id")
 
+    def source(self) -> ConnectedProvider:
+        """The connected user's provider, through the seam."""
+        third = ThirdProvider(self.provider)
+        providers = {third.name: third, "dexcom": third}
+        return ConnectedProvider(self.connections, UserIdTokens(), providers, lambda: self.time_left_s)
+
     def sync(self, order: Order | None = None, source: Source | None = None) -> SyncResult:
         """Carry out an order; a poll unless said otherwise."""
         return sync_user(
             order or self.order(),
             stores=self.stores,
-            source=source or self.provider,
+            source=source or self.source(),
             clock=self.clock,
             time_left_s=lambda: self.time_left_s,
         )

@@ -28,7 +28,7 @@ class Watching:
     payload: list[ReferenceType[Brought]] = field(default_factory=list)
     held_at_most: int = 0
 
-    def readings(self, user_id: str, start: datetime, end: datetime) -> Brought:
+    def readings(self, user_id: str, start: datetime, end: datetime) -> Brought:  # noqa: ARG002 - the protocol names it.
         """A reading each day."""
         self.held_at_most = max(self.held_at_most, sum(one() is not None for one in self.payload))
         payload = Brought(tuple(Reading(start + DAY * day, 100) for day in range((end - start).days)))

@@ -90,7 +90,7 @@ class WebhookStage(Stage):
     def carry_out(self, order: Order) -> SyncResult:
         """A worker takes one message."""
         if order.payload is None:
-            return self.sync(order)
+            return self.sync(order, self.provider)
         return store_pushed(
             order,
             stores=self.stores,

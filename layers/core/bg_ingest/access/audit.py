@@ -1,16 +1,18 @@
 """
-The audit log: who did what to whose data and when. Every write, and every read by another caller than the user.
+The audit log: which caller did what to whose data, and when.
+
+It holds every write, and every read by another caller than the user.
 
     write   entry "attempted" ── the action ── entry "done", "refused" or "failed" ── response
     read                         the action ── entry "done", "refused" or "failed" ── response
 
-No data is written without an entry, since the entry is stored first. No data is shown without one, since the
-response comes last: if the entry cannot be stored, the request fails. Only the second entry of a write may
-fail, because the action is done and "attempted" stays true.
+No data is written without an entry, since the entry is stored first. No data is shown without one, since
+the response comes last: if the entry cannot be stored, the request fails. Only the second entry of a write
+may fail, because the action is done and "attempted" stays true.
 
-An entry holds no value: it names the route's pattern, never parameters or results. Entries have a partition of
-their own, `audit#<user>`, so that the role of a function that only reads can be limited to adding to it. No
-user id contains `#`.
+An entry holds no value: it names the route's pattern, never parameters or results. Entries have a partition
+of their own, `audit#<user>`, so that the role of a function that only reads can be limited to adding to it.
+No user id contains `#`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 A cache of data keys from KMS.
 
-KMS returns a data key twice: in plain text, and wrapped by a key that never leaves KMS. The wrapped form can be
-stored anywhere; a role with kms:Decrypt can unwrap it.
+KMS returns a data key twice: in plain text, and wrapped by a key that never leaves KMS. The wrapped form can
+be stored anywhere; a role with kms:Decrypt can unwrap it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 Rejected records, kept for an operator: the reason, and the record, sealed.
 
-A rejected record leaves a gap, so the polls of the next day fetch it again; a record that is stored already is
-not stored twice. A job counts every rejected record. The quarantine holds the first ones of each reason.
+A rejected record leaves a gap, so the polls of the next day fetch it again; a record that is stored already
+is not stored twice. A job counts every rejected record. The quarantine holds the first ones of each reason.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def first_of_each_reason(rejected: Iterable[Rejected]) -> list[tuple[str, str]]:
     """
     At most RECORDS_MAX reasons and records as text.
 
-    The first record of every reason, then the second of every reason: a common fault does not hide a rare one.
+    The first record of every reason, then the second of every reason. So a common fault hides no rare one.
     """
     seen: Counter[str] = Counter()
     ranked: list[tuple[int, Rejected]] = []

@@ -2,7 +2,7 @@
 The tokens of every connection: sealed at rest, refreshed by one process at a time, stored before use.
 
 The provider accepts a refresh token once and answers with its successor. So a refresh that happens twice, or
-whose response is lost, ends the connection. One refresh, step by step, and what a crash after each step leaves:
+whose response is lost, ends the connection. One refresh, step by step, and what a crash at each step leaves:
 
       read     data key     claim     provider answers     store     use
     --|--------|------------|---------|####################|---------|----> time

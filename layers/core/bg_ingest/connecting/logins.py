@@ -88,7 +88,7 @@ class Logins:
         return Login(item["pk"], started_at, expires_at, item["return_url"], key)
 
     def done(self, login: Login) -> bool:
-        """Remove a login after everything that follows from it is written; False if it was erased meanwhile."""
+        """Remove a login whose results are all written; False if it was erased meanwhile."""
         return self.table.delete(login.user_id, login.key).item is not None
 
 

@@ -5,23 +5,21 @@ Erasing a user, even while they are being synced. Afterwards both tables hold th
     second look          removed        or waited for     until all are empty  removed
     -----|-------------------|---------------|--------------------|----------------|-----------|------> time
          |                   |               |                    |                |
-         |                   |               |                    |                +- queued orders find no user
-         |                   |               |                    |                   and do nothing
-         |                   |               |                    +- no process may write any more
-         |                   |               +- no sync starts; a paused one is refused every write that names
-         |                   |                  its fence: cursor, release
-         |                   +- no tokens: a running sync ends with its call and releases the lease
-         +- whatever happens from here on, the second look completes it
+         | | | | +- queued orders find no user | | | | and do nothing | | | +- no process may write any more |
+         | +- no sync starts; a paused one is refused each write that | | names its fence: cursor, release |
+         +- no tokens: a running sync ends with its call and releases the lease +- whatever happens from here
+         on, the second look completes it
 
-Two kinds of writes name no fence and may come later from a paused process: an hour of readings, and a job stored
-right after its lease was released. So there is a second look, after every process of that time has ended
-(SECOND_LOOK_S, tested against the template). It removes what came late, or continues an interrupted erasure. It
-keeps what belongs to a user who has connected anew, or is about to, and what was recorded after the erasure.
+Two kinds of writes name no fence and may come later from a paused process: an hour of readings, and a job
+stored right after its lease was released. So there is a second look, after every process of that time has
+ended (SECOND_LOOK_S, tested against the template). It removes what came late, or continues an interrupted
+erasure. It keeps what belongs to a user who has connected anew, or is about to, and what was recorded after
+the erasure.
 
 An erasure also removes logins in progress. Their callback notices that and removes what it wrote
 (connecting/flow.py). If the callback dies before that, it leaves a connection whose login is older than the
-erasure, or a sync item without a connection. Then the second look erases once more. Every step may be repeated by
-any process at any time.
+erasure, or a sync item without a connection. Then the second look erases again. Every step may be repeated
+by any process at any time.
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ if TYPE_CHECKING:
     from bg_ingest.dynamo import Item, Table
     from bg_ingest.erasing.receipt import Receipt, Receipts
 
-# A lease outlives every function that can hold it, so after this time no process of the erasure's time is left.
+# A lease outlives every function that can hold it, so after this time no process of that time is left.
 SECOND_LOOK_S = int(LEASE_TTL.total_seconds()) + 30
 # A sync without tokens ends within one call to the provider. A dead one is not waited for.
 _LEASE_WAIT_S_MAX = 10.0

@@ -1,4 +1,4 @@
-"""What a caller is told of a failure on our side: to come back, where it passes by itself."""
+"""Response to an exception that a route did not expect: 503 if a retry can help, 500 if not."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from bg_ingest.dynamo import Unprocessed
 from bg_ingest.problems import Problem
 from bg_ingest.sync.queue import QueueRefused
 
-_RETRY_AFTER_S = 5  # botocore has tried three times by now.
-_TOO_BUSY = frozenset(
+_RETRY_AFTER_S = 5  # botocore has already made three attempts.
+_THROTTLED = frozenset(
     {
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
@@ -26,15 +26,15 @@ _TOO_BUSY = frozenset(
 
 
 def problem_of(error: Exception) -> Problem:
-    """The problem that a caller is shown instead of an exception."""
+    """Return the problem document that stands for an exception."""
     if _is_temporary(error):
         return Problem(problems.TEMPORARILY_UNAVAILABLE, headers={"Retry-After": str(_RETRY_AFTER_S)})
     return Problem(problems.INTERNAL)
 
 
 def _is_temporary(error: Exception) -> bool:
-    """Whether a service of AWS was too busy, failed by itself, or could not be reached."""
+    """Return whether a service of AWS throttled the request, failed with 5xx, or could not be reached."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return error.response["Error"]["Code"] in _TOO_BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        return error.response["Error"]["Code"] in _THROTTLED or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return isinstance(error, HTTPClientError | NoConnection | Unprocessed | QueueRefused)

@@ -1,18 +1,51 @@
-"""A login's edges as HTTP: where a person may be sent afterwards, and what they are shown."""
+"""HTTP side of a login: the check of `return_url`, and the redirect or page at its end."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import Response
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from bg_ingest import problems
+from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.connecting.flow import LoginOutcome, LoginResult
-from bg_ingest.connecting.result_page import CONNECTED, DENIED, EXPIRED, FAILED, FULL, UNAVAILABLE, page
+from bg_ingest.connecting.result_page import (
+    CONNECTED,
+    DENIED,
+    EXPIRED,
+    FAILED,
+    FULL,
+    UNAVAILABLE,
+    result_page,
+)
+from bg_ingest.http_api.description import Instant
 from bg_ingest.http_api.serving import NO_STORE, PAGE_HEADERS
 from bg_ingest.problems import Problem
-from bg_ingest.settings import settings
+
+if TYPE_CHECKING:
+    from bg_ingest.http_api.serving import ApiSettings
+
+
+class ConnectionJson(TypedDict):
+    """The state of a user's connection to the provider."""
+
+    state: ConnectionState
+    provider: Annotated[str, Field(examples=["dexcom"])]
+    environment: Annotated[str, Field(examples=["us"])]
+    connected_at: Instant | None
+    data_from: Instant | None
+
+
+class StartedLoginJson(TypedDict):
+    """The address at which the user logs in, and the time at which it expires."""
+
+    authorize_url: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+    expires_at: Instant
+
 
 _PAGES = {
     LoginOutcome.CONNECTED: (HTTPStatus.OK, CONNECTED),
@@ -22,7 +55,7 @@ _PAGES = {
     LoginOutcome.UNAVAILABLE: (HTTPStatus.BAD_GATEWAY, UNAVAILABLE),
     LoginOutcome.FULL: (HTTPStatus.BAD_GATEWAY, FULL),
 }
-# What the page that a person is sent on to learns; the first and the third are OAuth's own words.
+# The `error` that is appended to `return_url`; the first and the third are OAuth's own codes.
 _ERRORS = {
     LoginOutcome.DENIED: "access_denied",
     LoginOutcome.REFUSED: "connection_failed",
@@ -32,26 +65,24 @@ _ERRORS = {
 _HEADERS = NO_STORE | PAGE_HEADERS
 
 
-def validated_return_url(return_url: str | None) -> str | None:
-    """An address on our list, letter for letter; we send people nowhere else."""
-    if return_url is None or return_url in _allow_list():
+def validated_return_url(return_url: str | None, api: ApiSettings) -> str | None:
+    """Return the URL if it equals one of RETURN_URLS; raise 422 otherwise, so no redirect is open."""
+    if return_url is None or return_url in api.return_urls:
         return return_url
-    reason = "is not among the addresses this service sends people to"
+    reason = "is not one of the URLs in the setting RETURN_URLS of this service"
     raise Problem(problems.INVALID_REQUEST, errors=[{"field": "return_url", "reason": reason}])
 
 
-def login_response(ended: LoginResult, accept: str | None) -> Response[str]:
-    """On to where the person wanted to go, or a page of ours; a program gets a problem document instead."""
-    if ended.return_url is not None:
-        outcome = {"error": _ERRORS[ended.ending]} if ended.ending in _ERRORS else {}
-        separator = "&" if "?" in ended.return_url else "?"
-        address = ended.return_url + (separator + urlencode(outcome) if outcome else "")
+def login_response(result: LoginResult, accept: str | None) -> Response[str]:
+    """Redirect to `return_url`; without one, return a page, or a problem document to a program."""
+    if result.return_url is not None:
+        query = {"error": _ERRORS[result.outcome]} if result.outcome in _ERRORS else {}
+        separator = "&" if "?" in result.return_url else "?"
+        address = result.return_url + (separator + urlencode(query) if query else "")
         return Response(HTTPStatus.FOUND, body="", headers={"Location": address, **NO_STORE})
-    if ended.ending is LoginOutcome.STATE_INVALID and "text/html" not in (accept or ""):
+    if result.outcome is LoginOutcome.STATE_INVALID and "text/html" not in (accept or ""):
         raise Problem(problems.STATE_INVALID)
-    status, text = _PAGES[ended.ending]
-    return Response(status, content_type="text/html; charset=utf-8", body=page(*text), headers=_HEADERS)
-
-
-def _allow_list() -> frozenset[str]:
-    return frozenset(url.strip() for url in settings().return_urls.split(",") if url.strip())
+    status, text = _PAGES[result.outcome]
+    return Response(
+        status, content_type="text/html; charset=utf-8", body=result_page(*text), headers=_HEADERS
+    )

@@ -1,10 +1,16 @@
-"""What callers may write in a path or a query, and what it means."""
+"""
+Request parameters and bodies: their types for Powertools, and the parsers of times, days, ranges and cursors.
+
+- If a range has no `to`, then it ends now. If it has no `from`, then it starts 24 hours before its end.
+- If days have no `to`, then the last day is today. If they have no `from`, then they are the week up to it.
+- If a value is invalid, then raise 422 with the name of the field and the reason, never with the value.
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -14,60 +20,69 @@ from bg_ingest.problems import Problem
 
 RANGE_MAX = timedelta(days=92)
 _RANGE_DEFAULT = timedelta(hours=24)
-_WEEK = timedelta(days=6)  # With the last day itself, seven.
+_SIX_DAYS = timedelta(days=6)  # With the last day itself, a week.
 _LAST = datetime.max.replace(tzinfo=UTC) - timedelta(seconds=1)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
-_JOB_ID = re.compile(r"[0-9a-f]{28}")
-# Python reads more than RFC 3339 has: weeks, any letter for the T, and nothing after a NUL.
+_ITEM_ID = re.compile(r"[0-9a-f]{28}")
+# Python also parses what RFC 3339 does not allow: week dates, any letter for the T, text that ends at a NUL.
 _INSTANT_TEXT = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})", re.ASCII | re.IGNORECASE
 )
 
 
-def _plainly(text: str) -> str:
-    # Pydantic reads a number as Python does: " 5", "5_0" and "5.0" as well.
+def _reject_python_numbers(text: str) -> str:
+    # Pydantic reads a number as Python does, so it would also accept " 5", "5_0" and "5.0".
     if not _DIGITS.fullmatch(text):
         raise ValueError("Input should be a whole number, in digits")
     return text
 
 
-_PLAINLY = BeforeValidator(_plainly)
+_DIGITS_ONLY = BeforeValidator(_reject_python_numbers)
 
-UserId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$", description="The user's id")]
-_INSTANT = {"format": "date-time"}  # For the description only: `instant` below decides.
+UserId = Annotated[
+    str,
+    Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$", description="The id of the user", examples=["demo"]),
+]
+_INSTANT = {"format": "date-time"}  # Only for the OpenAPI document; `parse_instant` validates.
 From = Annotated[
     str | None,
     Query(
         alias="from",
         max_length=40,
-        description="The first instant; 24 h before `to` if left out",
+        description="Start of the range, included; default: 24 hours before `to`",
         json_schema_extra=_INSTANT,
     ),
 ]
 To = Annotated[
     str | None,
-    Query(
-        max_length=40, description="The instant after the last; now if left out", json_schema_extra=_INSTANT
-    ),
+    Query(max_length=40, description="End of the range, excluded; default: now", json_schema_extra=_INSTANT),
 ]
-Limit = Annotated[int, Field(ge=1, le=1000), _PLAINLY, Query(description="How many readings at most")]
-Order = Annotated[Literal["asc", "desc"], Query(description="Oldest first, or newest first")]
-Unit = Annotated[Literal["mg/dL", "mmol/L"], Query(description="mmol/L adds a value beside the one in mg/dL")]
+Limit = Annotated[int, Field(ge=1, le=1000), _DIGITS_ONLY, Query(description="Maximum number of readings")]
+Order = Annotated[Literal["asc", "desc"], Query(description="Oldest first (`asc`) or newest first (`desc`)")]
+Unit = Annotated[
+    Literal["mg/dL", "mmol/L"],
+    Query(description="With mmol/L, each reading has its value in mmol/L beside that in mg/dL"),
+]
 Cursor = Annotated[str | None, Query(max_length=200, description="From the Link header of the page before")]
-JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{28}$", description="The job's id")]
-EntriesLimit = Annotated[int, Field(ge=1, le=200), _PLAINLY, Query(description="How many entries at most")]
-JobsLimit = Annotated[int, Field(ge=1, le=200), _PLAINLY, Query(description="How many jobs at most")]
-Prefer = Annotated[str | None, Header(max_length=200, description="respond-async: answer before it is done")]
-FirstDay = Annotated[
-    str | None, Query(alias="from", max_length=10, description="The first day; a week before the last")
+JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{28}$", description="The id of the job")]
+EntriesLimit = Annotated[
+    int, Field(ge=1, le=200), _DIGITS_ONLY, Query(description="Maximum number of entries")
 ]
-LastDay = Annotated[str | None, Query(max_length=10, description="The last day; today if left out")]
+JobsLimit = Annotated[int, Field(ge=1, le=200), _DIGITS_ONLY, Query(description="Maximum number of jobs")]
+Prefer = Annotated[
+    str | None, Header(max_length=200, description="`respond-async`: queue the sync and respond at once")
+]
+FirstDay = Annotated[
+    str | None,
+    Query(alias="from", max_length=10, description="The first day, included; default: six days before `to`"),
+]
+LastDay = Annotated[str | None, Query(max_length=10, description="The last day, included; default: today")]
 OAuthText = Annotated[str | None, Query(max_length=2000)]
 
 
 class SyncRequest(BaseModel):
-    """The range to sync; what a poll would do if left out."""
+    """The range to sync; an empty object syncs what a poll would fetch."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -76,7 +91,7 @@ class SyncRequest(BaseModel):
 
 
 class SettingsRequest(BaseModel):
-    """How often to poll a user, in seconds."""
+    """The polling interval of a user, in seconds."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -84,31 +99,39 @@ class SettingsRequest(BaseModel):
 
 
 class ConnectionRequest(BaseModel):
-    """Where the person wants to go after the login."""
+    """The URL to which the user is redirected after the login."""
 
     model_config = ConfigDict(extra="forbid")
 
     return_url: Annotated[str | None, Field(max_length=2000)] = None
 
 
-SyncBody = Annotated[SyncRequest | None, Body(description="A range; may be left out")]
-SettingsBody = Annotated[SettingsRequest, Body(description="The interval")]
-ConnectionBody = Annotated[ConnectionRequest | None, Body(description="May be left out")]
+_NOTHING_SENT: dict[str, Any] = {"default": {"value": {}}}
+SyncBody = Annotated[
+    SyncRequest | None, Body(description="The range to sync; optional", openapi_examples=_NOTHING_SENT)
+]
+SettingsBody = Annotated[
+    SettingsRequest,
+    Body(description="The interval", openapi_examples={"default": {"value": {"poll_interval_seconds": 900}}}),
+]
+ConnectionBody = Annotated[
+    ConnectionRequest | None, Body(description="Optional", openapi_examples=_NOTHING_SENT)
+]
 
 
 def parse_instant(text: str, field: str) -> datetime:
-    """An RFC 3339 time with its zone; anything else is the caller's problem."""
+    """Parse an RFC 3339 time with a zone, such as 2026-04-26T14:30:00Z."""
     try:
         if _INSTANT_TEXT.fullmatch(text):
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
-        pass  # Answered below, together with other forms of a time.
+        pass  # Rejected below, as every other invalid time.
     reason = "must be an RFC 3339 time with a zone, such as 2026-04-26T14:30:00Z ('+' is written %2B)"
     raise Problem(problems.INVALID_REQUEST, errors=[{"field": field, "reason": reason}])
 
 
 def parse_span(start: str, end: str) -> tuple[datetime, datetime]:
-    """From the first instant to the last, both of them included."""
+    """Parse the range of a webhook, whose `start` and `end` are both included."""
     first, last = parse_instant(start, "data.start"), parse_instant(end, "data.end")
     if first > last:
         raise Problem(
@@ -116,35 +139,35 @@ def parse_span(start: str, end: str) -> tuple[datetime, datetime]:
             errors=[{"field": "data.start", "reason": "must not be after `data.end`"}],
         )
     if last - first > RANGE_MAX:
-        raise Problem(problems.RANGE_TOO_LONG, f"At most {RANGE_MAX.days} days in one request.")
+        raise _range_too_long()
     return first, min(last, _LAST) + timedelta(seconds=1)
 
 
 def parse_range(from_: str | None, to: str | None, now: datetime) -> tuple[datetime, datetime]:
-    """The range `[from, to)` a caller asked for."""
+    """Parse the range `[from, to)` of a query."""
     end = parse_instant(to, "to") if to is not None else now
     try:
         start = parse_instant(from_, "from") if from_ is not None else end - _RANGE_DEFAULT
     except OverflowError:
         raise Problem(problems.INVALID_REQUEST, errors=[{"field": "to", "reason": "is too early"}]) from None
     if start > end:
-        reason = "must not be after `to`, which is now if left out"
+        reason = "must not be after `to`, whose default is now"
         raise Problem(problems.INVALID_REQUEST, errors=[{"field": "from", "reason": reason}])
     if end - start > RANGE_MAX:
-        raise Problem(problems.RANGE_TOO_LONG, f"At most {RANGE_MAX.days} days in one request.")
+        raise _range_too_long()
     return start, end
 
 
 def parse_days(from_: str | None, to: str | None, now: datetime) -> tuple[date, date]:
-    """The days a caller asked for, both included."""
+    """Parse the first and the last day of a query, both included."""
     last = _day(to, "to") if to is not None else now.date()
-    first = _day(from_, "from") if from_ is not None else max(last, date.min + _WEEK) - _WEEK
+    first = _day(from_, "from") if from_ is not None else max(last, date.min + _SIX_DAYS) - _SIX_DAYS
     if first > last:
         raise Problem(
             problems.INVALID_REQUEST, errors=[{"field": "from", "reason": "must not be after `to`"}]
         )
     if last - first >= RANGE_MAX:
-        raise Problem(problems.RANGE_TOO_LONG, f"At most {RANGE_MAX.days} days in one request.")
+        raise _range_too_long()
     return first, last
 
 
@@ -153,25 +176,28 @@ def _day(text: str, field: str) -> date:
         if _DATE.fullmatch(text):
             return date.fromisoformat(text)
     except ValueError:
-        pass  # Answered below, together with other forms of a date.
+        pass  # Rejected below, as every other invalid date.
     reason = "must be a date such as 2026-04-26"
     raise Problem(problems.INVALID_REQUEST, errors=[{"field": field, "reason": reason}])
 
 
-def parse_window(asked: SyncRequest | None, now: datetime) -> tuple[datetime, datetime] | None:
-    """The range a sync was asked for; None for what a poll would do."""
-    if asked is None or (asked.from_ is None and asked.to is None):
+def parse_window(body: SyncRequest | None, now: datetime) -> tuple[datetime, datetime] | None:
+    """Parse the range of a sync; None stands for the range that a poll would fetch."""
+    if body is None or (body.from_ is None and body.to is None):
         return None
-    return parse_range(asked.from_, asked.to, now)
+    return parse_range(body.from_, body.to, now)
 
 
-def job_cursor(cursor: str | None) -> str | None:
-    """The job a page of jobs continues after."""
-    if cursor is not None and not _JOB_ID.fullmatch(cursor):
-        raise Problem(problems.INVALID_REQUEST, errors=[{"field": "cursor", "reason": "is none of ours"}])
+def parse_cursor(cursor: str | None) -> str | None:
+    """Check the cursor of a list of jobs or audit entries: the id of the last item of the page before."""
+    if cursor is not None and not _ITEM_ID.fullmatch(cursor):
+        fault = {"field": "cursor", "reason": "was not issued by this API"}
+        raise Problem(problems.INVALID_REQUEST, errors=[fault])
     return cursor
 
 
-def entry_cursor(cursor: str | None) -> str | None:
-    """The audit entry a page of them continues after; its id has the form of a job's."""
-    return job_cursor(cursor)
+def _range_too_long() -> Problem:
+    return Problem(
+        problems.RANGE_TOO_LONG,
+        f"At most {RANGE_MAX.days} days in one request. Send several requests for shorter ranges.",
+    )

@@ -1,15 +1,29 @@
-"""Readings as answers: one, or a page of a range in the form the caller accepts."""
+"""
+Response bodies of the newest reading and of one page of a range, in the media type that the caller accepts.
+
+How the media type is chosen (RFC 9110, 12.5.1):
+
+- If `Accept` names several, then the highest `q` wins: `text/csv;q=0.1, application/json` is JSON.
+- If two have the same `q`, then the one named in full wins over one matched by `*`: `text/csv, */*` is CSV.
+- If both are named in full, then the first in the header wins.
+- If there is no `Accept`, or nothing in it is offered, then the response is JSON rather than an error.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from bg_ingest import problems
+from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.facades.native.reading_text import as_json, csv_lines, json_array, ndjson_lines
-from bg_ingest.http_api.negotiation import preferred
+from bg_ingest.http_api.description import Instant
 from bg_ingest.problems import Problem
 from bg_ingest.readings.cursor import Cursor, CursorInvalid, decode, encode
 from bg_ingest.utc import rfc_3339
@@ -23,44 +37,93 @@ if TYPE_CHECKING:
     from bg_ingest.readings.store import ReadingStore
     from bg_ingest.readings.stored_reading import StoredReading
 
+
+class DeviceJson(TypedDict):
+    """The devices that measured and uploaded a reading, as the provider names them."""
+
+    generation: Annotated[str | None, Field(examples=["g7"])]
+    display: Annotated[str | None, Field(examples=["iOS"])]
+    app: Annotated[str | None, Field(examples=["G7"])]
+
+
+class ReadingJson(TypedDict):
+    """One glucose value of one user at one time."""
+
+    timestamp: Instant
+    glucose_mg_dl: Annotated[int, Field(description="Glucose in mg/dL", examples=[110])]
+    glucose_mmol_l: NotRequired[
+        Annotated[
+            float,
+            Field(
+                description="The value in mmol/L, rounded half up to one decimal; only with `unit=mmol/L`",
+                examples=[6.1],
+            ),
+        ]
+    ]
+    trend: Annotated[str | None, Field(description="As the provider names it", examples=["flat"])]
+    trend_rate: Annotated[float | None, Field(description="mg/dL per minute", examples=[0.3])]
+    status: Annotated[
+        Literal["low", "high"] | None, Field(description="Set if the value is outside the sensor's range")
+    ]
+    type: Annotated[Literal["cgm", "manual", "calibration"], Field(examples=["cgm"])]
+    local_offset_minutes: Annotated[int | None, Field(description="Local time minus UTC", examples=[-420])]
+    stored_at: Instant
+    revision: Annotated[
+        int, Field(description="How many times the provider has corrected the reading", ge=0, examples=[0])
+    ]
+    device: DeviceJson
+
+
+class AuditEntryJson(TypedDict):
+    """One request that wrote a user's data, or that read it for another caller."""
+
+    at: Instant
+    actor: Annotated[str, Field(description="The subject of the caller's token")]
+    action: Annotated[str, Field(examples=["GET /api/bg/{userId}"])]
+    outcome: AuditOutcome
+    correlation_id: str
+
+
+MEDIA_TYPES = ("application/json", "text/csv", "application/x-ndjson")
 _SECOND = timedelta(seconds=1)
+_WEIGHT = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some readings of a range, and the query that asks for the rest of it."""
+    """One page of a range, and the query of the next page; None after the last one."""
 
     hours: Sequence[HourColumns]
-    rest: dict[str, str] | None
+    next_query: dict[str, str] | None
 
 
 def read_page(
     reading_store: ReadingStore,
     user_id: str,
-    asked: tuple[datetime, datetime],
+    window: tuple[datetime, datetime],
     *,
     limit: int,
     order: str,
     cursor: str | None,
 ) -> Page:
-    """At most `limit` readings of a range, from where the cursor says."""
+    """Read at most `limit` readings of a range, starting after the cursor."""
     descending = order == "desc"
-    start, end = _rest(asked, cursor, descending=descending)
-    # One more than is shown tells whether there is another page.
+    start, end = _remaining(window, cursor, descending=descending)
+    # One reading more than the page holds tells whether there is a next page.
     hours = list(reading_store.columns(user_id, start, end, descending=descending, limit=limit + 1))
     if sum(map(len, hours)) <= limit:
         return Page(hours, None)
     *before, last = hours
     page = [hour for hour in (*before, last.part(slice(-1))) if hour]
     position = encode(Cursor(page[-1].instants[-1], descending))
-    # The range is named even where the caller left it open: "now" must not move from page to page.
-    query = {"from": _exact(asked[0]), "to": _exact(asked[1]), "limit": str(limit), "order": order}
+    # The query names both ends even if the caller named none: "now" must be the same on every page.
+    query = {"from": _exact(window[0]), "to": _exact(window[1]), "limit": str(limit), "order": order}
     return Page(page, query | {"cursor": position})
 
 
 def rendered(hours: Sequence[HourColumns], unit: Unit, accept: str | None) -> tuple[str, str]:
-    """The body of an answer and its content type; JSON unless one of the other two is wanted more."""
-    match preferred(accept, ("application/json", "text/csv", "application/x-ndjson")):
+    """Return the body of a page and its content type."""
+    match preferred(accept, MEDIA_TYPES):
         case "text/csv":
             return "".join(csv_lines(hours, unit)), "text/csv; charset=utf-8"
         case "application/x-ndjson":
@@ -70,26 +133,49 @@ def rendered(hours: Sequence[HourColumns], unit: Unit, accept: str | None) -> tu
 
 
 def latest(stored: StoredReading, now: datetime, unit: Unit) -> tuple[str, str]:
-    """The newest reading with its age, and the same without: what a validator is made of."""
+    """Return the newest reading with its age, and the same without: the age must not change the ETag."""
     value = as_json(stored, unit)
-    # A device whose clock runs ahead has no readings from the future.
+    # If the clock of the device runs ahead, the age is 0, not negative.
     age = {"age_seconds": max((now - stored.reading.at) // _SECOND, 0)}
     return json.dumps(value | age, separators=(",", ":")), json.dumps(value)
 
 
-def _rest(
-    asked: tuple[datetime, datetime], cursor: str | None, *, descending: bool
+def preferred(accept: str | None, offered: Sequence[str]) -> str:
+    """Return the offered media type that `Accept` prefers, by the rules at the head of this file."""
+    accepted: dict[str, tuple[float, int]] = {}
+    for place, part in enumerate((accept or "").split(",")):
+        media_type, *parameters = (each.strip() for each in part.split(";"))
+        accepted.setdefault(media_type.lower(), (_weight(parameters), -place))
+
+    def rank(media_type: str) -> tuple[float, int, int]:
+        for vagueness, name in enumerate((media_type, f"{media_type.partition('/')[0]}/*", "*/*")):
+            if name in accepted:
+                weight, place = accepted[name]
+                return weight, -vagueness, place
+        return 0.0, 0, 0
+
+    best = max(offered, key=rank)
+    return best if rank(best)[0] else offered[0]
+
+
+def _weight(parameters: Sequence[str]) -> float:
+    found = filter(None, map(_WEIGHT.fullmatch, parameters))
+    return next((float(weight[1]) for weight in found), 1.0)
+
+
+def _remaining(
+    window: tuple[datetime, datetime], cursor: str | None, *, descending: bool
 ) -> tuple[datetime, datetime]:
     if cursor is None:
-        return asked
+        return window
     try:
         position = decode(cursor)
     except CursorInvalid:
         position = None
     if position is None or position.descending != descending:
-        reason = "is none of ours, or of the other order"
+        reason = "was not issued by this API, or belongs to the other `order`"
         raise Problem(problems.INVALID_REQUEST, errors=[{"field": "cursor", "reason": reason}])
-    return position.rest(*asked)
+    return position.rest(*window)
 
 
 def _exact(moment: datetime) -> str:

@@ -1,7 +1,11 @@
 """
-What every HTTP function has in common: who is asking, problems, correlation ids and caching.
+HTTP server code that all functions share: routing, access, error responses, caching, rate-limit headers.
 
-A function builds its routes on `routes()`; what its routes raise becomes a problem document here.
+A function adds its routes to the resolver of `routes()`, and its entry point calls `serve()`. If a route
+raises an exception, then the response is a problem document (RFC 9457).
+
+The rate-limit fields are those of draft-ietf-httpapi-ratelimit-headers-10: the policy allows `q` calls in `w`
+seconds, and `r` calls are left for the next `t` seconds. They are written in `rate_headers` only.
 """
 
 from __future__ import annotations
@@ -11,9 +15,11 @@ import hashlib
 import json
 import logging
 import re
+from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
@@ -21,10 +27,8 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from bg_ingest import problems, telemetry
 from bg_ingest.access.caller import Caller, Forbidden, caller_from_claims
-from bg_ingest.clock import SystemClock
 from bg_ingest.http_api import aws_errors, guard
 from bg_ingest.problems import Problem
-from bg_ingest.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,29 +36,50 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from bg_ingest.access.audit import Audit
+    from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy, LimitStatus
+    from bg_ingest.clock import Clock
     from bg_ingest.http_api.guard import Next
+    from bg_ingest.settings import Settings
 
-_CLOCK = SystemClock()
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 NO_STORE = {"Cache-Control": "no-store"}
-# A page of ours needs nothing but its own style, and must not be framed into somebody else's.
+# The result page of a login needs its own style only, and no other site may put it into a frame.
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
-PUBLIC_NAMES = {"user_id": "userId", "job_id": "jobId"}  # Python's names of the template's path parameters.
+PUBLIC_NAMES = {"user_id": "userId", "job_id": "jobId"}  # Parameter names in Python and in the API.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 
-def routes(audit: Audit | None = None, *, own_proof: bool = False) -> APIGatewayHttpResolver:
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """The settings of the service that HTTP responses depend on."""
+
+    user_id_claim: str
+    public_url: str | None
+    return_urls: frozenset[str]
+
+    @classmethod
+    def of(cls, settings: Settings) -> ApiSettings:
+        """Take them from the settings of the process."""
+        urls = (url.strip() for url in settings.return_urls.split(","))
+        return cls(settings.user_id_claim, settings.public_url, frozenset(filter(None, urls)))
+
+
+def routes(
+    api: ApiSettings, audit: Audit | None = None, *, authenticates_itself: bool = False
+) -> APIGatewayHttpResolver:
     """
-    A resolver whose every error is a problem document, and whose every route about a user is guarded.
+    Return a resolver that checks access and audits each request about a user before the route runs.
 
-    `own_proof` is for routes that are called without a token and check their caller themselves.
+    With `authenticates_itself` it checks no access: its routes are called without a token.
     """
     app = APIGatewayHttpResolver(enable_validation=True)
     app.use([_reject_trailing_newline])
-    if not own_proof:
-        app.use([lambda app, go_on: guard.authorize_and_audit(app, go_on, caller=caller(app), audit=audit)])
+    if not authenticates_itself:
+        app.use(
+            [lambda app, route: guard.authorize_and_audit(app, route, caller=caller(app, api), audit=audit)]
+        )
 
     @app.exception_handler(Problem)
     def _problem(problem: Problem) -> Response[str]:
@@ -62,14 +87,14 @@ def routes(audit: Audit | None = None, *, own_proof: bool = False) -> APIGateway
 
     @app.exception_handler(Forbidden)
     def _forbidden(_: Forbidden) -> Response[str]:
-        return problem_response(Problem(problems.FORBIDDEN))
+        return problem_response(guard.forbidden(app))
 
     @app.exception_handler(RequestValidationError)
     def _invalid(error: RequestValidationError) -> Response[str]:
-        # Powertools looks at a request before the guard does; a stranger learns only that they are one.
-        if not own_proof and _is_forbidden(app, error):
-            return problem_response(Problem(problems.FORBIDDEN))
-        # Where and why, never what: the value could be anybody's data.
+        # Powertools validates before the guard runs. A caller without access must get 403, not the faults.
+        if not authenticates_itself and _is_forbidden(app, error, api):
+            return problem_response(guard.forbidden(app))
+        # The field and the reason, never the value: the value may be health data.
         faults = [{"field": _field(fault["loc"]), "reason": _reason(fault)} for fault in error.errors()]
         return problem_response(Problem(problems.INVALID_REQUEST, errors=faults))
 
@@ -86,25 +111,30 @@ def routes(audit: Audit | None = None, *, own_proof: bool = False) -> APIGateway
 
 
 def serve(
-    app: APIGatewayHttpResolver, event: dict[str, Any], context: LambdaContext, *, raw_body: bool = False
+    app: APIGatewayHttpResolver,
+    event: dict[str, Any],
+    context: LambdaContext,
+    clock: Clock,
+    *,
+    raw_body: bool = False,
 ) -> dict[str, Any]:
     """
-    Answer one request; the correlation id goes into every line and into the answer.
+    Handle one request; its correlation id is in every log line and in the response.
 
-    `raw_body` is for an app that reads the body itself, byte for byte.
+    With `raw_body` the event keeps its body byte for byte, because the route parses it itself.
     """
     request = event["requestContext"]
     candidates = telemetry.header_ids(event.get("headers") or {}, request["requestId"])
     correlation_id = telemetry.adopt_correlation_id(*candidates)
-    # Every body is JSON here, whatever it is labelled: curl's -d says it is a form.
+    # A body is read as JSON even if its Content-Type says otherwise: `curl -d` sends that of a form.
     as_json = event | {"headers": {**(event.get("headers") or {}), "content-type": "application/json"}}
     if event.get("body") and not raw_body:
         as_json |= {"body": _json_text(event), "isBase64Encoded": False}
-    started_s = _CLOCK.monotonic_s()
+    started_s = clock.monotonic_s()
     answer: dict[str, Any] = app.resolve(as_json, context)
-    latency_s = _CLOCK.monotonic_s() - started_s
+    latency_s = clock.monotonic_s() - started_s
     answer.setdefault("headers", {})["X-Correlation-ID"] = correlation_id
-    # The route's pattern, never the path: that holds a user id.
+    # The pattern of the route, not the path: a path holds a user id.
     telemetry.log(
         "request answered",
         route=event.get("routeKey"),
@@ -115,49 +145,20 @@ def serve(
     return answer
 
 
-def _is_forbidden(app: APIGatewayHttpResolver, error: RequestValidationError) -> bool:
-    """Whether a request that is not valid is one, too, that its caller may not make."""
-    if any(fault["loc"][0] == "path" for fault in error.errors()):
-        return False  # An id that can be nobody's.
-    try:
-        guard.authorize(app, caller(app))
-    except Forbidden:
-        return True
-    return False
-
-
-def _reject_trailing_newline(app: APIGatewayHttpResolver, go_on: Next) -> Response[Any]:
-    # Powertools' patterns end in `$`, which overlooks a line break: "ada\n" would be ada.
-    if app.current_event.path.endswith("\n"):
-        raise Problem(problems.NOT_FOUND)
-    return go_on(app)
-
-
-def _json_text(event: dict[str, Any]) -> str:
-    """The body, if JSON can be read from it; otherwise what Powertools, too, sees is none."""
-    body: str = event["body"]
-    try:
-        text = base64.b64decode(body).decode() if event.get("isBase64Encoded") else body
-        json.loads(text)
-    except (ValueError, RecursionError):  # Not text, no JSON, a number without end, nested without end.
-        return "{"
-    return text
-
-
-def caller(app: APIGatewayHttpResolver) -> Caller:
-    """Who sent the request being answered."""
+def caller(app: APIGatewayHttpResolver, api: ApiSettings) -> Caller:
+    """Return the caller of the current request, from the claims that the gateway has checked."""
     authorizer = app.current_event.raw_event["requestContext"].get("authorizer") or {}
     claims = authorizer.get("jwt", {}).get("claims") or {}
-    return caller_from_claims(claims, settings().user_id_claim)
+    return caller_from_claims(claims, api.user_id_claim)
 
 
 def json_response(
     body: Any, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Response[str]:
-    """A JSON answer that nobody may keep."""
-    every = {**NO_STORE, **(headers or {})}
+    """Return a JSON response that no cache may store."""
+    text = json.dumps(body, separators=(",", ":"))
     return Response(
-        status, content_type="application/json", body=json.dumps(body, separators=(",", ":")), headers=every
+        status, content_type="application/json", body=text, headers={**NO_STORE, **(headers or {})}
     )
 
 
@@ -170,27 +171,22 @@ def cacheable_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response[str]:
     """
-    An answer with a validator: 304 when the caller has it already.
+    Return a response with an ETag, or 304 if the caller sent that ETag.
 
-    `validated_by` stands for the body where the body changes with every second. `private, no-cache` lets the
-    person's own browser keep it and makes it ask every time: glucose that looks current and is not must
-    never come from a cache.
+    The ETag is a hash of `validated_by`, or of the body if that is None. `validated_by` is for a body that
+    changes each second. `private, no-cache`: the caller's own client may store the response but must
+    revalidate it before each use, so that an old glucose value is never shown as the current one.
     """
     digest = hashlib.sha256(f"{content_type}\n{validated_by or body}".encode()).hexdigest()[:32]
-    every = {"Cache-Control": "private, no-cache", "ETag": f'"{digest}"', "Vary": "Accept", **(headers or {})}
+    fields = {"Cache-Control": "private, no-cache", "ETag": f'"{digest}"', "Vary": "Accept"}
+    fields |= headers or {}
     if _matches(app.current_event.headers.get("if-none-match"), digest):
-        return Response(HTTPStatus.NOT_MODIFIED, body="", headers=every)
-    return Response(HTTPStatus.OK, content_type=content_type, body=body, headers=every)
-
-
-def _matches(if_none_match: str | None, digest: str) -> bool:
-    """RFC 9110, 13.1.2: any of a list, weak or strong, or `*`."""
-    wanted = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-    return "*" in wanted or f'"{digest}"' in wanted
+        return Response(HTTPStatus.NOT_MODIFIED, body="", headers=fields)
+    return Response(HTTPStatus.OK, content_type=content_type, body=body, headers=fields)
 
 
 def problem_response(problem: Problem) -> Response[str]:
-    """A problem as an answer; routes raise it instead."""
+    """Return a problem document as a response; a route raises the Problem instead."""
     return Response(
         problem.kind.status,
         content_type=problems.CONTENT_TYPE,
@@ -199,20 +195,100 @@ def problem_response(problem: Problem) -> Response[str]:
     )
 
 
-def _reason(fault: dict[str, Any]) -> str:
-    # Pydantic's own words for these are Python's, and name a class of ours.
-    if fault["type"] in {"model_type", "model_attributes_type"}:
-        return "Input should be an object"
-    reason: str = fault["msg"]
-    return reason.removeprefix("Value error, ")
+def public_address(
+    app: APIGatewayHttpResolver, api: ApiSettings, path: str, query: Mapping[str, str] | None = None
+) -> str:
+    """Return the full URL at which the caller reaches a path of this API."""
+    # Not from a header such as X-Forwarded-Host: any client can set those.
+    base = api.public_url or f"https://{app.current_event.raw_event['requestContext']['domainName']}"
+    return f"{base.rstrip('/')}{path}{'?' + urlencode(query) if query else ''}"
+
+
+def next_link(
+    app: APIGatewayHttpResolver, api: ApiSettings, query: Mapping[str, str] | None
+) -> dict[str, str]:
+    """Return the Link header to the next page of this resource (RFC 8288); nothing after the last page."""
+    if query is None:
+        return {}
+    url = public_address(app, api, app.current_event.raw_event["rawPath"], query)
+    return {"Link": f'<{url}>; rel="next"'}
+
+
+def count_call(limit: CallerLimit, caller: Caller) -> dict[str, str]:
+    """Count one call of this caller; return its rate-limit headers, or raise 429."""
+    return headers_or_429(limit.policy, limit.take(caller.actor))
+
+
+def headers_or_429(policy: LimitPolicy, status: LimitStatus) -> dict[str, str]:
+    """Return the rate-limit headers of a call that was counted; raise 429 if it exceeds the limit."""
+    headers = rate_headers(policy, status)
+    if not status.accepted:
+        raise Problem(
+            problems.TOO_MANY_REQUESTS,
+            f"At most {policy.calls_max} requests in {policy.window_s} seconds. Retry after `Retry-After`"
+            " seconds.",
+            headers=headers | {"Retry-After": str(status.resets_in_s)},
+        )
+    return headers
+
+
+def rate_headers(policy: LimitPolicy, status: LimitStatus) -> dict[str, str]:
+    """Return the limit of a caller, and what is left of it."""
+    return {
+        "RateLimit-Policy": f'"{policy.name}";q={policy.calls_max};w={policy.window_s}',
+        "RateLimit": f'"{policy.name}";r={status.remaining};t={status.resets_in_s}',
+    }
+
+
+def _reject_trailing_newline(app: APIGatewayHttpResolver, route: Next) -> Response[Any]:
+    # The patterns of Powertools end in `$`, which also matches before a newline: "ada\n" would be ada.
+    if app.current_event.path.endswith("\n"):
+        raise Problem(problems.NOT_FOUND)
+    return route(app)
+
+
+def _is_forbidden(app: APIGatewayHttpResolver, error: RequestValidationError, api: ApiSettings) -> bool:
+    """Return whether the caller of an invalid request has no access either."""
+    if any(fault["loc"][0] == "path" for fault in error.errors()):
+        return False  # No user can have this id.
+    try:
+        guard.authorize(app, caller(app, api))
+    except Forbidden:
+        return True
+    return False
+
+
+def _json_text(event: dict[str, Any]) -> str:
+    """Return the body if it is JSON; otherwise a text that Powertools, too, rejects as invalid JSON."""
+    body: str = event["body"]
+    try:
+        text = base64.b64decode(body).decode() if event.get("isBase64Encoded") else body
+        json.loads(text)
+    except (ValueError, RecursionError):  # Not UTF-8, not JSON, a number too long, or nested too deeply.
+        return "{"
+    return text
+
+
+def _matches(if_none_match: str | None, digest: str) -> bool:
+    """RFC 9110, 13.1.2: any tag of a list, weak or strong, or `*`."""
+    tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
+    return "*" in tags or f'"{digest}"' in tags
 
 
 def _field(location: tuple[Any, ...]) -> str:
     """
-    Where in the request a fault is, in the words of docs/api.md.
+    Return the place of a fault as docs/api.md names it, such as `data.start`.
 
-    Only as far as the parts are names: what a caller sent in the place of a name may be anything.
+    It ends at the first part that is not a plain name: a caller may have sent anything in its place.
     """
     where, *parts = location
     names = takewhile(_NAME.fullmatch, (str(part) for part in parts))
     return ".".join(PUBLIC_NAMES.get(name, name) for name in names) or str(where)
+
+
+def _reason(fault: dict[str, Any]) -> str:
+    # Pydantic's own message for these names a Python class.
+    if fault["type"] in {"model_type", "model_attributes_type"}:
+        return "Input should be an object"
+    reason: str = fault["msg"]
+    return reason.removeprefix("Value error, ")

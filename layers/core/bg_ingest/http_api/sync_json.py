@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from bg_ingest.accounts.connection import ConnectionState
+from bg_ingest.http_api.description import Instant
 from bg_ingest.sync import poll_slots
+from bg_ingest.sync.job import JobKind, JobStatus, Trigger
 from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
@@ -14,6 +20,106 @@ if TYPE_CHECKING:
     from bg_ingest.readings.completeness import Day
     from bg_ingest.sync.job import Job
     from bg_ingest.sync.state import SyncState
+
+
+class WindowJson(TypedDict):
+    """A range of time."""
+
+    from_: Annotated[Instant, Field(alias="from")]
+    to: Instant
+
+
+class JobCountsJson(TypedDict):
+    """The number of records that a job fetched, by what happened to them."""
+
+    fetched: Annotated[int, Field(ge=0)]
+    stored: Annotated[int, Field(ge=0)]
+    revised: Annotated[int, Field(ge=0)]
+    duplicates: Annotated[int, Field(ge=0)]
+    invalid: Annotated[int, Field(ge=0)]
+
+
+class InvalidRecordsJson(TypedDict):
+    """The number of records that were rejected for one reason."""
+
+    reason: Annotated[str, Field(examples=["value-missing"])]
+    count: Annotated[int, Field(ge=1)]
+
+
+class JobErrorJson(TypedDict):
+    """The reason why a job failed."""
+
+    type: str
+    retryable: bool
+    attempts: Annotated[int, Field(ge=1)]
+
+
+class JobJson(TypedDict):
+    """One sync: its order, its status and its result."""
+
+    job_id: Annotated[str, Field(pattern="^[0-9a-f]{28}$", examples=["019b0c2f5d4e0123456789abcdef"])]
+    kind: JobKind
+    trigger: Trigger
+    status: JobStatus
+    started_at: Instant | None
+    finished_at: Instant | None
+    window: WindowJson | None
+    counts: JobCountsJson
+    invalid: list[InvalidRecordsJson]
+    error: JobErrorJson | None
+    correlation_id: str
+
+
+class BackfillJson(TypedDict):
+    """How much of a user's history has been fetched; it is fetched from the newest reading backwards."""
+
+    done: bool
+    from_: Annotated[Instant | None, Field(alias="from")]
+    reached: Instant | None
+
+
+class SyncStateJson(TypedDict):
+    """The state of a user's syncing."""
+
+    connection: ConnectionState
+    last_success_at: Instant | None
+    last_attempt_at: Instant | None
+    data_until: Instant | None
+    consecutive_failures: Annotated[int, Field(ge=0)]
+    next_poll_at: Instant | None
+    poll_interval_seconds: int
+    backfill: BackfillJson
+    running_job: str | None
+
+
+class DayGapJson(TypedDict):
+    """A range of time without readings."""
+
+    from_: Annotated[Instant, Field(alias="from")]
+    to: Instant
+
+
+class CompleteDayJson(TypedDict):
+    """The completeness of one UTC day."""
+
+    date: date
+    expected: Annotated[int, Field(ge=0, examples=[288])]
+    received: Annotated[int, Field(ge=0)]
+    late: Annotated[int, Field(ge=0, description="Received more than four hours after the measurement")]
+    missing: Annotated[int, Field(ge=0)]
+    gaps: list[DayGapJson]
+
+
+class CompletenessJson(TypedDict):
+    """The completeness of each day that a reconciliation has compared with the provider."""
+
+    days: list[CompleteDayJson]
+
+
+class SettingsJson(TypedDict):
+    """The settings of a user."""
+
+    poll_interval_seconds: Annotated[int, Field(examples=[900])]
 
 
 def job_as_json(job: Job) -> dict[str, Any]:

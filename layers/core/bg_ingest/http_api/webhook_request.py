@@ -1,4 +1,4 @@
-"""A webhook as an HTTP request: its raw body, its proof, and what its body asks for."""
+"""HTTP side of a webhook: its raw body, its authentication, its schema, and the outcome for the metric."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from pydantic import BaseModel, Field, ValidationError
 from bg_ingest import problems
 from bg_ingest.http_api import params
 from bg_ingest.problems import Problem
-from bg_ingest.webhooks.payload import BODY_BYTES_MAX, document_of, pack
-from bg_ingest.webhooks.receive import WebhookOrder
+from bg_ingest.sync.pushed_records import BODY_BYTES_MAX, pack, parse_body
+from bg_ingest.webhooks.receive import WebhookRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bg_ingest.webhooks.authentication import WebhookAuthenticator
 
-_INSTANT = {"format": "date-time"}  # For the description only, as in params.
+_INSTANT = {"format": "date-time"}  # Only for the OpenAPI document, as in params.
 _TextInstant = Annotated[str, Field(max_length=40, json_schema_extra=_INSTANT)]
 
 
 class Range(BaseModel):
-    """From the first to the last reading there is something new about, both included."""
+    """The times of the first and the last reading that are new or changed, both included."""
 
     start: _TextInstant
     end: _TextInstant
 
 
 class Records(BaseModel):
-    """What a version 3 egvs answer holds."""
+    """The members of a response of the provider's version 3 `egvs` endpoint."""
 
     records: list[Any] = Field(description="Version 3 egv records")
     userId: str | None = Field(  # noqa: N815 - the provider's own name.
-        None, description="The provider's id of the account; records of another one are refused"
+        None, description="The provider's id of the account; records of another account are rejected"
     )
 
 
 class EgvsAvailable(BaseModel):
-    """There is something new at the provider: fetch it."""
+    """The provider has new readings in this range; the service fetches them."""
 
     type: Literal["egvs.available"]
     data: Range
 
 
 class EgvsCreated(BaseModel):
-    """Here is something new: store it."""
+    """The webhook carries new readings; the service stores them."""
 
     type: Literal["egvs.created"]
     data: Records
@@ -63,46 +63,49 @@ _OUTCOMES: dict[int, str] = {
     HTTPStatus.UNPROCESSABLE_ENTITY: "invalid",
     HTTPStatus.TOO_MANY_REQUESTS: "limited",
 }
-_KINDS: dict[str, type[EgvsAvailable | EgvsCreated]] = {
+_MODELS: dict[str, type[EgvsAvailable | EgvsCreated]] = {
     "egvs.available": EgvsAvailable,
     "egvs.created": EgvsCreated,
 }
 
 
 def raw_body(event: Mapping[str, Any]) -> bytes:
-    """The body byte for byte; the gateway hands over as base64 whatever is not labelled as text."""
+    """Return the body byte for byte; the gateway encodes a body as base64 unless its type is a text type."""
     text = event.get("body") or ""
     try:
         raw = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
-    except ValueError:  # No gateway sends this; no proof can be good for it.
+    except ValueError:  # Invalid base64: the gateway never sends it, and no signature matches an empty body.
         raw = b""
     if len(raw) > BODY_BYTES_MAX:
-        raise Problem(problems.BODY_TOO_LARGE, f"At most {BODY_BYTES_MAX} bytes.")
+        raise Problem(
+            problems.BODY_TOO_LARGE,
+            f"At most {BODY_BYTES_MAX} bytes. Split the records over several webhooks.",
+        )
     return raw
 
 
-def authenticated_id(event: Mapping[str, Any], raw: bytes, proof: WebhookAuthenticator) -> str:
-    """The webhook's id; whatever is wrong with its proof, the answer is the same."""
+def authenticated_id(event: Mapping[str, Any], raw: bytes, authenticator: WebhookAuthenticator) -> str:
+    """Return the id of the webhook; raise one and the same 401 for every fault of its authentication."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    webhook_id = proof.authenticated_id(headers, raw)
+    webhook_id = authenticator.authenticated_id(headers, raw)
     if webhook_id is None:
         raise Problem(problems.SIGNATURE_INVALID)
     return webhook_id
 
 
-def parse_request(raw: bytes) -> WebhookOrder:
-    """What a body asks for."""
+def parse_request(raw: bytes) -> WebhookRequest:
+    """Parse a body into the range to fetch or the payload to store."""
     try:
-        document = document_of(raw)
+        document = parse_body(raw)
     except ValueError:
         raise Problem(problems.INVALID_REQUEST, "The body must be JSON.") from None
     if not isinstance(document, dict):
         fault = {"field": "body", "reason": "must be an object"}
         raise Problem(problems.INVALID_REQUEST, errors=[fault])
     kind = document.get("type")
-    model = _KINDS.get(kind) if isinstance(kind, str) else None
+    model = _MODELS.get(kind) if isinstance(kind, str) else None
     if model is None:
-        fault = {"field": "type", "reason": f"must be one of {', '.join(_KINDS)}"}
+        fault = {"field": "type", "reason": f"must be one of {', '.join(_MODELS)}"}
         raise Problem(problems.INVALID_REQUEST, errors=[fault])
     try:
         message = model.model_validate(document)
@@ -110,10 +113,10 @@ def parse_request(raw: bytes) -> WebhookOrder:
         faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
         raise RequestValidationError(faults) from None
     if isinstance(message, EgvsCreated):
-        return WebhookOrder(payload=pack(raw))
-    return WebhookOrder(window=params.parse_span(message.data.start, message.data.end))
+        return WebhookRequest(payload=pack(raw))
+    return WebhookRequest(window=params.parse_span(message.data.start, message.data.end))
 
 
 def outcome_of(status: int) -> str:
-    """What a webhook counts as, by how it was answered."""
+    """Return the outcome that the webhook metric counts for this status."""
     return _OUTCOMES.get(status, "failed")

@@ -1,8 +1,9 @@
 """
 The interface between the service and a CGM provider.
 
-A provider is one implementation of `Provider`. `wiring.provider_parts` registers it under its name; nothing else
-in the service knows which providers there are. A connection names its provider, so each user can have another.
+A provider is one implementation of `Provider`. `wiring.provider_parts` registers it under its name; nothing
+else in the service knows which providers there are. A connection names its provider, so each user can have
+another.
 
     sync, webhooks ──► Provider.readings, uploaded_since, parse_pushed        what the provider has
     connecting, vault ──► Provider.login: authorize_url, exchange, refresh    how a user lets us in
@@ -59,7 +60,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Glucose readings as a provider sent them, in no particular order; its repr counts none and shows none."""
+    """Glucose readings as a provider sent them, in no particular order; its repr does not show them."""
 
     readings: tuple[Reading, ...] = field(default=(), repr=False)
     rejected: tuple[Rejected, ...] = ()

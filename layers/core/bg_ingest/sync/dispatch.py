@@ -6,8 +6,8 @@ The schedules: each minute an order for every user who is due, each hour that ho
     a second tick of the minute      |                 only now is the minute done
     does nothing           a crash: the claim expires, and the next tick sends again
 
-A tick also serves the minutes that no earlier tick served, because it was lost or killed. So every user gets at
-least one order per interval. They get two only after a crash, which costs one poll and harms nothing.
+A tick also serves the minutes that no earlier tick served, because it was lost or killed. So every user gets
+at least one order per interval. They get two only after a crash, which costs one poll and harms nothing.
 """
 
 from __future__ import annotations

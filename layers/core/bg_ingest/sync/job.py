@@ -24,7 +24,8 @@ _POLL_DEFERRALS_MAX = 2
 # A poll that was refused locally, before the provider was called, is retried four times. Four delays last
 # about three minutes, less than the shortest interval.
 _POLL_REFUSALS_MAX = 4
-# A caller waits for every other order: about four days of delays of 15 minutes, longer than any outage so far.
+# A caller waits for every other order: about four days of delays of 15 minutes, longer than any outage so
+# far.
 _DEFERRALS_MAX = 400
 
 

@@ -16,8 +16,8 @@ How often a user is polled: at the interval they chose, less often when their da
     newest reading   0          1 day              7 days
                      |-- chosen --|-- every hour ----|-- every six hours -->
 
-A user without a sensor for two weeks costs 200 calls instead of 1,300. A receiver that is plugged in every few
-days is seen within the hour. The first new reading restores the chosen interval.
+A user without a sensor for two weeks costs 200 calls instead of 1,300. A receiver that is plugged in every
+few days is seen within the hour. The first new reading restores the chosen interval.
 """
 
 from __future__ import annotations

@@ -5,11 +5,11 @@ The body travels as it was signed, compressed, as base64 text. SQS takes one meb
 character of it. A body of 256 KiB is at most 342 KiB this way; as JSON inside JSON it could be four times its
 size. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 
-Storing takes no lease. A lease keeps two syncs from fetching the same; here nothing is fetched, and an hour is
-written by compare-and-swap. So the records are readable at once, even while a long history is being fetched.
-It does not count as a successful sync: only polls make the data complete, and whether those still work is
-not known from here. An erasure needs no lease against it either (erasing/erase.py): it removes the connection
-first, so nothing starts after it, and what started before has ended at its second look.
+Storing takes no lease. A lease keeps two syncs from fetching the same; here nothing is fetched, and an hour
+is written by compare-and-swap. So the records are readable at once, even while a long history is being
+fetched. It does not count as a successful sync: only polls make the data complete, and whether those still
+work is not known from here. An erasure needs no lease against it either (erasing/erase.py): it removes the
+connection first, so nothing starts after it, and what started before has ended at its second look.
 """
 
 from __future__ import annotations

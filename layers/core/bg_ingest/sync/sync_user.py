@@ -60,30 +60,31 @@ def sync_user(
     stored = None if order.is_poll else stores.jobs.get(order.user_id, order.job_id)
     if stored and stored.is_over:
         return SyncResult(stored)
-    taken = stores.states.take(order)
-    if taken is None:
-        return SyncResult(fail_not_connected(order, stores, clock), counts=Counts())
-    if isinstance(taken, Busy):
-        return _busy(order, taken.job, stores, clock)
-    run = Run(order, taken, stores, source, clock, time_left_s)
-    if stored:
-        run.counted_before = stored.counts
+    match stores.states.take(order):
+        case None:
+            return SyncResult(fail_not_connected(order, stores, clock), counts=Counts())
+        case Busy(running):
+            return _busy(order, running, stores, clock)
+        case lease:
+            before = stored.counts if stored else Counts()
+            run = Run(order, lease, stores, source, clock, time_left_s, counted_before=before)
+    return _carry_out(run)
+
+
+def _carry_out(run: Run) -> SyncResult:
     try:
         rest = run.carry_out()
     except LeaseLost:
-        return _busy(order, None, stores, clock)
-    except (NotConnected, AccountChanged) as error:
-        return _stop_polling(run, error)
-    except (TryLater, TokenRejected) as error:
-        return _retry_or_fail(run, error)
-    except ProviderError as error:
-        return _fail(run, type(error).__name__)
+        return _busy(run.order, None, run.stores, run.clock)
+    except (NotConnected, AccountChanged, ProviderError) as error:
+        return _end_failed(run, error)
     except Exception:
         # Release the lease even so: no other sync should have to wait until it expires.
         with suppress(Exception):
             _end(run, JobStatus.DEFERRED, Failure(jobs.INTERNAL, retryable=True))
         raise
-    same_job = rest is not None and rest.job_id == order.job_id  # A reconciliation may order a new history.
+    # A reconciliation may order a history: that is another job.
+    same_job = rest is not None and rest.job_id == run.order.job_id
     job = _end(run, JobStatus.DEFERRED if same_job else JobStatus.SUCCEEDED)
     return SyncResult(job, rest=rest, newest_at=run.data_until, counts=run.counts)
 
@@ -119,6 +120,15 @@ def _busy(order: Order, running: Job | None, stores: Stores, clock: Clock) -> Sy
         failed = replace(stored, status=JobStatus.FAILED, finished_at=clock.now(), failure=failure)
         stores.jobs.save(failed)
     return SyncResult(running, busy=True)
+
+
+def _end_failed(run: Run, error: NotConnected | AccountChanged | ProviderError) -> SyncResult:
+    match error:
+        case NotConnected() | AccountChanged():
+            return _stop_polling(run, error)
+        case TryLater() | TokenRejected():
+            return _retry_or_fail(run, error)
+    return _fail(run, type(error).__name__)
 
 
 def _retry_or_fail(run: Run, error: TryLater | TokenRejected) -> SyncResult:

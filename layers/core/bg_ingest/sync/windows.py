@@ -2,8 +2,8 @@
 Which part of a user's history to fetch; pure functions.
 
 Readings arrive late: by an hour as a rule, by three hours outside the US, by a day after a phone was out of
-reach, by weeks from a receiver. So "since the newest we have" would lose every reading that arrives behind it.
-A poll starts at the oldest gap instead:
+reach, by weeks from a receiver. So "since the newest we have" would lose every reading that arrives behind
+it. A poll starts at the oldest gap instead:
 
         |<------------------- horizon -------------------->|
      ---|-o-o-o-o-o- - - - -o-o-o-o-o-o-o-o-o-o-o-o-o-o-o--|--> time
@@ -41,7 +41,8 @@ BACKFILL_WINDOW = timedelta(days=10)
 # A rest shorter than this is added to the window before. A history is ninety days and the seconds that
 # storing the tokens took.
 REST_MIN = timedelta(hours=1)
-# An upload shortly before the last reconciliation may have been served only after it, by three hours as a rule.
+# An upload shortly before the last reconciliation may have been served only after it, by three hours as a
+# rule.
 SERVED_LATE_MAX = timedelta(hours=24)
 # After a reconnection: how far before the last success late uploads are looked for.
 LATE_UPLOADS_MAX = timedelta(days=30)

@@ -2,7 +2,8 @@
 Metrics of one invocation, collected from its threads and written at its end in CloudWatch's embedded format.
 
 One line per value of a dimension. Counts are summed; all other metrics keep their single values, so that
-CloudWatch can compute percentiles. Lines go to stdout regardless of LOG_OUTPUT, since CloudWatch reads stdout.
+CloudWatch can compute percentiles. Lines go to stdout regardless of LOG_OUTPUT, since CloudWatch reads
+stdout.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ NAMESPACE = "BgIngest"
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. Beside the function it has at most one dimension, and never an id: each value costs money."""
+    """One metric. Beside the function it has at most one dimension, never an id: each value costs money."""
 
     name: str
     unit: Literal["Count", "Milliseconds", "Seconds", "Percent"]

@@ -1,5 +1,7 @@
 """
-Log lines for a syslog collector: RFC 5424, one datagram each over UDP, one line each over TCP (RFC 6587, 3.4.2).
+Log lines for a syslog collector (RFC 5424).
+
+Over UDP each line is one datagram, over TCP one line of the connection (RFC 6587, 3.4.2).
 
     up     |  fails: reported once, lines are lost  |  the next line tries again
     -------|------- MUTED_S without an attempt -----|-----------------------------> time
@@ -30,7 +32,7 @@ _SEVERITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ER
 
 
 class SyslogHandler(LossyHandler):
-    """Sends to a syslog collector; logging locks a handler while it writes, so threads share one connection."""
+    """Sends to a syslog collector; threads share one connection, since logging locks a handler."""
 
     def __init__(self, host: str, port: int, *, tcp: bool, function: str, clock: Clock) -> None:
         super().__init__()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from bg_ingest.clock import Clock
 
-# The id is part of the signed text and of a sort key, and is never logged. No character of it can begin a JSON
-# object, so `{id}.{timestamp}.{body}` can be read in one way only, although an id may contain dots.
+# The id is part of the signed text and of a sort key, and is never logged. No character of it can begin a
+# JSON object, so `{id}.{timestamp}.{body}` can be read in one way only, although an id may contain dots.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~+/=|-]{0,255}", re.ASCII)
 
 

@@ -15,13 +15,13 @@ If a process dies at one of these steps, the sender's next delivery of the same 
 
     before `claim`      7 is unknown: it is handled as new
     before `send`       7 is pending and the queue is empty: J is sent
-    before `accept`     7 is pending and J is in the queue: J is sent again. The worker finds that one of the two
+    before `accept` 7 is pending and J is in the queue: J is sent again. The worker finds that one of the two
                         has ended and skips it. If both run at once, what they store is stored once
     before the response 7 is accepted and J is in the queue: 200
 
-A process that finds 7 pending cannot tell a dead process from one that is a moment ahead. So it looks again for
-PENDING_S_MAX, the time that such a moment can take, and then continues under the same job. Of many concurrent
-deliveries one is answered 202 and the others 200, and there is one job whatever happens.
+A process that finds 7 pending cannot tell a dead process from one that is a moment ahead. So it looks again
+for PENDING_S_MAX, the time that such a moment can take, and then continues under the same job. Of many
+concurrent deliveries one is answered 202 and the others 200, and there is one job whatever happens.
 """
 
 from __future__ import annotations

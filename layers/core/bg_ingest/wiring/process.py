@@ -1,8 +1,9 @@
 """
 One process of the service: its settings, its clock, and its parts, each made at its first use.
 
-The modules `*_parts` have one function per part, which takes the process. `process.part(function)` returns the one
-instance of that part: making parts late is what keeps a cold start short, keeping them makes a warm start warm.
+The modules `*_parts` have one function per part, which takes the process. `process.part(function)` returns
+the one instance of that part: making parts late is what keeps a cold start short, keeping them makes a warm
+start warm.
 """
 
 from __future__ import annotations

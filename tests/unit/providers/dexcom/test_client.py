@@ -132,9 +132,9 @@ def test_any_json_gives_readings_or_a_provider_error(answer: Any) -> None:
     assert len(egvs.readings) + len(egvs.rejected) <= len(str(answer))
 
 
-def test_every_call_keeps_to_the_caller_time(clock: FakeClock) -> None:
+def test_every_call_keeps_to_the_caller_time() -> None:
     """Calls for data, subscriptions and tokens are refused if the caller has too little time."""
-    replies = Replies(ok())
+    clock, replies = FakeClock(), Replies(ok())
     http = polite(clock, replies)
     dexcom = DexcomClient(http, clock, time_left_s=lambda: 1.0, subscriptions_path="/v3/subscriptions")
     oauth = OAuth(http, APPLICATION, clock, lambda: 1.0)

@@ -53,16 +53,25 @@ def control(clock: FakeClock, *, calls_max: int = 100, quota: int = 100) -> Admi
     )
 
 
-def test_first_call_is_admitted_without_waiting(clock: FakeClock) -> None:
+def test_first_call_is_admitted_without_waiting() -> None:
     """A call is admitted at once if no limit is reached."""
+    clock = FakeClock()
     decision = control(clock).admit(CALL, 10.0)
 
     assert (decision.refusal, decision.waited_s, decision.circuit) == (None, 0.0, "closed")
     assert clock.naps == []
 
 
-def test_call_above_the_rate_waits_within_its_time(clock: FakeClock) -> None:
+def test_default_control_has_no_quota() -> None:
+    """Without a quota of its own, admission control admits any number of calls within the rate."""
+    admission = admission_control(FakeClock())
+
+    assert [admission.admit(CALL, 0.0).refusal for _ in range(100)] == [None] * 100
+
+
+def test_call_above_the_rate_waits_within_its_time() -> None:
     """A call above the rate limit waits; it is refused if the wait exceeds the caller's time."""
+    clock = FakeClock()
     admission = control(clock, calls_max=30)
     for _ in range(30):
         admission.admit(CALL, 10.0)
@@ -74,19 +83,21 @@ def test_call_above_the_rate_waits_within_its_time(clock: FakeClock) -> None:
     assert late.refusal.retry_after_s == pytest.approx(2.0)
 
 
-def test_call_without_time_is_refused_and_takes_nothing(clock: FakeClock) -> None:
+def test_call_without_time_is_refused_and_takes_nothing() -> None:
     """A call without time for an attempt is refused before the rate limiter, the breaker and the quota."""
+    clock = FakeClock()
     admission = control(clock, quota=1)
 
     decision = admission.admit(CALL, -0.1)
 
     assert isinstance(decision.refusal, OutOfTime)
-    assert decision.circuit is None
+    assert (decision.circuit, decision.waited_s) == (None, 0.0)
     assert admission.admit(CALL, 0.0).refusal is None
 
 
-def test_open_circuit_refuses_and_spends_no_quota(clock: FakeClock) -> None:
+def test_open_circuit_refuses_and_spends_no_quota() -> None:
     """An open circuit refuses the call with the time until the probe, and the quota is not asked."""
+    clock = FakeClock()
     admission = control(clock, quota=2)
     for _ in range(2):
         admission.report(admission.admit(CALL, 10.0), Unavailable("500"))
@@ -97,8 +108,9 @@ def test_open_circuit_refuses_and_spends_no_quota(clock: FakeClock) -> None:
     assert (decision.refusal.retry_after_s, decision.circuit) == (30.0, "open")
 
 
-def test_spent_quota_refuses_until_it_is_renewed(clock: FakeClock) -> None:
+def test_spent_quota_refuses_until_it_is_renewed() -> None:
     """A spent quota refuses the call with the time until the quota is renewed."""
+    clock = FakeClock()
     admission = control(clock, quota=1)
     admission.admit(CALL, 10.0)
 
@@ -108,8 +120,9 @@ def test_spent_quota_refuses_until_it_is_renewed(clock: FakeClock) -> None:
     assert decision.refusal.retry_after_s == 3600.0
 
 
-def test_decision_shows_probing_and_then_closed(clock: FakeClock) -> None:
+def test_decision_shows_probing_and_then_closed() -> None:
     """The decision for a probe has the circuit state "probing"; after its success the state is "closed"."""
+    clock = FakeClock()
     admission = control(clock)
     for _ in range(2):
         admission.report(admission.admit(CALL, 10.0), Unavailable("500"))
@@ -121,8 +134,9 @@ def test_decision_shows_probing_and_then_closed(clock: FakeClock) -> None:
     assert (probe.circuit, admission.admit(CALL, 10.0).circuit) == ("probing", "closed")
 
 
-def test_429_delays_the_next_call(clock: FakeClock) -> None:
+def test_429_delays_the_next_call() -> None:
     """A 429 pauses the rate limiter for its Retry-After, so the next call waits that long."""
+    clock = FakeClock()
     admission = control(clock)
     admission.report(admission.admit(CALL, 10.0), Throttled("429", retry_after_s=4.0))
 

@@ -1,0 +1,1 @@
+"""Glucose statistics and the glucose profile, from columns of readings."""

@@ -1,0 +1,81 @@
+"""Check of a response against the OpenAPI document: its status, media type, headers and body."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from functools import cache
+from typing import Any
+
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
+
+from tools.interface.document import document
+
+# Headers that are not described for each response.
+_ORDINARY = {"Content-Type", "Vary", "Content-Security-Policy", "Referrer-Policy"}
+
+
+@cache
+def whole() -> dict[str, Any]:
+    """Return the document, changed so that an object must not have an undescribed member."""
+    closed: dict[str, Any] = _closed(document())
+    return closed
+
+
+def operation(method: str, path: str) -> dict[str, Any]:
+    """Return the description of one route."""
+    found: dict[str, Any] = whole()["paths"][path][method.lower()]
+    return found
+
+
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    """Return what a `$ref` points to, or the part itself."""
+    if "$ref" not in part:
+        return part
+    _, _, group, name = part["$ref"].split("/")
+    found: dict[str, Any] = whole()["components"][group][name]
+    return found
+
+
+def check(method: str, path: str, answer: dict[str, Any]) -> None:
+    """Fail unless the document describes this response."""
+    status = str(answer["statusCode"])
+    responses = operation(method, path)["responses"]
+    assert status in responses, f"{status} is not described"
+    entry = resolved(responses[status])
+    assert set(answer["headers"]) <= set(entry.get("headers", {})) | _ORDINARY
+    assert {"X-Correlation-ID", "Cache-Control"} <= set(answer["headers"])
+    content = entry.get("content", {})
+    if not answer.get("body"):
+        # A range without readings has an empty body as ndjson.
+        assert not content or "application/x-ndjson" in content, f"{status} has no body"
+        return
+    media = answer["headers"]["Content-Type"].partition(";")[0]
+    assert media in content, f"{media} is not described for {status}"
+    _check_body(media, content[media]["schema"], answer["body"])
+
+
+def _check_body(media: str, schema: dict[str, Any], body: str) -> None:
+    if media == "application/x-ndjson":
+        reading = {"$ref": "#/components/schemas/Reading"}
+        for line in body.splitlines():
+            _validator(reading).validate(json.loads(line))
+    elif media == "text/csv":
+        assert {"timestamp", "glucose_mg_dl"} <= set(next(csv.reader(io.StringIO(body))))
+    elif media.endswith("json"):
+        _validator(schema).validate(json.loads(body))
+
+
+def _validator(schema: dict[str, Any]) -> OAS31Validator:
+    return OAS31Validator(schema | {"components": whole()["components"]}, format_checker=oas31_format_checker)
+
+
+def _closed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_closed(member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    inside = {name: _closed(member) for name, member in value.items()}
+    is_object = value.get("type") == "object" and "properties" in value
+    return inside | {"additionalProperties": False} if is_object else inside

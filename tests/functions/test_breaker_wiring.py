@@ -1,0 +1,55 @@
+"""The circuit breaker in the wiring: each call is counted for its user, under a pseudonym."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bg_ingest.accounts.connection import account_key
+from bg_ingest.providers.errors import TryLater
+from bg_ingest.settings import settings
+from bg_ingest.wiring import provider, stores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bg_ingest.dynamo import Item
+    from tests.functions.conftest import FunctionsWorld
+
+
+def test_calls_for_a_user_carry_their_pseudonym(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The breaker stores a pseudonym, and not the user id, for calls for data, tokens and subscriptions."""
+    world.restarted(monkeypatch, DEXCOM_SUBSCRIPTIONS_PATH="/v3/users/self/subscriptions")
+    connection = stores.connections().get("demo")
+    assert connection is not None
+    client = provider.client_for(connection)
+
+    for call in (
+        lambda: client.subscriptions.register("token", "https://app.example/hook"),
+        lambda: provider.vault().access_token("demo", rejected="access"),
+        lambda: client.devices("token"),
+    ):
+        kept = _kept_after(call)
+        assert (kept["suspect"], kept["alone"]) == (account_key(connection), True)
+        assert "demo" not in str(kept)
+    assert kept["failures"] == 5  # One each, but for the data: that is asked for three times.
+
+
+@pytest.mark.usefixtures("world")
+def test_a_failed_login_is_counted_without_an_account() -> None:
+    """A login has no connection yet, so many failed logins count as an outage."""
+    kept = _kept_after(lambda: provider.oauth(settings().dexcom_api_base_url).exchange("code"))
+
+    assert (kept["failures"], kept["suspect"], kept["alone"]) == (1, None, False)
+
+
+def _kept_after(call: Callable[[], object]) -> Item:
+    with suppress(TryLater):
+        call()
+    item = stores.users_table().get("app#breaker", settings().dexcom_api_base_url)
+    assert item is not None
+    return item

@@ -1,0 +1,90 @@
+"""The settings and completeness routes of the sync function."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bg_ingest.clock import SystemClock
+from bg_ingest.readings.completeness import Day
+from bg_ingest.sync import poll_slots
+from bg_ingest.wiring import stores
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import FunctionsWorld
+
+
+@pytest.mark.parametrize("interval_s", [0, 60, 301, 1_000_000, "900.5", None])
+def test_an_interval_that_is_not_offered_is_422(world: FunctionsWorld, interval_s: object) -> None:
+    """The setting does not change."""
+    body = json.dumps({"poll_interval_seconds": interval_s})
+    answer = world.invoke("sync", world.event("sync_settings", body=body))
+
+    assert answer["statusCode"] == 422
+    state = stores.states().get("demo")
+    assert state is not None
+    assert state.poll_interval_s == 900
+
+
+def test_a_new_interval_takes_effect_at_once(world: FunctionsWorld) -> None:
+    """The user has a slot of the new interval when the response is sent."""
+    assert world.invoke("sync", world.event("sync_settings"))["statusCode"] == 200
+
+    state = stores.states().get("demo")
+    assert state is not None
+    assert (state.own_interval_s, state.seat) == (300, poll_slots.poll_slot("demo", 300))
+
+
+def test_an_interval_without_a_connection_is_409(world: FunctionsWorld) -> None:
+    """The caller is told that the user is not connected."""
+    stores.states().stop("demo")
+
+    assert world.invoke("sync", world.event("sync_settings"))["statusCode"] == 409
+
+
+def _days(world: FunctionsWorld, user_id: str, query: str) -> list[dict[str, Any]]:
+    event = world.event(
+        "sync_completeness",
+        rawQueryString=query,
+        queryStringParameters=dict(pair.split("=") for pair in query.split("&")),
+    )
+    event["pathParameters"] = {"userId": user_id}
+    event["rawPath"] = event["requestContext"]["http"]["path"] = f"/api/bg/{user_id}/completeness"
+    event["requestContext"]["authorizer"]["jwt"]["claims"] |= {"sub": user_id}
+    days: list[dict[str, Any]] = json.loads(world.invoke("sync", event)["body"])["days"]
+    return days
+
+
+def test_completeness_of_new_days_is_computed(world: FunctionsWorld) -> None:
+    """The last four days are computed from the readings; older days come from the last reconciliation."""
+    today = SystemClock().now().date()
+    week_ago = today - timedelta(days=7)
+    on_record = Day(week_ago, 288, 200, 0, 88, ())
+    stores.days().record("demo", [on_record, replace(on_record, date=today)])
+
+    days = _days(world, "demo", f"from={today - timedelta(days=8)}&to={today}")
+
+    newest = [str(today - timedelta(days=days)) for days in (3, 2, 1, 0)]
+    assert [day["date"] for day in days] == [str(week_ago), *newest]
+    assert days[0]["received"] == 200
+    assert sum(day["received"] for day in days[1:]) == 12
+
+
+def test_completeness_of_an_unknown_user_has_no_days(world: FunctionsWorld) -> None:
+    """A user who never connected has no expected readings."""
+    assert _days(world, "newcomer", "from=2026-11-01&to=2026-11-20") == []
+
+
+@pytest.mark.parametrize("query", ["from=yesterday", "from=2026-02-30", "from=2026-11-02&to=2026-11-01"])
+def test_an_invalid_day_is_422_and_names_the_field(world: FunctionsWorld, query: str) -> None:
+    """The same holds for a first day after the last."""
+    asked = dict(pair.split("=") for pair in query.split("&"))
+    event = world.event("sync_completeness", rawQueryString=query, queryStringParameters=asked)
+    answer = world.invoke("sync", event)
+
+    assert answer["statusCode"] == 422
+    assert json.loads(answer["body"])["errors"][0]["field"] == "from"

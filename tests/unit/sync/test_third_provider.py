@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bg_ingest.accounts.connection import Connections
+from bg_ingest.dynamo import Table
+from bg_ingest.sync.connected_provider import ConnectedProvider
+from tests.support import third_provider
+from tests.support.fakes import NOON, FakeClock
+from tests.support.memory_dynamo import MemoryDynamo
+from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
+from tests.unit.sync.stage import Stage, seen_at_once
+
+if TYPE_CHECKING:
+    from bg_ingest.providers.seam import Provider
+
+
+def test_a_third_provider_takes_at_most_forty_lines() -> None:
+    """The seam asks for little: the provider that the engine's suite runs over is that short."""
+    tree = ast.parse(inspect.getsource(third_provider))
+    (provider,) = [
+        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "ThirdProvider"
+    ]
+
+    assert provider.end_lineno is not None
+    assert provider.end_lineno - provider.lineno + 1 <= 40
+
+
+def test_the_engine_polls_a_third_provider() -> None:
+    """A poll through the seam stores what the provider has."""
+    stage = Stage(seen_at_once(NOON - timedelta(minutes=5 * age) for age in range(1, 13)))
+
+    result = stage.sync()
+
+    assert result.counts is not None
+    assert result.counts.stored == 12
+    assert not stage.missing()
+
+
+def test_uploads_are_not_asked_of_a_provider_that_does_not_know() -> None:
+    """A provider without upload times is never asked what was uploaded since."""
+    clock = FakeClock()
+    connections = Connections(Table(MemoryDynamo(), "users"), clock)  # type: ignore[arg-type]  # A stand-in.
+    connections.save_new("ada", THIRD, b"sealed", data_from=NOON)
+    third = ThirdProvider(Stage().provider)
+    silent: Provider = replace(third, capabilities=replace(third.capabilities, upload_times=False))
+    source = ConnectedProvider(connections, UserIdTokens(), {silent.name: silent}, lambda: math.inf)
+
+    assert source.uploaded_since("ada", datetime(1970, 1, 1, tzinfo=UTC)) is None
