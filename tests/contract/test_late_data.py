@@ -100,7 +100,7 @@ def three_hours_late(poll: str) -> LateDataCase:
 
 
 def out_of_reach(poll: str) -> LateDataCase:
-    """A phone has no network for ten hours, then sends its newest readings first, its oldest after two hours."""
+    """A phone without network for ten hours sends its newest readings first, the oldest two hours later."""
     scene = LateDataCase(PHONE)
     scene.connect()
     hold = scene.world.order(LateUploads(user=PHONE, delay_s=86_400, newest_first_s=7_200))

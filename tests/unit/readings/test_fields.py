@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from bg_ingest.http_api.range_response import ReadingJson
 from bg_ingest.readings.fields import CONTENT, FIELDS, SERVED, STORED, Columns, content_values, served_values
 from bg_ingest.readings.model import Reading
 from bg_ingest.readings.stored.format_1 import FIRST_CONTENT_FIELDS
@@ -24,6 +25,13 @@ def test_columns_are_the_served_fields() -> None:
     """In the order of the table, with the instant as seconds."""
     assert ["seconds", *(field.name for field in SERVED[1:])] == list(Columns._fields)
     assert SERVED[0].name == "at"
+
+
+def test_the_described_reading_has_the_served_fields() -> None:
+    """The OpenAPI document has one member more, which `unit=mmol/L` adds."""
+    described = [name for name in ReadingJson.__annotations__ if name != "glucose_mmol_l"]
+
+    assert described == [field.served for field in SERVED]
 
 
 def test_names_are_not_used_twice() -> None:

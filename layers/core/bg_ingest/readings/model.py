@@ -30,7 +30,8 @@ class Reading:
     `at` is the provider's system time in UTC, in whole seconds. It identifies the reading within its user.
     `device.transmitter` and `transmitter_ticks` together identify the measurement across devices.
 
-    A new field also needs a row in the table of fields.py, and a provider that sets it.
+    A new field also needs a row in the table of fields.py, and a provider that sets it. If it is served,
+    `http_api.range_response.ReadingJson` describes it.
     """
 
     at: datetime
