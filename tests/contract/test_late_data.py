@@ -91,64 +91,64 @@ BY_THE_ENGINE, BY_A_WATERMARK = "sync", "fetch_since_the_newest"
 
 def three_hours_late(poll: str) -> LateDataCase:
     """The phone's readings are served after three hours, while another device's readings are current."""
-    scene = LateDataCase(PHONE, upload_delay=3 * HOUR)
-    scene.connect()
-    newest_s = max(scene.engine.stored("ada", scene.history_from))
+    case = LateDataCase(PHONE, upload_delay=3 * HOUR)
+    case.connect()
+    newest_s = max(case.engine.stored("ada", case.history_from))
     assert newest_s <= unix_s(NOON - 3 * HOUR)
-    scene.pass_time(8, getattr(scene, poll), each=scene.measure_now)
-    return scene
+    case.pass_time(8, getattr(case, poll), each=case.measure_now)
+    return case
 
 
 def out_of_reach(poll: str) -> LateDataCase:
     """A phone without network for ten hours sends its newest readings first, the oldest two hours later."""
-    scene = LateDataCase(PHONE)
-    scene.connect()
-    hold = scene.world.order(LateUploads(user=PHONE, delay_s=86_400, newest_first_s=7_200))
-    scene.pass_time(10, getattr(scene, poll))
-    assert max(scene.engine.stored("ada", scene.history_from)) <= unix_s(NOON)
+    case = LateDataCase(PHONE)
+    case.connect()
+    hold = case.world.order(LateUploads(user=PHONE, delay_s=86_400, newest_first_s=7_200))
+    case.pass_time(10, getattr(case, poll))
+    assert max(case.engine.stored("ada", case.history_from)) <= unix_s(NOON)
     assert hold is not None
-    scene.world.take_back(hold.number)
-    scene.pass_time(4, getattr(scene, poll))
-    return scene
+    case.world.take_back(hold.number)
+    case.pass_time(4, getattr(case, poll))
+    return case
 
 
 def three_weeks_at_once(poll: str) -> LateDataCase:
     """A receiver is plugged in after three weeks, while the readings of another device were current."""
-    scene = LateDataCase(RECEIVER, history=LONG_HISTORY)
-    scene.clock.advance(-21 * 86_400)
-    hold = scene.world.order(LateUploads(user=RECEIVER, delay_s=40 * 86_400))
+    case = LateDataCase(RECEIVER, history=LONG_HISTORY)
+    case.clock.advance(-21 * 86_400)
+    hold = case.world.order(LateUploads(user=RECEIVER, delay_s=40 * 86_400))
     assert hold is not None
-    scene.clock.advance(21 * 86_400)
-    scene.measure_now()
-    scene.clock.advance(60)
-    scene.connect()
-    assert len(scene.engine.stored("ada", NOON - 20 * DAY)) == 1
-    scene.pass_time(5, getattr(scene, poll), each=scene.measure_now)
-    scene.world.take_back(hold.number)
-    scene.pass_time(2, getattr(scene, poll), each=scene.measure_now)
-    return scene
+    case.clock.advance(21 * 86_400)
+    case.measure_now()
+    case.clock.advance(60)
+    case.connect()
+    assert len(case.engine.stored("ada", NOON - 20 * DAY)) == 1
+    case.pass_time(5, getattr(case, poll), each=case.measure_now)
+    case.world.take_back(hold.number)
+    case.pass_time(2, getattr(case, poll), each=case.measure_now)
+    return case
 
 
 @pytest.mark.parametrize("late", [three_hours_late, out_of_reach])
 def test_polls_find_readings_up_to_a_day_late(late: Callable[[str], LateDataCase]) -> None:
     """All readings that Dexcom serves are stored, in any order of their arrival."""
-    scene = late(BY_THE_ENGINE)
+    case = late(BY_THE_ENGINE)
 
-    assert len(scene.engine.stored("ada", NOON)) > 50
-    assert scene.missing() == []
+    assert len(case.engine.stored("ada", NOON)) > 50
+    assert case.missing() == []
 
 
 def test_reconciliation_finds_readings_three_weeks_late() -> None:
     """Dexcom names the start of what was uploaded. Polls do not fetch that far back."""
-    scene = three_weeks_at_once(BY_THE_ENGINE)
-    before = scene.days()
-    assert all(at_s < unix_s(NOON - 16 * HOUR) for at_s in scene.missing())
-    assert len(scene.missing()) > 18 * 288
+    case = three_weeks_at_once(BY_THE_ENGINE)
+    before = case.days()
+    assert all(at_s < unix_s(NOON - 16 * HOUR) for at_s in case.missing())
+    assert len(case.missing()) > 18 * 288
 
-    scene.sync(JobKind.RECONCILE)
+    case.sync(JobKind.RECONCILE)
 
-    assert scene.missing() == []
-    after = scene.days()
+    assert case.missing() == []
+    after = case.days()
     # The completeness of every day of the history is stored from the beginning, and then counts late
     # readings.
     assert (len(before), sum(day.received for day in before)) == (20, 0)
@@ -159,20 +159,18 @@ def test_reconciliation_finds_readings_three_weeks_late() -> None:
 @pytest.mark.parametrize("late", [three_hours_late, out_of_reach, three_weeks_at_once])
 def test_a_plain_watermark_loses_late_readings(late: Callable[[str], LateDataCase]) -> None:
     """If only newer readings are fetched, some gaps are never filled."""
-    scene = late(BY_A_WATERMARK)
-    scene.pass_time(2, scene.fetch_since_the_newest)
+    case = late(BY_A_WATERMARK)
+    case.pass_time(2, case.fetch_since_the_newest)
 
-    assert len(scene.missing()) > 30
+    assert len(case.missing()) > 30
 
 
 def test_the_completeness_of_a_history_is_stored() -> None:
     """Each day has its completeness after the backfill, and no reading counts as late."""
-    scene = LateDataCase(PHONE, history=LONG_HISTORY)
-    scene.connect()
+    case = LateDataCase(PHONE, history=LONG_HISTORY)
+    case.connect()
 
-    days = list(
-        scene.engine.stores.completeness.between("ada", (NOON - 40 * DAY).date(), (NOON - DAY).date())
-    )
+    days = list(case.engine.stores.completeness.between("ada", (NOON - 40 * DAY).date(), (NOON - DAY).date()))
     assert [day.date for day in days] == [(NOON - number * DAY).date() for number in range(28, 0, -1)]
     assert [day.expected for day in days] == [144] + 27 * [288]
     assert all(day.received > 0 and day.received + day.missing >= day.expected - 2 for day in days)

@@ -100,6 +100,9 @@ def test_all_forms_contain_the_same_readings(hour: Hour, unit: Unit, odd: str, r
     rows = list(csv.DictReader(csv_lines(hours, unit)))
     assert [row["timestamp"] for row in rows] == [value["timestamp"] for value in values]
     assert [int(row["glucose_mg_dl"]) for row in rows] == [value["glucose_mg_dl"] for value in values]
+    assert [row["device_generation"] or None for row in rows] == [
+        value["device"]["generation"] for value in values
+    ]
 
 
 def test_csv_has_a_header_and_empty_fields_for_null() -> None:
