@@ -17,7 +17,9 @@ from benchmarks.measured import Measured
 from benchmarks.reading import event
 from bg_ingest.clock import SystemClock
 from bg_ingest.providers.seam import Endpoint
-from bg_ingest.wiring import aws_clients, stores
+from bg_ingest.wiring import aws_clients, queue_parts
+from bg_ingest.wiring.process import process
+from local.emulator import REGION
 from tests.functions.conftest import LambdaContext
 
 if TYPE_CHECKING:
@@ -58,10 +60,11 @@ class _Taken:
 
 def by_route(repeats: int) -> list[Measured]:
     """The CPU of each first, then the latency of each."""
-    aws_clients.sqs().meta.events.register("before-send.sqs", _taken)
+    aws_clients.sqs(REGION).meta.events.register("before-send.sqs", _taken)
     # What queues a sync looks first whether the person is connected.
     now, nowhere = SystemClock().now(), Endpoint("dexcom", "custom", "http://127.0.0.1:1")
-    stores.connections().save_new(GIVEN_HISTORY, nowhere, b"sealed", data_from=now - timedelta(days=90))
+    connections = process().part(queue_parts.connections)
+    connections.save_new(GIVEN_HISTORY, nowhere, b"sealed", data_from=now - timedelta(days=90))
     with redirect_stdout(io.StringIO()):  # The functions' metrics.
         found = [(name, *_timed(name, repeats)) for name in ASKED]
     return [

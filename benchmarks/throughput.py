@@ -18,12 +18,11 @@ from bg_ingest.sync.state import SyncStates
 from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
-    from bg_ingest.providers.seam import Fetched
     from collections.abc import Sequence
     from datetime import datetime
 
     from benchmarks.tables import Tables
-    from bg_ingest.providers.seam import Span
+    from bg_ingest.providers.seam import Fetched, Span
     from bg_ingest.readings.model import Reading
 
 SECTION = "Taking readings in, on one core"

@@ -14,7 +14,7 @@ import httpx
 from local.ports import HOST, free_port
 from local.processes import Processes
 from local.waiting import wait_until
-from tests.support.patience import PATIENCE_S
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,7 +44,7 @@ class Browser:
 
     def wait_for(self, expression: str) -> None:
         """Wait until a JavaScript expression is true."""
-        assert wait_until(lambda: bool(self.evaluate(expression)), PATIENCE_S), expression
+        assert wait_until(lambda: bool(self.evaluate(expression)), WAIT_S_MAX), expression
 
     def click(self, selector: str) -> None:
         """Click the first element of a CSS selector, as a person does."""
@@ -122,7 +122,7 @@ def _driving(profile: Path, *, scripts: bool) -> Iterator[httpx.Client]:
     processes.start("driver", [str(DRIVER), f"--port={port}"], profile / "driver.log", environ)
     try:
         with httpx.Client(timeout=60, trust_env=False) as client:
-            assert wait_until(lambda: _is_ready(client, driver_url), PATIENCE_S)
+            assert wait_until(lambda: _is_ready(client, driver_url), WAIT_S_MAX)
             wish = {"capabilities": {"alwaysMatch": _capabilities(profile, scripts=scripts)}}
             started = client.post(f"{driver_url}/session", json=wish).raise_for_status().json()
             session = f"{driver_url}/session/{started['value']['sessionId']}"

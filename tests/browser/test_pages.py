@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.connecting.result_page import CONNECTED, DENIED, EXPIRED, FAILED, page
+from bg_ingest.connecting.result_page import CONNECTED, DENIED, EXPIRED, FAILED, result_page
 from bg_ingest.http_api.serving import PAGE_HEADERS, ApiSettings, serve
 from functions.site.app import build
 from local.paths import CHECKOUT
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 PHONE = (360, 740)
 RESULT_PAGES = {
-    "/connected": page(*CONNECTED),
-    "/denied": page(*DENIED),
-    "/expired": page(*EXPIRED),
-    "/failed": page(*FAILED),
+    "/connected": result_page(*CONNECTED),
+    "/denied": result_page(*DENIED),
+    "/expired": result_page(*EXPIRED),
+    "/failed": result_page(*FAILED),
 }
 CHANGES_ITS_TITLE = "<!doctype html><title>before</title><script>document.title = 'after'</script>"
 READINGS = "/api/bg/demo/latest"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,7 @@ class HalfWay:
     def start(self, run: Callable[[], object]) -> None:
         """Run until the step."""
         self._outcome = self._pool.submit(run)
-        assert self._there.wait(timeout=PENDING_S_MAX)
+        assert self._there.wait(timeout=WAIT_S_MAX)
 
     def finish(self) -> object:
         """Let it run to its end; what it returned or raised."""
@@ -91,4 +91,4 @@ class HalfWay:
 
     def _stop(self) -> None:
         self._there.set()
-        assert self._go_on.wait(timeout=PENDING_S_MAX)
+        assert self._go_on.wait(timeout=WAIT_S_MAX)

@@ -23,7 +23,7 @@ from local.progress import Progress
 from local.rabbitmq import server
 from local.waiting import wait_until
 from tests.support.bus_listener import BusListener
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +101,7 @@ def _history(cloud: Stack, broker: Broker, received: dict[str, dict[str, Any]]) 
             reading["timestamp"] for event in _at_the_broker(broker, received) for reading in _readings(event)
         }
 
-    assert wait_until(has_arrived, PENDING_S_MAX)
+    assert wait_until(has_arrived, WAIT_S_MAX)
 
 
 def test_broker_and_bus_receive_the_same_event(
@@ -111,8 +111,8 @@ def test_broker_and_bus_receive_the_same_event(
     at = _added_reading(cloud, back=4)
     _sync(cloud, at)
 
-    assert wait_until(lambda: bool(_containing(bus.events(_STORED), at)), PENDING_S_MAX)
-    assert wait_until(lambda: bool(_containing(_at_the_broker(broker, received), at)), PENDING_S_MAX)
+    assert wait_until(lambda: bool(_containing(bus.events(_STORED), at)), WAIT_S_MAX)
+    assert wait_until(lambda: bool(_containing(_at_the_broker(broker, received), at)), WAIT_S_MAX)
     assert _containing(_at_the_broker(broker, received), at) == _containing(bus.events(_STORED), at)
 
 
@@ -124,12 +124,12 @@ def test_a_stopped_broker_delays_neither_sync_nor_bus(
     broker.stop()
     try:
         _sync(cloud, at)
-        assert wait_until(lambda: bool(_containing(bus.events(_STORED), at)), PENDING_S_MAX)
-        assert wait_until(lambda: _has_logged_a_failure(cloud), PENDING_S_MAX)
+        assert wait_until(lambda: bool(_containing(bus.events(_STORED), at)), WAIT_S_MAX)
+        assert wait_until(lambda: _has_logged_a_failure(cloud), WAIT_S_MAX)
     finally:
         broker.start()
 
-    assert wait_until(lambda: bool(_containing(_at_the_broker(broker, received), at)), PENDING_S_MAX)
+    assert wait_until(lambda: bool(_containing(_at_the_broker(broker, received), at)), WAIT_S_MAX)
     assert _containing(_at_the_broker(broker, received), at) == _containing(bus.events(_STORED), at)
 
 
@@ -196,7 +196,7 @@ def _sync(cloud: Stack, since: datetime) -> None:
     body = {"from": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
     with httpx.Client(timeout=60, trust_env=False) as client:
         assert wait_until(
-            lambda: client.post(address, json=body, headers=_bearer(cloud)).status_code == 200, PENDING_S_MAX
+            lambda: client.post(address, json=body, headers=_bearer(cloud)).status_code == 200, WAIT_S_MAX
         )
 
 

@@ -77,7 +77,7 @@ def test_spent_quota_costs_no_more_writes(users_table: Table, clock: FakeClock) 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(5))
-def test_eight_processes_share_the_hour(users_table: Table, clock: FakeClock, seed: int) -> None:
+def test_eight_processes_share_the_hourly_quota(users_table: Table, clock: FakeClock, seed: int) -> None:
     """
     Eight processes make 600 calls together, and less than 5 % are left at the first refusal.
 

@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 
 from bg_ingest.dynamo import Table
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ def _one_process(processes: int, start: Callable[..., Callable[[], Any]], args: 
     act = start(*args)
 
     def one_thread(_: int) -> Any:
-        _starting_guns[processes].wait(timeout=PENDING_S_MAX)
+        _starting_guns[processes].wait(timeout=WAIT_S_MAX)
         try:
             return act()
         except Exception as error:  # noqa: BLE001 - an answer like any other.

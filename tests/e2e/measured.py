@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.telemetry.metrics import NAMESPACE
 from local.function_logs import function_lines
 from local.waiting import wait_until
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -49,5 +49,5 @@ def caused_by(cloud: Stack, correlation_id: str, last: str = "api_requests") -> 
         found.update({series[1:]: values for series, values in measured(lines).items()})
         return any(series[0] == last for series in found)
 
-    assert wait_until(is_written, PENDING_S_MAX)  # The log may be a moment behind the answer.
+    assert wait_until(is_written, WAIT_S_MAX)  # The log may be a moment behind the answer.
     return found

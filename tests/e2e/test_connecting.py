@@ -11,7 +11,7 @@ import pytest
 from local import demo
 from local.waiting import wait_until
 from tests.e2e.conftest import RETURN_URL
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -113,8 +113,8 @@ def test_another_account_at_dexcom_adds_nothing_to_a_persons_readings(
         jobs = kim.get("/api/bg/kim/sync/jobs").json()
         return any(job["error"] and job["error"]["type"] == "account-changed" for job in jobs)
 
-    assert wait_until(noticed, PENDING_S_MAX)
-    assert wait_until(lambda: kim.get("/api/bg/kim/sync").json()["next_poll_at"] is None, PENDING_S_MAX)
+    assert wait_until(noticed, WAIT_S_MAX)
+    assert wait_until(lambda: kim.get("/api/bg/kim/sync").json()["next_poll_at"] is None, WAIT_S_MAX)
     assert kim.get("/api/bg/kim/connection").json()["state"] == "needs_reauth"
     after = kim.get("/api/bg/kim?limit=1000").json()
     known = {reading["timestamp"] for reading in before}

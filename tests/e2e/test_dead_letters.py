@@ -18,7 +18,7 @@ from bg_ingest.sync.job import JobKind, Order, Trigger
 from local.deploy import STACK_NAME
 from local.function_logs import function_lines
 from local.waiting import wait_until
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -83,7 +83,7 @@ def test_the_documented_redrive_brings_dead_jobs_back(cloud: Stack, demo_user: A
 
     assert dead() == 0
     sqs.send_message(QueueUrl=cloud.queue_url, MessageBody=_POISON)
-    assert wait_until(lambda: dead() == 1, PENDING_S_MAX)
+    assert wait_until(lambda: dead() == 1, WAIT_S_MAX)
     assert operator.run(operator.count, operator.look) == f"1\n{_POISON}"
     assert dead() == 1
     met = _times_received_first(cloud)
@@ -97,7 +97,7 @@ def test_the_documented_redrive_brings_dead_jobs_back(cloud: Stack, demo_user: A
         job: dict[str, Any] = demo_user.get(f"/api/bg/demo/sync/jobs/{order.job_id}").json()
         return str(job["status"])
 
-    assert wait_until(lambda: status() == "succeeded", PENDING_S_MAX)
-    assert wait_until(lambda: dead() == 1, PENDING_S_MAX)
+    assert wait_until(lambda: status() == "succeeded", WAIT_S_MAX)
+    assert wait_until(lambda: dead() == 1, WAIT_S_MAX)
     assert _times_received_first(cloud) == met + 1
     assert (operator.run(operator.take, operator.delete), dead()) == (_POISON, 0)

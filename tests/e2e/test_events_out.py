@@ -12,7 +12,7 @@ from local.waiting import wait_until
 from tests.e2e.at_dexcom import between_readings
 from tests.e2e.conftest import Person
 from tests.support.bus_listener import BusListener
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,13 +57,13 @@ def test_a_reading_arrives_on_the_bus_and_its_revision_on_record(
         return [reading for reading in readings if reading["timestamp"] == timestamp]
 
     _sync(patient, at)
-    assert wait_until(lambda: bool(told("bg.readings.stored")), PENDING_S_MAX)
+    assert wait_until(lambda: bool(told("bg.readings.stored")), WAIT_S_MAX)
 
     revised = {"kind": "revised_values", "by_mg_dl": 7, "user": _WATCHED.simulated, "since": timestamp}
     revised["before"] = f"{at + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
     dexcom.post("/_sim/faults", json=revised).raise_for_status()
     _sync(patient, at)
-    assert wait_until(lambda: bool(told("bg.readings.revised")), PENDING_S_MAX)
+    assert wait_until(lambda: bool(told("bg.readings.revised")), WAIT_S_MAX)
     (reading,) = told("bg.readings.revised")
     assert (reading["glucose_mg_dl"], reading["previous"]["glucose_mg_dl"]) == (140, 133)
     assert len(told("bg.readings.stored")) == 1
@@ -74,7 +74,7 @@ def test_a_reading_arrives_on_the_bus_and_its_revision_on_record(
             (entry["actor"], entry["action"]) for entry in entries
         }
 
-    assert wait_until(is_on_record, PENDING_S_MAX)
+    assert wait_until(is_on_record, WAIT_S_MAX)
 
 
 def test_a_login_is_told_and_no_token_with_it(cloud: Stack, listener: BusListener) -> None:
@@ -85,7 +85,7 @@ def test_a_login_is_told_and_no_token_with_it(cloud: Stack, listener: BusListene
         told = (event["data"] for event in listener.events("bg.connection.changed"))
         return [data for data in told if data["user_id"] == _NEWCOMER]
 
-    assert wait_until(lambda: bool(logins()), PENDING_S_MAX)
+    assert wait_until(lambda: bool(logins()), WAIT_S_MAX)
     (data, *_) = logins()
     assert data["state"] == "connected"
     assert data.keys().isdisjoint({"sealed_tokens", "account", "refresh_until"})
@@ -98,4 +98,4 @@ def _sync(patient: Api, since: datetime) -> None:
     def has_run() -> bool:
         return patient.post(f"/api/bg/{_WATCHED.user_id}/sync", body).status_code == 200
 
-    assert wait_until(has_run, PENDING_S_MAX)
+    assert wait_until(has_run, WAIT_S_MAX)

@@ -34,8 +34,8 @@ from local.deploy import function_names
 from local.paths import CHECKOUT
 from local.waiting import wait_until
 from tests.e2e.at_dexcom import NOBODYS_INTERVAL_S, login
-from tests.support.patience import PENDING_S_MAX
 from tests.support.template_document import resource
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,9 +158,9 @@ def test_the_next_worker_goes_on_where_the_killed_one_was(
         return any(one["id"] == fault and one["struck"] == 1 for one in faults)
 
     with workers.start() as (killed, receipt):
-        assert wait_until(hangs, PENDING_S_MAX)
+        assert wait_until(hangs, WAIT_S_MAX)
         killed.send_signal(signal.SIGKILL)
-        assert killed.wait(PENDING_S_MAX) == -signal.SIGKILL
+        assert killed.wait(WAIT_S_MAX) == -signal.SIGKILL
     assert workers.state().backfill.reached == connected_at - 2 * BACKFILL_WINDOW
     assert kira.get(f"{job}/{order.job_id}").json()["status"] == "running"  # As far as anybody can know.
     by_the_killed = _windows(dexcom)[: -before or None]
@@ -169,7 +169,7 @@ def test_the_next_worker_goes_on_where_the_killed_one_was(
     workers.let_time_pass(receipt)
     assert kira.get(f"{job}/{order.job_id}").json()["status"] == "queued"
     with workers.start() as (next_one, _):
-        assert next_one.wait(PENDING_S_MAX) == 0
+        assert next_one.wait(WAIT_S_MAX) == 0
 
     assert kira.get(f"{job}/{order.job_id}").json()["status"] == "succeeded"
     assert workers.state().backfill.done

@@ -17,7 +17,7 @@ from local.paths import CHECKOUT
 from local.waiting import wait_until
 from local.webhook_sender import one_reading, signed_headers
 from tests.e2e.measured import caused_by, lines_of, measured
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 from tests.template.emitted import series
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _synced(cloud: Stack, person: Api, name: str) -> tuple[httpx.Response, Found
         answers.append(person.post("/api/bg/patient-2/sync", None, **correlation))
         return not answers[-1].json().get("type", "").endswith("/sync-running")
 
-    assert wait_until(has_run, PENDING_S_MAX)
+    assert wait_until(has_run, WAIT_S_MAX)
     return answers[-1], caused_by(cloud, f"{name}-{len(answers) - 1}")
 
 
@@ -66,7 +66,7 @@ def _queued(person: Api) -> dict[str, Any]:
         job.update(person.get(where).json())
         return job["status"] in {"succeeded", "failed"}
 
-    assert wait_until(is_over, PENDING_S_MAX)
+    assert wait_until(is_over, WAIT_S_MAX)
     return job
 
 
@@ -202,7 +202,7 @@ def test_how_soon_a_webhook_is_stored_is_measured_where_it_is_stored(cloud: Stac
         found[:] = measured(lines_of(cloud))[worker, "webhook_processing_s"]
         return bool(found)
 
-    assert wait_until(is_measured, PENDING_S_MAX)
+    assert wait_until(is_measured, WAIT_S_MAX)
     since_start_s = (SystemClock().now() - now).total_seconds()
     assert all(0 <= processing_s < since_start_s for processing_s in found)
 
@@ -232,7 +232,7 @@ def test_no_event_goes_uncounted(cloud: Stack) -> None:
         delays[:] = found[publisher, "publish_delay_s"]
         return told == counted and told[0][0] > 0
 
-    assert wait_until(agree, PENDING_S_MAX), (told, counted)
+    assert wait_until(agree, WAIT_S_MAX), (told, counted)
     assert all(0 <= delay_s < 600 for delay_s in delays)
 
 
@@ -253,7 +253,7 @@ def test_every_alarm_listens_to_what_the_stack_said(cloud: Stack) -> None:
         missing.update(wanted - measured(lines_of(cloud)).keys())
         return not missing
 
-    assert wait_until(is_said, PENDING_S_MAX), missing
+    assert wait_until(is_said, WAIT_S_MAX), missing
 
 
 @pytest.mark.usefixtures("days")
@@ -275,4 +275,4 @@ def test_no_sync_of_the_worker_goes_uncounted(cloud: Stack) -> None:
                 counted[series_[2]] += sum(values)
         return dict(told) == dict(counted)
 
-    assert wait_until(agree, PENDING_S_MAX), (dict(told), dict(counted))
+    assert wait_until(agree, WAIT_S_MAX), (dict(told), dict(counted))

@@ -11,7 +11,7 @@ import pytest
 from bg_ingest.clock import SystemClock
 from local.waiting import wait_until
 from tests.e2e.conftest import PATIENT, PLANTED_VALUE, Api
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     import httpx
@@ -102,7 +102,7 @@ def test_a_new_reading_arrives_by_the_schedule_alone(caller: Any, planted: datet
         return [job for job in jobs if job["trigger"] == "schedule"]
 
     # A job is finished a moment after its readings are stored, so it is the job that is waited for.
-    assert wait_until(lambda: any(job["counts"]["stored"] for job in scheduled_jobs()), PENDING_S_MAX)
+    assert wait_until(lambda: any(job["counts"]["stored"] for job in scheduled_jobs()), WAIT_S_MAX)
     assert _pairs(patient.get(path).json())[:1] == [(wanted, PLANTED_VALUE)]
 
 

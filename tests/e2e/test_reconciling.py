@@ -15,7 +15,7 @@ from local import demo
 from local.invoke import invoke_in
 from local.waiting import wait_until
 from tests.e2e.at_dexcom import between_readings
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +84,7 @@ def test_who_asks_gets_what_is_missing_and_how_complete_each_day_is(
         job.update(hourly.get(asked.headers["location"]).json())
         return job["status"] in {"succeeded", "failed"}
 
-    assert wait_until(is_over, PENDING_S_MAX)
+    assert wait_until(is_over, WAIT_S_MAX)
     assert (job["status"], job["kind"], job["trigger"]) == ("succeeded", "reconcile", "api")
     assert _is_stored(hourly, late)
     days = _day_of(hourly, late)
@@ -100,11 +100,11 @@ def test_everybody_is_reconciled_in_their_hour(cloud: Stack, hourly: Api, dexcom
 
     assert invoke_in(cloud, "DispatchFunction", "events/dispatch_reconcile.json") == 0
 
-    assert wait_until(lambda: _is_stored(hourly, late), PENDING_S_MAX)
+    assert wait_until(lambda: _is_stored(hourly, late), WAIT_S_MAX)
 
     def kinds() -> set[tuple[str, str, str]]:
         jobs = hourly.get(f"/api/bg/{_USER}/sync/jobs").json()
         return {(job["kind"], job["trigger"], job["status"]) for job in jobs}
 
     # A moment later than its readings.
-    assert wait_until(lambda: ("reconcile", "schedule", "succeeded") in kinds(), PENDING_S_MAX)
+    assert wait_until(lambda: ("reconcile", "schedule", "succeeded") in kinds(), WAIT_S_MAX)

@@ -22,7 +22,7 @@ from bg_ingest.clock import SystemClock
 from bg_ingest.providers.dexcom import (
     DexcomClient,
     OAuth,
-    ProcessRateLimiter,
+    RateLimiter,
     RateRules,
     TryLater,
     admission_control,
@@ -112,7 +112,7 @@ def start_calling(shared: Shared, access_token: str, hour: int) -> Callable[[], 
     """A process that calls as often as it may, in an hour that does not end."""
     clock, in_that_hour = SystemClock(), FakeClock(NOON.replace(year=3000 + hour))
     quota = HourlyQuota(shared.table, in_that_hour, QuotaRules(calls_per_hour=600, sharers=8))
-    hasty = ProcessRateLimiter(clock, RateRules(calls_max=10_000))
+    hasty = RateLimiter(clock, RateRules(calls_max=10_000))
     http = polite_http(
         shared.dexcom, clock, admission=admission_control(clock, rate_limiter=hasty, quota=quota)
     )

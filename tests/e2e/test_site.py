@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +26,11 @@ def test_health_says_which_version_is_running(http: httpx.Client) -> None:
     assert "no-store" in answer.headers["cache-control"]
 
 
-def test_anybody_may_read_how_to_ask(http: httpx.Client) -> None:
-    """Both forms are open, and the document is the one of this checkout."""
+def test_document_and_page_are_open(http: httpx.Client) -> None:
+    """The document is that of this checkout, and the files of the page have the hashes it names."""
     assert http.get("/openapi.json").json() == document()
-    assert http.get("/docs").text.startswith("<!doctype html>")
+    page = http.get("/docs").text
+    assert page.startswith("<!doctype html>")
+    for url, integrity in re.findall(r'(?:href|src)="(docs/[^"]+)" integrity="sha256-([^"]+)"', page):
+        digest = hashlib.sha256(http.get(f"/{url}").content).digest()
+        assert base64.b64encode(digest).decode() == integrity

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.providers.dexcom import DexcomClient
+from bg_ingest.providers.dexcom import DexcomClient, polite_http
 from local.deploy import function_names
 from tests.e2e.witness import Witness
 
@@ -25,7 +25,9 @@ def test_a_subscription_is_registered_listed_and_removed(cloud: Stack, dexcom: h
     configured = cloud.emulator.client("lambda").get_function_configuration(FunctionName=worker)
     path = configured["Environment"]["Variables"]["DEXCOM_SUBSCRIPTIONS_PATH"]
     token = Witness(dexcom, "SandboxUser9").login().access_token
-    ours = DexcomClient(dexcom, SystemClock(), subscriptions_path=path).subscriptions
+    clock = SystemClock()
+    http = polite_http(str(dexcom.base_url), clock)
+    ours = DexcomClient(http, clock, subscriptions_path=path).subscriptions
 
     hook = ours.register(token, f"{cloud.api}/api/bg/somebody/webhook")
     assert ours.listed(token) == (hook,)

@@ -14,7 +14,7 @@ from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.state import Lease, SyncStates
 from local import demo
 from local.waiting import wait_until
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     import httpx
@@ -34,7 +34,7 @@ def _finished(api: Api, location: str) -> dict[str, Any]:
         job.update(api.get(location).json())
         return job["status"] in {"succeeded", "failed"}
 
-    assert wait_until(is_over, PENDING_S_MAX)
+    assert wait_until(is_over, WAIT_S_MAX)
     return job
 
 
@@ -46,7 +46,7 @@ def _synced(api: Api, body: Any = None) -> httpx.Response:
         answers.append(api.post(_SYNC, body))
         return answers[-1].status_code != 409
 
-    assert wait_until(has_run, PENDING_S_MAX)
+    assert wait_until(has_run, WAIT_S_MAX)
     return answers[-1]
 
 
@@ -106,7 +106,7 @@ def test_while_one_runs_callers_are_told_which(cloud: Stack, demo_user: Api, dex
         return bool(taken)
 
     order = Order(demo.USER_ID, new_id(SystemClock().now()), JobKind.RECONCILE, Trigger.SCHEDULE, "other")
-    assert wait_until(lambda: runs(order), PENDING_S_MAX)
+    assert wait_until(lambda: runs(order), WAIT_S_MAX)
     try:
         called = _calls_of(dexcom)
         with ThreadPoolExecutor(10) as callers:

@@ -14,7 +14,7 @@ from local import demo
 from local.function_logs import function_lines
 from local.waiting import wait_until
 from local.webhook_sender import one_reading, send, signed_headers
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,10 +72,8 @@ def test_a_reading_that_is_sent_many_times_at_once_is_the_latest_once(
     def is_latest() -> bool:
         return bool(grace.get(f"{address}/latest").json().get("glucose_mg_dl") == _VALUE)
 
-    assert wait_until(is_latest, PENDING_S_MAX)
-    assert wait_until(
-        lambda: _jobs(grace, address, correlation_id)[0]["status"] == "succeeded", PENDING_S_MAX
-    )
+    assert wait_until(is_latest, WAIT_S_MAX)
+    assert wait_until(lambda: _jobs(grace, address, correlation_id)[0]["status"] == "succeeded", WAIT_S_MAX)
     (job,) = _jobs(grace, address, correlation_id)
     assert job["trigger"] == "webhook"
     assert job["counts"]["fetched"] == 1
@@ -94,9 +92,7 @@ def test_a_range_that_is_announced_is_fetched(
     assert answer.status_code == 202
     found = answer.json()["correlation_id"]
 
-    assert wait_until(
-        lambda: _jobs(demo_user, "/api/bg/demo", found)[0]["status"] == "succeeded", PENDING_S_MAX
-    )
+    assert wait_until(lambda: _jobs(demo_user, "/api/bg/demo", found)[0]["status"] == "succeeded", WAIT_S_MAX)
     (job,) = _jobs(demo_user, "/api/bg/demo", found)
     assert (job["trigger"], job["window"]["from"]) == ("webhook", start)
     assert job["counts"]["fetched"] == job["counts"]["duplicates"] > 40

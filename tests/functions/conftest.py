@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import importlib
 import json
-import pkgutil
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from moto import mock_aws
 
-import bg_ingest.wiring
-from bg_ingest import settings, telemetry
 from bg_ingest.clock import SystemClock
 from bg_ingest.providers.seam import Endpoint, Tokens
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.telemetry import logger
-from bg_ingest.wiring import aws_clients, provider, stores
+from bg_ingest.telemetry.meter import meter
+from bg_ingest.wiring import aws_clients, provider_parts, queue_parts, store_parts
+from bg_ingest.wiring.process import process
 from local.ports import free_port
 from local.webhook_sender import body_in, signed_headers
 from tests.support.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
@@ -27,22 +26,16 @@ from tests.support.moto_kms import quick_key
 from tests.support.template_document import create_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from bg_ingest.wiring.process import Process
+
+    Part = TypeVar("Part")
 
 REGION = "eu-west-1"
-EVENTS = Path(__file__).parents[2] / "events"
-FUNCTIONS = (
-    "query",
-    "sync",
-    "connect",
-    "webhook",
-    "erase",
-    "site",
-    "dispatch",
-    "worker",
-    "publish",
-    "audit",
-)
+CHECKOUT = Path(__file__).parents[2]
+EVENTS = CHECKOUT / "events"
+FUNCTIONS = sorted(app.parent.name for app in (CHECKOUT / "functions").glob("*/app.py"))
 
 
 class LambdaContext:
@@ -70,7 +63,7 @@ class FunctionsWorld:
         """Simulate a new process with other environment variables on the same AWS."""
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        _clear_caches()
+        _restart()
 
     def event(self, name: str, **changes: Any) -> dict[str, Any]:
         """Return a payload of events/ with some members changed."""
@@ -97,56 +90,52 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionsWorld]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_REGION", REGION)
     with mock_aws():
-        create_table(aws_clients.dynamodb(), "ReadingsTable", "readings")
-        create_table(aws_clients.dynamodb(), "UsersTable", "users")
+        create_table(aws_clients.dynamodb(REGION), "ReadingsTable", "readings")
+        create_table(aws_clients.dynamodb(REGION), "UsersTable", "users")
         environment = {
             "DYNAMODB_TABLE": "readings",
             "USERS_TABLE": "users",
-            "JOBS_QUEUE_URL": aws_clients.sqs().create_queue(QueueName="jobs")["QueueUrl"],
+            "JOBS_QUEUE_URL": aws_clients.sqs(REGION).create_queue(QueueName="jobs")["QueueUrl"],
             "WEBHOOK_SECRETS": f"{WEBHOOK_SECRET},{OLD_WEBHOOK_SECRET}",
-            "ERASURES_QUEUE_URL": aws_clients.sqs().create_queue(QueueName="erasures")["QueueUrl"],
-            "EVENT_BUS_NAME": aws_clients.events()
+            "ERASURES_QUEUE_URL": aws_clients.sqs(REGION).create_queue(QueueName="erasures")["QueueUrl"],
+            "EVENT_BUS_NAME": aws_clients.events(REGION)
             .create_event_bus(Name="events")["EventBusArn"]
             .rpartition("/")[2],
-            "DEAD_PUBLISHES_QUEUE_URL": aws_clients.sqs().create_queue(QueueName="dead-publishes")[
+            "DEAD_PUBLISHES_QUEUE_URL": aws_clients.sqs(REGION).create_queue(QueueName="dead-publishes")[
                 "QueueUrl"
             ],
-            "TOKENS_KEY_ID": quick_key(aws_clients.kms()),
+            "TOKENS_KEY_ID": quick_key(aws_clients.kms(REGION)),
             # No server listens on this port, so the provider is down.
             "DEXCOM_API_BASE_URL": f"http://127.0.0.1:{free_port()}",
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        _clear_caches()
+        _restart()
         _connect("demo")
         yield FunctionsWorld()
-    _clear_caches()
+    _restart()
 
 
-def _clear_caches() -> None:
-    """Clear every cache of the process but that of the AWS clients, which are slow to build."""
-    logger.forget()
-    modules = [importlib.import_module(f"functions.{name}.app") for name in FUNCTIONS]
-    modules += [
-        importlib.import_module(f"{package.__name__}.{module.name}")
-        for package in (bg_ingest.wiring, telemetry)
-        for module in pkgutil.iter_modules(package.__path__)
-        if module.name != "clients"
-    ]
-    for module in (*modules, settings):
-        for member in vars(module).values():
-            if hasattr(member, "cache_clear"):
-                member.cache_clear()
+def part(make: Callable[[Process], Part]) -> Part:
+    """Return a part of the running process."""
+    return process().part(make)
+
+
+def _restart() -> None:
+    """Forget the process; the AWS clients stay, because they are slow to build."""
+    process.cache_clear()
+    logger.reset()
+    meter.drain()
 
 
 def _connect(user_id: str) -> None:
     now = SystemClock().now().replace(microsecond=0)
-    endpoint = Endpoint("dexcom", "custom", settings.settings().dexcom_api_base_url)
+    endpoint = Endpoint("dexcom", "custom", process().settings.dexcom_api_base_url)
     tokens = Tokens("access", "refresh", now + timedelta(hours=2))
-    provider.vault().store(user_id, endpoint, tokens, data_from=now - timedelta(days=30))
-    stores.states().start_polling(user_id, 900, now - timedelta(days=30))
+    part(provider_parts.vault).store(user_id, endpoint, tokens, data_from=now - timedelta(days=30))
+    part(queue_parts.states).start_polling(user_id, 900, now - timedelta(days=30))
     readings = [
         Reading(now - timedelta(minutes=5 * age), 100 + age, trend="flat", device=Device("g7", "iOS", "G7"))
         for age in range(12)
     ]
-    stores.reading_store().save(user_id, readings, now)
+    part(store_parts.reading_store).save(user_id, readings, now)

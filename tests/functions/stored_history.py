@@ -13,7 +13,9 @@ from bg_ingest.readings.completeness import Followed, completeness
 from bg_ingest.readings.cursor import Cursor, encode
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger
-from bg_ingest.wiring import stores
+from bg_ingest.wiring import queue_parts, store_parts, sync_parts
+from bg_ingest.wiring.process import process
+from tests.functions.conftest import part
 from tests.functions.gateway import Request, send
 
 if TYPE_CHECKING:
@@ -26,16 +28,16 @@ _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 def store_history(world: FunctionsWorld, user_id: str) -> dict[str, list[str]]:
     """Store one item of each kind; return values of request parameters that lead to them."""
-    now = stores.clock().now().replace(microsecond=0)
+    now = process().clock.now().replace(microsecond=0)
     _readings(user_id, now)
     jobs = [_job(user_id, status, now) for status in JobStatus]
     for job in jobs:
-        stores.jobs().save(job)
-    stored = list(stores.reading_store().between(user_id, now - 48 * _HOUR, now))
+        part(queue_parts.jobs).save(job)
+    stored = list(part(store_parts.reading_store).between(user_id, now - 48 * _HOUR, now))
     days = completeness(
         stored, now.date() - timedelta(days=2), now.date(), now, Followed(now - 24 * _HOUR, now)
     )
-    stores.completeness().record(user_id, days)
+    part(sync_parts.stores).completeness.save(user_id, days)
     claims = {"sub": "another-service", "scope": "bg/read bg/write"}
     send(world, Request("GET", f"/api/bg/{user_id}/latest", claims))
     _, login = send(world, Request("POST", f"/api/bg/{user_id}/connection", claims, body="{}"))
@@ -73,7 +75,7 @@ def _readings(user_id: str, now: datetime) -> None:
     copies = [replace(one, at=one.at + timedelta(seconds=4), device=receiver) for one in series[:10]]
     revised = [replace(one, mg_dl=one.mg_dl + 1) for one in series[5:10]]
     for n, answer in enumerate((series, odd, copies, revised)):
-        stores.reading_store().save(user_id, answer, now + n * _MINUTE)
+        part(store_parts.reading_store).save(user_id, answer, now + n * _MINUTE)
 
 
 def _job(user_id: str, status: JobStatus, now: datetime) -> Job:

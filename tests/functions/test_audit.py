@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.wiring import stores
+from bg_ingest.wiring import store_parts
+from tests.functions.conftest import part
 
 if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def _recorded(user_id: str = "demo") -> list[tuple[str, str, str, str]]:
     return [
         (entry.actor, entry.action, entry.outcome, entry.correlation_id)
-        for entry in stores.audit().newest_first(user_id)
+        for entry in part(store_parts.audit).newest_first(user_id)
     ]
 
 
@@ -36,7 +37,7 @@ def test_a_revision_is_audited_once(world: FunctionsWorld) -> None:
     assert _recorded() == [
         ("ingestion", "readings revised (1)", "done", "0196f3a1-2c5d-4e6f-8a9b-0c1d2e3f4a5b")
     ]
-    (entry,) = stores.audit().newest_first("demo")
+    (entry,) = part(store_parts.audit).newest_first("demo")
     at = datetime.fromisoformat(json.loads(event["Records"][0]["body"])["time"])
     assert entry.at.astimezone(UTC) == at
 

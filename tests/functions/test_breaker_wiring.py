@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.accounts.connection import account_key
 from bg_ingest.providers.errors import TryLater
-from bg_ingest.settings import settings
-from bg_ingest.wiring import provider, stores
+from bg_ingest.wiring import provider_parts, queue_parts
+from bg_ingest.wiring.process import process, users_table
+from tests.functions.conftest import part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,17 +25,18 @@ def test_calls_for_a_user_carry_their_pseudonym(
 ) -> None:
     """The breaker stores a pseudonym, and not the user id, for calls for data, tokens and subscriptions."""
     world.restarted(monkeypatch, DEXCOM_SUBSCRIPTIONS_PATH="/v3/users/self/subscriptions")
-    connection = stores.connections().get("demo")
+    connection = part(queue_parts.connections).get("demo")
     assert connection is not None
-    client = provider.client_for(connection)
+    account = connection.account_at(lambda: math.inf)
+    client = part(provider_parts.dexcom).client(account)
 
     for call in (
         lambda: client.subscriptions.register("token", "https://app.example/hook"),
-        lambda: provider.vault().access_token("demo", rejected="access"),
+        lambda: part(provider_parts.vault).access_token(connection, account, rejected="access"),
         lambda: client.devices("token"),
     ):
         kept = _kept_after(call)
-        assert (kept["suspect"], kept["alone"]) == (account_key(connection), True)
+        assert (kept["suspect"], kept["alone"]) == (account.account_key, True)
         assert "demo" not in str(kept)
     assert kept["failures"] == 5  # One each, but for the data: that is asked for three times.
 
@@ -42,7 +44,7 @@ def test_calls_for_a_user_carry_their_pseudonym(
 @pytest.mark.usefixtures("world")
 def test_a_failed_login_is_counted_without_an_account() -> None:
     """A login has no connection yet, so many failed logins count as an outage."""
-    kept = _kept_after(lambda: provider.oauth(settings().dexcom_api_base_url).exchange("code"))
+    kept = _kept_after(lambda: part(provider_parts.dexcom).login.exchange("code"))
 
     assert (kept["failures"], kept["suspect"], kept["alone"]) == (1, None, False)
 
@@ -50,6 +52,6 @@ def test_a_failed_login_is_counted_without_an_account() -> None:
 def _kept_after(call: Callable[[], object]) -> Item:
     with suppress(TryLater):
         call()
-    item = stores.users_table().get("app#breaker", settings().dexcom_api_base_url)
+    item = part(users_table).get("app#breaker", process().settings.dexcom_api_base_url)
     assert item is not None
     return item

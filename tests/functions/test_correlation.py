@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.wiring import aws_clients, stores
+from bg_ingest.wiring import aws_clients, queue_parts
+from tests.functions.conftest import REGION, part
 
 if TYPE_CHECKING:
     import pytest
@@ -37,7 +38,7 @@ def test_a_tick_has_one_correlation_id_everywhere(
 ) -> None:
     """The request id of the tick is the correlation id of the syncs that it queues."""
     world.restarted(monkeypatch, POLL_INTERVAL_SECONDS="60")
-    stores.states().start_polling("ada", 60, SystemClock().now())
+    part(queue_parts.states).start_polling("ada", 60, SystemClock().now())
     world.invoke("dispatch", world.event("dispatch_tick"))
 
     lines = _lines(capsys)
@@ -47,5 +48,7 @@ def test_a_tick_has_one_correlation_id_everywhere(
 
 
 def _messages() -> list[dict[str, Any]]:
-    answer = aws_clients.sqs().receive_message(QueueUrl=stores.queue().url, MaxNumberOfMessages=10)
+    answer = aws_clients.sqs(REGION).receive_message(
+        QueueUrl=part(queue_parts.jobs_queue).url, MaxNumberOfMessages=10
+    )
     return [json.loads(message["Body"]) for message in answer.get("Messages", [])]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from bg_ingest.settings import settings
-from bg_ingest.wiring import aws_clients, stores
+from bg_ingest.wiring import aws_clients
+from bg_ingest.wiring.process import process, readings_table
+from tests.functions.conftest import REGION, part
 
 if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
@@ -40,17 +41,17 @@ def test_repeating_an_erasure_returns_the_same_receipt(world: FunctionsWorld) ->
 def test_data_written_during_an_erasure_is_removed_later(world: FunctionsWorld) -> None:
     """A delayed message makes the function erase again, minutes later."""
     world.invoke("erase", world.event("erase_user"))
-    attributes = aws_clients.sqs().get_queue_attributes(
-        QueueUrl=settings().erasures_queue_url, AttributeNames=["ApproximateNumberOfMessagesDelayed"]
+    attributes = aws_clients.sqs(REGION).get_queue_attributes(
+        QueueUrl=process().settings.erasures_queue_url, AttributeNames=["ApproximateNumberOfMessagesDelayed"]
     )
     assert attributes["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"
-    stores.readings_table().put({"pk": "demo", "sk": "2026-11-21T05", "readings": "{}", "version": 1})
+    part(readings_table).put({"pk": "demo", "sk": "2026-11-21T05", "readings": "{}", "version": 1})
 
     look = world.event("erase_second_look")
     look["Records"][0]["body"] = json.dumps({"user_id": "demo"})
 
     assert world.invoke("erase", look) is None
-    assert list(stores.readings_table().query("pk = :pk", {":pk": "demo"})) == []
+    assert list(part(readings_table).query("pk = :pk", {":pk": "demo"})) == []
 
 
 def test_erasing_needs_the_write_scope(world: FunctionsWorld) -> None:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from bg_ingest.wiring import aws_clients
 from tests.functions import api_document
+from tests.functions.conftest import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,9 +46,9 @@ def busy_world(world: FunctionsWorld) -> Iterator[FunctionsWorld]:
         raise ClientError(refusal, "Query")
 
     every = ("before-call.dynamodb", refuse)
-    aws_clients.dynamodb().meta.events.register(*every)
+    aws_clients.dynamodb(REGION).meta.events.register(*every)
     yield world
-    aws_clients.dynamodb().meta.events.unregister(*every)
+    aws_clients.dynamodb(REGION).meta.events.unregister(*every)
 
 
 @pytest.mark.parametrize(

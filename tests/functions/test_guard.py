@@ -11,9 +11,10 @@ from bg_ingest.access.audit import Audit, AuditOutcome
 from bg_ingest.dynamo import Table
 from bg_ingest.http_api import serving
 from bg_ingest.http_api.serving import ApiSettings
-from bg_ingest.wiring import aws_clients, connecting, limits, stores
+from bg_ingest.wiring import aws_clients, store_parts
+from bg_ingest.wiring.connect_parts import connect_deps, connection_limit
 from functions.connect.app import build
-from tests.functions.conftest import EVENTS, LambdaContext
+from tests.functions.conftest import EVENTS, REGION, LambdaContext, part
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,9 @@ def _as_caller(event: dict[str, Any], actor: str, scope: str = "") -> dict[str, 
 
 
 def _recorded() -> list[tuple[str, str, AuditOutcome]]:
-    return [(entry.actor, entry.action, entry.outcome) for entry in stores.audit().newest_first("demo")]
+    return [
+        (entry.actor, entry.action, entry.outcome) for entry in part(store_parts.audit).newest_first("demo")
+    ]
 
 
 @pytest.mark.parametrize("name", ABOUT_A_USER)
@@ -122,9 +125,9 @@ def test_a_read_that_cannot_be_audited_fails(
 
 def test_a_write_that_cannot_be_audited_is_not_done(world: FunctionsWorld) -> None:
     """The response is 500, and the connection is unchanged."""
-    deps = connecting.deps()
-    nowhere = Audit(Table(aws_clients.dynamodb(), "no-such-table"), deps.clock, 365)
-    app = build(deps, nowhere, limits.connection(), ApiSettings("sub", None, frozenset()))
+    deps = part(connect_deps)
+    nowhere = Audit(Table(aws_clients.dynamodb(REGION), "no-such-table"), deps.clock, 365)
+    app = build(deps, nowhere, part(connection_limit), ApiSettings("sub", None, frozenset()))
     answer = serving.serve(app, world.event("connect_remove"), LambdaContext(), deps.clock)  # type: ignore[arg-type]
 
     assert answer["statusCode"] == 500

@@ -10,7 +10,10 @@ import pytest
 
 from bg_ingest.connecting.flow import LoginOutcome, LoginResult
 from bg_ingest.http_api import login_responses
-from bg_ingest.wiring import aws_clients, connecting, stores
+from bg_ingest.wiring import aws_clients
+from bg_ingest.wiring.connect_parts import connect_deps
+from bg_ingest.wiring.process import users_table
+from tests.functions.conftest import REGION, part
 
 if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
@@ -56,7 +59,7 @@ def test_a_return_url_that_is_not_allowed_is_422(
 
     assert _start(world, url)["statusCode"] == 422
     assert not list(
-        stores.users_table().query("pk = :pk AND begins_with(sk, :l)", {":pk": "demo", ":l": "login"})
+        part(users_table).query("pk = :pk AND begins_with(sk, :l)", {":pk": "demo", ":l": "login"})
     )
 
 
@@ -85,9 +88,9 @@ def test_a_failed_login_redirects_with_its_error(
 @pytest.mark.parametrize(
     ("ending", "advice"),
     [
-        (LoginOutcome.REFUSED, "start again where you came from"),
-        (LoginOutcome.UNAVAILABLE, "start again in a few minutes"),
-        (LoginOutcome.FULL, "Trying again will not help"),
+        (LoginOutcome.REFUSED, "start a new login in the app"),
+        (LoginOutcome.UNAVAILABLE, "start a new login in a few minutes"),
+        (LoginOutcome.FULL, "A new login will not help"),
     ],
 )
 def test_the_result_page_says_whether_a_retry_helps(ending: LoginOutcome, advice: str) -> None:
@@ -106,14 +109,14 @@ def test_the_log_has_the_cause_of_a_failed_login(
 
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "login ended" in line]
     told = json.loads(line)
-    assert (told["ending"], told["trouble"]) == ("unavailable", "Unavailable")
+    assert (told["outcome"], told["error"]) == ("unavailable", "Unavailable")
 
 
 @pytest.mark.parametrize("accept", ["text/html", "*/*"])
 def test_an_expired_login_looks_like_an_unknown_one(world: FunctionsWorld, accept: str) -> None:
     """A browser gets the same page for both, and a program the same problem document."""
     started = world.invoke("connect", world.event("connect_start"))
-    stores.users_table().update(*_login_key(), "SET expires_at = :past", {":past": 1_700_000_000})
+    part(users_table).update(*_login_key(), "SET expires_at = :past", {":past": 1_700_000_000})
     state = json.loads(started["body"])["authorize_url"].partition("state=")[2].partition("&")[0]
     answers = []
     for tried in (state, "made-up"):
@@ -132,7 +135,7 @@ def test_credentials_are_read_from_secrets_manager(
 ) -> None:
     """If a secret is named, then the environment variables are ignored."""
     secret = json.dumps({"client_id": "from-the-secret", "client_secret": "x"})
-    aws_clients.secrets().create_secret(Name="bg/dexcom", SecretString=secret)
+    aws_clients.secrets(REGION).create_secret(Name="bg/dexcom", SecretString=secret)
     world.restarted(monkeypatch, SECRET_NAME="bg/dexcom", DEXCOM_CLIENT_ID="from-the-environment")
     started = world.invoke("connect", world.event("connect_start"))
 
@@ -140,7 +143,7 @@ def test_credentials_are_read_from_secrets_manager(
 
 
 def _login_key() -> tuple[str, str]:
-    (login,) = stores.users_table().query("pk = :pk AND begins_with(sk, :l)", {":pk": "demo", ":l": "login"})
+    (login,) = part(users_table).query("pk = :pk AND begins_with(sk, :l)", {":pk": "demo", ":l": "login"})
     return login["pk"], login["sk"]
 
 
@@ -151,4 +154,4 @@ def test_the_backfill_is_no_longer_than_the_retention(
     """Older days would be fetched, expire, and then count as missing."""
     world.restarted(monkeypatch, RETENTION_DAYS=kept, BACKFILL_DAYS_MAX=fetched)
 
-    assert connecting.deps().history == timedelta(days=days)
+    assert part(connect_deps).history == timedelta(days=days)

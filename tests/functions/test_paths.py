@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bg_ingest.wiring import aws_clients
+from tests.functions.conftest import REGION
 from tests.support import path_tricks
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def _event(world: FunctionsWorld, name: str, user_id: str, caller: str) -> dict[
 
 
 def _everything() -> list[Any]:
-    client = aws_clients.dynamodb()
+    client = aws_clients.dynamodb(REGION)
     return [client.scan(TableName=name)["Items"] for name in ("readings", "users")]
 
 

@@ -30,11 +30,11 @@ TYPES = {
 def listened(world: FunctionsWorld) -> str:
     """A queue that receives every event on the bus."""
     assert world is not None
-    queue = aws_clients.sqs().create_queue(QueueName="listener")["QueueUrl"]
+    queue = aws_clients.sqs(REGION).create_queue(QueueName="listener")["QueueUrl"]
     pattern = json.dumps({"source": ["bg-ingest"]})
-    aws_clients.events().put_rule(Name="all", EventBusName="events", EventPattern=pattern)
+    aws_clients.events(REGION).put_rule(Name="all", EventBusName="events", EventPattern=pattern)
     arn = "arn:aws:sqs:eu-west-1:123456789012:listener"
-    aws_clients.events().put_targets(
+    aws_clients.events(REGION).put_targets(
         Rule="all", EventBusName="events", Targets=[{"Id": "listener", "Arn": arn}]
     )
     return queue
@@ -43,7 +43,9 @@ def listened(world: FunctionsWorld) -> str:
 def _heard(queue: str) -> list[dict[str, Any]]:
     heard: list[dict[str, Any]] = []
     while (
-        messages := aws_clients.sqs().receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages")
+        messages := aws_clients.sqs(REGION)
+        .receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        .get("Messages")
     ):
         heard += [json.loads(message["Body"]) for message in messages]
     return heard
@@ -108,7 +110,7 @@ def test_an_unreadable_change_blocks_no_other(world: FunctionsWorld, listened: s
 
     assert world.invoke("publish", unreadable) == {"batchItemFailures": []}
     assert len(_heard(listened)) == 1
-    queue = aws_clients.sqs().get_queue_url(QueueName="dead-publishes")["QueueUrl"]
+    queue = aws_clients.sqs(REGION).get_queue_url(QueueName="dead-publishes")["QueueUrl"]
     (note,) = _heard(queue)
     assert note == {
         "condition": "RecordUnreadable",
@@ -137,7 +139,7 @@ def test_a_broker_without_tls_is_rejected_in_production(
     world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The function fails before it sends a password or a reading."""
-    aws_clients.secrets().create_secret(Name="broker", SecretString="amqp://guest:hunter2@127.0.0.1")
+    aws_clients.secrets(REGION).create_secret(Name="broker", SecretString="amqp://guest:hunter2@127.0.0.1")
     strict = {
         "ENVIRONMENT": "production",
         "DEXCOM_API_BASE_URL": "https://api.dexcom.com",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bg_ingest.providers.errors import NotOffered
-from bg_ingest.settings import SettingsInvalid, settings
-from bg_ingest.wiring import provider, stores
+from bg_ingest.settings import SettingsInvalid
+from bg_ingest.wiring import provider_parts, queue_parts
+from bg_ingest.wiring.process import process
+from tests.functions.conftest import part
 
 if TYPE_CHECKING:
-    from bg_ingest.accounts.connection import Connection
+    from bg_ingest.providers.dexcom.client import DexcomClient
     from tests.functions.conftest import FunctionsWorld
 
 
@@ -21,8 +24,7 @@ def test_subscriptions_use_the_configured_path(
     """The client of a function has the path of the setting."""
     world.restarted(monkeypatch, DEXCOM_SUBSCRIPTIONS_PATH="/v3/users/self/subscriptions")
 
-    client = provider.client_for(_connection())
-    assert client.subscriptions.path == "/v3/users/self/subscriptions"
+    assert _client().subscriptions.path == "/v3/users/self/subscriptions"
 
 
 @pytest.mark.parametrize("environment", [{}, {"DEXCOM_SUBSCRIPTIONS_PATH": ""}])
@@ -33,7 +35,7 @@ def test_subscriptions_without_a_path_are_not_offered(
     world.restarted(monkeypatch, **environment)
 
     with pytest.raises(NotOffered):
-        provider.client_for(_connection()).subscriptions.listed("token")
+        _client().subscriptions.listed("token")
 
 
 @pytest.mark.parametrize("path", ["subscriptions", "/", "/a?b=c", "https://elsewhere.test/hooks"])
@@ -44,10 +46,10 @@ def test_an_invalid_subscriptions_path_is_rejected(
     world.restarted(monkeypatch, DEXCOM_SUBSCRIPTIONS_PATH=path)
 
     with pytest.raises(SettingsInvalid, match="DEXCOM_SUBSCRIPTIONS_PATH"):
-        settings()
+        process()
 
 
-def _connection() -> Connection:
-    connection = stores.connections().get("demo")
+def _client() -> DexcomClient:
+    connection = part(queue_parts.connections).get("demo")
     assert connection is not None
-    return connection
+    return part(provider_parts.dexcom).client(connection.account_at(lambda: math.inf))

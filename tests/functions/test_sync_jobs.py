@@ -9,8 +9,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.sync.job import JobKind, Order, Trigger, new_job_id
-from bg_ingest.wiring import aws_clients, stores, syncing
+from bg_ingest.ids import new_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
+from bg_ingest.wiring import aws_clients, queue_parts
+from bg_ingest.wiring.sync_parts import sync_service
+from tests.functions.conftest import REGION, part
 
 if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
@@ -18,8 +21,8 @@ if TYPE_CHECKING:
 
 def test_a_job_is_running_once_its_lease_is_taken(world: FunctionsWorld) -> None:
     """The job and the list of jobs say `queued` before and `running` after."""
-    order = Order("demo", new_job_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id")
-    syncing.engine().queue(order)
+    order = Order("demo", new_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id")
+    part(sync_service).enqueue(order)
 
     def shown() -> list[str]:
         path = {"userId": "demo", "jobId": order.job_id}
@@ -29,17 +32,17 @@ def test_a_job_is_running_once_its_lease_is_taken(world: FunctionsWorld) -> None
         return [json.loads(one["body"])["status"], *(job["status"] for job in json.loads(some["body"]))]
 
     assert shown() == ["queued", "queued"]
-    stores.states().take(order)
+    part(queue_parts.states).take(order)
     assert shown() == ["running", "running"]
 
 
 def test_pages_of_jobs_end_after_the_last_job(world: FunctionsWorld) -> None:
     """The links show each job once, newest first; the last page has no link, even if it is full."""
     orders = [
-        Order("demo", new_job_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id") for _ in range(4)
+        Order("demo", new_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "id") for _ in range(4)
     ]
     for order in orders:
-        syncing.engine().queue(order)
+        part(sync_service).enqueue(order)
 
     def pages(limit: int) -> list[list[str]]:
         query, found = {"limit": str(limit)}, []
@@ -61,32 +64,34 @@ def test_no_sync_is_queued_without_a_connection(world: FunctionsWorld, name: str
     """The caller gets 409 at once, the same for a removed connection and for one that never existed."""
     world.invoke("connect", world.event("connect_remove"))
     removed = world.invoke("sync", world.event(name))
-    stores.connections().table.delete("demo", "connection")
+    part(queue_parts.connections).table.delete("demo", "connection")
     unknown = world.invoke("sync", world.event(name))
 
     assert [answer["statusCode"] for answer in (removed, unknown)] == [409, 409]
     assert removed["body"] == unknown["body"]
     assert json.loads(removed["body"])["type"].endswith("/not-connected")
-    assert list(stores.jobs().newest_first("demo")) == []
+    assert list(part(queue_parts.jobs).newest_first("demo")) == []
 
 
 @pytest.mark.parametrize("name", ["sync_start_async", "sync_reconcile"])
 def test_no_sync_is_queued_for_a_revoked_connection(world: FunctionsWorld, name: str) -> None:
     """The caller gets 409 at once: the provider rejects the tokens."""
-    connection = stores.connections().get("demo")
+    connection = part(queue_parts.connections).get("demo")
     assert connection is not None
-    assert stores.connections().mark_needs_reauth("demo", connection.generation)
+    assert part(queue_parts.connections).mark_needs_reauth("demo", connection.generation)
     answer = world.invoke("sync", world.event(name))
 
     assert json.loads(answer["body"])["type"].endswith("/reauthorization-needed")
-    assert list(stores.jobs().newest_first("demo")) == []
+    assert list(part(queue_parts.jobs).newest_first("demo")) == []
 
 
 def test_a_deferred_sync_is_queued_with_a_delay(world: FunctionsWorld) -> None:
     """The provider is down, so the message is delayed."""
     assert world.invoke("sync", world.event("sync_start"))["statusCode"] == 503
 
-    told = aws_clients.sqs().get_queue_attributes(QueueUrl=stores.queue().url, AttributeNames=["All"])
+    told = aws_clients.sqs(REGION).get_queue_attributes(
+        QueueUrl=part(queue_parts.jobs_queue).url, AttributeNames=["All"]
+    )
     assert told["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"
 
 
@@ -98,6 +103,8 @@ def test_a_sync_that_crashed_is_retried_from_the_queue(
 
     assert world.invoke("sync", world.event("sync_start"))["statusCode"] == 500
     (job,) = json.loads(world.invoke("sync", world.event("sync_jobs"))["body"])
-    queued = aws_clients.sqs().receive_message(QueueUrl=stores.queue().url).get("Messages", [])
+    queued = (
+        aws_clients.sqs(REGION).receive_message(QueueUrl=part(queue_parts.jobs_queue).url).get("Messages", [])
+    )
     assert job["status"] == "deferred"
     assert [json.loads(message["Body"])["job_id"] for message in queued] == [job["job_id"]]

@@ -12,7 +12,8 @@ import pytest
 from bg_ingest.clock import SystemClock
 from bg_ingest.readings.completeness import Day
 from bg_ingest.sync import poll_slots
-from bg_ingest.wiring import stores
+from bg_ingest.wiring import queue_parts, sync_parts
+from tests.functions.conftest import part
 
 if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
@@ -25,7 +26,7 @@ def test_an_interval_that_is_not_offered_is_422(world: FunctionsWorld, interval_
     answer = world.invoke("sync", world.event("sync_settings", body=body))
 
     assert answer["statusCode"] == 422
-    state = stores.states().get("demo")
+    state = part(queue_parts.states).get("demo")
     assert state is not None
     assert state.poll_interval_s == 900
 
@@ -34,14 +35,14 @@ def test_a_new_interval_takes_effect_at_once(world: FunctionsWorld) -> None:
     """The user has a slot of the new interval when the response is sent."""
     assert world.invoke("sync", world.event("sync_settings"))["statusCode"] == 200
 
-    state = stores.states().get("demo")
+    state = part(queue_parts.states).get("demo")
     assert state is not None
-    assert (state.own_interval_s, state.seat) == (300, poll_slots.poll_slot("demo", 300))
+    assert (state.own_interval_s, state.slot) == (300, poll_slots.poll_slot("demo", 300))
 
 
 def test_an_interval_without_a_connection_is_409(world: FunctionsWorld) -> None:
     """The caller is told that the user is not connected."""
-    stores.states().stop("demo")
+    part(queue_parts.states).stop_polling("demo")
 
     assert world.invoke("sync", world.event("sync_settings"))["statusCode"] == 409
 
@@ -64,7 +65,7 @@ def test_completeness_of_new_days_is_computed(world: FunctionsWorld) -> None:
     today = SystemClock().now().date()
     week_ago = today - timedelta(days=7)
     on_record = Day(week_ago, 288, 200, 0, 88, ())
-    stores.days().record("demo", [on_record, replace(on_record, date=today)])
+    part(sync_parts.stores).completeness.save("demo", [on_record, replace(on_record, date=today)])
 
     days = _days(world, "demo", f"from={today - timedelta(days=8)}&to={today}")
 

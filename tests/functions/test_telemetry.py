@@ -16,10 +16,12 @@ from bg_ingest.clock import SystemClock
 from bg_ingest.providers.seam import Endpoint, Tokens
 from bg_ingest.readings.stored.hour_items import cause_of
 from bg_ingest.telemetry import metrics
-from bg_ingest.wiring import provider, stores
+from bg_ingest.wiring import provider_parts, queue_parts
+from bg_ingest.wiring.process import readings_table, users_table
 from dexcom_sim.application import Application
 from local.paths import CHECKOUT
 from local.ports import free_port
+from tests.functions.conftest import part
 from tests.functions.webhook_sending import sent, worked
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def dexcom(world: FunctionsWorld, address: str, monkeypatch: pytest.MonkeyPatch)
         client.post("/_sim/reset")
         _connect(client, address)
         yield client
-        provider.http(address).close()
+        part(provider_parts.dexcom).http(address).close()
 
 
 def _connect(client: httpx.Client, address: str) -> None:
@@ -82,7 +84,7 @@ def _connect(client: httpx.Client, address: str) -> None:
     }
     given = client.post("/v3/oauth2/token", data=form).json()
     tokens = Tokens(given["access_token"], given["refresh_token"], now + timedelta(hours=2))
-    provider.vault().store("demo", Endpoint("dexcom", "custom", address), tokens, data_from=now)
+    part(provider_parts.vault).store("demo", Endpoint("dexcom", "custom", address), tokens, data_from=now)
 
 
 def _lines(capsys: Printed) -> list[dict[str, Any]]:
@@ -108,7 +110,7 @@ def test_metrics_of_a_successful_poll(world: FunctionsWorld, capsys: Printed) ->
     before = SystemClock().now()
     assert world.invoke("worker", world.event("worker_poll")) == {"batchItemFailures": []}
 
-    known = stores.states().get("demo")
+    known = part(queue_parts.states).get("demo")
     assert known is not None
     assert known.data_until is not None
     oldest_s, youngest_s = ((at - known.data_until).total_seconds() for at in (SystemClock().now(), before))
@@ -310,8 +312,8 @@ def test_metrics_of_webhooks_by_outcome(world: FunctionsWorld, capsys: Printed) 
 def test_stored_items_have_the_correlation_id_of_their_cause(world: FunctionsWorld) -> None:
     """The hours of a sync and the connection have it; events copy it."""
     world.invoke("worker", world.event("worker_poll"))
-    hours = stores.readings_table().query("pk = :user", {":user": "demo"})
-    connection = stores.users_table().get("demo", "connection")
+    hours = part(readings_table).query("pk = :user", {":user": "demo"})
+    connection = part(users_table).get("demo", "connection")
 
     assert "0f0e7c9c-5b0f-4d3b-9f5e-2f8f0c1d2e3a" in {cause_of(hour) for hour in hours}
     assert connection is not None

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.wiring import aws_clients, stores
+from bg_ingest.wiring import aws_clients, queue_parts
 from local.webhook_sender import one_reading
+from tests.functions.conftest import REGION, part
 from tests.functions.webhook_sending import queued, sent, worked
 from tests.support.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
 
@@ -37,7 +38,7 @@ def test_a_webhook_is_readable_after_the_worker_ran(
         (reading["timestamp"], reading["glucose_mg_dl"], reading["local_offset_minutes"])
         for reading in json.loads(shown["body"])
     ] == [("2026-04-26T14:20:00Z", 108, -420), ("2026-04-26T14:25:00Z", 110, -420)]
-    (job,) = stores.jobs().newest_first("demo")
+    (job,) = part(queue_parts.jobs).newest_first("demo")
     assert (job.order.trigger, job.counts.stored) == ("webhook", 2)
     printed = capsys.readouterr().out
     assert '"webhook_processing_s"' in printed
@@ -94,7 +95,7 @@ def test_webhook_secrets_are_read_from_secrets_manager(
 ) -> None:
     """The secret is a list beside the credentials of the application."""
     held = {"client_id": "i", "client_secret": "hunter2", "webhook_secrets": [WEBHOOK_SECRET]}
-    aws_clients.secrets().create_secret(Name="bg-ingest", SecretString=json.dumps(held))
+    aws_clients.secrets(REGION).create_secret(Name="bg-ingest", SecretString=json.dumps(held))
     world.restarted(monkeypatch, SECRET_NAME="bg-ingest", WEBHOOK_SECRETS="")
 
     assert sent(world, world.webhook("records"))["statusCode"] == 202

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from bg_ingest.clock import SystemClock
 from bg_ingest.sync.pushed_records import BODY_BYTES_MAX
-from bg_ingest.wiring import stores
+from bg_ingest.wiring.webhook_parts import webhook_deps
 from local.webhook_sender import signed_headers
+from tests.functions.conftest import part
 from tests.functions.webhook_sending import about, kind_of, queued, sent
 from tests.support.leaks import WEBHOOK_SECRET
 
@@ -67,7 +68,7 @@ def test_every_authentication_fault_gets_the_same_401(
         assert (answer["statusCode"], kind_of(answer)) == (401, "signature-invalid")
         assert set(json.loads(answer["body"])) == {"type", "title", "status", "detail", "instance"}
     assert queued() == []
-    assert stores.inbox().find("demo", good["headers"]["webhook-id"]) is None
+    assert part(webhook_deps).inbox.find("demo", good["headers"]["webhook-id"]) is None
 
 
 @pytest.mark.parametrize("webhook_id", ["", " ", ".msg", "msg 1", "m\u00e9", "a" * 257, "x\ny", "#"])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.wiring import aws_clients, stores
+from bg_ingest.wiring import aws_clients, queue_parts
 from tests.functions import api_document
+from tests.functions.conftest import REGION, part
 
 if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
@@ -28,7 +29,9 @@ def kind_of(answer: dict[str, Any]) -> str:
 
 def queued() -> list[dict[str, Any]]:
     """Receive the messages of the queue, which hides them from then on."""
-    answer = aws_clients.sqs().receive_message(QueueUrl=stores.queue().url, MaxNumberOfMessages=10)
+    answer = aws_clients.sqs(REGION).receive_message(
+        QueueUrl=part(queue_parts.jobs_queue).url, MaxNumberOfMessages=10
+    )
     return answer.get("Messages", [])  # type: ignore[return-value]  # boto3 types the messages more narrowly.
 
 

@@ -15,7 +15,7 @@ from local.paths import CHECKOUT
 from local.ports import HOST, free_port
 from local.processes import Processes
 from local.waiting import wait_until
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +80,7 @@ def test_the_api_listens_where_it_is_told_and_nowhere_else(
     environ = {"PYTHONPATH": f"{CHECKOUT / 'layers/core'}:{CHECKOUT}"}
     processes.start("front", [*command, "--target", "http://127.0.0.1:9"], tmp_path / "log", environ)
     try:
-        assert wait_until(lambda: _is_used(here, port), PENDING_S_MAX)
+        assert wait_until(lambda: _is_used(here, port), WAIT_S_MAX)
         assert [address for address in ("127.0.0.1", "127.0.0.2") if _is_used(address, port)] == [here]
     finally:
         processes.end()

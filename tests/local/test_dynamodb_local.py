@@ -11,7 +11,7 @@ from local.dynamodb_local import jars
 from local.paths import CHECKOUT
 from local.ports import is_taken
 from local.waiting import wait_until
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,5 +75,5 @@ def test_it_ends_with_whoever_started_it(end: signal.Signals) -> None:
     assert is_taken(port)
 
     starter.send_signal(end)
-    starter.communicate(timeout=PENDING_S_MAX)
-    assert wait_until(lambda: not is_taken(port), wait_s_max=PENDING_S_MAX)
+    starter.communicate(timeout=WAIT_S_MAX)
+    assert wait_until(lambda: not is_taken(port), wait_s_max=WAIT_S_MAX)

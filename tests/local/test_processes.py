@@ -13,7 +13,7 @@ import pytest
 from local.ports import free_port, is_taken
 from local.processes import Process, Processes
 from local.waiting import wait_until
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 ENVIRON = {"PATH": os.environ["PATH"]}  # noqa: TID251 - the test's own.
 # A parent with a child of its own, as the emulator has; both would run for a minute.
@@ -26,7 +26,7 @@ TELL = "print(c.pid, flush=True); time.sleep(60)"
 
 def _start(processes: Processes, code: str, log: Path) -> Process:
     process = processes.start("helper", [sys.executable, "-c", code], log, ENVIRON)
-    assert wait_until(lambda: log.read_text().strip() != "", PENDING_S_MAX)
+    assert wait_until(lambda: log.read_text().strip() != "", WAIT_S_MAX)
     return process
 
 
@@ -51,7 +51,7 @@ def test_children_end_with_their_parents(processes: Processes, tmp_path: Path) -
 
     assert processes.end() == 1
     assert not _runs(started.pid)
-    assert wait_until(lambda: not _runs(child), PENDING_S_MAX)
+    assert wait_until(lambda: not _runs(child), WAIT_S_MAX)
     assert not (tmp_path / "processes.json").exists()
 
 

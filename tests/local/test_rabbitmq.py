@@ -11,7 +11,7 @@ from local.paths import CHECKOUT
 from local.ports import is_taken
 from local.rabbitmq import server
 from local.waiting import wait_until
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,5 +47,5 @@ def test_a_broker_ends_with_whoever_started_it() -> None:
     assert [is_taken(port) for port in ports] == [True, True]
 
     starter.send_signal(signal.SIGKILL)
-    starter.communicate(timeout=PENDING_S_MAX)
-    assert wait_until(lambda: not any(map(is_taken, ports)), wait_s_max=PENDING_S_MAX)
+    starter.communicate(timeout=WAIT_S_MAX)
+    assert wait_until(lambda: not any(map(is_taken, ports)), wait_s_max=WAIT_S_MAX)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
-from http import HTTPStatus
 
 import pytest
 
-from bg_ingest.http_api import webhook_request
 from bg_ingest.providers import errors
 from bg_ingest.sync.job import INTERNAL, NOT_CONNECTED, REAUTHORIZATION_NEEDED, JobKind, JobStatus
 from bg_ingest.telemetry import metrics
+from functions.webhook.app import OUTCOMES
 from local.paths import CHECKOUT
 from tests.support.documents import sections
 from tests.support.template_document import DASHBOARD_PATH, MONITORING_PATH, monitoring, resource, template
@@ -41,7 +40,7 @@ VALUES = {
     "sync_errors": ERRORS | {NOT_CONNECTED, REAUTHORIZATION_NEEDED, INTERNAL},
     "periods_served": {JobKind.INCREMENTAL, JobKind.RECONCILE},
     "users_dispatched": {JobKind.INCREMENTAL, JobKind.RECONCILE},
-    "webhooks": {webhook_request.outcome_of(status) for status in HTTPStatus},
+    "webhooks": {*OUTCOMES.values(), "failed"},
 }
 ALL = pytest.mark.parametrize("one", series(), ids=lambda one: f"{one.listener}-{one.metric}")
 

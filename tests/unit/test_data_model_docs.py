@@ -11,7 +11,7 @@ import pytest
 from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
 from bg_ingest.accounts import refresh_lease
-from bg_ingest.accounts.connection import Connections, Endpoint
+from bg_ingest.accounts.connection import Connections
 from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.quarantine import Quarantine
 from bg_ingest.accounts.sealing import Sealer
@@ -19,14 +19,16 @@ from bg_ingest.connecting.logins import Logins
 from bg_ingest.dynamo import Table, from_attributes
 from bg_ingest.erasing import removal
 from bg_ingest.erasing.receipt import Receipts
+from bg_ingest.ids import new_id
 from bg_ingest.providers.http.quota import HourlyQuota
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
+from bg_ingest.providers.seam import Endpoint, Rejected
 from bg_ingest.readings.completeness import Followed, completeness
 from bg_ingest.readings.model import Reading
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.dispatch import POLLS, dispatch
-from bg_ingest.sync.job import Job, JobKind, JobStatus, Order, Trigger, new_job_id
+from bg_ingest.sync.job import Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.state import Lease, SyncStates
 from bg_ingest.webhooks.inbox import Inbox
@@ -54,12 +56,6 @@ class FakeKms:
     def generate_data_key(self, **_: Any) -> dict[str, bytes]:
         """A data key."""
         return {"Plaintext": bytes(32), "CiphertextBlob": b"wrapped"}
-
-
-class NotReadable:
-    """A rejected record."""
-
-    reason, record = "value-missing", {"value": None}
 
 
 class Recorder(MemoryDynamo):
@@ -113,15 +109,15 @@ def _connect(users: Table, clock: FakeClock) -> None:
 
 def _sync(users: Table, clock: FakeClock) -> None:
     states, jobs = SyncStates(users, clock), Jobs(users, clock)
-    states.begin(USER, None, NOON - timedelta(days=1))
-    order = Order(USER, new_job_id(NOON), JobKind.RECONCILE, Trigger.API, "id")
-    jobs.keep(Job(order, JobStatus.QUEUED))
+    states.start_polling(USER, None, NOON - timedelta(days=1))
+    order = Order(USER, new_id(NOON), JobKind.RECONCILE, Trigger.API, "id")
+    jobs.save(Job(order, JobStatus.QUEUED))
     lease = states.take(order)
     assert isinstance(lease, Lease)
     assert states.advance(lease, NOON)
     assert states.release(lease, succeeded=True, data_until=NOON, reconciled_at=NOON)
     followed = Followed(NOON - timedelta(days=1), NOON)
-    CompletenessStore(users, clock).record(
+    CompletenessStore(users, clock).save(
         USER, completeness([], NOON.date(), NOON.date(), NOON + timedelta(days=2), followed)
     )
 
@@ -129,19 +125,19 @@ def _sync(users: Table, clock: FakeClock) -> None:
 def _shared(users: Table, clock: FakeClock) -> None:
     dispatch(POLLS, table=users, send=lambda _: None, intervals_s=[900], correlation_id="id", clock=clock)
     breaker = SharedBreaker(users, clock, AT_PROVIDER.base_url)
-    breaker.failed(breaker.admit("account"))
+    breaker.failed(breaker.permit("account"))
     HourlyQuota(users, clock).take()
     CallerLimit(users, clock, LimitPolicy("syncs", 30, 60)).take("caller")
 
 
 def _others(users: Table, clock: FakeClock) -> None:
     inbox, audit = Inbox(users, clock), Audit(users, clock, 365)
-    inbox.claim(USER, "msg_1", new_job_id(NOON), "id")
-    audit.keep(audit.entry(USER, actor=USER, action="POST /", correlation_id="id"))
+    inbox.claim(USER, "msg_1", new_id(NOON), "id")
+    audit.save(audit.new_entry(USER, actor=USER, action="POST /", correlation_id="id"))
     sealer = Sealer(DataKeys(cast("Any", FakeKms()), "key", "development", clock))
-    assert Quarantine(users, sealer, clock).keep(USER, [NotReadable()])
+    assert Quarantine(users, sealer, clock).save(USER, [Rejected("value-missing", {"value": None})])
     receipts = Receipts(users, clock, 365)
-    receipt = receipts.add(receipts.open(USER), removal.as_kind({"pk": USER, "sk": "sync"}))
+    receipt = receipts.add(receipts.open(USER), removal.count_by_kind({"pk": USER, "sk": "sync"}))
     receipts.close(receipt)
 
 
@@ -184,7 +180,7 @@ def test_the_receipt_counts_are_those_of_the_eraser() -> None:
     row = next(cells for cells in table_rows(sections(PAGE)["receipt"], "attribute") if "removed" in cells[0])
     named = set(re.findall(r"`(\w+)`", row[1]))
     kinds = {kind for kind, _ in _documented()} | {"unknown"}
-    counted = {name for kind in kinds for name in removal.as_kind({"pk": USER, "sk": f"{kind}#1"})}
+    counted = {name for kind in kinds for name in removal.count_by_kind({"pk": USER, "sk": f"{kind}#1"})}
 
     assert named == counted | {"hours", "readings", "audit_entries"}
 

@@ -146,3 +146,8 @@ class Problem(Exception):
         if self.errors:
             document["errors"] = list(self.errors)
         return json.dumps(document | self.members, separators=(",", ":"))
+
+
+def invalid_field(field: str, reason: str) -> Problem:
+    """Return the 422 for one invalid field; `reason` must not repeat its value."""
+    return Problem(INVALID_REQUEST, errors=[{"field": field, "reason": reason}])

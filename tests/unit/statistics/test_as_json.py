@@ -63,6 +63,7 @@ def test_profile_has_the_documented_members() -> None:
     head = ["from", "to", "as_of", "bin_minutes", "readings", "sufficient", "reasons", "bins", "smoothed"]
     percentiles = ["p5", "p25", "p50", "p75", "p95"]
     assert list(answer) == head
+    assert (answer["bin_minutes"], len(answer["bins"]), len(answer["smoothed"])) == (60, 24, 24)
     assert (answer["from"], answer["as_of"]) == ("2026-03-26", "2026-04-01T00:00:00Z")
     assert {tuple(each) for each in answer["bins"]} == {("minute", "n", *percentiles)}
     assert {tuple(each) for each in answer["smoothed"]} == {("minute", *percentiles)}

@@ -115,10 +115,28 @@ def test_today_without_readings_takes_the_known_offset(*, measured_first: bool) 
 
 
 def test_a_range_without_readings_has_days_of_utc() -> None:
-    """Without any reading an hour of today is what has passed since midnight UTC."""
-    (day,) = days_of([], SPRING, SPRING, datetime(2026, 3, 29, 1, tzinfo=UTC))
+    """Without any reading what has passed since midnight UTC is expected; half a slot rounds to even."""
+    (day,) = days_of([], SPRING, SPRING, datetime(2026, 3, 29, 1, 2, 30, tzinfo=UTC))
 
     assert day.expected == 12
+
+
+def test_midnight_belongs_to_the_day_that_begins() -> None:
+    """The reading of midnight is the first of its day, and not the last of the day before."""
+    readings = full_days(SPRING, 2)
+
+    (first,), (second,) = days_of(readings, SPRING, SPRING), days_of(readings, SPRING + DAY, SPRING + DAY)
+
+    assert (len(first.mg_dl), len(second.mg_dl)) == (288, 288)
+
+
+def test_an_unknown_offset_is_exactly_that_of_utc() -> None:
+    """Half a minute before midnight UTC is still the day that ends."""
+    instant = int(datetime(2026, 3, 29, 23, 59, 30, tzinfo=UTC).timestamp())
+
+    (day,) = days_of([(instant, 100, None)], SPRING, SPRING)
+
+    assert list(day.mg_dl) == [100]
 
 
 def test_days_before_the_first_reading_are_expected() -> None:

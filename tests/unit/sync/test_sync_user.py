@@ -29,7 +29,7 @@ from bg_ingest.sync.state import LEASE_TTL
 from bg_ingest.sync.windows import BACKFILL_WINDOW
 from tests.simulation.provider import DAY, HOUR, MINUTE
 from tests.support.fakes import NOON
-from tests.support.patience import PENDING_S_MAX
+from tests.support.waiting import WAIT_S_MAX
 from tests.unit.sync.stage import Stage, seen_at_once
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def test_of_fifty_syncs_at_once_one_runs() -> None:
         def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
             self.calls += 1
             for _ in range(49):
-                assert others_answered.acquire(timeout=PENDING_S_MAX)
+                assert others_answered.acquire(timeout=WAIT_S_MAX)
             return stage.provider.readings(user_id, start, end)
 
         def uploaded_since(self, *_: Any) -> None:

@@ -21,15 +21,15 @@ def _configured(_fresh_process: None) -> None:
     telemetry.configure()
 
 
-def _exchange(operation: str = "egvs", *, sent: bool = True, **more: Any) -> CallRecord:
+def _record(operation: str = "egvs", *, sent: bool = True, **more: Any) -> CallRecord:
     attempt = more.pop("attempt", 1)
     return CallRecord(operation, "GET", PATH, attempt, sent, **more)
 
 
-def _measured(*exchanges: CallRecord) -> dict[tuple[str, str], list[float]]:
+def _measured(*records: CallRecord) -> dict[tuple[str, str], list[float]]:
     observe = telemetry.call_observer()
-    for exchange in exchanges:
-        observe(exchange)
+    for record in records:
+        observe(record)
     return {
         (metric.name, of): values
         for (_, of), gathered in meter.drain().items()
@@ -37,13 +37,13 @@ def _measured(*exchanges: CallRecord) -> dict[tuple[str, str], list[float]]:
     }
 
 
-def test_every_attempt_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Method, path, status, latency, size, attempt; a failed one is a warning."""
+def test_each_attempt_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """The line has method, path, status, latency, size and attempt; a failed attempt is a warning."""
     telemetry.adopt_correlation_id("ticket-4711")
     observe = telemetry.call_observer()
-    observe(_exchange(status=200, latency_s=0.1234, size_bytes=512, circuit="closed"))
-    observe(_exchange(attempt=2, status=503, error="Unavailable", waited_s=1.5))
-    observe(_exchange(sent=False, error="CircuitOpen", circuit="open"))
+    observe(_record(status=200, latency_s=0.1234, size_bytes=512, circuit="closed"))
+    observe(_record(attempt=2, status=503, error="Unavailable", waited_s=1.5))
+    observe(_record(sent=False, error="CircuitOpen", circuit="open"))
 
     good, bad, refused = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     wanted = {
@@ -65,12 +65,12 @@ def test_every_attempt_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert (refused["message"], refused["status"]) == ("provider not called", None)
 
 
-def test_calls_latency_success_and_retries_are_counted_by_operation() -> None:
-    """The success rate is succeeded by calls."""
+def test_sent_attempts_are_measured_by_operation() -> None:
+    """Calls, successes, retries and latencies are counted per operation, errors per class."""
     found = _measured(
-        _exchange(latency_s=0.1, status=503, error="Unavailable"),
-        _exchange(attempt=2, latency_s=0.2, status=200),
-        _exchange("devices", latency_s=0.3, status=200),
+        _record(latency_s=0.1, status=503, error="Unavailable"),
+        _record(attempt=2, latency_s=0.2, status=200),
+        _record("devices", latency_s=0.3, status=200),
     )
 
     assert found[metrics.PROVIDER_CALLS.name, "egvs"] == [2]
@@ -82,9 +82,9 @@ def test_calls_latency_success_and_retries_are_counted_by_operation() -> None:
 
 
 def test_waits_and_refusals_are_measured() -> None:
-    """How long a limit made us wait, and how often we did not even call."""
+    """Waits are measured in milliseconds, and refused attempts are counted apart from calls."""
     found = _measured(
-        _exchange(waited_s=1.5, status=200), _exchange(sent=False, error="QuotaSpent", waited_s=0.5)
+        _record(waited_s=1.5, status=200), _record(sent=False, error="QuotaSpent", waited_s=0.5)
     )
 
     assert found[metrics.PROVIDER_WAIT.name, "egvs"] == [1500, 500]
@@ -93,32 +93,32 @@ def test_waits_and_refusals_are_measured() -> None:
     assert found[metrics.PROVIDER_ERRORS.name, "QuotaSpent"] == [1]
 
 
-def test_token_refreshes_are_counted_by_their_outcome() -> None:
-    """One that was never sent is a refusal, and no refresh."""
+def test_token_refreshes_are_counted_by_outcome() -> None:
+    """Sent refreshes are counted as succeeded or failed; a refused one is not counted."""
     found = _measured(
-        _exchange("refresh", status=200),
-        _exchange("refresh", status=400, error="ConsentRevoked"),
-        _exchange("refresh", sent=False, error="CircuitOpen"),
+        _record("refresh", status=200),
+        _record("refresh", status=400, error="ConsentRevoked"),
+        _record("refresh", sent=False, error="CircuitOpen"),
     )
 
     assert found[metrics.TOKEN_REFRESHES.name, "succeeded"] == [1]
     assert found[metrics.TOKEN_REFRESHES.name, "failed"] == [1]
 
 
-def test_each_change_of_a_breaker_is_counted_once() -> None:
-    """By what it changed to, however many calls saw it so."""
+def test_circuit_transition_is_counted_once() -> None:
+    """A new circuit state is counted one time, however many records show it."""
     seen: list[CircuitState | None] = ["closed", "open", "open", None, "probing", "closed", "open"]
-    found = _measured(*(_exchange(circuit=state) for state in seen))
+    found = _measured(*(_record(circuit=state) for state in seen))
 
     transitions = {of: values for (name, of), values in found.items() if name == "breaker_transitions"}
     assert transitions == {"open": [2], "probing": [1], "closed": [1]}
 
 
-def test_the_breaker_of_one_host_is_not_that_of_another() -> None:
-    """Two regions, one down: what is seen alternates, and nothing changed but the one."""
+def test_observers_of_two_hosts_count_separately() -> None:
+    """If one of two hosts is down, then only its observer counts a transition."""
     down, up = telemetry.call_observer(), telemetry.call_observer()
     for _ in range(3):
-        down(_exchange(circuit="open"))
-        up(_exchange(circuit="closed"))
+        down(_record(circuit="open"))
+        up(_record(circuit="closed"))
 
     assert meter.drain()["to", "open"] == {metrics.BREAKER_TRANSITIONS: [1]}

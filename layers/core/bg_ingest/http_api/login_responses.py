@@ -24,7 +24,7 @@ from bg_ingest.connecting.result_page import (
 )
 from bg_ingest.http_api.description import Instant
 from bg_ingest.http_api.serving import NO_STORE, PAGE_HEADERS
-from bg_ingest.problems import Problem
+from bg_ingest.problems import Problem, invalid_field
 
 if TYPE_CHECKING:
     from bg_ingest.http_api.serving import ApiSettings
@@ -69,8 +69,7 @@ def validated_return_url(return_url: str | None, api: ApiSettings) -> str | None
     """Return the URL if it equals one of RETURN_URLS; raise 422 otherwise, so no redirect is open."""
     if return_url is None or return_url in api.return_urls:
         return return_url
-    reason = "is not one of the URLs in the setting RETURN_URLS of this service"
-    raise Problem(problems.INVALID_REQUEST, errors=[{"field": "return_url", "reason": reason}])
+    raise invalid_field("return_url", "is not one of the URLs in the setting RETURN_URLS of this service")
 
 
 def login_response(result: LoginResult, accept: str | None) -> Response[str]:

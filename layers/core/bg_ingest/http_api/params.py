@@ -16,7 +16,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Pat
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bg_ingest import problems
-from bg_ingest.problems import Problem
+from bg_ingest.problems import Problem, invalid_field
 
 RANGE_MAX = timedelta(days=92)
 _RANGE_DEFAULT = timedelta(hours=24)
@@ -127,17 +127,14 @@ def parse_instant(text: str, field: str) -> datetime:
     except (ValueError, OverflowError):
         pass  # Rejected below, as every other invalid time.
     reason = "must be an RFC 3339 time with a zone, such as 2026-04-26T14:30:00Z ('+' is written %2B)"
-    raise Problem(problems.INVALID_REQUEST, errors=[{"field": field, "reason": reason}])
+    raise invalid_field(field, reason)
 
 
 def parse_span(start: str, end: str) -> tuple[datetime, datetime]:
     """Parse the range of a webhook, whose `start` and `end` are both included."""
     first, last = parse_instant(start, "data.start"), parse_instant(end, "data.end")
     if first > last:
-        raise Problem(
-            problems.INVALID_REQUEST,
-            errors=[{"field": "data.start", "reason": "must not be after `data.end`"}],
-        )
+        raise invalid_field("data.start", "must not be after `data.end`")
     if last - first > RANGE_MAX:
         raise _range_too_long()
     return first, min(last, _LAST) + timedelta(seconds=1)
@@ -149,10 +146,9 @@ def parse_range(from_: str | None, to: str | None, now: datetime) -> tuple[datet
     try:
         start = parse_instant(from_, "from") if from_ is not None else end - _RANGE_DEFAULT
     except OverflowError:
-        raise Problem(problems.INVALID_REQUEST, errors=[{"field": "to", "reason": "is too early"}]) from None
+        raise invalid_field("to", "is too early") from None
     if start > end:
-        reason = "must not be after `to`, whose default is now"
-        raise Problem(problems.INVALID_REQUEST, errors=[{"field": "from", "reason": reason}])
+        raise invalid_field("from", "must not be after `to`, whose default is now")
     if end - start > RANGE_MAX:
         raise _range_too_long()
     return start, end
@@ -163,9 +159,7 @@ def parse_days(from_: str | None, to: str | None, now: datetime) -> tuple[date, 
     last = _day(to, "to") if to is not None else now.date()
     first = _day(from_, "from") if from_ is not None else max(last, date.min + _SIX_DAYS) - _SIX_DAYS
     if first > last:
-        raise Problem(
-            problems.INVALID_REQUEST, errors=[{"field": "from", "reason": "must not be after `to`"}]
-        )
+        raise invalid_field("from", "must not be after `to`")
     if last - first >= RANGE_MAX:
         raise _range_too_long()
     return first, last
@@ -178,7 +172,7 @@ def _day(text: str, field: str) -> date:
     except ValueError:
         pass  # Rejected below, as every other invalid date.
     reason = "must be a date such as 2026-04-26"
-    raise Problem(problems.INVALID_REQUEST, errors=[{"field": field, "reason": reason}])
+    raise invalid_field(field, reason)
 
 
 def parse_window(body: SyncRequest | None, now: datetime) -> tuple[datetime, datetime] | None:
@@ -191,8 +185,7 @@ def parse_window(body: SyncRequest | None, now: datetime) -> tuple[datetime, dat
 def parse_cursor(cursor: str | None) -> str | None:
     """Check the cursor of a list of jobs or audit entries: the id of the last item of the page before."""
     if cursor is not None and not _ITEM_ID.fullmatch(cursor):
-        fault = {"field": "cursor", "reason": "was not issued by this API"}
-        raise Problem(problems.INVALID_REQUEST, errors=[fault])
+        raise invalid_field("cursor", "was not issued by this API")
     return cursor
 
 

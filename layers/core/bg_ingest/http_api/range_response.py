@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from bg_ingest import problems
 from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.facades.native.reading_text import as_json, csv_lines, json_array, ndjson_lines
 from bg_ingest.http_api.description import Instant
-from bg_ingest.problems import Problem
+from bg_ingest.problems import invalid_field
 from bg_ingest.readings.cursor import Cursor, CursorInvalid, decode, encode
 from bg_ingest.utc import rfc_3339
 
@@ -173,8 +172,7 @@ def _remaining(
     except CursorInvalid:
         position = None
     if position is None or position.descending != descending:
-        reason = "was not issued by this API, or belongs to the other `order`"
-        raise Problem(problems.INVALID_REQUEST, errors=[{"field": "cursor", "reason": reason}])
+        raise invalid_field("cursor", "was not issued by this API, or belongs to the other `order`")
     return position.rest(*window)
 
 

@@ -5,7 +5,7 @@ A function adds its routes to the resolver of `routes()`, and its entry point ca
 raises an exception, then the response is a problem document (RFC 9457).
 
 The rate-limit fields are those of draft-ietf-httpapi-ratelimit-headers-10: the policy allows `q` calls in `w`
-seconds, and `r` calls are left for the next `t` seconds. They are written in `rate_headers` only.
+seconds, and `r` calls are left for the next `t` seconds. They are written in `headers_or_429` only.
 """
 
 from __future__ import annotations
@@ -221,7 +221,10 @@ def count_call(limit: CallerLimit, caller: Caller) -> dict[str, str]:
 
 def headers_or_429(policy: LimitPolicy, status: LimitStatus) -> dict[str, str]:
     """Return the rate-limit headers of a call that was counted; raise 429 if it exceeds the limit."""
-    headers = rate_headers(policy, status)
+    headers = {
+        "RateLimit-Policy": f'"{policy.name}";q={policy.calls_max};w={policy.window_s}',
+        "RateLimit": f'"{policy.name}";r={status.remaining};t={status.resets_in_s}',
+    }
     if not status.accepted:
         raise Problem(
             problems.TOO_MANY_REQUESTS,
@@ -230,14 +233,6 @@ def headers_or_429(policy: LimitPolicy, status: LimitStatus) -> dict[str, str]:
             headers=headers | {"Retry-After": str(status.resets_in_s)},
         )
     return headers
-
-
-def rate_headers(policy: LimitPolicy, status: LimitStatus) -> dict[str, str]:
-    """Return the limit of a caller, and what is left of it."""
-    return {
-        "RateLimit-Policy": f'"{policy.name}";q={policy.calls_max};w={policy.window_s}',
-        "RateLimit": f'"{policy.name}";r={status.remaining};t={status.resets_in_s}',
-    }
 
 
 def _reject_trailing_newline(app: APIGatewayHttpResolver, route: Next) -> Response[Any]:

@@ -1,9 +1,8 @@
-"""HTTP side of a webhook: its raw body, its authentication, its schema, and the outcome for the metric."""
+"""HTTP side of a webhook: its raw body, its authentication and its schema."""
 
 from __future__ import annotations
 
 import base64
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
@@ -11,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from bg_ingest import problems
 from bg_ingest.http_api import params
-from bg_ingest.problems import Problem
+from bg_ingest.problems import Problem, invalid_field
 from bg_ingest.sync.pushed_records import BODY_BYTES_MAX, pack, parse_body
 from bg_ingest.webhooks.receive import WebhookRequest
 
@@ -54,15 +53,6 @@ class EgvsCreated(BaseModel):
     data: Records
 
 
-_OUTCOMES: dict[int, str] = {
-    HTTPStatus.OK: "duplicate",
-    HTTPStatus.ACCEPTED: "accepted",
-    HTTPStatus.UNAUTHORIZED: "unproven",
-    HTTPStatus.NOT_FOUND: "unknown",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "invalid",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "invalid",
-    HTTPStatus.TOO_MANY_REQUESTS: "limited",
-}
 _MODELS: dict[str, type[EgvsAvailable | EgvsCreated]] = {
     "egvs.available": EgvsAvailable,
     "egvs.created": EgvsCreated,
@@ -100,13 +90,11 @@ def parse_request(raw: bytes) -> WebhookRequest:
     except ValueError:
         raise Problem(problems.INVALID_REQUEST, "The body must be JSON.") from None
     if not isinstance(document, dict):
-        fault = {"field": "body", "reason": "must be an object"}
-        raise Problem(problems.INVALID_REQUEST, errors=[fault])
+        raise invalid_field("body", "must be an object")
     kind = document.get("type")
     model = _MODELS.get(kind) if isinstance(kind, str) else None
     if model is None:
-        fault = {"field": "type", "reason": f"must be one of {', '.join(_MODELS)}"}
-        raise Problem(problems.INVALID_REQUEST, errors=[fault])
+        raise invalid_field("type", f"must be one of {', '.join(_MODELS)}")
     try:
         message = model.model_validate(document)
     except ValidationError as error:
@@ -115,8 +103,3 @@ def parse_request(raw: bytes) -> WebhookRequest:
     if isinstance(message, EgvsCreated):
         return WebhookRequest(payload=pack(raw))
     return WebhookRequest(window=params.parse_span(message.data.start, message.data.end))
-
-
-def outcome_of(status: int) -> str:
-    """Return the outcome that the webhook metric counts for this status."""
-    return _OUTCOMES.get(status, "failed")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from bg_ingest.statistics.days import LocalDay
 
@@ -26,25 +26,25 @@ class DailyRisk:
 
 def lbgi(counts: Counter[int]) -> float | None:
     """Low blood glucose index; None without readings."""
-    return _mean((_low_risk(value), count) for value, count in counts.items())
+    return _mean_risk(counts, _low_risk)
 
 
 def hbgi(counts: Counter[int]) -> float | None:
     """High blood glucose index; None without readings."""
-    return _mean((_high_risk(value), count) for value, count in counts.items())
+    return _mean_risk(counts, _high_risk)
 
 
 def adrr(days: Iterable[LocalDay]) -> DailyRisk:
     """The greatest low risk of a day plus its greatest high risk, averaged over the days with readings."""
     # f rises, so the lowest value of a day has the greatest low risk and the highest the greatest high risk.
     risks = [_low_risk(min(day.mg_dl)) + _high_risk(max(day.mg_dl)) for day in days if day.mg_dl]
-    return DailyRisk(_mean((risk, 1) for risk in risks), len(risks))
+    return DailyRisk(fsum(risks) / len(risks) if risks else None, len(risks))
 
 
-def _mean(risks: Iterable[tuple[float, int]]) -> float | None:
-    counted = list(risks)
-    number = sum(count for _, count in counted)
-    return fsum(risk * count for risk, count in counted) / number if number else None
+def _mean_risk(counts: Counter[int], risk: Callable[[int], float]) -> float | None:
+    if not counts:
+        return None
+    return fsum(risk(value) * count for value, count in counts.items()) / counts.total()
 
 
 def _low_risk(mg_dl: int) -> float:

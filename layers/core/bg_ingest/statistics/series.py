@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from datetime import date
 
 DAY_S = 86_400
-SLOT_S = 300  # A sensor measures every five minutes.
-SLOT_MINUTES = SLOT_S // 60
+SLOT_MINUTES = 5  # A sensor measures every five minutes.
+SLOT_S = 60 * SLOT_MINUTES
 _EPOCH = 719_163  # date(1970, 1, 1).toordinal()
 
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from bg_ingest.statistics.risk import DailyRisk
     from bg_ingest.statistics.series import Series
 
-DAYS_MAX = 92
-
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:

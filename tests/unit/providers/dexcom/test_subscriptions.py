@@ -69,9 +69,11 @@ def test_error_statuses_raise() -> None:
     """A 401 raises TokenRejected; a 404 raises RequestRefused unless the request is a DELETE."""
     with pytest.raises(TokenRejected):
         subscriptions(Replies(httpx.Response(401))).remove(TOKEN, "sub/1")
-    for call in (lambda hooks: hooks.register(TOKEN, HOOK), lambda hooks: hooks.listed(TOKEN)):
-        with pytest.raises(RequestRefused):
-            call(subscriptions(Replies(httpx.Response(404))))
+    missing = subscriptions(Replies(httpx.Response(404)))
+    with pytest.raises(RequestRefused):
+        missing.register(TOKEN, HOOK)
+    with pytest.raises(RequestRefused):
+        missing.listed(TOKEN)
 
 
 @pytest.mark.parametrize("answer", [{}, {"subscriptions": None}, {"subscriptions": [{"id": 7}]}])

@@ -14,7 +14,7 @@ from bg_ingest.providers.http.call_record import Call
 from bg_ingest.providers.http.circuit import CircuitRules, Permit
 from bg_ingest.providers.http.http_client import admission_control
 from bg_ingest.providers.http.policy import Policy
-from bg_ingest.providers.http.rate_limiter import ProcessRateLimiter, RateRules
+from bg_ingest.providers.http.rate_limiter import RateLimiter, RateRules
 from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def control(clock: FakeClock, *, calls_max: int = 100, quota: int = 100) -> Admi
     """Admission control whose circuit opens after two failures."""
     return admission_control(
         clock,
-        rate_limiter=ProcessRateLimiter(clock, RateRules(calls_max=calls_max)),
+        rate_limiter=RateLimiter(clock, RateRules(calls_max=calls_max)),
         breaker=ProcessBreaker(clock, CircuitRules(failures_max=2)),
         quota=FixedQuota(quota),
     )
@@ -189,7 +189,8 @@ def test_successful_probe_closes_the_breaker() -> None:
     clock.advance(30.0)
     breaker.succeeded(breaker.permit())
 
-    assert [breaker.permit().prober for _ in range(3)] == [None] * 3
+    closed = Permit(allowed=True, wait_s=0.0, prober=None, account_key=None)
+    assert [breaker.permit() for _ in range(3)] == [closed] * 3
 
 
 def test_failed_probe_restarts_the_recovery_time() -> None:

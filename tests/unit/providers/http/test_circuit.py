@@ -29,7 +29,15 @@ def opened() -> Circuit:
 def test_default_rules() -> None:
     """The defaults are the numbers that docs/dexcom-client.md and the comments state."""
     assert CircuitRules() == CircuitRules(5, 2 * MINUTE, 30 * SECOND, 60 * SECOND, 60 * SECOND)
-    assert Circuit() == Circuit(failures=0)
+    assert Circuit() == Circuit(
+        failures=0,
+        failed_at=None,
+        opened_at=None,
+        prober=None,
+        probe_until=None,
+        suspect=None,
+        suspect_only=False,
+    )
 
 
 def test_failure_after_two_minutes_starts_a_new_run() -> None:

@@ -8,12 +8,13 @@ import httpx
 import pytest
 
 from bg_ingest.providers.errors import Unavailable
-from bg_ingest.providers.http.call_record import Call, CallRecord, CircuitTransitions
+from bg_ingest.providers.http.call_record import Call, CallRecord, CircuitState, CircuitTransitions
 from bg_ingest.providers.http.client_metrics import ClientMetrics
 from bg_ingest.providers.http.send import send
 from tests.unit.providers.http.fake_provider import Replies, get, ok, polite
 
 if TYPE_CHECKING:
+    from bg_ingest.providers.http.call_record import CircuitState
     from tests.support.fakes import FakeClock
 
 CALL = CallRecord("egvs", "GET", "/v3/egvs", attempt=1, sent=True, status=200, latency_s=0.2, size_bytes=100)
@@ -60,7 +61,7 @@ def test_breaker_transitions_are_counted() -> None:
 def test_transition_is_found_once() -> None:
     """Only the first record with a new circuit state shows the transition."""
     transitions = CircuitTransitions()
-    states = ("closed", "open", "open", None, "probing")
+    states: tuple[CircuitState | None, ...] = ("closed", "open", "open", None, "probing")
 
     found = [transitions.in_record(replace(CALL, circuit=state)) for state in states]
 

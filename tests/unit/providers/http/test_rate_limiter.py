@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.providers.http.rate_limiter import Bucket, ProcessRateLimiter, RateRules
+from bg_ingest.providers.http.rate_limiter import Bucket, RateLimiter, RateRules
 
 if TYPE_CHECKING:
     from tests.support.fakes import FakeClock
@@ -51,7 +51,7 @@ def test_calls_at_the_rate_never_wait(gaps_s: list[float]) -> None:
 
 def test_full_bucket_then_one_call_per_interval(clock: FakeClock) -> None:
     """Five calls start at once, then one every two seconds; a wait above the limit is refused."""
-    limiter = ProcessRateLimiter(clock, RULES)
+    limiter = RateLimiter(clock, RULES)
 
     places = [limiter.reserve(60.0) for _ in range(8)]
 
@@ -61,7 +61,7 @@ def test_full_bucket_then_one_call_per_interval(clock: FakeClock) -> None:
 
 def test_refused_reservation_takes_no_token(clock: FakeClock) -> None:
     """Refused calls do not make other calls wait longer."""
-    limiter = ProcessRateLimiter(clock, RULES)
+    limiter = RateLimiter(clock, RULES)
     for _ in range(5):
         limiter.reserve(0.0)
 
@@ -73,7 +73,7 @@ def test_refused_reservation_takes_no_token(clock: FakeClock) -> None:
 
 def test_bucket_holds_one_token_after_a_pause(clock: FakeClock) -> None:
     """After the pause one call starts at once, then one per interval."""
-    limiter = ProcessRateLimiter(clock, RULES)
+    limiter = RateLimiter(clock, RULES)
     limiter.pause(7.0)
 
     assert limiter.reserve(60.0).wait_s == pytest.approx(7.0)
@@ -84,7 +84,7 @@ def test_bucket_holds_one_token_after_a_pause(clock: FakeClock) -> None:
 @pytest.mark.parametrize(("asked_s", "pause_s"), [(None, 3.0), (0.0, 0.0), (50.0, 50.0), (3600.0, 60.0)])
 def test_pause_has_a_default_and_a_limit(clock: FakeClock, asked_s: float | None, pause_s: float) -> None:
     """A pause lasts as long as the provider asks, up to a limit, or has a default length."""
-    limiter = ProcessRateLimiter(clock, RULES)
+    limiter = RateLimiter(clock, RULES)
     limiter.pause(asked_s)
 
     assert limiter.reserve(0.0).wait_s == pytest.approx(pause_s)
@@ -92,7 +92,7 @@ def test_pause_has_a_default_and_a_limit(clock: FakeClock, asked_s: float | None
 
 def test_short_pause_does_not_end_a_long_one(clock: FakeClock) -> None:
     """A pause that ends earlier than the current one changes nothing."""
-    limiter = ProcessRateLimiter(clock, RULES)
+    limiter = RateLimiter(clock, RULES)
     limiter.pause(50.0)
     limiter.pause(1.0)
 
@@ -101,7 +101,7 @@ def test_short_pause_does_not_end_a_long_one(clock: FakeClock) -> None:
 
 def test_threads_share_one_bucket(clock: FakeClock) -> None:
     """Many threads together get no more tokens than one bucket has."""
-    limiter = ProcessRateLimiter(clock, RateRules(calls_max=100))
+    limiter = RateLimiter(clock, RateRules(calls_max=100))
 
     with ThreadPoolExecutor(16) as threads:
         places = list(threads.map(lambda _: limiter.reserve(0.0), range(400)))

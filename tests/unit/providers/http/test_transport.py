@@ -29,7 +29,7 @@ from bg_ingest.providers.http.call_record import Call, CallRecord
 from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.providers.http.http_client import admission_control
 from bg_ingest.providers.http.policy import Policy
-from bg_ingest.providers.http.rate_limiter import ProcessRateLimiter, RateRules
+from bg_ingest.providers.http.rate_limiter import RateLimiter, RateRules
 from bg_ingest.providers.http.send import parse_json_object, send
 from tests.support.fakes import NOON, FakeClock
 from tests.unit.providers.http.fake_provider import (
@@ -534,7 +534,7 @@ def test_refused_attempt_has_a_record(clock: FakeClock) -> None:
 def test_record_contains_the_wait_for_the_rate_limiter(clock: FakeClock) -> None:
     """The wait for the rate limiter is part of `waited_s`."""
     seen: list[CallRecord] = []
-    limiter = ProcessRateLimiter(clock, RateRules(calls_max=1, period_s=3.0))
+    limiter = RateLimiter(clock, RateRules(calls_max=1, period_s=3.0))
     admission = admission_control(clock, rate_limiter=limiter)
     http = polite(clock, Replies(ok()), admission=admission, observe=seen.append)
     get(http)
@@ -546,7 +546,7 @@ def test_record_contains_the_wait_for_the_rate_limiter(clock: FakeClock) -> None
 def test_refused_attempt_is_not_retried(clock: FakeClock) -> None:
     """A call that the rate limiter refuses fails at once, so that the job goes back to the queue."""
     seen: list[CallRecord] = []
-    limiter = ProcessRateLimiter(clock, RateRules(calls_max=1, period_s=6.0))
+    limiter = RateLimiter(clock, RateRules(calls_max=1, period_s=6.0))
     admission = admission_control(clock, rate_limiter=limiter)
     http = polite(clock, Replies(ok()), admission=admission, observe=seen.append)
     get(http)

@@ -21,35 +21,24 @@ if TYPE_CHECKING:
     from bg_ingest.providers.http.client_metrics import ClientMetrics
     from bg_ingest.providers.http.http_client import admission_control, polite_http
     from bg_ingest.providers.http.policy import Policy, Timeouts
-    from bg_ingest.providers.http.rate_limiter import ProcessRateLimiter, RateRules
+    from bg_ingest.providers.http.rate_limiter import RateLimiter, RateRules
     from bg_ingest.providers.seam import Fetched, Rejected, Span, Tokens
 
-_MODULE_OF = {
-    "Application": "dexcom.oauth",
-    "CallRecord": "http.call_record",
-    "ClientMetrics": "http.client_metrics",
-    "DataRange": "dexcom.responses",
-    "DexcomClient": "dexcom.client",
-    "Fetched": "seam",
-    "KnownDevice": "dexcom.responses",
-    "LoginNeeded": "errors",
-    "OAuth": "dexcom.oauth",
-    "PersonNeeded": "errors",
-    "Policy": "http.policy",
-    "ProcessRateLimiter": "http.rate_limiter",
-    "ProviderError": "errors",
-    "RateRules": "http.rate_limiter",
-    "Rejected": "seam",
-    "Span": "seam",
-    "Subscription": "dexcom.subscriptions",
-    "Timeouts": "http.policy",
-    "TokenRejected": "errors",
-    "Tokens": "seam",
-    "TryLater": "errors",
-    "admission_control": "http.http_client",
-    "base_url": "dexcom.regions",
-    "polite_http": "http.http_client",
+_NAMES = {
+    "dexcom.client": ["DexcomClient"],
+    "dexcom.oauth": ["Application", "OAuth"],
+    "dexcom.regions": ["base_url"],
+    "dexcom.responses": ["DataRange", "KnownDevice"],
+    "dexcom.subscriptions": ["Subscription"],
+    "errors": ["LoginNeeded", "PersonNeeded", "ProviderError", "TokenRejected", "TryLater"],
+    "http.call_record": ["CallRecord"],
+    "http.client_metrics": ["ClientMetrics"],
+    "http.http_client": ["admission_control", "polite_http"],
+    "http.policy": ["Policy", "Timeouts"],
+    "http.rate_limiter": ["RateLimiter", "RateRules"],
+    "seam": ["Fetched", "Rejected", "Span", "Tokens"],
 }
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 __all__ = [
     "Application",
     "CallRecord",
@@ -62,8 +51,8 @@ __all__ = [
     "OAuth",
     "PersonNeeded",
     "Policy",
-    "ProcessRateLimiter",
     "ProviderError",
+    "RateLimiter",
     "RateRules",
     "Rejected",
     "Span",

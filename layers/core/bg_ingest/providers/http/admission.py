@@ -46,14 +46,6 @@ class Quota(Protocol):
         ...
 
 
-class NoQuota:
-    """Quota without a limit, for notebooks and tests."""
-
-    def take(self) -> float:
-        """Admit the call."""
-        return 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Whether an attempt is admitted: it is unless there is a `refusal`."""
@@ -79,7 +71,7 @@ class AdmissionControl:
     clock: Clock
     rate_limiter: RateLimiter
     breaker: Breaker
-    quota: Quota
+    quota: Quota | None = None
 
     def admit(self, call: Call, wait_s_max: float) -> Decision:
         """
@@ -99,7 +91,7 @@ class AdmissionControl:
         if not permit.allowed:
             is_open = CircuitOpen(f"{call.operation}: circuit breaker is open", retry_after_s=permit.wait_s)
             return Decision(place.wait_s, permit, is_open)
-        renewed_in_s = self.quota.take()
+        renewed_in_s = self.quota.take() if self.quota else 0.0
         if renewed_in_s:
             spent = QuotaSpent(f"{call.operation}: hourly quota is spent", retry_after_s=renewed_in_s)
             return Decision(place.wait_s, permit, spent)

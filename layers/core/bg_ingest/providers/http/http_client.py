@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from bg_ingest.providers.http.admission import AdmissionControl, NoQuota, ProcessBreaker
+from bg_ingest.providers.http.admission import AdmissionControl, ProcessBreaker
 from bg_ingest.providers.http.call_record import ignore_record
-from bg_ingest.providers.http.rate_limiter import ProcessRateLimiter
+from bg_ingest.providers.http.rate_limiter import RateLimiter
 from bg_ingest.providers.http.transport import PoliteTransport
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from bg_ingest.providers.http.admission import Breaker, Quota
     from bg_ingest.providers.http.call_record import Observe
     from bg_ingest.providers.http.policy import Policy
-    from bg_ingest.providers.http.rate_limiter import RateLimiter
 
 
 def admission_control(
@@ -26,12 +25,9 @@ def admission_control(
     breaker: Breaker | None = None,
     quota: Quota | None = None,
 ) -> AdmissionControl:
-    """Admission control of one host; each missing part is one that counts in this process only."""
+    """Admission control of one host; by default it counts in this process only and has no quota."""
     return AdmissionControl(
-        clock,
-        rate_limiter or ProcessRateLimiter(clock),
-        breaker or ProcessBreaker(clock),
-        quota or NoQuota(),
+        clock, rate_limiter or RateLimiter(clock), breaker or ProcessBreaker(clock), quota
     )
 
 

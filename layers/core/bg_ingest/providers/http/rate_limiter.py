@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock
@@ -31,18 +31,6 @@ class Reservation:
 
     granted: bool
     wait_s: float
-
-
-class RateLimiter(Protocol):
-    """Limit of the calls of one process per time."""
-
-    def reserve(self, wait_s_max: float) -> Reservation:
-        """Reserve a call within this time. The caller waits for `wait_s`."""
-        ...
-
-    def pause(self, asked_s: float | None) -> None:
-        """Grant no call for this time: the provider has answered 429. None: it did not say how long."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +72,7 @@ class Bucket:
         return replace(self, full_at_s=max(self.full_at_s, until_s + one_token_s))
 
 
-class ProcessRateLimiter:
+class RateLimiter:
     """Rate limiter with one bucket for all threads of this process."""
 
     def __init__(self, clock: Clock, rules: RateRules | None = None) -> None:
@@ -93,7 +81,7 @@ class ProcessRateLimiter:
         self._bucket = Bucket(rules or RateRules())
 
     def reserve(self, wait_s_max: float) -> Reservation:
-        """Reserve a call within this time and within `RateRules.wait_s_max`."""
+        """Reserve a call within this time and `RateRules.wait_s_max`; the caller waits for `wait_s`."""
         with self._lock:
             bucket, wait_s = self._bucket.after_reservation(self._clock.monotonic_s())
             if wait_s > min(wait_s_max, self._bucket.rules.wait_s_max):
@@ -102,7 +90,7 @@ class ProcessRateLimiter:
             return Reservation(granted=True, wait_s=wait_s)
 
     def pause(self, asked_s: float | None) -> None:
-        """Grant no call for this time, or for `RateRules.pause_s` if it is None."""
+        """Grant no call for the time that a 429 asks for, or for `RateRules.pause_s` if it is None."""
         with self._lock:
             rules = self._bucket.rules
             pause_s = rules.pause_s if asked_s is None else min(asked_s, rules.pause_s_max)

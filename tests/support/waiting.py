@@ -1,0 +1,6 @@
+"""How long a test waits for a condition at most, on a busy machine."""
+
+from __future__ import annotations
+
+# Only a failing test waits this long.
+WAIT_S_MAX = 300.0
