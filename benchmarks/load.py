@@ -22,10 +22,10 @@ import httpx
 from benchmarks import machine
 from local import demo
 from local.cloud import Cloud, Options
+from local.errors import CannotStart
 from local.function_logs import function_lines
 from local.paths import StateFolder
 from local.ports import free_port
-from local.errors import CannotStart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,18 +11,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bg_ingest.readings.columns import to_columns
-from bg_ingest.readings.merging.hour import Hour
+from bg_ingest.readings.columns import HourColumns, to_columns
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.readings.stored.formats import (
+from bg_ingest.readings.stored.hour_items import (
+    COLUMN_READERS,
     READERS,
-    SERVERS,
     HourUnreadable,
-    columns_from_text,
-    from_text,
+    read_text,
     to_text,
 )
-from bg_ingest.readings.stored_reading import Copy, StoredReading, Version
+from bg_ingest.readings.stored_reading import Copy, Hour, StoredReading, Version
 from tests.unit.readings.made_up import (
     FIVE,
     LATER,
@@ -38,7 +36,7 @@ from tests.unit.readings.made_up import (
     wild_hours,
 )
 
-# Written by the first release. It never changes: hours like it are in people's tables.
+# Written by the first release. It never changes, because tables contain such hours.
 FORMAT_1 = """
 {"format":1,"transmitters":["5c8d"],"devices":[["g7","iOS","G7",0],["g7","receiver",null,0]],
  "trends":["flat","fortyFiveUp"],"saves":[[4501,4500.123],[5401,5400.124]],
@@ -49,9 +47,19 @@ FORMAT_1 = """
 """
 
 
-def test_format_1_is_read_for_ever() -> None:
-    """What the first release wrote means today what it meant then."""
-    first, low, last = from_text(FIVE, FORMAT_1)
+def read_readings(text: str) -> tuple[StoredReading, ...]:
+    """The readings of an hour that begins at FIVE."""
+    return read_text(READERS, FIVE, text)
+
+
+def read_columns(text: str) -> HourColumns:
+    """The columns of an hour that begins at FIVE."""
+    return read_text(COLUMN_READERS, FIVE, text)
+
+
+def test_the_first_release_of_format_1_stays_readable() -> None:
+    """The text of the first release gives the same readings as then."""
+    first, low, last = read_readings(FORMAT_1)
 
     phone, receiver = Device("g7", "iOS", "G7", "5c8d"), Device("g7", "receiver", None, "5c8d")
     hour_later = FIVE + timedelta(seconds=4501)
@@ -77,10 +85,10 @@ def test_format_1_is_read_for_ever() -> None:
         fetched,
         (Copy(receiver, at(5, 18), 85600),),
     )
-    to_columns = Reading(at(59, 59), 127, "fortyFiveUp", 0.0, None, "cgm", ids[2], -420, None, phone)
-    was = replace(to_columns, mg_dl=126, trend="flat", trend_rate=0.3, record_id="first")
+    revised = Reading(at(59, 59), 127, "fortyFiveUp", 0.0, None, "cgm", ids[2], -420, None, phone)
+    was = replace(revised, mg_dl=126, trend="flat", trend_rate=0.3, record_id="first")
     assert last == StoredReading(
-        to_columns,
+        revised,
         FIVE + timedelta(seconds=5401),
         1,
         (Version(was, fetched, hour_later),),
@@ -89,56 +97,56 @@ def test_format_1_is_read_for_ever() -> None:
 
 
 def test_no_reader_is_ever_removed() -> None:
-    """Each format that was released has its reader, for everything in it and for what is served."""
-    assert set(READERS) == set(SERVERS) >= {1}
+    """Each released format has a reader for its readings and one for its columns."""
+    assert set(READERS) == set(COLUMN_READERS) >= {1}
 
 
 @QUICK
 @given(wild_hours())
-def test_an_hour_comes_back(hour: Hour) -> None:
-    """Whatever merging makes of wild answers survives being stored."""
-    assert from_text(FIVE, to_text(FIVE, hour.readings)) == hour.readings
+def test_a_written_hour_is_read_back(hour: Hour) -> None:
+    """For any hour that merging can produce."""
+    assert read_readings(to_text(FIVE, hour.readings)) == hour.readings
 
 
 @QUICK
 @given(wild_hours())
-def test_what_is_served_is_what_is_stored(hour: Hour) -> None:
-    """The short way to what callers see says the same as the long one."""
-    assert columns_from_text(FIVE, to_text(FIVE, hour.readings)) == to_columns(FIVE, hour.readings)
+def test_columns_are_those_of_the_readings(hour: Hour) -> None:
+    """Reading columns directly gives the same as reading the readings first."""
+    assert read_columns(to_text(FIVE, hour.readings)) == to_columns(FIVE, hour.readings)
 
 
-def test_what_is_served_of_format_1() -> None:
-    """The second way to read what the first release wrote, too."""
-    assert columns_from_text(FIVE, FORMAT_1) == to_columns(FIVE, from_text(FIVE, FORMAT_1))
-    assert columns_from_text(FIVE, FORMAT_1).columns.revision == [0, 0, 1]
+def test_columns_of_format_1() -> None:
+    """The text of the first release as columns."""
+    assert read_columns(FORMAT_1) == to_columns(FIVE, read_readings(FORMAT_1))
+    assert read_columns(FORMAT_1).columns.revision == [0, 0, 1]
 
 
 @QUICK
 @example(1001)  # 1.001 * 1000 is a little less than 1001.
 @given(st.integers(-(10**6), 10**11))
-def test_the_time_of_a_fetch_comes_back(fetched_ms: int) -> None:
-    """To the millisecond, years after the hour as well."""
+def test_the_time_of_a_fetch_is_read_back(fetched_ms: int) -> None:
+    """To the millisecond, also if the fetch was years after the hour."""
     fetched_at = FIVE + timedelta(milliseconds=fetched_ms)
     hour = merged(Hour(FIVE), [measured(at(5))], fetched_at)
 
-    assert from_text(FIVE, to_text(FIVE, hour.readings)) == hour.readings
+    assert read_readings(to_text(FIVE, hour.readings)) == hour.readings
 
 
 @QUICK
 @example(["2cab70ee-d3b4-5a34-9aa9-767513ab72bd and more"])
 @example(["2CAB70EE-D3B4-5A34-9AA9-767513AB72BD"])
 @given(st.lists(st.one_of(st.none(), st.uuids().map(str), st.text(max_size=40)), max_size=4))
-def test_record_ids_come_back(ids: list[str | None]) -> None:
-    """UUIDs are packed, everything else is kept as it is."""
+def test_record_ids_are_read_back(ids: list[str | None]) -> None:
+    """UUIDs are packed into bytes, and other ids are kept as texts."""
     records = [replace(measured(at(5 * n)), record_id=record_id) for n, record_id in enumerate(ids)]
     hour = merged(Hour(FIVE), records)
 
-    assert [s.reading.record_id for s in from_text(FIVE, to_text(FIVE, hour.readings))] == ids
+    assert [s.reading.record_id for s in read_readings(to_text(FIVE, hour.readings))] == ids
 
 
 @pytest.mark.parametrize("transmitter", ["5c8d", None])
 def test_an_hour_with_two_devices_and_a_new_sensor(transmitter: str | None) -> None:
-    """Devices and ticks may change within the hour."""
+    """Devices and ticks can change within the hour."""
     phone = replace(PHONE, transmitter=transmitter)
     records = [
         measured(at(5), device=phone, ticks=9_000_000),
@@ -148,7 +156,7 @@ def test_an_hour_with_two_devices_and_a_new_sensor(transmitter: str | None) -> N
     ]
     hour = merged(Hour(FIVE), records)
 
-    assert from_text(FIVE, to_text(FIVE, hour.readings)) == hour.readings
+    assert read_readings(to_text(FIVE, hour.readings)) == hour.readings
 
 
 DAMAGES: list[object] = [
@@ -188,25 +196,25 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_is_not_an_hour_is_refused_by_name(text: str) -> None:
-    """A person must look, and finds one exception for it."""
+def test_an_invalid_text_raises_hour_unreadable(text: str) -> None:
+    """Both readers raise the same exception."""
     with pytest.raises(HourUnreadable):
-        from_text(FIVE, text)
+        read_readings(text)
     with pytest.raises(HourUnreadable):
-        columns_from_text(FIVE, text)
+        read_columns(text)
 
 
-def test_a_refusal_says_no_value() -> None:
-    """What stands in the hour does not get into a log by way of the exception."""
-    with pytest.raises(HourUnreadable) as refusal:
-        from_text(FIVE, FORMAT_1.replace("116", '"116"'))
+def test_the_exception_contains_no_value() -> None:
+    """A value of the hour cannot get into a log through the exception."""
+    with pytest.raises(HourUnreadable) as unreadable:
+        read_readings(FORMAT_1.replace("116", '"116"'))
 
-    assert str(refusal.value) == "an hour that breaks the rules of format 1"
-    assert refusal.value.__suppress_context__
+    assert str(unreadable.value) == "the hour is not valid in format 1"
+    assert unreadable.value.__suppress_context__
 
 
 def _damaged(draw: Any, value: Any) -> Any:
-    """The same with one member, at any depth, replaced or missing."""
+    """The value with one member, at any depth, replaced or missing."""
     members: Any = ()
     if isinstance(value, dict):
         members = sorted(value)
@@ -223,20 +231,20 @@ def _damaged(draw: Any, value: Any) -> Any:
 
 
 def _must_be_an_hour(text: str) -> None:
-    """If it is read at all: both ways alike, and everything in it is what it must be."""
+    """If the text is read, both readers agree and every value has its type."""
     try:
-        readings = from_text(FIVE, text)
+        readings = read_readings(text)
     except HourUnreadable:
         return
-    assert columns_from_text(FIVE, text) == to_columns(FIVE, readings)
+    assert read_columns(text) == to_columns(FIVE, readings)
     for stored in readings:
         assert FIVE <= stored.reading.at < SIX
         for version in stored.versions:
-            said = version.reading
-            assert type(said.mg_dl) is int
-            assert {type(said.trend), type(said.status), type(said.record_id)} <= {str, NoneType}
-            assert said.trend_rate is None or math.isfinite(said.trend_rate)
-            assert {type(said.local_offset_minutes), type(said.transmitter_ticks)} <= {int, NoneType}
+            reading = version.reading
+            assert type(reading.mg_dl) is int
+            assert {type(reading.trend), type(reading.status), type(reading.record_id)} <= {str, NoneType}
+            assert reading.trend_rate is None or math.isfinite(reading.trend_rate)
+            assert {type(reading.local_offset_minutes), type(reading.transmitter_ticks)} <= {int, NoneType}
         for device in (stored.reading.device, *(copy.device for copy in stored.copies)):
             assert {type(part) for part in astuple(device)} <= {str, NoneType}
 
@@ -244,8 +252,8 @@ def _must_be_an_hour(text: str) -> None:
 @pytest.mark.fuzz
 @QUICK
 @given(st.data())
-def test_a_damaged_hour_is_refused_or_read(data: st.DataObject) -> None:
-    """Whatever in it is replaced or missing, at any depth, no reading is what a reading cannot be."""
+def test_a_damaged_hour_is_rejected_or_valid(data: st.DataObject) -> None:
+    """Members are replaced or removed at any depth. No reading has a value that a reading cannot have."""
     form = json.loads(FORMAT_1)
     for _ in range(data.draw(st.integers(1, 3))):
         form = _damaged(data.draw, form)
@@ -255,14 +263,14 @@ def test_a_damaged_hour_is_refused_or_read(data: st.DataObject) -> None:
 @pytest.mark.fuzz
 @QUICK
 @given(st.text() | st.text(alphabet='{}[]":,0123456789.eE-abdefilmnorstuv_ ', max_size=200))
-def test_no_text_is_read_as_what_it_is_not(text: str) -> None:
-    """Nor in any text at all."""
+def test_any_text_is_rejected_or_valid(text: str) -> None:
+    """The same for texts that were never an hour."""
     _must_be_an_hour(text)
     _must_be_an_hour('{"format":1,' + text)
 
 
-def test_a_value_json_cannot_say_is_refused() -> None:
-    """Not-a-number is never written, because nobody could read it."""
+def test_not_a_number_is_not_written() -> None:
+    """JSON has no such value, so it could not be read."""
     broken = merged(Hour(FIVE), [replace(measured(at(5)), trend_rate=float("nan"))])
 
     with pytest.raises(ValueError, match="JSON"):
@@ -270,7 +278,7 @@ def test_a_value_json_cannot_say_is_refused() -> None:
 
 
 def realistic_hour(every_s: int) -> Hour:
-    """As four polls bring it."""
+    """An hour that four polls have fetched."""
     records, hour = realistic(FIVE, 1, every_s), Hour(FIVE)
     for poll in range(4):
         part = records[poll * len(records) // 4 : (poll + 1) * len(records) // 4]
@@ -279,7 +287,7 @@ def realistic_hour(every_s: int) -> Hour:
 
 
 def test_an_hour_is_one_write_unit() -> None:
-    """Twelve readings and the rest of the item stay below DynamoDB's 1 KB; the budget of a day needs it."""
+    """An item with twelve readings stays below 1 KB, which DynamoDB counts as one write unit."""
     text = to_text(FIVE, realistic_hour(300).readings)
     rest_of_the_item = len("pk" + "u" * 36 + "sk2026-11-21T05" + "readings" + "version" + "expires_at") + 12
 
@@ -287,15 +295,15 @@ def test_an_hour_is_one_write_unit() -> None:
 
 
 def test_an_hour_of_a_thousand_a_day_is_small() -> None:
-    """84 readings stay below 6 KB, far from DynamoDB's 400."""
+    """84 readings stay below 6 KB, and DynamoDB's limit is 400 KB."""
     hour = realistic_hour(43)
 
     assert len(hour.readings) == 84
     assert len(to_text(FIVE, hour.readings).encode()) < 6 * 1024
 
 
-def test_a_person_can_read_it() -> None:
-    """The text says what it says: the names, the seconds into the hour, the values."""
+def test_the_text_is_readable_json() -> None:
+    """It has names, seconds after the start of the hour, and values."""
     form = json.loads(
         to_text(FIVE, merged(Hour(FIVE), [measured(at(5), 120), measured(at(10), 121)]).readings)
     )

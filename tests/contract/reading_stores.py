@@ -1,4 +1,4 @@
-"""What the tests of the logbook share: made-up series, interrupted writers, looks into the table."""
+"""Helpers for tests of the reading store: series, interrupted writers, and stored items."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ def series(start: datetime, count: int, mg_dl: int = 110) -> list[Reading]:
 
 
 def everything(reading_store: ReadingStore, user_id: str = "ada") -> list[StoredReading]:
-    """All that is kept of a user."""
+    """All readings of a user."""
     return list(reading_store.between(user_id, LONG_AGO, FAR_AHEAD))
 
 
 def instants(readings: list[StoredReading]) -> list[datetime]:
-    """When they were measured."""
+    """The instants of the readings."""
     return [stored.reading.at for stored in readings]
 
 
 def interrupted(reading_store: ReadingStore, turn: Callable[[str], None]) -> ReadingStore:
-    """The same logbook as another writer uses it, who can be interrupted at each call."""
+    """The same store for another writer, which calls `turn` before and after each call of DynamoDB."""
     return replace(
         reading_store, table=Table(stepped(reading_store.table.client, turn), reading_store.table.name)
     )
 
 
 def items(reading_store: ReadingStore, user_id: str = "ada") -> list[dict[str, Any]]:
-    """What is in the table."""
+    """The stored items of a user."""
     return list(reading_store.table.query("pk = :user", {":user": user_id}))
 
 
 def size_bytes(item: dict[str, Any]) -> int:
-    """What DynamoDB counts: names and values; of a number, about a byte for two digits."""
+    """The size as DynamoDB counts it: names and values, with about one byte for two digits of a number."""
     return sum(
         len(name) + (len(value) if isinstance(value, str) else len(str(value)) // 2 + 2)
         for name, value in item.items()

@@ -1,4 +1,4 @@
-"""Writers that meet, are overtaken, and die; test_logbook.py has the quiet cases."""
+"""Concurrent writers of one user's readings, and writers that crash."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from bg_ingest.readings.merging.hour import merge_hours
 from bg_ingest.readings.saving import HourContended
 from bg_ingest.readings.store import ReadingStore, SaveReport
-from tests.contract.logbooks import HOUR, RETENTION_DAYS, everything, instants, interrupted, series
+from tests.contract.reading_stores import HOUR, RETENTION_DAYS, everything, instants, interrupted, series
 from tests.contract.stepped import At, Crash, crash
 from tests.support.fakes import NOON, FakeClock
-from tests.unit.readings.made_up import MINUTE, PHONE, RECEIVER, SECOND, measured, said
+from tests.unit.readings.made_up import MINUTE, PHONE, RECEIVER, SECOND, contents, measured
 
 if TYPE_CHECKING:
     from bg_ingest.dynamo import Table
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def reading_store(readings_table: Table, clock: FakeClock) -> ReadingStore:
-    """A month of readings, on DynamoDB."""
+    """A store on DynamoDB that keeps readings for a month."""
     return ReadingStore(readings_table, clock, RETENTION_DAYS)
 
 
-def test_another_writer_comes_between(reading_store: ReadingStore) -> None:
-    """Between reading and writing an hour somebody else writes it: both are in, and the reports add up."""
+def test_a_write_between_read_and_write_is_merged(reading_store: ReadingStore) -> None:
+    """The readings of both writers are stored, and their reports add up."""
     reports = []
 
     def other() -> None:
@@ -41,8 +41,8 @@ def test_another_writer_comes_between(reading_store: ReadingStore) -> None:
     assert [(report.stored, report.duplicates) for report in reports] == [(9, 0), (3, 9)]
 
 
-def test_a_refusal_costs_one_more_write(reading_store: ReadingStore) -> None:
-    """What was accepted is not written again, and what stood in the way is not read again."""
+def test_a_refused_write_is_repeated_once(reading_store: ReadingStore) -> None:
+    """Accepted hours are not written again, and the refused hour is not read again."""
     records = series(NOON + MINUTE * 20, 20)
     calls = At("before put_item", lambda: reading_store.save("ada", records[11:12], NOON), nth=2)
     report = interrupted(reading_store, calls).save("ada", records, NOON)
@@ -51,8 +51,8 @@ def test_a_refusal_costs_one_more_write(reading_store: ReadingStore) -> None:
     assert calls.steps.count("before put_item") == 3
 
 
-def test_an_hour_is_removed_between_reading_and_writing(reading_store: ReadingStore) -> None:
-    """The refused write finds nothing in its way, and what the writer brought is stored anew."""
+def test_an_hour_removed_between_read_and_write_is_new(reading_store: ReadingStore) -> None:
+    """The write is refused, and then the records are stored in a new item."""
     reading_store.save("ada", series(NOON, 6), NOON)
 
     def remove() -> None:
@@ -66,11 +66,11 @@ def test_an_hour_is_removed_between_reading_and_writing(reading_store: ReadingSt
     assert report.stored == 12
 
 
-def test_many_writers_at_once(reading_store: ReadingStore) -> None:
+def test_many_concurrent_writers_store_the_merge(reading_store: ReadingStore) -> None:
     """
-    Twelve writers with overlapping batches, each interrupted by the next before it writes.
+    Twelve writers with overlapping batches are each interrupted by the next one before they write.
 
-    The result is the merge of all, nothing twice, and each reading is stored by exactly one of them.
+    The result is the merge of all batches, and each reading is stored by exactly one writer.
     """
     for seed in range(6):
         chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret.
@@ -80,8 +80,8 @@ def test_many_writers_at_once(reading_store: ReadingStore) -> None:
 
         sent = {record for batch in batches for record in batch}
         merged = merge_hours({}, sent, fetched_at=NOON, stored_at=NOON)
-        all_of_it = [stored for hour in merged.values() for stored in hour.readings]
-        assert said(everything(reading_store, f"ada-{seed}")) == said(all_of_it)
+        expected = [stored for hour in merged.values() for stored in hour.readings]
+        assert contents(everything(reading_store, f"ada-{seed}")) == contents(expected)
         assert sum(report.stored for report in reports) == len(sent)
         assert sum(report.duplicates for report in reports) == sum(map(len, batches)) - len(sent)
 
@@ -89,7 +89,7 @@ def test_many_writers_at_once(reading_store: ReadingStore) -> None:
 def nested_writers(
     reading_store: ReadingStore, user_id: str, batches: list[list[Reading]], chance: random.Random
 ) -> list[SaveReport]:
-    """Each writer starts while the one before it is about to write."""
+    """Start each writer just before the previous one writes."""
     reports: list[SaveReport] = []
     waiting = iter(batches)
 
@@ -99,13 +99,13 @@ def nested_writers(
             book = interrupted(reading_store, At("before put_item", write, nth=chance.randint(1, 2)))
             reports.append(book.save(user_id, batch, NOON + SECOND * chance.randint(0, 3)))
 
-    for _ in batches:  # A writer that has nothing to write lets nobody in between.
+    for _ in batches:  # A writer without a change does not write, so the next one does not start inside it.
         write()
     return reports
 
 
-def test_too_many_writers(reading_store: ReadingStore) -> None:
-    """A save that is overtaken every time ends by name; what others wrote is there."""
+def test_a_save_that_is_always_overtaken_fails(reading_store: ReadingStore) -> None:
+    """It raises HourContended, and the readings of the other writers are stored."""
     values = iter(range(40, 400))
 
     def overtake(step: str) -> None:
@@ -119,8 +119,10 @@ def test_too_many_writers(reading_store: ReadingStore) -> None:
 
 
 @pytest.mark.parametrize("phone_first", [False, True])
-def test_two_devices_meet_at_a_full_hour(reading_store: ReadingStore, *, phone_first: bool) -> None:
-    """One measurement on both sides of an hour, by two writers at once: it counts once, for one of them."""
+def test_one_measurement_across_an_hour_is_stored_once(
+    reading_store: ReadingStore, *, phone_first: bool
+) -> None:
+    """Two concurrent writers store it on both sides of the hour, and it counts once, for one of them."""
     phone = measured(NOON + MINUTE * 59 + SECOND * 58, 120, PHONE, ticks=7)
     receiver = measured(NOON + HOUR + SECOND * 3, 121, RECEIVER, ticks=7)
     first, second = (phone, receiver) if phone_first else (receiver, phone)
@@ -139,19 +141,19 @@ def test_two_devices_meet_at_a_full_hour(reading_store: ReadingStore, *, phone_f
     assert (again.stored, again.duplicates, again.hours_written) == (0, 2, 0)
 
 
-def test_a_writer_dies_before_it_has_seen_the_other(reading_store: ReadingStore) -> None:
-    """Then the measurement is there twice, until the next save near it; that one stores nothing."""
+def test_a_crash_can_leave_a_measurement_twice(reading_store: ReadingStore) -> None:
+    """The next save near it folds the two into one and reports no stored reading."""
     phone = measured(NOON + MINUTE * 59 + SECOND * 58, 120, PHONE, ticks=7)
     receiver = measured(NOON + HOUR + SECOND * 3, 121, RECEIVER, ticks=7)
 
-    def meet(step: str) -> None:
+    def interrupt(step: str) -> None:
         if step == "before put_item":
             reading_store.save("ada", [receiver], NOON + SECOND)
         if step == "after put_item":
             crash()
 
     with pytest.raises(Crash):
-        interrupted(reading_store, meet).save("ada", [phone], NOON)
+        interrupted(reading_store, interrupt).save("ada", [phone], NOON)
     assert len(everything(reading_store)) == 2
     report = reading_store.save("ada", [phone, receiver], NOON + MINUTE)
 
@@ -160,8 +162,8 @@ def test_a_writer_dies_before_it_has_seen_the_other(reading_store: ReadingStore)
 
 
 @pytest.mark.parametrize("step", ["before put_item", "after put_item"])
-def test_a_writer_dies(reading_store: ReadingStore, step: str) -> None:
-    """Whatever it got done, saving the same again completes it, and stores nothing twice."""
+def test_saving_again_completes_a_crashed_save(reading_store: ReadingStore, step: str) -> None:
+    """It stores the rest, and no reading twice."""
     records = series(NOON, 36)
     for nth in (1, 2, 3):
         user_id = f"ada-{nth}"

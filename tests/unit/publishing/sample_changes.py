@@ -1,4 +1,4 @@
-"""Changes as they might come, and what the tests look for in the events of them."""
+"""Changes of hours, and what tests read from the events about them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from bg_ingest.publishing.changes import hour_change
 from bg_ingest.publishing.events import Event, reading_events
-from bg_ingest.readings.merging.hour import Hour, merge
+from bg_ingest.readings.merging.hour import merge_hours
+from bg_ingest.readings.stored_reading import Hour, hour_change
 from tests.unit.readings.made_up import FIVE, LATER, MINUTE, wild_answers
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ REMOVED_AT = LATER + MINUTE * 30
 
 
 def saved(hour: Hour, records: list[Reading], at: datetime, fetched_before: timedelta = MINUTE) -> Hour:
-    """The hour after a save at that time."""
-    return merge(hour, records, fetched_at=at - fetched_before, stored_at=at)[0]
+    """The hour after a save at this time."""
+    hours = {hour.start: hour}
+    return merge_hours(hours, records, fetched_at=at - fetched_before, stored_at=at)[hour.start]
 
 
 def events_between(before: Hour, after: Hour, cause: str | None = None) -> list[Event]:
@@ -33,7 +34,7 @@ def events_between(before: Hour, after: Hour, cause: str | None = None) -> list[
 
 @st.composite
 def wild_saves(draw: st.DrawFn) -> list[Hour]:
-    """The states an hour went through, saves being minutes apart and fetches in any order."""
+    """The states of an hour after each of several saves, minutes apart, with fetches in any order."""
     states = [Hour(FIVE)]
     for number, (answer, fetched) in enumerate(
         draw(st.lists(st.tuples(wild_answers(), st.integers(0, 5)), max_size=5)), start=1
@@ -45,10 +46,10 @@ def wild_saves(draw: st.DrawFn) -> list[Hour]:
 
 
 def ids(events: list[Event]) -> list[str]:
-    """By which consumers recognise them."""
+    """The ids of the events."""
     return [event.event_id for event in events]
 
 
-def told(events: list[Event], event_type: str) -> list[Any]:
-    """The readings, or the instants, of all events of a type."""
-    return [shown for event in events if event.event_type == event_type for shown in event.data["readings"]]
+def readings_of(events: list[Event], event_type: str) -> list[Any]:
+    """The readings in all events of a type."""
+    return [value for event in events if event.event_type == event_type for value in event.data["readings"]]

@@ -1,4 +1,4 @@
-"""Many processes store the same user's readings at once, on the emulated AWS."""
+"""Many processes store one user's readings on the emulated AWS."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from bg_ingest.dynamo import Table
 from tests.e2e.crowd import SPAWN, THREADS
 from tests.support.writers import (
     WRITERS,
-    assert_each_measurement_once,
+    assert_each_measurement_stored_once,
     assert_merge_of_all,
     batch,
-    kept,
     save,
+    stored_readings,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def numbers() -> Iterator[Queue[int]]:
-    """A number for each writer, whichever process it is in."""
+    """A number for each writer, across all processes."""
     with SyncManager(address=("127.0.0.1", 0), ctx=SPAWN) as process:
         queue = process.Queue()
         for writer in range(WRITERS):
@@ -42,29 +42,33 @@ def numbers() -> Iterator[Queue[int]]:
 def start_writing(
     shared: Shared, table_name: str, devices: int, numbers: Queue[int]
 ) -> Callable[[], SaveReport]:
-    """A process with a writer in each thread."""
+    """Prepare a process with one writer per thread."""
     table = Table(shared.client("dynamodb"), table_name)
     mine = [batch(numbers.get(), devices=devices) for _ in range(THREADS)]
     return lambda: save(table, shared.name, mine.pop())
 
 
-def test_writers_at_once_store_the_merge_of_all(
+def test_concurrent_writers_store_the_merge_of_all(
     shared: Shared, cloud: Stack, crowd: Crowd, numbers: Queue[int]
 ) -> None:
     """
     32 writers in 4 processes store overlapping batches.
 
-    Nothing is lost, nothing is there twice, and every reading is reported as stored by exactly one.
+    No reading is lost or stored twice, and each is reported as stored by exactly one writer.
     """
     reports = crowd.let_loose(WRITERS // THREADS, start_writing, shared, cloud.readings_table, 1, numbers)
 
-    assert_merge_of_all(kept(Table(shared.client("dynamodb"), cloud.readings_table), shared.name), reports)
+    assert_merge_of_all(
+        stored_readings(Table(shared.client("dynamodb"), cloud.readings_table), shared.name), reports
+    )
 
 
-def test_two_devices_told_by_many_count_once(
+def test_measurements_of_two_devices_are_stored_once(
     shared: Shared, cloud: Stack, crowd: Crowd, numbers: Queue[int]
 ) -> None:
-    """Also where the phone's record lies in one hour and the receiver's in the next."""
+    """Also if the phone's record is in one hour and the receiver's in the next."""
     crowd.let_loose(WRITERS // THREADS, start_writing, shared, cloud.readings_table, 2, numbers)
 
-    assert_each_measurement_once(kept(Table(shared.client("dynamodb"), cloud.readings_table), shared.name))
+    assert_each_measurement_stored_once(
+        stored_readings(Table(shared.client("dynamodb"), cloud.readings_table), shared.name)
+    )

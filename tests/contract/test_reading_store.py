@@ -9,8 +9,8 @@ import pytest
 from bg_ingest.dynamo import Table
 from bg_ingest.readings.cursor import Cursor, decode, encode
 from bg_ingest.readings.store import ReadingStore
-from bg_ingest.readings.stored.formats import HourUnreadable, to_text
-from tests.contract.logbooks import (
+from bg_ingest.readings.stored.hour_items import HourUnreadable, to_text
+from tests.contract.reading_stores import (
     DAY,
     FAR_AHEAD,
     HOUR,
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def reading_store(readings_table: Table, clock: FakeClock) -> ReadingStore:
-    """A month of readings, on DynamoDB."""
+    """A store on DynamoDB that keeps readings for a month."""
     return ReadingStore(readings_table, clock, RETENTION_DAYS)
 
 
-def test_what_is_saved_is_read(reading_store: ReadingStore) -> None:
-    """Readings of several hours come back in the order of their instants, complete."""
+def test_saved_readings_are_read(reading_store: ReadingStore) -> None:
+    """Readings of several hours come back complete and in the order of their instants."""
     records = realistic(NOON - HOUR * 5, 3)
     report = reading_store.save("ada", reversed(records), NOON)
 
@@ -48,8 +48,8 @@ def test_what_is_saved_is_read(reading_store: ReadingStore) -> None:
     assert (report.stored, report.revised, report.duplicates, report.hours_written) == (len(records), 0, 0, 3)
 
 
-def test_the_item(reading_store: ReadingStore) -> None:
-    """One item an hour, with what DynamoDB needs to remove it and a person needs to read it."""
+def test_an_item_holds_one_hour(reading_store: ReadingStore) -> None:
+    """It has the time of its expiry and a readable text."""
     (record,) = series(NOON + MINUTE * 7, 1)
     reading_store.save("ada", [record], NOON)
 
@@ -66,7 +66,7 @@ def test_the_item(reading_store: ReadingStore) -> None:
 
 
 def test_saving_again_writes_nothing(reading_store: ReadingStore) -> None:
-    """What is known already costs a read and no write."""
+    """It costs one query and no write."""
     reading_store.save("ada", series(NOON - DAY, 300), NOON)
     calls = At("never", crash)
 
@@ -76,8 +76,8 @@ def test_saving_again_writes_nothing(reading_store: ReadingStore) -> None:
     assert calls.steps == ["before query", "after query"]
 
 
-def test_only_what_changed_is_written(reading_store: ReadingStore) -> None:
-    """A poll that re-reads a day writes the hour that has something new."""
+def test_only_changed_hours_are_written(reading_store: ReadingStore) -> None:
+    """A poll that fetches a day again writes only the hour with a new reading."""
     reading_store.save("ada", series(NOON - DAY, 280), NOON)
     report = reading_store.save("ada", series(NOON - DAY, 281), NOON + MINUTE)
 
@@ -85,7 +85,7 @@ def test_only_what_changed_is_written(reading_store: ReadingStore) -> None:
 
 
 def test_a_revision_is_saved(reading_store: ReadingStore, clock: FakeClock) -> None:
-    """The newest is served, the earlier stays with its times."""
+    """The newest version is served, and the earlier one keeps its times."""
     reading_store.save("ada", series(NOON, 1, mg_dl=110), NOON)
     clock.advance(900)
     report = reading_store.save("ada", series(NOON, 1, mg_dl=115), clock.now())
@@ -96,8 +96,8 @@ def test_a_revision_is_saved(reading_store: ReadingStore, clock: FakeClock) -> N
     assert (report.stored, report.revised, report.duplicates) == (0, 1, 0)
 
 
-def test_far_apart_readings_do_not_read_what_is_between(reading_store: ReadingStore) -> None:
-    """Two readings weeks apart are two small queries."""
+def test_readings_far_apart_are_saved_with_two_queries(reading_store: ReadingStore) -> None:
+    """The hours between two readings weeks apart are not read."""
     noon_and_a_bit = NOON + MINUTE * 20
     calls = At("never", crash)
     interrupted(reading_store, calls).save(
@@ -108,8 +108,8 @@ def test_far_apart_readings_do_not_read_what_is_between(reading_store: ReadingSt
 
 
 @pytest.mark.parametrize("descending", [False, True])
-def test_a_range(reading_store: ReadingStore, *, descending: bool) -> None:
-    """From the start, up to but not including the end, in either order, at most as many as wanted."""
+def test_a_range_is_read_in_either_order(reading_store: ReadingStore, *, descending: bool) -> None:
+    """From the start up to the end, which is not included, and at most as many readings as the limit."""
     reading_store.save("ada", series(NOON, 40), NOON)
     start, end = NOON + MINUTE * 35, NOON + MINUTE * 125
     wanted = [NOON + MINUTE * 5 * n for n in range(7, 25)]
@@ -124,7 +124,7 @@ def test_a_range(reading_store: ReadingStore, *, descending: bool) -> None:
 
 
 def test_an_empty_range(reading_store: ReadingStore) -> None:
-    """A range that is empty, reversed or without data has no readings."""
+    """A range that is empty, reversed or without readings gives none."""
     reading_store.save("ada", series(NOON, 12), NOON)
 
     for start, end in ((NOON, NOON), (FAR_AHEAD, LONG_AGO), (NOON - HOUR, NOON), (NOON + HOUR, FAR_AHEAD)):
@@ -132,22 +132,22 @@ def test_an_empty_range(reading_store: ReadingStore) -> None:
         assert not list(reading_store.columns("ada", start, end))
 
 
-def test_a_limit_reads_no_more_than_it_needs(reading_store: ReadingStore) -> None:
-    """The first page of a long range does not read the whole range."""
+def test_a_limit_reads_one_small_page(reading_store: ReadingStore) -> None:
+    """The first page of a long range needs a single query."""
     reading_store.save("ada", series(NOON - DAY * 3, 36 * 24), NOON)
     calls = At("never", crash)
-    book = interrupted(reading_store, calls)
+    store = interrupted(reading_store, calls)
 
-    assert len(list(book.between("ada", NOON - DAY * 3, NOON, limit=288))) == 288
+    assert len(list(store.between("ada", NOON - DAY * 3, NOON, limit=288))) == 288
     assert calls.steps == ["before query", "after query"]
-    assert len(list(book.between("ada", NOON - DAY * 3, NOON, limit=864))) == 864
+    assert len(list(store.between("ada", NOON - DAY * 3, NOON, limit=864))) == 864
     calls.steps.clear()
-    assert sum(map(len, book.columns("ada", NOON - DAY * 3, NOON, limit=288))) == 288
+    assert sum(map(len, store.columns("ada", NOON - DAY * 3, NOON, limit=288))) == 288
     assert calls.steps == ["before query", "after query"]
 
 
-def test_sparse_data_is_read_in_small_steps(reading_store: ReadingStore) -> None:
-    """A limit makes small pages; where they hold too little the next one is read."""
+def test_sparse_readings_need_several_pages(reading_store: ReadingStore) -> None:
+    """A limit makes small pages, and more of them are read until the limit is reached."""
     reading_store.save("ada", [measured(NOON + HOUR * n) for n in range(40)], NOON)
     calls = At("never", crash)
 
@@ -156,8 +156,8 @@ def test_sparse_data_is_read_in_small_steps(reading_store: ReadingStore) -> None
     assert calls.steps.count("before query") == 24 // (24 // 12 + 2)
 
 
-def test_the_hour_after_the_range_is_not_looked_at(reading_store: ReadingStore) -> None:
-    """A range up to a full hour needs nothing of that hour, not even that it can be read."""
+def test_the_hour_after_the_range_is_not_read(reading_store: ReadingStore) -> None:
+    """A range up to a full hour is served even if that hour is damaged."""
     reading_store.save("ada", series(NOON, 12), NOON)
     reading_store.table.put(items(reading_store)[0] | {"sk": "2026-04-26T13", "readings": "damaged"})
 
@@ -166,16 +166,16 @@ def test_the_hour_after_the_range_is_not_looked_at(reading_store: ReadingStore) 
         list(reading_store.between("ada", NOON, NOON + HOUR + SECOND))
 
 
-def test_nobody_sees_anybody_else(reading_store: ReadingStore) -> None:
-    """A user's readings are their own."""
+def test_users_do_not_see_each_others_readings(reading_store: ReadingStore) -> None:
+    """Also if one user id is the beginning of the other."""
     reading_store.save("ada", series(NOON, 3), NOON)
 
     assert everything(reading_store, "ad") == everything(reading_store, "adam") == []
     assert reading_store.latest("adam") is None
 
 
-def test_a_glance_tells_the_instants_of_a_range(reading_store: ReadingStore, clock: FakeClock) -> None:
-    """In order, without the edges and the expired: what a poll looks for gaps in."""
+def test_instants_of_a_range(reading_store: ReadingStore, clock: FakeClock) -> None:
+    """In order, within the range, and without expired readings."""
     reading_store.save("ada", series(NOON, 20), NOON)
 
     whole = [NOON + MINUTE * 5 * n for n in range(20)]
@@ -186,32 +186,32 @@ def test_a_glance_tells_the_instants_of_a_range(reading_store: ReadingStore, clo
     assert reading_store.instants_eventually_consistent("ada", NOON, NOON + HOUR * 2) == whole[12:]
 
 
-def test_only_a_glance_may_miss_what_was_just_stored(reading_store: ReadingStore) -> None:
-    """It costs half; everything else is read as it is now."""
+def test_only_instants_are_read_eventually_consistent(reading_store: ReadingStore) -> None:
+    """That costs half. All other reads are consistent."""
     consistent: list[bool] = []
 
-    class Listening:
-        """DynamoDB, and how it is asked."""
+    class Recording:
+        """A client of DynamoDB that records the consistency of each query."""
 
         def query(self, **request: Any) -> Any:
-            """Answer as it would."""
+            """Record, then query."""
             consistent.append(request["ConsistentRead"])
             return reading_store.table.client.query(**request)
 
-    listening = replace(
-        reading_store, table=Table(cast("DynamoDBClient", Listening()), reading_store.table.name)
+    recorded = replace(
+        reading_store, table=Table(cast("DynamoDBClient", Recording()), reading_store.table.name)
     )
-    assert list(listening.between("ada", NOON, NOON + HOUR)) == []
-    assert list(listening.columns("ada", NOON, NOON + HOUR)) == []
-    assert list(listening.hours("ada", NOON, NOON + HOUR)) == []
-    assert listening.latest("ada") is None
+    assert list(recorded.between("ada", NOON, NOON + HOUR)) == []
+    assert list(recorded.columns("ada", NOON, NOON + HOUR)) == []
+    assert list(recorded.hours("ada", NOON, NOON + HOUR)) == []
+    assert recorded.latest("ada") is None
     assert consistent == [True] * 4
-    assert listening.instants_eventually_consistent("ada", NOON, NOON + HOUR) == []
+    assert recorded.instants_eventually_consistent("ada", NOON, NOON + HOUR) == []
     assert consistent == [True] * 4 + [False]
 
 
-def test_latest(reading_store: ReadingStore) -> None:
-    """The newest reading, whatever was saved last."""
+def test_latest_is_the_newest_reading(reading_store: ReadingStore) -> None:
+    """By its instant, not by the time at which it was saved."""
     reading_store.save("ada", series(NOON, 20), NOON)
     reading_store.save("ada", series(NOON - DAY, 20), NOON)
 
@@ -220,8 +220,8 @@ def test_latest(reading_store: ReadingStore) -> None:
     assert newest.reading.at == NOON + MINUTE * 95
 
 
-def test_latest_passes_over_an_empty_hour(reading_store: ReadingStore) -> None:
-    """An hour that lost its only reading to the hour before it does not hide that one."""
+def test_latest_skips_an_empty_hour(reading_store: ReadingStore) -> None:
+    """An hour can become empty when its only reading is folded into the hour before."""
     reading_store.save("ada", series(NOON, 1), NOON)
     reading_store.table.put(
         {
@@ -238,8 +238,8 @@ def test_latest_passes_over_an_empty_hour(reading_store: ReadingStore) -> None:
     assert newest.reading.at == NOON
 
 
-def test_the_expired_is_not_read(reading_store: ReadingStore, clock: FakeClock) -> None:
-    """What is older than the retention is gone at once, though DynamoDB takes days to remove it."""
+def test_expired_readings_are_not_read(reading_store: ReadingStore, clock: FakeClock) -> None:
+    """They are hidden at once, although DynamoDB removes their items days later."""
     reading_store.save("ada", series(NOON, 12), NOON)
     reading_store.save("ada", series(NOON + HOUR, 12), NOON)
 
@@ -253,8 +253,8 @@ def test_the_expired_is_not_read(reading_store: ReadingStore, clock: FakeClock) 
     assert reading_store.latest("ada") is None
 
 
-def test_the_earlier_end_counts(reading_store: ReadingStore, clock: FakeClock) -> None:
-    """A shorter retention holds for what is stored already; a longer one calls nothing back."""
+def test_a_changed_retention_takes_the_earlier_end(reading_store: ReadingStore, clock: FakeClock) -> None:
+    """A shorter retention applies to stored readings. A longer one does not extend them."""
     reading_store.save("ada", series(NOON, 12), NOON)
     clock.advance((DAY * 10).total_seconds())
     shorter, longer = replace(reading_store, retention_days=9), replace(reading_store, retention_days=90)
@@ -268,8 +268,8 @@ def test_the_earlier_end_counts(reading_store: ReadingStore, clock: FakeClock) -
     assert everything(longer) == []
 
 
-def test_the_expired_is_not_saved(reading_store: ReadingStore) -> None:
-    """A backfill beyond the retention does not write what DynamoDB would remove."""
+def test_expired_readings_are_not_saved(reading_store: ReadingStore) -> None:
+    """A backfill beyond the retention writes no items that DynamoDB would remove."""
     old, new = series(NOON - DAY * (RETENTION_DAYS + 1), 5), series(NOON, 3)
     report = reading_store.save("ada", [*old, *new], NOON)
 
@@ -278,8 +278,8 @@ def test_the_expired_is_not_saved(reading_store: ReadingStore) -> None:
 
 
 @pytest.mark.parametrize("descending", [False, True])
-def test_paging_while_data_arrives(reading_store: ReadingStore, *, descending: bool) -> None:
-    """What was there all along is on exactly one page, in order, and nothing is on two."""
+def test_paging_while_readings_arrive(reading_store: ReadingStore, *, descending: bool) -> None:
+    """Each reading that was stored before is on exactly one page, in order, and no reading is on two."""
     for seed in range(4):
         chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret.
         user_id = f"ada-{seed}"
@@ -290,7 +290,7 @@ def test_paging_while_data_arrives(reading_store: ReadingStore, *, descending: b
         reading_store.save(user_id, there, NOON)
         seen: list[datetime] = []
         cursor = ""
-        for _ in range(len(records)):  # Each page has one, or it is the last.
+        for _ in range(len(records)):  # Each page has at least one reading, or it is the last page.
             rest = decode(cursor).rest(start, end) if cursor else (start, end)
             limit = chance.randint(1, 7)
             hours = reading_store.columns(user_id, *rest, descending=descending, limit=limit)
@@ -299,7 +299,7 @@ def test_paging_while_data_arrives(reading_store: ReadingStore, *, descending: b
                 break
             seen += page
             cursor = encode(Cursor(seen[-1], descending))
-            arrived = late[: chance.randint(0, 4)]  # In front of the cursor, behind it, and in between.
+            arrived = late[: chance.randint(0, 4)]  # Before and after the cursor.
             late = late[len(arrived) :]
             reading_store.save(user_id, arrived, NOON)
 
@@ -307,17 +307,17 @@ def test_paging_while_data_arrives(reading_store: ReadingStore, *, descending: b
         assert {record.at for record in there} <= set(seen)
 
 
-def test_a_day_of_polls_stays_in_the_budget(reading_store: ReadingStore, clock: FakeClock) -> None:
-    """Ninety-six polls that bring three readings each cost at most 130 write units."""
+def test_a_day_of_polls_costs_at_most_130_write_units(reading_store: ReadingStore, clock: FakeClock) -> None:
+    """For ninety-six polls with three new readings each."""
     user_id = "7d9c1f6e-3b52-4a0e-9f0b-2f6f8a1c5d3e"
     calls = At("never", crash)
-    book = interrupted(reading_store, calls)
+    store = interrupted(reading_store, calls)
     records = realistic(NOON, 24)
     for poll in range(96):
         clock.advance(900)
         until = NOON + MINUTE * (15 * poll + 7)
-        book.save(user_id, [record for record in records if record.at <= until][-12:], clock.now())
+        store.save(user_id, [record for record in records if record.at <= until][-12:], clock.now())
 
-    # DynamoDB counts one unit for each kilobyte begun, and no hour is larger than one.
+    # DynamoDB counts one unit for each started kilobyte, and no hour is larger than one kilobyte.
     assert max(map(size_bytes, items(reading_store, user_id))) <= 1024
     assert calls.steps.count("after put_item") <= 130
