@@ -1,5 +1,5 @@
 """
-A day of one person's readings, stored by the real reading store and published by the real publisher, under fire.
+A day of readings of one person, stored by the real reading store and published by the real publisher.
 
 The publisher is killed between two events, its sink goes down for a while, a batch is shown again although
 all of it had arrived. What must hold: everything that was stored or revised is in exactly one event id,
