@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bg_ingest.readings.fields import FIELDS, ReadingField
 from bg_ingest.readings.gaps import INTERVAL
 from bg_ingest.readings.merging.identity import COPIES_APART_MAX, measurement_id, record_order, same_source
 from bg_ingest.readings.model import Device, Reading
@@ -40,6 +41,27 @@ def test_a_measurement_id_needs_transmitter_and_ticks() -> None:
 def test_copies_are_nearer_than_measurements() -> None:
     """If a transmitter repeats its ticks, two neighbouring measurements stay two readings."""
     assert COPIES_APART_MAX < INTERVAL
+
+
+@pytest.mark.parametrize(
+    "field", [field for field in FIELDS if not field.of_version], ids=lambda field: field.name
+)
+def test_records_that_differ_in_one_field_are_ordered(field: ReadingField) -> None:
+    """The order never depends on which record comes first in an answer."""
+    record = measured(at(5))
+    other = {
+        "at": at(6),
+        "mg_dl": 111,
+        "trend_rate": 0.4,
+        "local_offset_minutes": 60,
+        "transmitter_ticks": 7,
+        "device": SILENT,
+    }
+    changed = replace(record, **{field.name: other.get(field.name, "another")})
+
+    assert (record_order(record) < record_order(changed)) is not (
+        record_order(changed) < record_order(record)
+    )
 
 
 @QUICK
