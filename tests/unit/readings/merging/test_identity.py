@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -49,7 +50,7 @@ def test_copies_are_nearer_than_measurements() -> None:
 def test_records_that_differ_in_one_field_are_ordered(field: ReadingField) -> None:
     """The order never depends on which record comes first in an answer."""
     record = measured(at(5))
-    other = {
+    other: dict[str, Any] = {
         "at": at(6),
         "mg_dl": 111,
         "trend_rate": 0.4,

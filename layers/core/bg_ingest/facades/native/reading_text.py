@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from functools import cache, lru_cache
-from itertools import chain, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal
 
 from bg_ingest.readings.fields import SERVED, served_values
@@ -80,12 +80,13 @@ def ndjson_lines(hours: Iterable[HourColumns], unit: Unit = "mg/dL") -> Iterator
 
 
 def csv_lines(hours: Iterable[HourColumns], unit: Unit = "mg/dL") -> Iterator[str]:
-    """A header line and one line per reading, as in RFC 4180. A null is an empty field."""
-    yield _csv_line(name for field in SERVED for name in _csv_names(field, unit))
+    """A header and one line per reading, as in RFC 4180, with the device last. A null is an empty field."""
+    names = [name for field in SERVED if field.name != "device" for name in _names(field, unit)]
+    yield _csv_line([*names, *(f"device_{part}" for part in _DEVICE_PARTS)])
     for hour in hours:
         for members in map(json.loads, json_texts(hour, unit)):
-            values = (each.values() if isinstance(each, dict) else [each] for each in members.values())
-            yield _csv_line(chain.from_iterable(values))
+            device = members.pop("device")
+            yield _csv_line([*members.values(), *device.values()])
 
 
 @cache
@@ -103,17 +104,15 @@ def _renderer(field: ReadingField, unit: Unit) -> Member:
 
 
 def _members(field: ReadingField, value: Any, unit: Unit) -> dict[str, Any]:
-    to_json = _TO_JSON.get(field.name)
-    members = {field.served: to_json(value) if to_json else value}
+    """The members of an object that one field makes: one, or two for the value in both units."""
     if field.name == "mg_dl" and unit == "mmol/L":
-        members["glucose_mmol_l"] = mmol_l(value)
-    return members
+        return {field.served: value, "glucose_mmol_l": mmol_l(value)}
+    to_json = _TO_JSON.get(field.name)
+    return {field.served: to_json(value) if to_json else value}
 
 
-def _csv_names(field: ReadingField, unit: Unit) -> list[str]:
-    if field.name == "device":
-        return [f"device_{part}" for part in _DEVICE_PARTS]
-    return list(_members(field, 0, unit)) if field.name == "mg_dl" else [field.served]
+def _names(field: ReadingField, unit: Unit) -> list[str]:
+    return [field.served, "glucose_mmol_l"] if field.name == "mg_dl" and unit == "mmol/L" else [field.served]
 
 
 def _csv_line(cells: Iterable[Any]) -> str:

@@ -130,13 +130,11 @@ def _plain_columns(form: Mapping[str, Any], tables: Tables, count: int) -> dict[
 def _column(form: Mapping[str, Any], name: str, types: Types, count: int, default: Any = None) -> list[Any]:
     column = form.get(name, default)
     if type(column) is list:
-        fits = types.issuperset(map(type, column))
-    else:
-        fits = type(column) in types
-        column = [column] * count
-    if not fits or len(column) != count:
-        raise ValueError("a column has another type or length")
-    return column
+        if len(column) == count and types.issuperset(map(type, column)):
+            return column
+    elif type(column) in types:
+        return [column] * count
+    raise ValueError("a column has another type or length")
 
 
 def _by_position(form: Mapping[str, Any], name: str, count: int) -> list[tuple[int, Sequence[Any]]]:
