@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bg_ingest.dynamo import Change
 from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.utc import from_iso, to_iso
 
@@ -36,6 +37,12 @@ class Jobs:
             {":queued": JobStatus.QUEUED, ":running": JobStatus.RUNNING, ":deferred": JobStatus.DEFERRED},
         )
         return write.accepted
+
+    def queued(self, order: Order) -> tuple[Job, Change]:
+        """A new job and the write that stores it, for a transaction with others."""
+        job = Job(order, JobStatus.QUEUED, window=order.window)
+        item = _to_item(job, expires_at_s=int((self.clock.now() + _KEPT).timestamp()))
+        return job, Change(item["pk"], item["sk"], item=item)
 
     def get(self, user_id: str, job_id: str) -> Job | None:
         """One job of this user; None if it is unknown or expired."""
