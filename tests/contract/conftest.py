@@ -25,6 +25,7 @@ _IN_MEMORY = (
     "connections",
     "vault",
     "inbox",
+    "transactions",
 )
 
 

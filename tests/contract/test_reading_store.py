@@ -28,7 +28,7 @@ from tests.support.fakes import NOON, FakeClock
 from tests.unit.readings.made_up import MINUTE, SECOND, measured, realistic
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -205,19 +205,35 @@ def test_only_instants_are_read_eventually_consistent(reading_store: ReadingStor
     assert list(recorded.columns("ada", NOON, NOON + HOUR)) == []
     assert list(recorded.hours("ada", NOON, NOON + HOUR)) == []
     assert recorded.latest("ada") is None
-    assert consistent == [True] * 4
+    assert consistent == [True] * 5  # `latest` also queries future readings.
     assert recorded.instants_eventually_consistent("ada", NOON, NOON + HOUR) == []
-    assert consistent == [True] * 4 + [False]
+    assert consistent == [True] * 5 + [False]
 
 
 def test_latest_is_the_newest_reading(reading_store: ReadingStore) -> None:
     """By its instant, not by the time at which it was saved."""
-    reading_store.save("ada", series(NOON, 20), NOON)
+    reading_store.save("ada", series(NOON - HOUR * 2, 20), NOON)
     reading_store.save("ada", series(NOON - DAY, 20), NOON)
 
     newest = reading_store.latest("ada")
     assert newest is not None
-    assert newest.reading.at == NOON + MINUTE * 95
+    assert newest.reading.at == NOON - MINUTE * 25
+
+
+def test_latest_is_not_from_the_future(reading_store: ReadingStore, clock: FakeClock) -> None:
+    """A reading dated 20 hours ahead hides no real one; up to ten minutes are a device's clock."""
+    now = clock.now()
+
+    def newest_after(*ahead: timedelta) -> datetime | None:
+        for each in ahead:
+            reading_store.save("ada", series(now + each, 1), now)
+        newest = reading_store.latest("ada")
+        return newest.reading.at if newest else None
+
+    assert newest_after(HOUR * 20) == now + HOUR * 20  # There is no other.
+    assert newest_after(-MINUTE * 45) == now - MINUTE * 45
+    assert newest_after(MINUTE * 10 + SECOND) == now - MINUTE * 45
+    assert newest_after(MINUTE * 10) == now + MINUTE * 10
 
 
 def test_latest_skips_an_empty_hour(reading_store: ReadingStore) -> None:

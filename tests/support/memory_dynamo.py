@@ -98,6 +98,31 @@ class MemoryDynamo:
                 self._write(table, _key(request["DeleteRequest"]["Key"]), {}, lambda _: None)
         return {}
 
+    def transact_write_items(self, *, TransactItems: list[dict[str, Attributes]]) -> Attributes:  # noqa: N803 - boto3's.
+        """Make all writes if every condition holds; none otherwise."""
+        with self._lock:
+            held = [self._holds(*entry) for each in TransactItems for entry in each.items()]
+        if not all(held):
+            reasons = [{"Code": "None" if holding else "ConditionalCheckFailed"} for holding in held]
+            error: Any = {"Error": {"Code": "TransactionCanceledException", "Message": "refused"}}
+            raise ClientError(error | {"CancellationReasons": reasons}, "TransactWriteItems")
+        operations: dict[str, Any] = {
+            "Put": self.put_item,
+            "Update": self.update_item,
+            "Delete": self.delete_item,
+        }
+        for each in TransactItems:
+            for kind, request in each.items():
+                operations[kind](**request)
+        return {}
+
+    def _holds(self, kind: str, request: Attributes) -> bool:
+        if "ConditionExpression" not in request:
+            return True
+        key = _key(request["Item"] if kind == "Put" else request["Key"])
+        item = self.tables[request["TableName"]].get(key, {})
+        return holds(request["ConditionExpression"], item, request.get("ExpressionAttributeValues", {}))
+
     def scan(self, *, TableName: str) -> Attributes:  # noqa: N803 - boto3's.
         """All items in one page, because only tests scan."""
         with self._lock:

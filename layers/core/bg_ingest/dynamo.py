@@ -21,6 +21,8 @@ Item = dict[str, Any]
 
 # A busy DynamoDB may leave part of a batch undone, which is then sent again.
 _BATCH_TRIES_MAX = 8
+# A conflict with another write lasts for milliseconds. botocore itself repeats throttled calls.
+_TRANSACTION_TRIES_MAX = 4
 
 
 class Unprocessed(Exception):
@@ -38,6 +40,23 @@ class Write:
 
     accepted: bool
     item: Item | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """
+    One write of a transaction, on the condition if there is one.
+
+    With `item` the whole item is stored. With `expression` some attributes are changed. With neither the item
+    is removed.
+    """
+
+    pk: str
+    sk: str
+    expression: str | None = None
+    values: Item | None = None
+    item: Item | None = None
+    condition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +101,23 @@ class Table:
         return self._write(
             lambda: self.client.delete_item(TableName=self.name, Key=key, ReturnValues="ALL_OLD", **request)
         )
+
+    def transact(self, changes: Iterable[Change]) -> bool:
+        """Make all changes or none; False if a condition did not hold."""
+        items = [_transact_item(self.name, change) for change in changes]
+        for tries_left in reversed(range(_TRANSACTION_TRIES_MAX)):
+            try:
+                self.client.transact_write_items(TransactItems=items)
+            except ClientError as error:
+                reasons: Any = error.response.get("CancellationReasons", [])
+                codes = {reason.get("Code") for reason in reasons}
+                if "ConditionalCheckFailed" in codes:
+                    return False
+                if tries_left and "TransactionConflict" in codes:
+                    continue  # Another process was writing one of the items.
+                raise  # Nothing was written.
+            return True
+        raise AssertionError  # The last try returns or raises.
 
     def delete_all(self, keys: Iterable[tuple[str, str]]) -> None:
         """Remove at most 25 items, which need not exist. Raises Unprocessed if some could not be removed."""
@@ -134,6 +170,20 @@ class Table:
         return Write(
             accepted=True, item=from_attributes(answer["Attributes"]) if "Attributes" in answer else None
         )
+
+
+def _transact_item(table: str, change: Change) -> Any:
+    request: dict[str, Any] = {"TableName": table}
+    if change.values:
+        request["ExpressionAttributeValues"] = to_attributes(change.values)
+    if change.condition:
+        request["ConditionExpression"] = change.condition
+    if change.item is not None:
+        return {"Put": request | {"Item": to_attributes(change.item)}}
+    request["Key"] = to_attributes({"pk": change.pk, "sk": change.sk})
+    if change.expression:
+        return {"Update": request | {"UpdateExpression": change.expression}}
+    return {"Delete": request}
 
 
 def _conditional(condition: str | None, values: Item | None) -> dict[str, Any]:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bg_ingest.accounts.sealing import Sealer
+    from bg_ingest.dynamo import Change
     from bg_ingest.providers.seam import Provider, ProviderAccount
 
 
@@ -106,6 +107,21 @@ class Vault:
         """Store the tokens of a login: the user is connected from now on."""
         sealed = self._sealer.seal(user_id, _to_bytes(tokens))
         return self._connections.save_new(
+            user_id, endpoint, sealed, data_from=data_from, login_started_at=login_started_at
+        )
+
+    def new_login(
+        self,
+        user_id: str,
+        endpoint: Endpoint,
+        tokens: Tokens,
+        *,
+        data_from: datetime,
+        login_started_at: datetime,
+    ) -> Change:
+        """Return the write that stores the tokens of a login, for a transaction with others."""
+        sealed = self._sealer.seal(user_id, _to_bytes(tokens))
+        return self._connections.new_login(
             user_id, endpoint, sealed, data_from=data_from, login_started_at=login_started_at
         )
 

@@ -134,8 +134,10 @@ def rendered(hours: Sequence[HourColumns], unit: Unit, accept: str | None) -> tu
 def latest(stored: StoredReading, now: datetime, unit: Unit) -> tuple[str, str]:
     """Return the newest reading with its age, and the same without: the age must not change the ETag."""
     value = as_json(stored, unit)
-    # If the clock of the device runs ahead, the age is 0, not negative.
-    age = {"age_seconds": max((now - stored.reading.at) // _SECOND, 0)}
+    # A reading was measured before it was stored, whatever the device's clock says. So a reading from the
+    # future is at least as old as its storing.
+    measured_by = min(stored.reading.at, stored.first_stored_at)
+    age = {"age_seconds": max((now - measured_by) // _SECOND, 0)}
     return json.dumps(value | age, separators=(",", ":")), json.dumps(value)
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 READINGS_PER_HOUR = 12  # What sensors do today. Only the size of a DynamoDB page depends on it.
 
+# Device clocks run ahead by minutes. A reading dated later than this is not the newest one.
+AHEAD_MAX = timedelta(minutes=10)
 FAR_AHEAD = datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -124,8 +126,17 @@ class ReadingStore:
         return (hour for hour in hours if start <= hour.start)
 
     def latest(self, user_id: str) -> StoredReading | None:
-        """The newest unexpired reading."""
-        return next(self.between(user_id, LONG_AGO, FAR_AHEAD, descending=True, limit=1), None)
+        """
+        The newest reading that has not expired.
+
+        A reading of a device whose clock runs further ahead is returned only if there is no other.
+        """
+        credible = self.clock.now() + AHEAD_MAX + timedelta.resolution
+        for end in (credible, FAR_AHEAD):
+            newest = next(self.between(user_id, LONG_AGO, end, descending=True, limit=1), None)
+            if newest:
+                return newest
+        return None
 
     def _unexpired(
         self,
