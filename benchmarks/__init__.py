@@ -1,1 +1,1 @@
-"""What it costs and how long it takes: the numbers of docs/requirements.md's H, by `make bench`."""
+"""Benchmarks of cost and latency: the numbers of docs/requirements.md's H, by `make bench`."""

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Measure, write, print; a quick run is printed only."""
+    """Measure, write the files, print the report; a quick run is only printed."""
     parser = argparse.ArgumentParser(prog="benchmarks", description="What it costs and how long it takes.")
     parser.add_argument("--quick", action="store_true", help="less of everything, and nothing written")
     quick = parser.parse_args().quick
-    # What the functions log must not be mixed with what is told here.
+    # The functions' log must not be mixed with the progress shown here.
     os.environ["LOG_OUTPUT"] = f"file:{os.devnull}"  # noqa: TID251 - before anything reads it.
     yardstick, where = Yardstick(), machine.described()
     try:
@@ -43,19 +43,19 @@ def main() -> int:
 
 
 def _measured(yardstick: Yardstick, *, quick: bool) -> list[Measured]:
-    """Everything, in the order of the report but for the cold starts; the yardstick in between."""
+    """Return all measurements but the cold starts, in the report's order, with the yardstick in between."""
     days, repeats, starts = (14, 5, 3) if quick else (90, 15, 10)
     progress, found = Progress(), []
 
     @contextmanager
     def step(name: str) -> Iterator[None]:
-        yardstick.lay_on()
+        yardstick.sample()
         with progress.step(name):
             yield
 
     with tables() as running:
         os.environ.update(environ(running.endpoint))  # noqa: TID251 - before anything reads it.
-        # While nobody is there yet: a dispatcher whose first tick finds somebody due would want a queue.
+        # Before any user exists: a dispatcher whose first tick finds a due user would need a queue.
         with step("cold starts"):
             started = cold_start.cold_starts(running.endpoint, starts)
         with step("a day of polls"):
@@ -74,7 +74,7 @@ def _measured(yardstick: Yardstick, *, quick: bool) -> list[Measured]:
             found += fleet.grown(running, (10, 1_000) if quick else (10, 100, 1_000, 10_000))
     with step("webhooks"):
         sent = webhook.measured(5 if quick else 30)
-    yardstick.lay_on()
+    yardstick.sample()
     return [*found, *started, *sent]
 
 

@@ -1,4 +1,4 @@
-"""H1: the CPU of a fresh process up to its first answer, as Lambda starts one."""
+"""H1: CPU time of a fresh process until its first answer, as Lambda starts one."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ FIRST_EVENTS = {
     "publish": "publish_expired",
     "audit": "audit_revision",
 }
-# Two functions are made of this folder, one for each sink; the bus is the one that is always there.
+# Two functions are built from this folder, one for each sink; the bus exists in every stack.
 _NAMED_OTHERWISE = {"publish": "PublishEventBridge"}
 SECTION = "CPU of a cold start, first request included"
 BUDGET_MS = 600
 _WEBHOOK_SECRET = new_secret()
 _FOLDER = CHECKOUT / ".local" / "benchmarks"
-# Nothing is installed there but the Lambda runtime client and boto3.
+# Only the Lambda runtime client and boto3 are installed there.
 _RUNTIME = CHECKOUT / ".venv-runtime" / "bin" / "python"
-# The runtime client is part of every start; an answer that was not to be had must not pass for a quick one.
+# Every start includes the runtime client; a failed answer must not be reported as a fast one.
 _START = """
 import json, sys, time
 import awslambdaric.bootstrap
@@ -58,7 +58,7 @@ assert not isinstance(answer, dict) or answer.get("statusCode", 200) < 500, answ
 assert not isinstance(answer, dict) or not answer.get("batchItemFailures"), answer
 print(time.process_time() * 1000)
 """
-# What every function of Python starts with that talks to DynamoDB.
+# Imports of every Python function that uses DynamoDB.
 _FLOOR = """
 import time
 import awslambdaric.bootstrap
@@ -70,11 +70,11 @@ _COMPILE = "import compileall, sysconfig; compileall.compile_dir(sysconfig.get_p
 
 
 def cold_starts(endpoint: str, starts: int) -> list[Measured]:
-    """Every function, from the built layer as it is deployed, and from one without .pyc files."""
+    """Measure every function, from the built layer as deployed and from one without .pyc files."""
     built = _FOLDER / "build"
     build(built, _FOLDER / "sam.log")
-    # What the runtime brings is compiled in both: only the layer is ours to build one way or the other.
-    subprocess.run([_RUNTIME, "-c", _COMPILE], check=True)  # noqa: S603 - our own code.
+    # The runtime's packages are compiled in both, because only the layer is built by this project.
+    subprocess.run([_RUNTIME, "-c", _COMPILE], check=True)  # noqa: S603 - code of this project.
     compiled = built / "CoreLayer" / "python"
     uncompiled = _without_pyc(compiled)
     with _bus() as bus:
@@ -91,7 +91,7 @@ def cold_starts(endpoint: str, starts: int) -> list[Measured]:
             for function, event in FIRST_EVENTS.items()
         ]
     floor_ms = statistics.median(_run_ms([_FLOOR], environ(endpoint)) for _ in range(starts))
-    return [*of_functions, Measured(SECTION, "with nothing of ours", floor_ms, "ms")]
+    return [*of_functions, Measured(SECTION, "without code of this project", floor_ms, "ms")]
 
 
 def _folder(built: Path, function: str) -> Path:
@@ -99,7 +99,7 @@ def _folder(built: Path, function: str) -> Path:
 
 
 class _Bus(BaseHTTPRequestHandler):
-    """Takes every event, as EventBridge does: an answer it has to wait for, and read."""
+    """Accepts every event, as EventBridge does, with an answer that the client waits for and reads."""
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -112,12 +112,12 @@ class _Bus(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def _bus() -> Iterator[dict[str, str]]:
-    """What tells a function of a bus that takes everything, for as long as the block runs."""
+    """Return the environment of a bus that accepts every event while the block runs."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Bus) as bus:
         threading.Thread(target=bus.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{bus.server_port}"
@@ -147,8 +147,8 @@ def _start_ms(function: Path, layer: Path, variables: dict[str, str], event: str
 
 
 def _run_ms(program: list[str | Path], variables: dict[str, str]) -> float:
-    """What a program says it has taken, in a process of its own."""
-    done = subprocess.run(  # noqa: S603 - our own code.
+    """Return the duration that a program prints, run in a process of its own."""
+    done = subprocess.run(  # noqa: S603 - code of this project.
         [_RUNTIME, "-c", *program],
         env=variables,
         cwd=_FOLDER,
@@ -163,7 +163,7 @@ def _run_ms(program: list[str | Path], variables: dict[str, str]) -> float:
 
 
 def _signed(file: Path) -> Path:
-    """An event as it is; a webhook's with a signature that is good now, or it would be refused at once."""
+    """Return the event; a webhook gets a signature that is valid now, or it would be refused at once."""
     event = json.loads(file.read_text())
     if "webhook-signature" not in event.get("headers", {}):
         return file

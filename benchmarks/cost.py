@@ -1,4 +1,4 @@
-"""H5: what one person's readings cost in DynamoDB units."""
+"""H5: DynamoDB units of one user's readings."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ POLLED_ASKS = "a day's polls: calls to Dexcom"
 POLL_INTERVAL_S = 900
 POLLS_PER_DAY = 86_400 // POLL_INTERVAL_S
 RETENTION_DAYS = 730
-# Every reading costs the plain way the same, and 90 days take it minutes: a part tells the rest.
+# In the plain design every reading costs the same and 90 days take minutes, so a part is measured.
 _PLAIN_DAYS_MAX = 30
 POLLED, GIVEN_HISTORY = "polled", "given-history"
-CAUSE = "0196f3a1-2c5d-4e6f-8a9b-0c1d2e3f4a5b"  # A correlation id as nearly all are.
+CAUSE = "0196f3a1-2c5d-4e6f-8a9b-0c1d2e3f4a5b"  # A typical correlation id.
 TODAY = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class BenchmarkSource:
-    """A provider that knows some readings, and remembers what it was asked for."""
+    """A provider with known readings that records its calls."""
 
     knows: list[Reading]
     clock: FakeClock
     answers: list[list[Reading]]
 
     def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:  # noqa: ARG002 - one user only.
-        """What has been measured by now."""
+        """Return the readings measured by now."""
         end = min(end, self.clock.now())
         self.answers.append([reading for reading in self.knows if start <= reading.at < end])
         return Fetched(tuple(self.answers[-1]))
 
     def uploaded_since(self, user_id: str, since: datetime) -> Span | None:  # noqa: ARG002 - as above.
-        """Nothing that a poll would not see; only a reconciliation asks."""
+        """Return None: a poll would see all data, and only a reconciliation asks."""
         return None
 
 
@@ -71,7 +71,7 @@ def sync(
     *,
     plainly: bool = False,
 ) -> None:
-    """One sync, by the code that does it in production; plainly, but for how readings are stored."""
+    """Run one sync with the production code; the plain design differs only in the storage."""
     order: Order | None = Order(user_id, new_id(clock.now()), kind, Trigger.SCHEDULE, "benchmark")
     users, ours = tables.users, ReadingStore(tables.readings, clock, RETENTION_DAYS, lambda: CAUSE)
     reading_store = cast("ReadingStore", PlainReadingStore(tables.plain)) if plainly else ours
@@ -82,7 +82,7 @@ def sync(
         CompletenessStore(users, clock),
         lambda *_: 0,
     )
-    while order:  # A long history is several orders, one after the other.
+    while order:  # A long history takes several orders, one after the other.
         report = sync_user(order, stores=stores, source=provider, clock=clock, time_left_s=lambda: 900.0)
         if report.job is None or report.job.failure or report.busy:
             raise RuntimeError("the benchmark's own sync did not succeed")
@@ -90,7 +90,7 @@ def sync(
 
 
 def polled_day(tables: Tables) -> list[Measured]:
-    """One user polled every 15 minutes for a day; the day before is there already."""
+    """Poll one user every 15 minutes for a day; the day before is stored already."""
     ours, plain = _polled(tables, READINGS, plainly=False), _polled(tables, PLAIN, plainly=True)
     return [
         Measured(SECTION, POLLED_WRITES, ours.written, "WU", 130, plain.written),
@@ -103,7 +103,7 @@ def polled_day(tables: Tables) -> list[Measured]:
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What a day of polls took: of a day, or of each poll where the report says so."""
+    """The cost of a day of polls; of each poll where the report says so."""
 
     written: float
     bookkeeping: float
@@ -132,7 +132,7 @@ def _polled(tables: Tables, table: str, *, plainly: bool) -> Polled:
 
 
 def backfill(tables: Tables, days: int) -> list[Measured]:
-    """A new user's whole history."""
+    """Fetch a new user's whole history."""
     clock = FakeClock(TODAY)
     provider = BenchmarkSource(readings_of(TODAY - timedelta(days=days), days), clock, [])
     SyncStates(tables.users, clock).start_polling(

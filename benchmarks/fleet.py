@@ -1,4 +1,4 @@
-"""What the schedule costs, from ten users to ten thousand: the real dispatcher, tick after tick."""
+"""Cost of the schedule, from ten users to ten thousand: the real dispatcher, tick after tick."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ SENDS, CPU, READ, WRITTEN = (
     "written",
 )
 USERS_MAX = 10_000
-_TICKS = 60  # An hour of ticks: load is flat, so that a day is 24 of them.
+_TICKS = 60  # An hour of ticks: the load is flat, so a day is 24 of them.
 _HOURS = 24
 _AT_ONCE = 8
 
 
 @dataclass(slots=True)
 class CountingQueue:
-    """Takes every message."""
+    """Accepts and counts messages."""
 
     messages: int = 0
     calls: int = 0
 
     def send_message_batch(self, *, Entries: list[Any], **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's.
-        """Count them."""
+        """Count the messages."""
         self.messages += len(Entries)
         self.calls += 1
         return {}
 
 
 def grown(tables: Tables, sizes: tuple[int, ...]) -> list[Measured]:
-    """The same for each number of users; beside it a message and a call for each user."""
+    """Measure each number of users; the plain design has a message and a call for each user."""
     return [line for users in sizes for line in _schedule(tables, users)]
 
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.load`: a thousand readers on the deployed local stack, while everybody is polled."""
+"""`python -m benchmarks.load`: a thousand readers of the local stack, while every user is polled."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
 
     from local.stack import Stack
 
-# The simulated people who have readings of today; number 4's receiver uploads days late.
+# The simulated accounts with readings of today; number 4's receiver uploads days late.
 SIMULATED = (1, 2, 3, 5, 6, 7, 8)
 POLL_INTERVAL_S = 60
-THINK_S = 60.0  # On average; from half to one and a half of it.
+THINK_S = 60.0  # The mean; the pauses are from half to one and a half of it.
 PENDING_S_MAX = 60.0
-# A poll may find the one before still running, and the schedule looks every ten seconds.
+# A poll may find the previous one still running, and the schedule looks every ten seconds.
 STALLED_AFTER_S = 4 * POLL_INTERVAL_S
-# What a reader looks at, and how often: a value, a day, how the syncing stands.
+# The requests of a reader and their shares: a value, a day, the sync state.
 _LOOKS = {"/latest": 70, "": 25, "/sync": 5}
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """A connected user, and who reads their data."""
+class Reader:
+    """A connected user and the client that reads their data."""
 
     user_id: str
     token: str
@@ -53,19 +53,19 @@ class Person:
 
 @dataclass(slots=True)
 class Seen:
-    """What the readers saw."""
+    """The answers that the readers got."""
 
     took_ms: list[float] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
 
     @property
     def errors(self) -> int:
-        """Answers that are none."""
+        """Return the number of failed requests."""
         return sum(count for answer, count in self.answers.items() if answer != "200")
 
 
 def main() -> int:
-    """Start, read, look whether anything stalled, tell."""
+    """Start the stack, run the readers, check for stalled polls, write the report."""
     parser = argparse.ArgumentParser(prog="benchmarks.load", description="Many readers at once.")
     parser.add_argument("--readers", type=int, default=1_000)
     parser.add_argument("--seconds", type=int, default=300)
@@ -90,20 +90,20 @@ def main() -> int:
             return 1
         finally:
             cloud.end()
-    told = _told(chosen.readers, chosen.seconds, seen, polls, ours_ms)
+    told = _report(chosen.readers, chosen.seconds, seen, polls, ours_ms)
     print(told)
     Path(__file__).with_name("LOAD.md").write_text(told)
     return 1 if seen.errors or any(gap_s > STALLED_AFTER_S for _, gap_s in polls) else 0
 
 
-def _connected(stack: Stack, number: int) -> Person:
-    person = Person(f"reader-{number}", stack.callers.token(f"reader-{number}"))
+def _connected(stack: Stack, number: int) -> Reader:
+    person = Reader(f"reader-{number}", stack.callers.token(f"reader-{number}"))
     demo.connect(stack.api, person.token, person.user_id, f"SandboxUser{number}")
     demo.wait_for_backfill(stack.api, person.token, person.user_id)
     return person
 
 
-async def _read(api: str, people: Sequence[Person], readers: int, seconds: int) -> Seen:
+async def _read(api: str, people: Sequence[Reader], readers: int, seconds: int) -> Seen:
     seen, ends_s = Seen(), time.perf_counter() + seconds
     limits = httpx.Limits(max_connections=readers)
     async with httpx.AsyncClient(
@@ -115,8 +115,8 @@ async def _read(api: str, people: Sequence[Person], readers: int, seconds: int) 
     return seen
 
 
-async def _reader(client: httpx.AsyncClient, person: Person, number: int, seen: Seen, ends_s: float) -> None:
-    chance = random.Random(number)  # noqa: S311 - the same readers every time.
+async def _reader(client: httpx.AsyncClient, person: Reader, number: int, seen: Seen, ends_s: float) -> None:
+    chance = random.Random(number)  # noqa: S311 - the same readers in every run.
     await asyncio.sleep(chance.random() * THINK_S)
     while time.perf_counter() < ends_s:
         (path,) = chance.choices(list(_LOOKS), list(_LOOKS.values()))
@@ -132,8 +132,8 @@ async def _reader(client: httpx.AsyncClient, person: Person, number: int, seen: 
         await asyncio.sleep(THINK_S * (0.5 + chance.random()))
 
 
-def _polls(stack: Stack, person: Person, began: datetime) -> tuple[int, float]:
-    """How often the person was polled meanwhile, and the longest time without."""
+def _polls(stack: Stack, person: Reader, began: datetime) -> tuple[int, float]:
+    """Return the number of polls of this user and the longest time between two."""
     headers = {"Authorization": f"Bearer {person.token}"}
     url = f"{stack.api}/api/bg/{person.user_id}/sync/jobs?limit=200"
     jobs = httpx.get(url, headers=headers, timeout=PENDING_S_MAX, trust_env=False).raise_for_status().json()
@@ -149,7 +149,7 @@ def _polls(stack: Stack, person: Person, began: datetime) -> tuple[int, float]:
 
 
 def _ours_ms(lines: Iterable[str]) -> list[float]:
-    """What the functions themselves say they took."""
+    """Return the durations from the functions' own log."""
     found: list[float] = []
     for line in lines:
         if '"api_latency_ms"' in line:
@@ -158,7 +158,7 @@ def _ours_ms(lines: Iterable[str]) -> list[float]:
     return found
 
 
-def _told(
+def _report(
     readers: int, seconds: int, seen: Seen, polls: Sequence[tuple[int, float]], ours_ms: Sequence[float]
 ) -> str:
     where = "\n".join(f"- {name}: {value}" for name, value in machine.described().items())
@@ -170,18 +170,19 @@ def _told(
         "answers a second": f"{len(seen.took_ms) / seconds:.1f}",
         "a reader waits, median": f"{wait[0]:,.0f} ms",
         "a reader waits, 99th percentile": f"{wait[1]:,.0f} ms",
-        "of it in our handlers, median": f"{ours[0]:,.0f} ms",
-        "of it in our handlers, 99th percentile": f"{ours[1]:,.0f} ms",
-        "polls that succeeded meanwhile": str(sum(count for count, _ in polls)),
-        "the longest anybody was not polled": f"{max(gap_s for _, gap_s in polls):.0f} s",
+        "time in the handlers, median": f"{ours[0]:,.0f} ms",
+        "time in the handlers, 99th percentile": f"{ours[1]:,.0f} ms",
+        "successful polls during the test": str(sum(count for count, _ in polls)),
+        "longest time between two polls": f"{max(gap_s for _, gap_s in polls):.0f} s",
     }
     table = "\n".join(f"| {what} | {value} |" for what, value in lines.items())
     return f"""\
 # Many readers at once
 
-Written by `make load`: {readers:,} readers, each of whom looks about once in {THINK_S:.0f} s, for
-{seconds} s, at the data of {len(SIMULATED)} people who are polled every {POLL_INTERVAL_S} s meanwhile
-(stalled: not for {STALLED_AFTER_S} s); the template deployed on the emulated AWS of this machine.
+Written by `make load`: {readers:,} readers for
+{seconds} s, each with about one request in {THINK_S:.0f} s. {len(SIMULATED)} users are polled
+every {POLL_INTERVAL_S} s
+(stalled: no poll for {STALLED_AFTER_S} s). The template is deployed on the emulated AWS.
 
 {where}
 
@@ -189,8 +190,8 @@ Written by `make load`: {readers:,} readers, each of whom looks about once in {T
 |---|---:|
 {table}
 
-What a reader waits beyond our handlers is the emulator's: its gateway, its queue in front of the functions
-and its database are one Python process, in place of API Gateway, Lambda and DynamoDB.
+The waiting time outside the handlers belongs to the emulator. Its gateway, queue of invocations
+and database are one Python process, in place of API Gateway, Lambda and DynamoDB.
 """
 
 

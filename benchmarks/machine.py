@@ -1,4 +1,4 @@
-"""What the numbers were measured on, told without naming the machine."""
+"""The machine of a benchmark, described without its name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def described() -> dict[str, str]:
-    """Processor, cores, how busy it was, system and Python."""
+    """Return processor, cores, load, system and Python version."""
     return {
         "processor": _processor(),
         "cores": str(os.cpu_count()),

@@ -1,4 +1,4 @@
-"""One number, the number it must not exceed, and the same done the plain way."""
+"""One measurement with its budget and the value of the plain design."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A line of the report; `beside` is the plain way, or what its section says."""
+    """A row of the report; `beside` is the plain design's value, or as its section says."""
 
     section: str
     what: str
@@ -23,23 +23,22 @@ class Measured:
     beside: float | None = None
 
     def verdict(self, slowness: float) -> str:
-        """Whether the budget is kept; empty where there is none."""
+        """Return whether the budget is met; empty without a budget."""
         if self.budget is None:
             return ""
         if self.value <= self.budget:
             return "met"
-        # A slow machine excuses the time that something takes, and nothing else.
+        # A slow machine excuses a long duration, and nothing else.
         return "slow machine" if self.unit == "ms" and self.value / slowness <= self.budget else "MISSED"
 
 
 def cpu_ms_of_each(acts: Sequence[Callable[[], object]], repeats: int) -> list[float]:
-    """
-    The median CPU time of this process for each; what other processes do for it does not count.
+    """Return the median CPU time of this process for each; other processes do not count.
 
-    They take turns: what makes the machine slower for a while makes all of them slower, and the ratio holds.
+    They take turns, so a slow period of the machine affects all of them and the ratio holds.
     """
     for act in acts:
-        act()  # The first time is not like the others.
+        act()  # The first run is slower than the others.
     rounds = [[_once(act) for act in acts] for _ in range(repeats)]
     return [statistics.median(times_ms) for times_ms in zip(*rounds, strict=True)]
 

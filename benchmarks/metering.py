@@ -1,4 +1,4 @@
-"""What DynamoDB charges, from its own answers."""
+"""DynamoDB units, from its own answers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ _WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 
 
 class Meter:
-    """
-    Adds up the units of every call of one client.
+    """Adds up the units of every call of one client.
 
-    A refused condition costs what the write would have cost but says so nowhere: it is counted as one unit,
-    which is what it is for an item of up to a kilobyte.
+    A refused condition costs as much as the write, but its answer does not state the units. It is counted
+    as one unit, the price of an item of up to a kilobyte.
     """
 
     def __init__(self, client: DynamoDBClient) -> None:
@@ -28,16 +27,16 @@ class Meter:
             client.meta.events.register(f"after-call.dynamodb.{operation}", self._add)
 
     def reset(self) -> None:
-        """Begin again."""
+        """Reset the counts."""
         self.units.clear()
         self.calls = 0
 
     def written(self, table: str) -> float:
-        """The write units a table has cost."""
+        """Return the write units of a table."""
         return self.units[table, "write"]
 
     def read(self, table: str) -> float:
-        """The read units a table has cost."""
+        """Return the read units of a table."""
         return self.units[table, "read"]
 
     def _ask(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:

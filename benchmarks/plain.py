@@ -1,4 +1,4 @@
-"""The plain way, to compare with: one item per reading; what is there is read, and what is not is put."""
+"""The plain design for comparison: one item per reading, read before each write."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlainReadingStore:
-    """Reads and writes like the real one, as far as the benchmarks need; revisions are not even noticed."""
+    """Reads and writes like the real store, as far as the benchmarks need, without revisions."""
 
     table: Table
 
     def save(self, user_id: str, readings: Sequence[Reading], fetched_at: datetime) -> SaveReport:
-        """Read what is there, put the rest. Two writers at once would both put."""
+        """Read the stored items and put the others. Two concurrent writers would both put."""
         if not readings:
             return SaveReport(0, 0, 0, 0)
         first, last = min(reading.at for reading in readings), max(reading.at for reading in readings)
@@ -46,7 +46,7 @@ class PlainReadingStore:
         limit: int | None = None,
         consistent: bool = True,
     ) -> Iterator[StoredReading]:
-        """The readings of a range."""
+        """Return the readings of a range."""
         items = self.table.query(
             "pk = :user AND sk BETWEEN :first AND :last",
             {":user": user_id, ":first": _key(start), ":last": _key(end)},
@@ -65,17 +65,17 @@ class PlainReadingStore:
         descending: bool = False,
         limit: int | None = None,
     ) -> Iterator[HourColumns]:
-        """The same, in the form that is rendered."""
+        """Return the same readings in the form for rendering."""
         found = self.between(user_id, start, end, descending=descending, limit=limit)
         for hour, stored in groupby(found, lambda stored: hour_of(stored.reading.at)):
             yield to_columns(hour, list(stored))
 
     def instants_eventually_consistent(self, user_id: str, start: datetime, end: datetime) -> list[datetime]:
-        """The instants of a range, at half the price as well."""
+        """Return the instants of a range, also at half the price."""
         return [stored.reading.at for stored in self.between(user_id, start, end, consistent=False)]
 
     def latest(self, user_id: str) -> StoredReading | None:
-        """The newest."""
+        """Return the newest reading."""
         ever = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
         return next(self.between(user_id, *ever, descending=True, limit=1), None)
 

@@ -1,10 +1,10 @@
-"""What a thousand users cost in a month, from what was measured and AWS's list prices."""
+"""The monthly cost of a thousand users, from the measurements and AWS's list prices."""
 
-# Prices are those of us-east-1, in US dollars, without any free tier; where they were read:
+# Prices of us-east-1 in US dollars, without a free tier. The sources:
 #   DynamoDB on demand   airbyte.com/data-engineering-resources/dynamodb-pricing (July 2025)
 #   Lambda on arm64      cloudchipr.com/blog/aws-lambda-pricing; aws.amazon.com/lambda/pricing
 #   SQS, fair queues     cloudburn.io/blog/amazon-sqs-pricing (March 2026)
-# Everything else that is assumed is a constant here, and stands in the report.
+# Other assumptions are constants here and are listed in the report.
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ SQS_CALL = 0.40e-6 + 0.10e-6  # A message group makes a standard queue a fair on
 INVOCATION, GB_SECOND = 0.20e-6, 13.3334e-6
 LOGGED_GB, STORED_GB = 0.50, 0.25
 
-MEMORY_GB = 0.5  # As template.yaml has it.
+MEMORY_GB = 0.5  # As in template.yaml.
 CPU_SHARE = 512 / 1_769  # Lambda gives a whole vCPU with 1,769 MB.
 DEXCOM_MS = 300.0  # An answer of the provider.
 DYNAMODB_MS = 5.0  # A call of DynamoDB.
 BATCH = 10  # Messages for one invocation: a tick of 1,000 users has 67.
-INVOCATION_MS = 2.0  # What the runtime adds.
-LOG_LINE_BYTES = 1_000  # What the worker writes about one poll, its share of the metrics included.
+INVOCATION_MS = 2.0  # The runtime's own overhead.
+LOG_LINE_BYTES = 1_000  # The log of the worker about one poll, with its share of the metrics.
 
 ASSUMED = f"""\
-Assumed: list prices of us-east-1 (benchmarks/price.py names their sources) and no free tier; an answer of
-Dexcom takes {DEXCOM_MS:.0f} ms and a call of DynamoDB {DYNAMODB_MS:.0f} ms; {MEMORY_GB * 1024:.0f} MB are
-{CPU_SHARE:.2f} of a vCPU, which is as fast as the yardstick's reference; a worker is handed {BATCH} messages
-at a time, which it carries out in as many threads; a poll is logged in {LOG_LINE_BYTES:,} bytes. Not in it:
+Assumed: list prices of us-east-1 (benchmarks/price.py names their sources), without a free tier. An answer of
+Dexcom takes {DEXCOM_MS:.0f} ms and a call of DynamoDB {DYNAMODB_MS:.0f} ms. {MEMORY_GB * 1024:.0f} MB are
+{CPU_SHARE:.2f} of a vCPU, which is as fast as the yardstick's reference. A worker gets {BATCH} messages
+at a time and processes them in as many threads. The log of a poll has {LOG_LINE_BYTES:,} bytes. Not included:
 storage (90 days of a user are some 2 MB: half a dollar for all of them), publishing, KMS (one key), requests
 of callers, the network. "The plain way" has a message and an invocation for each poll.
 """
@@ -47,7 +47,7 @@ of callers, the network. "The plain way" has a message and an invocation for eac
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """What one way of doing it needs for a poll."""
+    """The resources that a design needs for a poll."""
 
     writes: float
     reads: float
@@ -57,17 +57,17 @@ class Design:
 
     @property
     def billed_ms(self) -> float:
-        """Lambda's time for one invocation: threads wait together, and share the CPU."""
+        """Return Lambda's time for one invocation: threads wait at the same time and share the CPU."""
         waits_ms = DEXCOM_MS + self.calls * DYNAMODB_MS
         return INVOCATION_MS + waits_ms + self.batch * self.cpu_ms / CPU_SHARE
 
     def lines(self) -> dict[str, float]:
-        """Each item of the bill."""
+        """Return the lines of the bill."""
         invocations = POLLS / self.batch
         return {
             "DynamoDB, written": POLLS * self.writes * WRITE_UNIT,
             "DynamoDB, read": POLLS * self.reads * READ_UNIT,
-            # Each message is sent, received and deleted, as many at a time as are worked on at a time.
+            # Each message is sent, received and deleted, in batches of the size that is processed at once.
             "SQS": 3 * invocations * SQS_CALL,
             "Lambda": invocations * (INVOCATION + self.billed_ms / 1_000 * MEMORY_GB * GB_SECOND),
             "logs": POLLS * LOG_LINE_BYTES / 1e9 * LOGGED_GB,
@@ -75,7 +75,7 @@ class Design:
 
 
 def bill(measured: Sequence[Measured], slowness: float) -> list[Measured]:
-    """The month, ours and the plain way; what a slow machine measured is billed as the reference's."""
+    """Return the monthly bill of both designs; times of a slow machine are converted to the reference's."""
     found = {line.what: line for line in measured}
     ours = _design(found, slowness, plain=False)
     plain = _design(found, slowness, plain=True)

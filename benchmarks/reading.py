@@ -1,4 +1,4 @@
-"""H1 and H5: our CPU for answering, with the database in a process of its own."""
+"""H1 and H5: CPU time of answers, with the database in a process of its own."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from benchmarks.tables import Tables
     from bg_ingest.dynamo import Table
 
-_BYTES_PER_UNIT = 4_096  # Of a consistent read.
+_BYTES_PER_UNIT = 4_096  # For a consistent read.
 _PAGE_MAX = 1_000
 _BUDGET_MS = 25
 _API = serving.ApiSettings(user_id_claim="sub", public_url=None, return_urls=frozenset())
 
 
 def requests(tables: Tables, repeats: int) -> list[Measured]:
-    """One warm request after the other through the query function's routes, as its handler serves them."""
+    """Measure warm requests through the query function's routes, as its handler serves them."""
     clock = FakeClock(TODAY)
     audit = Audit(tables.users, clock, 365)
     ours = build(ReadingStore(tables.readings, clock, 730), audit, clock, _API)
@@ -53,7 +53,7 @@ def requests(tables: Tables, repeats: int) -> list[Measured]:
 
 
 def fortnight(tables: Tables, repeats: int) -> list[Measured]:
-    """14 days read whole and turned into one response."""
+    """Measure 14 days, read completely and rendered as one response."""
     ours = ReadingStore(tables.readings, FakeClock(TODAY), 730)
     plain = PlainReadingStore(tables.plain)
     times_ms = cpu_ms_of_each([partial(_response, reading_store) for reading_store in (ours, plain)], repeats)
@@ -85,7 +85,7 @@ def _range(days: int, limit: int) -> dict[str, str]:
 
 
 def event(name: str, query: dict[str, str]) -> dict[str, Any]:
-    """A payload of events/, about the user with a history."""
+    """Return a payload of events/ for the user with a history."""
     text = (CHECKOUT / "events" / f"{name}.json").read_text().replace("demo", GIVEN_HISTORY)
     payload: dict[str, Any] = json.loads(text)
     return payload | {"queryStringParameters": query} if query else payload

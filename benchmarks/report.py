@@ -1,4 +1,4 @@
-"""The measurements, for programs and for people."""
+"""The report of the measurements, as JSON and as Markdown."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ if TYPE_CHECKING:
     from benchmarks.measured import Measured
 
 _ABOUT = """\
-# What it costs and how long it takes
+# Cost and latency
 
-Written by `make bench`; the budgets are H1, H3 and H5 of docs/requirements.md. Numbers of CPU are medians of
-this machine's process time and vary with it; units are DynamoDB Local's own answers and do not. How fast the
-machine was is told by a yardstick: a fixed piece of work with nothing of ours in it, done between the
-measurements. A budget of milliseconds is "met" or "MISSED"; **slow machine** stands where more was taken than
-the budget, and less once it is divided by how much slower than the reference this machine is.
+Written by `make bench`; the budgets are H1, H3 and H5 of docs/requirements.md. CPU times are medians of this
+machine's process time and vary with it; DynamoDB units come from DynamoDB Local's answers and do not vary.
+The speed of the machine is measured by a yardstick: a fixed piece of work without code of this project,
+done between the measurements. A budget of milliseconds is "met" or "MISSED". **slow machine** means that
+the time exceeds the budget, but not once it is divided by this machine's slowness.
 
-"The plain way" is one item per reading: what is there is read, and what is not is put, by the same code
-otherwise and in the same run. (Two writers at once would both put; a condition on each put instead costs a
-unit for every reading that is there already.) Of 90 days it stores the last 30, and its units are multiplied.
-DynamoDB runs in a process of its own, so none of its CPU is counted.
+"The plain way" has one item per reading. It reads the stored items and puts the others, with the same code
+otherwise and in the same run. Two concurrent writers would both put. A condition on each put would cost a
+unit for every reading that is stored already. Of 90 days it stores the last 30, and its units are
+multiplied. DynamoDB runs in a process of its own, so its CPU time is not counted.
 
-A cold start is a fresh process with the runtime client and boto3 as Lambda brings them (taken to be
-compiled), the built function and the built layer, from its first instruction to its first answer. Beside it
-stands the same start from a layer without .pyc files. The last line is what every function has to pay that
-talks to DynamoDB: the runtime client, boto3 and a client.
+A cold start is a fresh process, from its first instruction to its first answer. It has the runtime client
+and boto3 as in Lambda (assumed to be compiled), the built function and the built layer. The next column is
+the same start from a layer without .pyc files. The last row is the minimum of every function that uses
+DynamoDB: the runtime client, boto3 and a client.
 
-A webhook is timed by the clock, from outside: the emulated AWS runs every function as a process of this
-machine, and asks its queues once in a while where Lambda keeps asking.
+A webhook is timed by the clock, from outside. The emulated AWS runs every function as a process of this
+machine. It polls its queues at intervals, while Lambda polls continuously.
 """
 
 ABOUT = {
     price.SECTION: price.ASSUMED,
-    fleet.SECTION: "An hour of ticks, times 24: the load is flat. Beside it a call for each message.\n",
+    fleet.SECTION: "An hour of ticks, times 24. The plain way has a call for each message.\n",
     routes.CPU_SECTION: "Payloads of events/, by the functions' own handlers and wiring.\n",
     routes.LATENCY_SECTION: "In this process, with the database beside it; neither gateway nor network.\n",
 }
 
 
 def as_json(machine: Mapping[str, str], slowness: float, measured: Iterable[Measured]) -> str:
-    """Everything, one member a line."""
+    """Return everything as JSON, one member a line."""
     lines = [asdict(one) | {"verdict": one.verdict(slowness)} for one in measured]
     return json.dumps({"machine": machine, "slowness": slowness, "measured": lines}, indent=1) + "\n"
 
 
 def as_markdown(machine: Mapping[str, str], slowness: float, measured: Sequence[Measured]) -> str:
-    """A table for each section."""
-    parts = [_ABOUT, "\n".join(f"- {name}: {told}" for name, told in machine.items())]
+    """Return a table for each section."""
+    parts = [_ABOUT, "\n".join(f"- {name}: {value}" for name, value in machine.items())]
     for section, lines in groupby(measured, key=lambda one: one.section):
         beside = "without .pyc" if "cold start" in section else "the plain way"
         about = f"\n{ABOUT[section]}" if section in ABOUT else ""
@@ -64,7 +64,7 @@ def as_markdown(machine: Mapping[str, str], slowness: float, measured: Sequence[
 
 
 def write(folder: Path, machine: Mapping[str, str], slowness: float, measured: Sequence[Measured]) -> None:
-    """Both forms."""
+    """Write both forms."""
     (folder / "results.json").write_text(as_json(machine, slowness, measured))
     (folder / "REPORT.md").write_text(as_markdown(machine, slowness, measured))
 

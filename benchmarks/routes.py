@@ -1,4 +1,4 @@
-"""H1: every route, with its function's own wiring: our CPU, and how long a caller waits for it."""
+"""H1: CPU time and latency of every route, with its function's own wiring."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CPU_SECTION = "CPU of a warm request, by route"
 LATENCY_SECTION = "Time of a warm request, 99th percentile, by route"
 CPU_BUDGET_MS, LATENCY_BUDGET_MS = 25, 200
-# Payloads of events/. What asks Dexcom is not among them: it takes as long as Dexcom does.
+# Payloads of events/, without the routes that call Dexcom, whose answer decides their time.
 ASKED = (
     "query_latest",
     "query_range",
@@ -51,17 +51,17 @@ ASKED = (
 
 
 class _Taken:
-    """SQS's answer to whatever is sent."""
+    """SQS's answer to any message."""
 
     def stream(self) -> Iterator[bytes]:
-        """All at once."""
+        """Return the whole body."""
         yield b'{"Successful": [], "Failed": []}'
 
 
 def by_route(repeats: int) -> list[Measured]:
-    """The CPU of each first, then the latency of each."""
+    """Measure the CPU time of each route, then the latency of each."""
     aws_clients.sqs(REGION).meta.events.register("before-send.sqs", _taken)
-    # What queues a sync looks first whether the person is connected.
+    # A queued sync first checks that the user is connected.
     now, nowhere = SystemClock().now(), Endpoint("dexcom", "custom", "http://127.0.0.1:1")
     connections = process().part(queue_parts.connections)
     connections.save_new(GIVEN_HISTORY, nowhere, b"sealed", data_from=now - timedelta(days=90))
@@ -74,7 +74,7 @@ def by_route(repeats: int) -> list[Measured]:
 
 
 def _timed(name: str, repeats: int) -> tuple[float, float]:
-    """The median of the CPU, and of a hundred requests the time of the slowest but one."""
+    """Return the median CPU time, and the second slowest of a hundred requests."""
     handler = importlib.import_module(f"functions.{name.partition('_')[0]}.app").lambda_handler
     cpu_ms, took_ms = [], []
     for n in range(repeats + 1):
@@ -82,7 +82,7 @@ def _timed(name: str, repeats: int) -> tuple[float, float]:
         answer = handler(event(name, {}), LambdaContext())
         if answer["statusCode"] >= 400:
             raise RuntimeError(f"{name} was answered with {answer['statusCode']}")
-        if n:  # The first is not like the others.
+        if n:  # The first run is slower than the others.
             cpu_ms.append((time.process_time() - began_cpu_s) * 1_000)
             took_ms.append((time.perf_counter() - began_s) * 1_000)
     return statistics.median(cpu_ms), statistics.quantiles(took_ms, n=100, method="inclusive")[98]

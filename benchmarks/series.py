@@ -20,8 +20,8 @@ _TRENDS = ("doubleDown", "singleDown", "fortyFiveDown", "flat", "fortyFiveUp", "
 
 
 def readings_of(start: datetime, days: int) -> list[Reading]:
-    """So many days of one person, always the same."""
-    chance = random.Random(20_261_121)  # noqa: S311 - the same for ever.
+    """Return the readings of this many days of one user, always the same."""
+    chance = random.Random(20_261_121)  # noqa: S311 - the same in every run.
     mg_dl, readings = 120.0, []
     for n in range(days * READINGS_PER_DAY):
         rate = round(chance.gauss(0, 0.8), 1)

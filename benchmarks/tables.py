@@ -1,4 +1,4 @@
-"""DynamoDB Local with the template's tables and one for the plain way, and every call metered."""
+"""DynamoDB Local with the template's tables and one for the plain design, with metered calls."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 READINGS, USERS, PLAIN = "readings", "users", "plain"
-# DynamoDB Local takes any; the functions that are measured get the same.
+# DynamoDB Local accepts any credentials; the measured functions get the same.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "benchmark", "AWS_SECRET_ACCESS_KEY": "benchmark"}
 
 
 def environ(endpoint: str) -> dict[str, str]:
-    """What the functions are told, so that they use these tables."""
+    """Return the environment with which functions use these tables."""
     return {
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "DYNAMODB_ENDPOINT": endpoint,
         "DYNAMODB_TABLE": READINGS,
         "USERS_TABLE": USERS,
-        "JOBS_QUEUE_URL": "http://127.0.0.1:1/123456789012/jobs",  # Nothing is ever sent there.
-        "SYNCS_PER_MINUTE_MAX": "10000",  # Or the limits would be what is measured.
+        "JOBS_QUEUE_URL": "http://127.0.0.1:1/123456789012/jobs",  # No message is sent there.
+        "SYNCS_PER_MINUTE_MAX": "10000",  # Without this the limits would be measured.
         "CONNECTIONS_PER_HOUR_MAX": "10000",
         **CREDENTIALS,
     }
@@ -51,7 +51,7 @@ class Tables:
 
 @contextmanager
 def tables() -> Iterator[Tables]:
-    """Empty tables, for as long as the block runs."""
+    """Return empty tables for the duration of the block."""
     lacking = jars.missing()
     if lacking:
         raise CannotStart(lacking)

@@ -1,4 +1,4 @@
-"""How much a core takes in: from the provider's JSON to what is stored, by the code of production."""
+"""Ingestion throughput of one core, from the provider's JSON to the stored items, with production code."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ _POLLED, _GIVEN_HISTORY = "polled-from-json", "given-history-from-json"
 
 @dataclass(slots=True)
 class JsonProvider:
-    """A provider that answers with the text Dexcom would send, and remembers its answers."""
+    """A provider that answers with Dexcom's JSON and keeps its answers."""
 
     records: list[tuple[datetime, str]]
     clock: FakeClock
     answers: list[str]
 
     def readings(self, _: str, start: datetime, end: datetime) -> Fetched:
-        """What has been measured by now, parsed as the client does."""
+        """Return the readings measured by now, parsed as in the client."""
         end = min(end, self.clock.now())
         inside = ",".join(text for at, text in self.records if start <= at < end)
         self.answers.append(f'{{"recordType":"egv","userId":"somebody","records":[{inside}]}}')
         return parse_egvs(json.loads(self.answers[-1]), self.clock.now())
 
     def uploaded_since(self, _: str, __: datetime) -> Span | None:
-        """Nothing that a poll would not see; only a reconciliation asks."""
+        """Return None: a poll would see all data, and only a reconciliation asks."""
         return None
 
 
 def taking_in(tables: Tables, days: int) -> list[Measured]:
-    """A day of polls, and a whole history."""
+    """Measure a day of polls and a whole history."""
     return [*_polls(tables), *_history(tables, days)]
 
 
@@ -66,7 +66,7 @@ def _polls(tables: Tables) -> list[Measured]:
 
 
 def _polled_s(tables: Tables, *, plainly: bool) -> float:
-    """The CPU of a day of polls."""
+    """Return the CPU time of a day of polls."""
     user_id, clock = f"{_POLLED}-{plainly}", FakeClock(TODAY)
     provider = _provider(readings_of(TODAY - timedelta(days=1), 2), clock)
     SyncStates(tables.users, clock).start_polling(user_id, POLL_INTERVAL_S, TODAY - timedelta(days=1))
@@ -92,7 +92,9 @@ def _history(tables: Tables, days: int) -> list[Measured]:
     sync(tables, provider, clock, _GIVEN_HISTORY, JobKind.BACKFILL)
     took_s, ours_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
     calls, asked = tables.meter.calls, len(provider.answers)
-    part = _parsed(provider.answers[0], clock)  # The newest window tells how long the others would take.
+    part = _parsed(
+        provider.answers[0], clock
+    )  # The time of the newest window is the estimate for the others.
     tables.meter.reset()
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
     PlainReadingStore(tables.plain).save(_GIVEN_HISTORY, part, TODAY)
@@ -123,7 +125,7 @@ def _provider(known: Sequence[Reading], clock: FakeClock) -> JsonProvider:
 
 
 def _record(reading: Reading) -> dict[str, Any]:
-    """As version 3 of Dexcom's API spells it."""
+    """Return a record in the format of version 3 of Dexcom's API."""
     device = reading.device
     display = reading.at + timedelta(minutes=reading.local_offset_minutes or 0)
     return {

@@ -1,4 +1,4 @@
-"""H3: from the answer that a webhook was accepted until its reading is the latest, on the emulated AWS."""
+"""H3: from an accepted webhook until its reading is the latest, on the emulated AWS."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PATIENCE_S = 60.0
 
 
 def measured(repeats: int) -> list[Measured]:
-    """One webhook after the other, while the demo user is polled every minute."""
+    """Send one webhook after the other, while the demo user is polled every minute."""
     with tempfile.TemporaryDirectory(prefix="bg-ingest-") as folder:
         options = Options(
             port=free_port(), parameters={"BackfillDaysMax": "2", "WebhooksPerMinuteMax": "10000"}
@@ -39,7 +39,7 @@ def measured(repeats: int) -> list[Measured]:
         try:
             stack = cloud.start()
             with httpx.Client(base_url=stack.api, timeout=60, trust_env=False) as client:
-                _once(stack, client, 0)  # The first finds no process of either function.
+                _once(stack, client, 0)  # The first one finds no running process of either function.
                 runs = [_once(stack, client, number) for number in range(1, repeats + 1)]
         finally:
             cloud.end()
@@ -52,8 +52,8 @@ def measured(repeats: int) -> list[Measured]:
 
 
 def _once(stack: Stack, client: httpx.Client, number: int) -> tuple[float, float]:
-    """How long one webhook took to be answered, and from then on to be readable."""
-    # Ahead of every reading that polls may bring meanwhile, each a second further.
+    """Return the time until the answer, and from the answer until the reading is readable."""
+    # Later than every reading of the polls, each a second further.
     now = SystemClock().now()
     at, value = now + timedelta(hours=1, seconds=number), 100 + number
     body = json.dumps(one_reading(at, value)).encode()

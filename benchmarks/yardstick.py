@@ -1,4 +1,4 @@
-"""A fixed piece of work with nothing of ours in it: how fast the machine is that the numbers come from."""
+"""A fixed piece of work without code of this project, which measures the speed of the machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from benchmarks.measured import cpu_ms_of_each
 
-# What the processor takes for it on which the budgets were set: docs/decisions/tests.md.
+# The time on the reference processor, on which the budgets were set: docs/decisions/tests.md.
 REFERENCE_MS = 10.0
 _RECORDS = 5_100
 _REPEATS = 9
@@ -23,22 +23,22 @@ class _Record:
 
 
 class Yardstick:
-    """Laid on between the measurements, because a shared machine is not equally fast all the time."""
+    """Measured between the benchmarks, because the speed of a shared machine changes."""
 
     def __init__(self) -> None:
         self.samples_ms: list[float] = []
 
-    def lay_on(self) -> None:
-        """Take the time once more."""
+    def sample(self) -> None:
+        """Take a sample."""
         self.samples_ms += cpu_ms_of_each([_work], _REPEATS)
 
     @property
     def slowness(self) -> float:
-        """How many times as long as the reference this machine takes."""
+        """Return how many times slower than the reference this machine is."""
         return statistics.median(self.samples_ms) / REFERENCE_MS
 
     def described(self) -> str:
-        """The time here, how much it changed, and the reference's."""
+        """Return the time here, its range, and the reference's."""
         middle = statistics.median(self.samples_ms)
         return (
             f"{middle:.1f} ms ({min(self.samples_ms):.1f} to {max(self.samples_ms):.1f} in this run); "
@@ -47,7 +47,7 @@ class Yardstick:
 
 
 def _work() -> int:
-    """What Python programs do: text parsed, objects made, sorted, grouped, and written as text again."""
+    """Do typical work of a Python program: parse text, make objects, sort, group, and write text."""
     made = [
         {"at": f"{n * 7919 % _RECORDS:06}", "value": n % 400, "device": f"d{n % 3}"} for n in range(_RECORDS)
     ]

@@ -1,1 +1,1 @@
-"""Mutation testing: the pure core is broken in every small way, and the tests have to notice each."""
+"""Mutation testing of the pure core: every small change must fail a test."""

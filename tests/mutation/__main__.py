@@ -1,4 +1,4 @@
-"""`python -m tests.mutation [MODULE…]`: tries every mutant, writes REPORT.md, fails for the unexplained."""
+"""`python -m tests.mutation [MODULE…]` tries every mutant, writes REPORT.md, fails without reasons."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _TRIALS_AT_ONCE = os.cpu_count() or 1
 
 
 def main() -> int:
-    """Try, tell, and write when everything was tried."""
+    """Try the mutants, print the scores, and write the report after a full run."""
     parser = argparse.ArgumentParser(prog="tests.mutation", description="Does a test fail for every break?")
     parser.add_argument("modules", nargs="*", help="part of a module's name; all of them unless said")
     parts = parser.parse_args().modules
     chosen = [name for name in MODULES if not parts or any(part in name for part in parts)]
-    # As it is, every module must pass, or everything would look killed.
+    # Without a mutant every module must pass, or every mutant would look killed.
     for name in chosen:
         if not _passes(name):
             print(f"{name} fails its tests as it is.", file=sys.stderr)

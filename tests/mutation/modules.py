@@ -1,7 +1,7 @@
-"""The modules that are mutated, and the tests that have to fail; the quickest test comes first."""
+"""The mutated modules and their tests, the fastest test first."""
 
-# A module and every one that it is made of: what merging is, is decided in five files.
-# A module that comes later is one more line here; its tests use no fixture of a conftest.py (trial.py).
+# A module, and every module that it consists of: merging is spread over five files.
+# A further module is one more line here; its tests use no fixture of a conftest.py (trial.py).
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ MODULES: dict[str, tuple[str, ...]] = {
 
 
 def source_of(module: str) -> str:
-    """What a module says."""
+    """Return the source of a module."""
     return _LAYER.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")

@@ -1,8 +1,8 @@
-"""
-Every small way to break a module, one at a time.
+"""All small mutations of a module, one at a time.
 
-Left alone is what is never executed or only read by people: annotations, imports, docstrings, the texts of
-exceptions. A condition of a comprehension is not dropped as a whole: each of its comparisons is changed.
+Code that is never executed or only read by people is not mutated: annotations, imports, docstrings,
+exception texts. A condition of a comprehension is not dropped as a whole; each of its comparisons is
+changed.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _UNTOUCHED_FIELDS = {"annotation", "returns", "decorator_list", "type_comment"}
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One module with one change in it."""
+    """One module with one change."""
 
-    number: int  # Of the line.
+    number: int  # The number of the line.
     line: str
     was: str
     becomes: str
@@ -52,12 +52,12 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        """The change, as a reason in survivors.toml names it."""
+        """Return the change as survivors.toml names it."""
         return f"{self.was} -> {self.becomes}"
 
 
 def mutants_of(source: str) -> Iterator[Mutant]:
-    """All of them, from top to bottom."""
+    """Return all mutants, from top to bottom."""
     tree, lines = ast.parse(source), source.splitlines()
     for parent, name, place in _places(tree):
         node = _at(parent, name, place)
@@ -96,7 +96,7 @@ def _untouched(node: ast.AST) -> bool:
 
 @singledispatch
 def _instead_of(_node: ast.AST) -> Iterator[ast.AST]:
-    """What may stand in a node's place."""
+    """Return the possible replacements of a node."""
     return iter(())
 
 

@@ -1,4 +1,4 @@
-"""What became of the mutants, for people; and the reasons why some of them may live."""
+"""The report of the mutants, and the reasons for survivors."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 _ABOUT = """\
-# What the tests notice
+# Mutation test report
 
-Written by `make mutation`: every small way to break the pure core (`mutants.py`), one at a time, and whether
-a test of that module failed (`modules.py` says which tests are asked). Each survivor was looked at; the
-reason why it may live is in `survivors.toml`. A survivor without a reason fails the run.
+Written by `make mutation`, which applies every small change to the pure core (`mutants.py`), one at a time.
+It records whether a test of that module failed (`modules.py` lists the tests). The reason for each survivor
+is in `survivors.toml`. A survivor without a reason fails the run.
 """
 
-Named = tuple[str, str, str]  # Module, line, change: what stays when lines move.
+Named = tuple[str, str, str]  # Module, line and change: stable when lines move.
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A mutant, and what became of it."""
+    """A mutant and its verdict."""
 
     module: str
     mutant: Mutant
@@ -42,12 +42,12 @@ class Tried:
 
     @property
     def named(self) -> Named:
-        """How survivors.toml names it."""
+        """Return the key in survivors.toml."""
         return self.module, self.mutant.line, self.mutant.name
 
 
 def reasons() -> dict[Named, str]:
-    """Why each survivor may live."""
+    """Return the reason for each survivor."""
     entries = tomllib.loads((_FOLDER / "survivors.toml").read_text())["survivor"]
     return {
         (entry["module"], entry["line"], change): entry["why"]
@@ -57,12 +57,12 @@ def reasons() -> dict[Named, str]:
 
 
 def unexplained(tried: Sequence[Tried], explained: Mapping[Named, str]) -> list[Tried]:
-    """The survivors nobody has given a reason for."""
+    """Return the survivors without a reason."""
     return [one for one in tried if not one.killed and one.named not in explained]
 
 
 def as_markdown(tried: Sequence[Tried], explained: Mapping[Named, str]) -> str:
-    """A table of scores, and the survivors with their reasons."""
+    """Return a table of scores, and the survivors with their reasons."""
     lines = [_ABOUT, "| module | mutants | killed | |", "|---|---:|---:|---:|"]
     lines += [_score(f"`{name}`", list(group)) for name, group in groupby(tried, lambda one: one.module)]
     lines += [
@@ -75,7 +75,7 @@ def as_markdown(tried: Sequence[Tried], explained: Mapping[Named, str]) -> str:
     ]
     for one in tried:
         if not one.killed:
-            why = explained.get(one.named, "**nobody has said**")
+            why = explained.get(one.named, "**no reason given**")
             lines.append(
                 f"| `{one.module}` `{_cell(one.mutant.line)}` | `{_cell(one.mutant.name)}` | {why} |"
             )
@@ -83,7 +83,7 @@ def as_markdown(tried: Sequence[Tried], explained: Mapping[Named, str]) -> str:
 
 
 def write(tried: Sequence[Tried], explained: Mapping[Named, str]) -> None:
-    """REPORT.md."""
+    """Write REPORT.md."""
     (_FOLDER / "REPORT.md").write_text(as_markdown(tried, explained))
 
 

@@ -33,13 +33,13 @@ def names(source: str) -> list[str]:
         ("if a:\n    b = c", ["if a: -> if not a:"]),
     ],
 )
-def test_a_module_is_broken_in_every_small_way(source: str, changes: list[str]) -> None:
+def test_every_kind_of_node_is_mutated(source: str, changes: list[str]) -> None:
     """Each kind of expression and statement has its mutants."""
     assert names(source) == changes
 
 
-def test_what_nobody_executes_is_left_alone() -> None:
-    """Annotations, imports, docstrings and the texts of exceptions."""
+def test_code_that_is_not_executed_is_not_mutated() -> None:
+    """Annotations, imports, docstrings and exception texts have no mutants."""
     source = (
         'import a\nT = Literal["b"]\ndef f(x: "int | None") -> "int":\n """One."""\n raise ValueError("2")\n'
     )
@@ -48,14 +48,14 @@ def test_what_nobody_executes_is_left_alone() -> None:
 
 
 def test_each_mutant_has_one_change() -> None:
-    """And the module is as it was for the next one."""
+    """The module is unchanged for the next mutant."""
     sources = [mutant.source for mutant in mutants_of("x = 1\ny = 2")]
 
     assert sources == ["x = 2\ny = 2", "x = 0\ny = 2", "x = 1\ny = 3", "x = 1\ny = 1"]
 
 
-def test_a_survivor_without_a_reason_is_told_apart() -> None:
-    """A reason is for one change of one line of one module."""
+def test_a_survivor_without_a_reason_is_reported() -> None:
+    """A reason covers one change of one line of one module."""
     survivor, killed = (
         Tried("m", Mutant(1, "x = 1", "1", becomes, ""), verdict)
         for becomes, verdict in (("2", Verdict.SURVIVED), ("0", Verdict.KILLED))
@@ -66,8 +66,8 @@ def test_a_survivor_without_a_reason_is_told_apart() -> None:
     assert "| all | 2 | 1 | 50.0 % |" in as_markdown([survivor, killed], {})
 
 
-def test_reasons_are_given_for_mutants_there_are() -> None:
-    """A reason for code that has changed since explains nothing."""
+def test_every_reason_belongs_to_an_existing_mutant() -> None:
+    """A reason for code that has changed would explain nothing."""
     explained = reasons().keys()
     modules = {module for module, _, _ in explained}
     there_are = {

@@ -1,7 +1,8 @@
-"""One mutant's trial: a process of its own in which the tests find it where the module was."""
+"""One mutant's trial in a process of its own, where imports return the mutant."""
 
-# A process is forked from one that has imported everything but what is tested, so a trial costs little more
-# than its tests. The checkout is never touched: the mutant stands in the import system alone.
+# Each trial is forked from a process that has imported everything but the tested module, so it costs little
+# more
+# than its tests. The checkout is never changed: the mutant exists in the import system only.
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-# What the tests need beside us, imported once for all trials.
+# Modules that the tests need besides this project's, imported once for all trials.
 import hypothesis.strategies
 import pydantic_settings  # noqa: F401
 import pytest
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-# Many times what the tests take. Of the processor and not of the clock: a busy machine kills no mutant.
+# Many times the duration of the tests. CPU time and not clock time, so a busy machine kills no mutant.
 CPU_S_MAX = 60
 MEMORY_BYTES_MAX = 1024**3
-# What the tests of the pure core do without takes longer to start than they do: fixtures, other processes.
+# Plugins that the tests of the pure core do not need and that start slowly: fixtures, other processes.
 _OPTIONS = (
     "-x",
     "--quiet",
@@ -34,9 +35,9 @@ _OPTIONS = (
     "--noconftest",
     "--hypothesis-profile=mutation",
     *(f"-pno:{plugin}" for plugin in ("randomly", "xdist", "socket", "anyio", "cacheprovider")),
-    "-Wignore::pytest.PytestAssertRewriteWarning",  # Hypothesis is imported already, and asserts nothing.
+    "-Wignore::pytest.PytestAssertRewriteWarning",  # Hypothesis is imported already, and has no assertions of its own.
 )
-# The same every time, or a mutant would be killed today and survive tomorrow; what kills need not be small.
+# Deterministic: every run has the same survivors.
 hypothesis.settings.register_profile(
     "mutation",
     max_examples=40,
@@ -48,30 +49,30 @@ hypothesis.settings.register_profile(
 
 
 class Verdict(StrEnum):
-    """What became of a mutant."""
+    """The result of a mutant's trial."""
 
     KILLED = "killed"
     SURVIVED = "survived"
 
 
 class _Substitute(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds a mutant where a module is looked for."""
+    """An import finder that returns the mutant for the module."""
 
     def __init__(self, module: str, source: str) -> None:
         self._module = module
         self._code = compile(source, f"<a mutant of {module}>", "exec")
 
     def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
-        """The mutant, under the module's name."""
+        """Return the mutant under the module's name."""
         return importlib.util.spec_from_loader(fullname, self) if fullname == self._module else None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run it as the module."""
-        exec(self._code, module.__dict__)  # noqa: S102 - it is our own code, changed a little.
+        """Run the mutant as the module."""
+        exec(self._code, module.__dict__)  # noqa: S102 - code of this project with one change.
 
 
 def start(module: str, source: str, tests: Sequence[str]) -> int:
-    """Begin a trial; the process it runs in."""
+    """Start a trial and return its process."""
     assert not [name for name in sys.modules if name.startswith("bg_ingest")], "tested before it was broken"
     pid = os.fork()
     if pid == 0:
@@ -80,7 +81,7 @@ def start(module: str, source: str, tests: Sequence[str]) -> int:
 
 
 def verdict(status: int) -> Verdict:
-    """What the end of the trial's process says; without end or measure is noticed, too."""
+    """Return the verdict from the process's end; an endless loop or too much memory also kills the mutant."""
     return Verdict.SURVIVED if status == pytest.ExitCode.OK else Verdict.KILLED
 
 

@@ -1,1 +1,1 @@
-"""The real engine against a hostile, seeded schedule."""
+"""The real engine under a random schedule of faults, reproducible by its seed."""

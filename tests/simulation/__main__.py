@@ -1,4 +1,4 @@
-"""Run seeds by hand: python -m tests.simulation FIRST [LAST]."""
+"""Run seeds from the command line: python -m tests.simulation FIRST [LAST]."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Threads of which one moves at a time, and the seed decides which; every I/O step hands the baton back."""
+"""Cooperative threads: the seed decides which one runs, and every I/O step switches."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Killed(BaseException):
-    """The process ends here; not an Exception, so that no clean-up of ours runs."""
+class SimulatedCrash(BaseException):
+    """Ends the simulated process; not an Exception, so that no clean-up code of the engine runs."""
 
 
 def _taken() -> Lock:
-    """A lock that is released to wake whoever waits for it; much quicker than a semaphore."""
+    """Return a locked lock; releasing it wakes its waiter, much faster than a semaphore."""
     lock = Lock()
     lock.acquire()
     return lock
@@ -27,7 +27,7 @@ class Actor:
 
     name: str
     run: Callable[[], object]
-    ends_at_s: float  # When Lambda ends it, on the monotonic clock.
+    ends_at_s: float  # The time at which Lambda ends it, on the monotonic clock.
     doomed: bool = False
     over: bool = False
     broken: BaseException | None = None
@@ -36,22 +36,22 @@ class Actor:
 
 @dataclass
 class Baton:
-    """Who is alive, and whose turn it is."""
+    """The running actors, and which of them has the turn."""
 
     alive: list[Actor] = field(default_factory=list)
-    everybody_in_turn: bool = False  # Nobody is interrupted any more.
+    without_interruptions: bool = False  # No actor is interrupted any more.
     _back: Lock = field(default_factory=_taken)
     _by_thread: dict[Thread, Actor] = field(default_factory=dict)
 
     def start(self, actor: Actor) -> None:
-        """A new actor, who waits for its first turn."""
+        """Start an actor, which waits for its first turn."""
         thread = Thread(target=self._live, args=(actor,), daemon=True)
         self._by_thread[thread] = actor
         self.alive.append(actor)
         thread.start()
 
     def turn(self, actor: Actor) -> None:
-        """Let one actor move to its next step."""
+        """Let one actor run to its next step."""
         actor.go.release()
         self._back.acquire()
         if actor.over:
@@ -60,27 +60,27 @@ class Baton:
             raise actor.broken
 
     def step(self) -> None:
-        """Called by an actor before and after whatever it does to the world."""
+        """Switch; an actor calls this before and after each effect on the world."""
         actor = self.moving()
         if actor is None:
-            return  # The stage itself is being set.
-        if not actor.doomed and not self.everybody_in_turn:
+            return  # The world is still being set up.
+        if not actor.doomed and not self.without_interruptions:
             self._back.release()
             actor.go.acquire()
         if actor.doomed:
-            raise Killed
+            raise SimulatedCrash
 
     def moving(self) -> Actor | None:
-        """Who moves now."""
+        """Return the actor that has the turn."""
         return self._by_thread.get(current_thread())
 
     def _live(self, actor: Actor) -> None:
         actor.go.acquire()
         try:
             actor.run()
-        except Killed:
+        except SimulatedCrash:
             pass
-        except BaseException as broken:  # noqa: BLE001 - it is raised again where the test can see it.
+        except BaseException as broken:  # noqa: BLE001 - raised again in the test's thread.
             actor.broken = broken
         finally:
             actor.over = True

@@ -1,7 +1,6 @@
-"""
-Ways to break the engine, and a run that shows that the simulation catches each: `make breaks`.
+"""Mutations of the engine, and a run that shows that the simulation detects each: `make breaks`.
 
-Every break is one change of the real code, made in a copy of it. A seed that fails has caught it.
+Every break is one change of the real code, made in a copy. A failing seed has detected it.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
 PACKAGE = Path("layers/core/bg_ingest")
-SEEDS_MAX = 400  # Two fifths of what CI runs.
+SEEDS_MAX = 400  # Two fifths of the seeds that CI runs.
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """One mistake somebody could make."""
+    """One possible mistake in the engine."""
 
     name: str
     file: str
@@ -30,7 +29,7 @@ class Break:
 
 BREAKS = (
     Break(
-        "a lease is taken while somebody lives on it",
+        "a lease is taken from a live holder",
         "sync/state.py",
         'f"{_KNOWN} AND {_FREE}",\n        )\n        if write.item is None:',
         "_KNOWN,\n        )\n        if write.item is None:",
@@ -74,7 +73,7 @@ BREAKS = (
         "    except LeaseLost:\n        rest = None\n",
     ),
     Break(
-        "an hour is written whatever its version",
+        "an hour is written without checking its version",
         "readings/stored/hour_items.py",
         "unchanged if hour.version else never_written",
         '"attribute_exists(pk)" if hour.version else never_written',
@@ -98,7 +97,7 @@ BREAKS = (
         "    if called or True:",
     ),
     Break(
-        "a doubled message rewrites a job that is over",
+        "a duplicate message rewrites a finished job",
         "sync/jobs.py",
         'f"{unknown} OR {not_over}"',
         'f"{unknown} OR attribute_exists(pk)"',
@@ -126,14 +125,14 @@ BREAKS = (
 
 
 def first_caught(broken: Break, into: Path) -> str:
-    """What the first seed that fails says, with that seed; run on a copy in `into`."""
+    """Return the first failing seed and its message, from a run on a copy in `into`."""
     shutil.copytree(CHECKOUT / PACKAGE, into / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
     file = into / PACKAGE / broken.file
     file.write_text(file.read_text().replace(broken.right, broken.wrong))
-    ran = subprocess.run(  # noqa: S603 - our own module.
+    ran = subprocess.run(  # noqa: S603 - a module of this project.
         [sys.executable, "-m", "tests.simulation", "0", str(SEEDS_MAX - 1)],
         cwd=CHECKOUT,
-        # The copy comes before the checkout that the environment of this folder knows.
+        # The copy comes before the checkout in which the environment has installed the package.
         env={"PYTHONPATH": f"{into / 'layers/core'}:{CHECKOUT}", "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
@@ -143,7 +142,7 @@ def first_caught(broken: Break, into: Path) -> str:
 
 
 def main() -> int:
-    """Try all; how many were not caught."""
+    """Try all breaks and return how many were not detected."""
     missed = 0
     for broken in BREAKS:
         with tempfile.TemporaryDirectory() as folder:

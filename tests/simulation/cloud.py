@@ -1,4 +1,4 @@
-"""DynamoDB and SQS of the simulation: in memory, stepping, sometimes failing, watched while they change."""
+"""In-memory DynamoDB and SQS of the simulation, with steps, faults and checks of every write."""
 
 from __future__ import annotations
 
@@ -24,17 +24,16 @@ _LATE = 0.5
 
 @dataclass
 class SteppingDynamo:
-    """
-    Every request is a step before and a step after; some are throttled; accepted writes are watched.
+    """A DynamoDB with a step before and after every request, throttling, and a check of accepted writes.
 
-    A query that asks for no consistency sees, as often as not, what was there before each item's last write.
+    An eventually consistent query returns, half of the time, the state before each item's last write.
     """
 
     memory: MemoryDynamo
     step: Callable[[], None]
     random: Random
     watch: Callable[[str, dict[str, Any], dict[str, Any]], None]
-    trouble: float = 0.0
+    failure_rate: float = 0.0
     _before: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
@@ -42,7 +41,7 @@ class SteppingDynamo:
 
         def request(**arguments: Any) -> Any:
             self.step()
-            if self.random.random() < self.trouble:
+            if self.random.random() < self.failure_rate:
                 raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, operation)
             table, key = arguments["TableName"], arguments.get("Key") or arguments.get("Item")
             before = self._item(table, key) if key else {}
@@ -62,9 +61,9 @@ class SteppingDynamo:
         return self.memory.tables[table].get(_names(key), {})
 
     def _may_be_late(self, query: dict[str, Any]) -> bool:
-        # An index is never consistent; what it lists too late is the dispatcher's own tests' business.
+        # An index is never consistent; the dispatcher's own tests cover a late index.
         asks_for_it = query.get("ConsistentRead") or "IndexName" in query
-        return not asks_for_it and self.trouble > 0 and self.random.random() < _LATE
+        return not asks_for_it and self.failure_rate > 0 and self.random.random() < _LATE
 
 
 def _names(attributes: dict[str, Any]) -> tuple[str, str]:
@@ -72,8 +71,8 @@ def _names(attributes: dict[str, Any]) -> tuple[str, str]:
 
 
 @dataclass(eq=False)
-class Message:
-    """One message in the queue."""
+class SimulatedMessage:
+    """A message and its delivery state."""
 
     number: int
     body: str
@@ -83,21 +82,21 @@ class Message:
 
 @dataclass
 class SimulatedQueue:
-    """A standard queue: at least once, in any order, and some batches are refused in part."""
+    """A standard queue: at-least-once, unordered, and some batches fail in part."""
 
     clock: Clock
     step: Callable[[], None]
     random: Random
     sent: Callable[[dict[str, Any]], None]
-    messages: list[Message] = field(default_factory=list)
-    dead: list[Message] = field(default_factory=list)
-    trouble: float = 0.0
+    messages: list[SimulatedMessage] = field(default_factory=list)
+    dead: list[SimulatedMessage] = field(default_factory=list)
+    failure_rate: float = 0.0
     _count: int = 0
 
     def send_message_batch(self, *, Entries: list[dict[str, Any]], **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's.
-        """Take them, or all but some."""
+        """Accept all messages, or some of them."""
         self.step()
-        failed = [entry for entry in Entries if self.random.random() < self.trouble]
+        failed = [entry for entry in Entries if self.random.random() < self.failure_rate]
         for entry in Entries:
             if entry not in failed:
                 self.put(entry["MessageBody"], entry["DelaySeconds"])
@@ -105,20 +104,20 @@ class SimulatedQueue:
         return {"Failed": [{"Id": entry["Id"]} for entry in failed]} if failed else {}
 
     def change_message_visibility(self, *, ReceiptHandle: str, VisibilityTimeout: int, **_: Any) -> None:  # noqa: N803 - boto3's.
-        """Hide a message for that long."""
+        """Hide a message for this time."""
         self.step()
         for message in self.messages:
             if str(message.number) == ReceiptHandle:
                 message.visible_at_s = self.clock.monotonic_s() + VisibilityTimeout
 
     def put(self, body: str, delay_s: float = 0) -> None:
-        """One more message."""
+        """Add a message."""
         self._count += 1
-        self.messages.append(Message(self._count, body, self.clock.monotonic_s() + delay_s))
+        self.messages.append(SimulatedMessage(self._count, body, self.clock.monotonic_s() + delay_s))
         self.sent(json.loads(body))
 
-    def receive(self) -> Message | None:
-        """Any visible message, hidden from now on; those that were received too often become dead letters."""
+    def receive(self) -> SimulatedMessage | None:
+        """Return any visible messages and hide them; messages received too often become dead letters."""
         now_s = self.clock.monotonic_s()
         visible = [message for message in self.messages if message.visible_at_s <= now_s]
         while visible:
@@ -133,11 +132,11 @@ class SimulatedQueue:
         return None
 
     def double(self) -> None:
-        """Deliver one that is being worked on once more."""
+        """Deliver a message again that is being processed."""
         if self.messages:
             self.random.choice(self.messages).visible_at_s = 0.0
 
-    def delete(self, message: Message) -> None:
-        """It is done."""
+    def delete(self, message: SimulatedMessage) -> None:
+        """Delete a processed message."""
         if message in self.messages:
             self.messages.remove(message)

@@ -1,4 +1,4 @@
-"""A provider in a few lines: readings, when each is uploaded and perhaps revised, and its bad days."""
+"""A simulated provider: readings, their uploads and revisions, and failing calls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TROUBLES = (
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One measurement, when it can be seen, and what it is corrected to when."""
+    """One measurement, its upload time, and its revision."""
 
     at: datetime
     uploaded_at: datetime
@@ -38,44 +38,44 @@ class Known:
 
 @dataclass
 class SimulatedProvider:
-    """Everybody's readings."""
+    """The readings of all users."""
 
     clock: FakeClock
     step: Callable[[], None]
     random: Random
     people: dict[str, list[Known]]
-    trouble: float = 0.0  # The chance of a call to fail.
+    failure_rate: float = 0.0  # The probability that a call fails.
 
     def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
-        """What can be seen now of `[start, end)`, in any order."""
+        """Return the visible readings of `[start, end)`, in any order."""
         self._called()
         found = self.shown(user_id, start, end)
         self.random.shuffle(found)
-        self.step()  # The answer is on its way: a slow one is saved late.
+        self.step()  # Time passes while the answer is sent, so a slow answer is saved late.
         return Fetched(tuple(found))
 
     def uploaded_since(self, user_id: str, since: datetime) -> Span | None:
-        """From when to when there is data uploaded since."""
+        """Return the range of data uploaded since then."""
         self._called()
         instants = [known.at for known in self.visible(user_id) if known.uploaded_at > since]
         return Span(min(instants), max(instants)) if instants else None
 
     def shown(self, user_id: str, start: datetime, end: datetime) -> list[Reading]:
-        """What can be seen now of `[start, end)`, without asking for it."""
+        """Return the visible readings of `[start, end)` without a call."""
         return [self._reading(known) for known in self.visible(user_id) if start <= known.at < end]
 
     def visible(self, user_id: str, now: datetime | None = None) -> list[Known]:
-        """What has been uploaded by now."""
+        """Return whether it has been uploaded."""
         now = now or self.clock.now()
         return [known for known in self.people[user_id] if known.uploaded_at <= now]
 
     def mg_dl(self, known: Known) -> int:
-        """What it is said to be by now."""
+        """Return the current value, after any revision."""
         return known.mg_dl + (known.revised_at is not None and known.revised_at <= self.clock.now())
 
     def _called(self) -> None:
         self.step()
-        if self.random.random() < self.trouble:
+        if self.random.random() < self.failure_rate:
             raise self.random.choice([*_TROUBLES, Garbled("cut short")])
 
     def _reading(self, known: Known) -> Reading:
@@ -83,7 +83,7 @@ class SimulatedProvider:
 
 
 def life(random: Random, now: datetime) -> list[Known]:
-    """One person's readings: sparse but for the hours around now, and late in every way."""
+    """Return one user's readings: sparse except around now, and late in every way."""
     instants = [now - HISTORY + hours * 18 * HOUR for hours in range(int(HISTORY / (18 * HOUR)))]
     instants = [at for at in instants if at < now - _DENSE_BEFORE]
     dense = int((_DENSE_BEFORE + _DENSE_AFTER) / (5 * MINUTE))
@@ -95,10 +95,10 @@ def life(random: Random, now: datetime) -> list[Known]:
     known = []
     for at in instants:
         if random.random() < 0.05:
-            continue  # Never measured.
+            continue  # Not measured.
         uploaded_at = at + delay
         if out_of_reach[0] <= at < out_of_reach[1]:
-            # The newest first: what was measured last comes a few minutes before what was measured first.
+            # The newest first: the last measurement comes a few minutes before the first.
             uploaded_at = out_of_reach[1] + (out_of_reach[1] - at) / 20
         if now - 21 * DAY <= at < now - 4 * DAY and random.random() < 0.5:
             uploaded_at = plugged_in_at

@@ -1,4 +1,4 @@
-"""What must hold at every single write, whatever is going wrong."""
+"""Invariants that hold at every write, under every fault."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
-# The "now" of somebody who takes a lease may be from before the clock was set back.
+# The caller of a lease may have read the clock before it was set back.
 CLOCK_STEPS_S_MAX = 60
 
 
 @dataclass
 class Safety:
-    """Watches the users table change; a claim that breaks fails the write that broke it."""
+    """Checks every change of the users table; a violated invariant fails the write."""
 
     clock: FakeClock
     provider: SimulatedProvider
@@ -34,19 +34,19 @@ class Safety:
     moving: Callable[[], Actor | None]
     holders: dict[str, object] = field(default_factory=dict)
     polls_sent: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    users: dict[str, str] = field(default_factory=dict)  # The seat of each, as the dispatcher sees it.
-    histories: dict[str, bool] = field(default_factory=dict)  # Whether each one's is complete.
+    users: dict[str, str] = field(default_factory=dict)  # The dispatcher's seat of each user.
+    histories: dict[str, bool] = field(default_factory=dict)  # Whether each user's history is complete.
 
     def wrote(self, table: str, before: Item, after: Item) -> None:
-        """One write was accepted."""
+        """Check one accepted write."""
         if table == "readings":
             self._hour(before, after)
         else:
             self._about_user(before, after)
 
     def _hour(self, before: Item, after: Item) -> None:
-        """Whoever else writes an hour meanwhile, what is stored in it stays."""
-        # No device here has ticks, so nothing is ever folded into its copy.
+        """A stored reading stays stored, regardless of concurrent writers of its hour."""
+        # No device here has ticks, so no record is merged with its copy.
         if not before:
             return
         was, is_now = (
@@ -65,7 +65,7 @@ class Safety:
                 self._job(before, after)
 
     def sent(self, message: Item) -> None:
-        """One order went into the queue."""
+        """Check one order sent to the queue."""
         if message["trigger"] == "schedule" and message["kind"] == "incremental":
             self.polls_sent[message["user_id"]] += 1
 
@@ -74,28 +74,28 @@ class Safety:
         self.users[user_id] = after["seat"]
         self.histories[user_id] = after["backfill_reached"] <= after["backfill_start"]
         if "lease_until" not in after and before.get("fence") != after["fence"]:
-            self.holders[user_id] = None  # Whoever was at it works for a connection that is over.
+            self.holders[user_id] = None  # The holder works for an ended connection.
         elif after["fence"] != before["fence"]:
             lease_until_s = before.get("lease_until", 0)
             now_s = self.clock.now().timestamp() + CLOCK_STEPS_S_MAX
             assert lease_until_s <= now_s, "a lease was taken from a live holder"
             self.holders[user_id] = self.moving()
         elif before["seat"] == after["seat"]:
-            assert self.holders[user_id] is self.moving(), "somebody without the lease wrote"
+            assert self.holders[user_id] is self.moving(), "a process without the lease wrote"
         if before.get("backfill_reached") != after["backfill_reached"]:
             self._cursor(user_id, after)
 
     def _job(self, before: Item, after: Item) -> None:
-        """An outcome is final, and true: nobody says that a history is there which is not."""
+        """A final status never changes, and a succeeded backfill has stored the history."""
         over = before.get("job_status") in {"succeeded", "failed"}
-        assert not over or before == after, "a job that was over changed"
+        assert not over or before == after, "a finished job changed"
         if after["kind"] == "backfill" and after["job_status"] == "succeeded":
-            # Of a connection that is over, nobody knows any more.
+            # The history of an ended connection is not tracked.
             gone = self.holders.get(after["pk"]) is None
-            assert gone or self.histories[after["pk"]], "a history that is not there was said to be"
+            assert gone or self.histories[after["pk"]], "an incomplete history was reported as complete"
 
     def _cursor(self, user_id: str, after: Item) -> None:
-        """Everything above the history's cursor that could be seen when the person connected is stored."""
+        """Every reading above the backfill's cursor, visible at the login, is stored."""
         connected_at = datetime.fromisoformat(after["begun_at"])
         reached = datetime.fromisoformat(after["backfill_reached"])
         stored = {it.reading.at for it in self.reading_store.between(user_id, reached, connected_at)}
@@ -104,9 +104,9 @@ class Safety:
                 assert known.at in stored, "the cursor passed a reading that is not stored"
 
     def _minute(self, minutes: range) -> None:
-        """A minute is served once everybody who is due in it was sent."""
+        """A minute is recorded as served after the poll of every due user was sent."""
         for user_id, seat in self.users.items():
             interval_s = int(seat.split("#")[0])
             if seat in poll_slots.slots_due(minutes, interval_s):
-                assert self.polls_sent[user_id], "a minute was served and somebody in it was not"
+                assert self.polls_sent[user_id], "a minute was served without one of its users"
                 self.polls_sent[user_id] = 0

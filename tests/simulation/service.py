@@ -1,8 +1,7 @@
-"""
-The deployed service in virtual time, without AWS.
+"""The deployed service in virtual time, without AWS.
 
-The real dispatcher, worker handler, engine and client, with the simulated Dexcom behind them: five processes
-of ten threads each, which share the tables, the breaker and the hour's budget.
+The real dispatcher, worker handler, engine and client call the simulated Dexcom. Five processes of ten
+threads each share the tables, the breaker and the hourly budget.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     import httpx
 
     from bg_ingest.sync.worker import DeliveryResult
-    from tests.simulation.cloud import Message
+    from tests.simulation.cloud import SimulatedMessage
 
 INTERVAL_S = 900
 TIMEOUT_S = resource("WorkerFunction")["Timeout"]
@@ -40,28 +39,28 @@ PROCESSES = resource("WorkerFunction")["Events"]["Jobs"]["Properties"]["ScalingC
 
 
 @dataclass
-class Context:
-    """As much of Lambda's as the handler needs."""
+class VirtualContext:
+    """The part of Lambda's context that the handler uses."""
 
     time: VirtualTime
     ends_at_s: float
     aws_request_id: str = "request"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Until Lambda would end it."""
+        """Return the time until Lambda ends the invocation."""
         return int((self.ends_at_s - self.time.monotonic_s()) * 1_000)
 
 
 @dataclass
-class Service:
-    """The deployed service, but for AWS."""
+class VirtualService:
+    """The service of the template, without AWS."""
 
     time: VirtualTime = field(default_factory=VirtualTime)
     free: list[httpx.Client] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        random.seed(1)  # The client draws its pauses from there; so every run is the same.
-        self.random = random.Random(1)  # noqa: S311 - the same for ever.
+        random.seed(1)  # The client draws its pauses from this generator, so every run is the same.
+        self.random = random.Random(1)  # noqa: S311 - every run must be the same.
         self.world = SimulatedDexcom(clock=self.time, upload_delay_s=0)
         self.engine = Engine(self.world, self.time)
         self.queue = SimulatedQueue(self.time, lambda: None, self.random, lambda _: None)
@@ -69,7 +68,7 @@ class Service:
         self.free += [self.engine.http() for _ in range(PROCESSES)]
 
     def run(self, seconds: int) -> None:
-        """Let that much time pass."""
+        """Run for this time."""
         self.time.start(lambda: self._tick(seconds))
         self.time.start(lambda: self._poll(seconds))
         self.time.run()
@@ -86,24 +85,24 @@ class Service:
             self.time.sleep(60)
 
     def _poll(self, seconds: int) -> None:
-        """What Lambda does for a queue: batches to whatever processes are free."""
+        """Lambda's poller of a queue: batches go to free processes."""
         for _ in range(seconds):
             while self.free and (batch := self._batch()):
                 http = self.free.pop(0)
-                self.time.start(lambda http=http, batch=batch: self._invoke(http, batch))  # type: ignore[misc]  # Bound now, not later.
+                self.time.start(lambda http=http, batch=batch: self._invoke(http, batch))  # type: ignore[misc]  # Bound in this iteration.
             self.time.sleep(1)
 
-    def _batch(self) -> list[Message]:
+    def _batch(self) -> list[SimulatedMessage]:
         received = (self.queue.receive() for _ in range(BATCH))
         return [message for message in received if message]
 
-    def _invoke(self, http: httpx.Client, batch: list[Message]) -> None:
-        """One invocation of the worker in one process."""
-        crowd = self.time.crowd(len(batch))
+    def _invoke(self, http: httpx.Client, batch: list[SimulatedMessage]) -> None:
+        """Run one invocation of the worker in one process."""
+        thread_group = self.time.thread_group(len(batch))
 
         def one(delivery: Delivery, time_left_s: Any) -> DeliveryResult:
             done: list[DeliveryResult] = []
-            crowd.take_part(
+            thread_group.take_part(
                 int(delivery.message_id),
                 lambda: done.append(
                     handle_delivery(
@@ -127,7 +126,7 @@ class Service:
             for message in batch
         ]
         ends_at_s = self.time.monotonic_s() + TIMEOUT_S
-        answer = handle({"Records": records}, cast("Any", Context(self.time, ends_at_s)), one)
+        answer = handle({"Records": records}, cast("Any", VirtualContext(self.time, ends_at_s)), one)
         assert self.time.monotonic_s() < ends_at_s, "Lambda would have ended it"
         kept = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         for message in batch:
@@ -136,18 +135,18 @@ class Service:
         self.free.append(http)
 
     def minutes_until(self, seat: int) -> int:
-        """How long after noon those who sit there are due."""
+        """Return how many minutes after noon the users of this seat are due."""
         return (seat - int(NOON.timestamp()) // 60) % (INTERVAL_S // 60)
 
     def succeeded_at_s(self, user_id: str) -> list[float]:
-        """When this user's polls succeeded, in order, counted from noon."""
+        """Return when this user's polls succeeded, in order, in seconds since noon."""
         jobs = list(self.engine.stores.jobs.newest_first(user_id))[::-1]
         done = (job.finished_at for job in jobs if job.status is JobStatus.SUCCEEDED and job.finished_at)
         return [(at - NOON).total_seconds() for at in done]
 
 
 def due_together(name: str, minute: int) -> Iterator[str]:
-    """Users of that name who are all polled in that minute of the interval."""
+    """Return users of this name that are all polled in this minute of the interval."""
     numbered = map(f"{name}-{{}}".format, count())
     return (
         user_id

@@ -1,7 +1,6 @@
-"""
-People whose neighbours are in all kinds of trouble are served on time.
+"""Users are served on time while other users' calls fail.
 
-Whole services, as they are deployed, in virtual time; each user's trouble is made by the simulated Dexcom.
+The whole deployed service runs in virtual time; the simulated Dexcom makes the faults of single users.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.sync.job import Trigger
 from dexcom_sim.faults import SlowHeaders, StatusFault
 from tests.simulation.provider import DAY
-from tests.simulation.service import INTERVAL_S, Service, due_together
+from tests.simulation.service import INTERVAL_S, VirtualService, due_together
 from tests.support.fakes import NOON
 
 if TYPE_CHECKING:
@@ -24,18 +23,18 @@ if TYPE_CHECKING:
 
 ROUNDS = 2
 RULES = CircuitRules()
-# Who is refused because of others is tried four times more, and the waits for that last less than the
-# shortest interval. This seed takes two minutes; others were seen to take four, and a few to lose a poll to
-# the three that are in trouble together.
+# An order that is refused because of other users is tried four times more, and those waits are shorter than
+# the shortest interval. This seed takes two minutes; others take four, and a few lose a poll to the three
+# failing users.
 LATE_S_MAX = 240
-# A poll that is put off comes back after five seconds at the earliest.
+# A deferred poll returns after at least five seconds.
 FIRST_TRY_S_MAX = 5
 MINUTE = 4
 GOOD = list(islice(due_together("good", MINUTE), 50))
 FAILING, SLOW, THROTTLED, BUSY = (
     next(due_together(name, MINUTE)) for name in ("a-failing", "b-slow", "c-throttled", "d-busy")
 )
-TROUBLES: dict[str, Fault] = {
+FAULTS: dict[str, Fault] = {
     FAILING: StatusFault(status=500, user="SandboxUser1"),
     SLOW: SlowHeaders(wait_s=35, user="SandboxUser2"),
     THROTTLED: StatusFault(status=429, retry_after_s=3_600, user="SandboxUser3"),
@@ -43,42 +42,40 @@ TROUBLES: dict[str, Fault] = {
 BACKLOG = 40
 
 
-def test_fifty_are_served_on_time_whatever_their_neighbours_trouble_is() -> None:
-    """
-    One account always fails, one is always slow, one is throttled, and one user has forty orders waiting.
+def test_fifty_users_are_on_time_while_others_fail() -> None:
+    """One account always fails, one is slow, one is throttled, and one user has forty waiting orders.
 
-    In each interval all fifty others get their poll, within four minutes of when it was due.
+    In each interval all fifty other users are polled within four minutes of the due time.
     """
-    service = Service()
+    service = VirtualService()
     engine = service.engine
     _connect_all(service, GOOD)
-    for user_id, trouble in TROUBLES.items():
-        assert trouble.user is not None
-        engine.connect(user_id, trouble.user, NOON - DAY)
-        service.world.add_fault(trouble)
+    for user_id, fault in FAULTS.items():
+        assert fault.user is not None
+        engine.connect(user_id, fault.user, NOON - DAY)
+        service.world.add_fault(fault)
     engine.connect(BUSY, "SandboxUser4", NOON - DAY)
     service.jobs_queue.send(engine.order(BUSY, trigger=Trigger.API) for _ in range(BACKLOG))
 
     service.run(ROUNDS * INTERVAL_S)
 
     assert _late_s_max(service, GOOD) < LATE_S_MAX
-    assert [service.succeeded_at_s(user_id) for user_id in TROUBLES] == [[], [], []]
+    assert [service.succeeded_at_s(user_id) for user_id in FAULTS] == [[], [], []]
     assert len(service.succeeded_at_s(BUSY)) >= BACKLOG
     assert not service.queue.dead
 
 
 @pytest.mark.parametrize("neighbours", [3, 20])
-def test_an_account_that_always_fails_makes_nobody_wait(neighbours: int) -> None:
-    """
-    It is polled a minute before the others, and somebody has asked for more of it: it fails alone, in a row.
+def test_a_failing_account_delays_no_other_user(neighbours: int) -> None:
+    """The failing account is polled a minute before the others, and its user has requested more syncs.
 
-    The calls for it stop; all others get their polls at the first try.
+    The breaker stops its calls; all other users are polled at the first try.
     """
-    service = Service()
+    service = VirtualService()
     good, failing = GOOD[:neighbours], next(due_together("failing", MINUTE - 1))
     _connect_all(service, good)
     service.engine.connect(failing, "SandboxUser1", NOON - DAY)
-    service.world.add_fault(TROUBLES[FAILING])
+    service.world.add_fault(FAULTS[FAILING])
     service.jobs_queue.send([service.engine.order(failing, trigger=Trigger.API)])
 
     service.run(ROUNDS * INTERVAL_S)
@@ -87,9 +84,9 @@ def test_an_account_that_always_fails_makes_nobody_wait(neighbours: int) -> None
     assert service.succeeded_at_s(failing) == []
 
 
-def test_an_outage_costs_five_calls_and_those_on_their_way() -> None:
-    """Fifty are due in the minute in which Dexcom fails; it fails at once, so that none are on their way."""
-    service = Service()
+def test_an_outage_costs_five_calls_and_those_in_flight() -> None:
+    """Fifty users are due in the minute of the outage; Dexcom fails at once, so no calls are in flight."""
+    service = VirtualService()
     service.world.add_fault(StatusFault(status=503))
     _connect_all(service, GOOD)
     due_at = NOON + timedelta(minutes=service.minutes_until(MINUTE))
@@ -100,14 +97,14 @@ def test_an_outage_costs_five_calls_and_those_on_their_way() -> None:
     assert sum(due_at <= at < due_at + RULES.recovery for at in calls_at) == RULES.failures_max
 
 
-def _connect_all(service: Service, good: list[str]) -> None:
+def _connect_all(service: VirtualService, good: list[str]) -> None:
     for user_id in good:
         service.engine.connect(user_id, "SandboxUser7", NOON - DAY)
-    service.world.add_fault(SlowHeaders(wait_s=0.5, user="SandboxUser7"))  # As long as an answer takes.
+    service.world.add_fault(SlowHeaders(wait_s=0.5, user="SandboxUser7"))  # The duration of an answer.
 
 
-def _late_s_max(service: Service, good: list[str]) -> float:
-    """How late the latest poll of them all was; each has to have got one in each interval."""
+def _late_s_max(service: VirtualService, good: list[str]) -> float:
+    """Return the delay of the latest poll; each user must have one in each interval."""
     first_s = service.minutes_until(MINUTE) * 60
     late_s = []
     for user_id in good:

@@ -1,9 +1,8 @@
-"""
-A day of readings of one person, stored by the real reading store and published by the real publisher.
+"""A day of one user's readings, stored by the real reading store and published by the real publisher.
 
-The publisher is killed between two events, its sink goes down for a while, a batch is shown again although
-all of it had arrived. What must hold: everything that was stored or revised is in exactly one event id,
-whatever is repeated says the same, and the order is that of the stream.
+The publisher is killed between two events, its sink fails for a while, and a complete batch is delivered
+again. Each stored or revised reading must be in exactly one event id. A repeated event must be equal, and
+the order must be the stream's.
 """
 
 from __future__ import annotations
@@ -35,13 +34,13 @@ POLL = timedelta(minutes=15)
 
 @dataclass
 class HostileSink:
-    """A sink that dies with its process, goes down, and says nothing of what it took."""
+    """A sink that crashes with its process, fails, and loses its answers."""
 
     chance: random.Random
     arrived: list[Event] = field(default_factory=list)
 
     def publish(self, events: Sequence[Event]) -> SinkResult:
-        """Take some of them."""
+        """Accept some of the events."""
         for place, event in enumerate(events):
             if self.chance.random() < 0.02:
                 raise Killed
@@ -49,12 +48,12 @@ class HostileSink:
                 return SinkResult(place, "SinkDown")
             self.arrived.append(event)
         if self.chance.random() < 0.05:
-            raise Killed  # Everything arrived, and nobody got to say so.
+            raise Killed  # Every event arrived, but the answer was lost.
         return SinkResult(len(events))
 
 
 def _a_day(chance: random.Random) -> tuple[StreamingDynamo, ReadingStore]:
-    """Polls with an overlap, some data late, some values changed after the fact."""
+    """Polls with an overlap, late data, and later revisions."""
     dynamo, clock = StreamingDynamo(), FakeClock(DAY)
     reading_store = ReadingStore(
         Table(cast("Any", dynamo), "readings"), clock, 730, lambda: f"poll-{clock.now():%H%M}"
@@ -89,9 +88,9 @@ def _versions(events: Sequence[Event], event_type: str) -> Counter[tuple[str, in
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_every_reading_of_a_day_is_in_exactly_one_event_id(seed: int) -> None:
-    """Whatever crashes: when each id is kept once, nothing is missing and nothing is doubled."""
-    chance = random.Random(seed)  # noqa: S311 - a schedule, no secret.
+def test_every_reading_is_in_exactly_one_event_id(seed: int) -> None:
+    """If each id is kept once, no reading is missing or duplicated after any crash."""
+    chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret.
     dynamo, reading_store = _a_day(chance)
     sink = HostileSink(chance)
 
@@ -100,7 +99,7 @@ def test_every_reading_of_a_day_is_in_exactly_one_event_id(seed: int) -> None:
         return {"batchItemFailures": [{"itemIdentifier": done.retry_from}] if done.retry_from else []}
 
     deliver(dynamo.streams["readings"], publisher, batch_size=20)
-    once = {event.event_id: event for event in sink.arrived}  # In the order they first arrived in.
+    once = {event.event_id: event for event in sink.arrived}  # In the order of their first arrival.
 
     assert len(sink.arrived) > len(once), "nothing was repeated, so nothing was put to the test"
     assert all(event == once[event.event_id] for event in sink.arrived)

@@ -1,9 +1,9 @@
-"""
-The real engine under fire.
+"""The real engine under random faults.
 
-Crashes at every I/O step, pauses longer than a lease, lost and doubled ticks, doubled and reordered messages,
-throttled tables, refused sends, a clock that steps, a provider that fails, data that is late in every way.
-tests/simulation/README.md lists the breaks of the engine that this catches, and how to run a seed again.
+The faults: crashes at every I/O step, pauses longer than a lease, lost and duplicate ticks, duplicate and
+reordered messages. Also throttled tables, refused sends, clock steps, a failing provider and late data.
+
+tests/simulation/README.md lists the breaks of the engine that this detects, and how to repeat a seed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _missing(world: World, user_id: str, since: datetime) -> list[datetime]:
 
 
 def run(seed: int) -> None:
-    """One seed: safety while faults rage, which the world watches itself; completeness once they stop."""
+    """Run one seed: the world checks safety during the faults, and this checks completeness after them."""
     world = World(seed)
     world.rage(_ROUNDS)
 
@@ -66,7 +66,7 @@ def run(seed: int) -> None:
     assert counted + world.pushed <= sum(len(_stored(world, user_id)) for user_id in world.users), (
         "counted twice"
     )
-    for order in world.promised:
+    for order in world.accepted:
         job = world.stores.jobs.get(order.user_id, order.job_id)
         assert job is not None
         assert job.status is JobStatus.SUCCEEDED or order.job_id in world.dead_jobs(), "an order was lost"
@@ -74,19 +74,19 @@ def run(seed: int) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A few seeds by default; `make simulation`, which CI runs, has a thousand."""
+    """Run a few seeds by default; `make simulation`, which CI runs, has a thousand."""
     if "first" in metafunc.fixturenames:
         metafunc.parametrize("first", range(0, metafunc.config.getoption("--seeds"), CHUNK))
 
 
-def test_nothing_is_lost_and_nothing_is_doubled(first: int) -> None:
-    """Whatever dies, waits, doubles or comes late: every reading ends up stored exactly once."""
+def test_no_reading_is_lost_or_stored_twice(first: int) -> None:
+    """After all faults every reading is stored exactly once."""
     for seed in range(first, first + CHUNK):
         run_noted(seed)
 
 
 def run_noted(seed: int) -> None:
-    """One seed; if it fails, how to run it again."""
+    """Run one seed; if it fails, add how to repeat it."""
     try:
         run(seed)
     except BaseException as broken:

@@ -1,12 +1,12 @@
 """
-A clock that many threads share: one of them runs at a time, and time passes only while all of them wait.
+A virtual clock of many threads: one runs at a time, and time passes only while all of them wait.
 
     thread A   ──run──sleep 15 s┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄run──
     thread B             ──run──sleep 2 s┄┄┄run──done
     time       12:00:00         12:00:00    12:00:02       12:00:15
 
-So a slow answer keeps those waiting who have to wait for it, and nobody else; and since nothing depends on
-which thread the operating system likes best, every run is the same.
+So a slow answer delays only the threads that wait for it. The order does not depend on the scheduler of the
+operating system, so every run is the same.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _taken() -> Lock:
 
 @dataclass
 class VirtualTime:
-    """The time, and who runs when."""
+    """The time, and which thread runs."""
 
     _elapsed_s: float = 0.0
     _waiting: list[tuple[float, int, Lock]] = field(default_factory=list)
@@ -42,40 +42,40 @@ class VirtualTime:
     _broken: list[BaseException] = field(default_factory=list)
 
     def now(self) -> datetime:
-        """The time of day."""
+        """Return the time of day."""
         return NOON + timedelta(seconds=self._elapsed_s)
 
     def monotonic_s(self) -> float:
-        """Seconds since noon."""
+        """Return the seconds since noon."""
         return self._elapsed_s
 
     def sleep(self, wait_s: float) -> None:
-        """Let the others run until then."""
+        """Let the other threads run until this time has passed."""
         go = self._in_turn(wait_s)
         self._next()
         go.acquire()
 
     def start(self, deed: Callable[[], object]) -> None:
-        """Run that in a thread of its own, from now on."""
+        """Run this in a thread of its own."""
         go = self._in_turn()
         Thread(target=self._live, args=(deed, go), daemon=True).start()
 
     def run(self) -> None:
-        """Until nobody is left."""
+        """Run until all threads have ended."""
         self._next()
         self._over.acquire()
         if self._broken:
             raise self._broken[0]
 
-    def crowd(self, size: int) -> Crowd:
-        """So many threads that the one that runs now starts, and waits for."""
-        return Crowd(self, size)
+    def thread_group(self, size: int) -> ThreadGroup:
+        """Return a group of threads that the running thread starts and waits for."""
+        return ThreadGroup(self, size)
 
     def _live(self, deed: Callable[[], object], go: Lock) -> None:
         go.acquire()
         try:
             deed()
-        except BaseException as broken:  # noqa: BLE001 - it is raised again where the test can see it.
+        except BaseException as broken:  # noqa: BLE001 - raised again in the test's thread.
             self._broken.append(broken)
         self._next()
 
@@ -94,8 +94,8 @@ class VirtualTime:
 
 
 @dataclass
-class Crowd:
-    """Threads of a pool: their order is the one they are numbered in, whichever of them starts first."""
+class ThreadGroup:
+    """Threads of a pool, which run in the order of their numbers, regardless of their start."""
 
     time: VirtualTime
     size: int
@@ -103,14 +103,14 @@ class Crowd:
     _lock: Lock = field(default_factory=Lock)
 
     def take_part(self, number: int, deed: Callable[[], object]) -> None:
-        """Called in each of the threads; whoever started them has the turn again after the last."""
+        """Run this in one of the threads; after the last one the starting thread continues."""
         go = _taken()
         with self._lock:
             self._arrived[number] = go
-            everybody = len(self._arrived) == self.size
-        if everybody:
+            all_arrived = len(self._arrived) == self.size
+        if all_arrived:
             for _, each in sorted(self._arrived.items()):
-                heapq.heappush(self.time._waiting, (self.time.monotonic_s(), next(self.time._numbers), each))  # noqa: SLF001 - a part of it.
+                heapq.heappush(self.time._waiting, (self.time.monotonic_s(), next(self.time._numbers), each))  # noqa: SLF001 - part of the same module.
             self.time._next()  # noqa: SLF001 - as above.
         go.acquire()
         try:

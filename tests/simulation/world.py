@@ -1,4 +1,4 @@
-"""The real dispatch, work and sync_user on a stage of simulated queue, tables, provider and time."""
+"""The real dispatch, work and sync_user with a simulated queue, tables, provider and time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
 from bg_ingest.sync.worker import Delivery, handle_delivery
 from tests.simulation.baton import Actor, Baton
-from tests.simulation.cloud import Message, SimulatedQueue, SteppingDynamo
+from tests.simulation.cloud import SimulatedMessage, SimulatedQueue, SteppingDynamo
 from tests.simulation.provider import HISTORY, SimulatedProvider, life
 from tests.simulation.safety import Safety
 from tests.support.fakes import NOON, FakeClock
@@ -44,18 +44,18 @@ INTERVAL_S = 300
 TIMEOUT_S = 120.0
 PAUSE_S = 200.0  # Longer than a lease.
 _ALIVE_MAX = 4
-_QUIET_TICK_MINUTES = 15  # The dispatcher makes up for the minutes between.
-_KILLS_MAX = 8  # Fewer than could make a dead letter of any message by crashes alone, as a rule.
+_QUIET_TICK_MINUTES = 15  # The dispatcher makes up for the skipped minutes.
+_KILLS_MAX = 8  # Usually too few to make a dead letter by crashes alone.
 
 
 class World:
-    """One seed's service, and everything that happens to it."""
+    """One seed's service and its faults."""
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)  # noqa: S311 - reproducible is the point.
+        self.random = Random(seed)  # noqa: S311 - the sequence must be reproducible.
         self.clock = FakeClock()
         self.baton = Baton()
-        # One user is what most of it is about; a second now and then sees that they leave each other alone.
+        # Most seeds have one user; a second one sometimes checks their isolation.
         self.users = USERS if seed % 4 == 0 else USERS[:1]
         people = {user_id: life(self.random, self.clock.now()) for user_id in self.users}
         self.provider = SimulatedProvider(self.clock, self.baton.step, self.random, people)
@@ -72,47 +72,47 @@ class World:
             Jobs(users, self.clock),
             ReadingStore(readings, self.clock, 730),
             CompletenessStore(users, self.clock),
-            lambda *_: 0,  # The simulated provider has nothing that cannot be read.
+            lambda *_: 0,  # The simulated provider has no unreadable records.
         )
         self.connections = Connections(users, self.clock)
         self.third = ThirdProvider(self.provider)
-        self.promised: list[Order] = []
-        self.pushed = 0  # Readings that somebody without a lease has stored.
+        self.accepted: list[Order] = []
+        self.pushed = 0  # Readings stored by a process without a lease.
         self._kills = 0
         self._minute = 0
         for user_id in self.users:
             self.connect(user_id)
 
     def connect(self, user_id: str) -> None:
-        """The person logs in, and their history is asked for."""
+        """Log the user in, which queues the backfill."""
         self.connections.save_new(user_id, THIRD, b"sealed", data_from=NOON - HISTORY)
         self.stores.states.start_polling(user_id, None, NOON - HISTORY)
         self.ask(user_id, JobKind.BACKFILL, Trigger.CONNECTION)
 
     def try_to(self, deed: Callable[[], None]) -> None:
-        """What a caller does; an error is an answer too, and promises nothing."""
+        """Make a call as a caller does; an error is a valid answer and accepts no order."""
         with suppress(ClientError, QueueRefused):
             deed()
 
     def ask(self, user_id: str, kind: JobKind, trigger: Trigger, window: Any = None) -> None:
-        """Somebody asks for a sync, and is promised that it will be done."""
+        """Request a sync; the request is accepted."""
         order = Order(user_id, new_id(self.clock.now()), kind, trigger, "id", window)
         enqueue(order, jobs=self.stores.jobs, send=self.jobs_queue.send)
-        self.promised.append(order)
+        self.accepted.append(order)
 
     def rage(self, rounds: int) -> None:
-        """Let the seed do its worst."""
-        self.provider.trouble, self.dynamo.trouble, self.queue.trouble = 0.15, 0.01, 0.05
+        """Run with all faults of the seed."""
+        self.provider.failure_rate, self.dynamo.failure_rate, self.queue.failure_rate = 0.15, 0.01, 0.05
         for _ in range(rounds):
             self.random.choices(
                 [self._move, self._work, self._pass_time, self._mishap, self._be_pushed],
                 weights=[60, 8, 8, 2, 1],
             )[0]()
-        self.provider.trouble = self.dynamo.trouble = self.queue.trouble = 0.0
+        self.provider.failure_rate = self.dynamo.failure_rate = self.queue.failure_rate = 0.0
 
     def calm(self, minutes: int) -> None:
-        """Nothing goes wrong any more."""
-        self.baton.everybody_in_turn = True
+        """Stop all faults."""
+        self.baton.without_interruptions = True
         for actor in list(self.baton.alive):
             self._to_the_end(actor)
         for _ in range(minutes // _QUIET_TICK_MINUTES):
@@ -124,7 +124,7 @@ class World:
                 self._to_the_end(self.baton.alive[0])
 
     def reconcile(self) -> None:
-        """A day later, everybody was reconciled."""
+        """Reconcile every user, as within a day."""
         self._tick(schedules.RECONCILIATIONS)
         self.calm(minutes=15)
         self.clock.advance(86_400)
@@ -134,7 +134,7 @@ class World:
     def _move(self) -> None:
         if self.baton.alive:
             actor = self.random.choice(self.baton.alive)
-            # Lambda ends what takes too long, though not to the second.
+            # Lambda ends an invocation that takes too long, but not to the second.
             if self.clock.monotonic_s() > actor.ends_at_s:
                 actor.doomed = True
             self.baton.turn(actor)
@@ -153,7 +153,7 @@ class World:
         minute = int(self.clock.monotonic_s() // 60)
         if minute != self._minute:
             self._minute = minute
-            for _ in range(self.random.choice([0, 1, 1, 1, 2])):  # Lost, or doubled.
+            for _ in range(self.random.choice([0, 1, 1, 1, 2])):  # Lost or duplicated.
                 self._tick(schedules.POLLS)
             if self.random.random() < 0.02:
                 self._tick(schedules.RECONCILIATIONS)
@@ -168,7 +168,7 @@ class World:
             self.random.choice(self.baton.alive).doomed = True
 
     def _pause(self) -> None:
-        for actor in self.baton.alive:  # Whoever is frozen is not ended meanwhile.
+        for actor in self.baton.alive:  # A frozen actor is not ended meanwhile.
             actor.ends_at_s += PAUSE_S
         self.clock.advance(PAUSE_S)
 
@@ -188,9 +188,9 @@ class World:
         self._start("push", partial(self._push, self.random.choice(self.users)))
 
     def _push(self, user_id: str) -> None:
-        """The provider delivers by itself what is new of the last hours; no lease is asked for."""
+        """The provider pushes new data of the last hours, for which no lease is taken."""
         now = self.clock.now()
-        with suppress(ClientError):  # It would deliver again.
+        with suppress(ClientError):  # The sender would retry.
             shown = self.provider.shown(user_id, now - timedelta(hours=6), now)
             self.pushed += self.stores.reading_store.save(user_id, shown, now).stored
 
@@ -205,7 +205,7 @@ class World:
             self.baton.turn(actor)
 
     def _dispatch(self, schedule: schedules.Schedule) -> None:
-        with suppress(QueueRefused, ClientError):  # The function failed; the next tick makes up for it.
+        with suppress(QueueRefused, ClientError):  # The function failed; the next tick covers its minute.
             dispatch(
                 schedule,
                 table=self.stores.states.table,
@@ -215,7 +215,7 @@ class World:
                 clock=self.clock,
             )
 
-    def _worker(self, message: Message) -> None:
+    def _worker(self, message: SimulatedMessage) -> None:
         delivery = Delivery(str(message.number), str(message.number), message.body, message.received)
         ends_at_s = self.clock.monotonic_s() + TIMEOUT_S
 
@@ -239,7 +239,7 @@ class World:
             self.queue.delete(message)
 
     def _source(self, ends_at_s: float) -> ConnectedProvider:
-        """A connected user's provider, through the seam."""
+        """Return a connected user's provider, through the provider interface."""
         return ConnectedProvider(
             self.connections,
             UserIdTokens(),
@@ -248,5 +248,5 @@ class World:
         )
 
     def dead_jobs(self) -> set[str]:
-        """The jobs among the dead letters."""
+        """Return the jobs of the dead letters."""
         return {json.loads(message.body)["job_id"] for message in self.queue.dead}

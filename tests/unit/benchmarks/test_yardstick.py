@@ -20,9 +20,9 @@ def test_slowness_is_the_median_of_the_samples() -> None:
 def test_a_sample_takes_measurable_time() -> None:
     """Each sample takes several measurable runs."""
     yardstick = Yardstick()
-    yardstick.lay_on()
+    yardstick.sample()
     once = len(yardstick.samples_ms)
-    yardstick.lay_on()
+    yardstick.sample()
 
     assert len(yardstick.samples_ms) == 2 * once > 0
     assert min(yardstick.samples_ms) > 0
