@@ -57,7 +57,7 @@ def build(eraser: Eraser, api: ApiSettings) -> APIGatewayHttpResolver:
 
 
 def look_again(event: dict[str, Any], context: LambdaContext, eraser: Eraser) -> None:
-    """Erase once more what each message names; a message that fails is delivered again."""
+    """Erase the data that each message names again; a message that fails is delivered again."""
     for record in event["Records"]:
         user_id = json.loads(record["body"])["user_id"]
         eraser.second_look(user_id, lambda: context.get_remaining_time_in_millis() / 1000)

@@ -1,4 +1,4 @@
-"""HTTP: health, readiness, the OpenAPI document with its viewer, and 404 for every path that is no route."""
+"""HTTP: health, readiness, the OpenAPI document with its viewer, and 404 for every unknown path."""
 
 from __future__ import annotations
 

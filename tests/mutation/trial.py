@@ -35,7 +35,7 @@ _OPTIONS = (
     "--noconftest",
     "--hypothesis-profile=mutation",
     *(f"-pno:{plugin}" for plugin in ("randomly", "xdist", "socket", "anyio", "cacheprovider")),
-    "-Wignore::pytest.PytestAssertRewriteWarning",  # Hypothesis is imported already, and has no assertions of its own.
+    "-Wignore::pytest.PytestAssertRewriteWarning",  # Hypothesis is imported already; it asserts nothing.
 )
 # Deterministic: every run has the same survivors.
 hypothesis.settings.register_profile(

@@ -73,7 +73,7 @@ class VaultLimits:
     # The pauses between two reads of a waiting caller, 4.7 s in all. A refresh takes well under a second. If
     # it takes longer than this, the caller's order is requeued.
     waits_s: tuple[float, ...] = (0.1, 0.2, 0.4, 1.0, 1.0, 2.0)
-    # When a caller that waited in vain should retry.
+    # When a caller should retry after a wait without success.
     retry_after_s: float = 15.0
     # The pauses between attempts to store refreshed tokens. botocore retries within each attempt.
     save_pauses_s: tuple[float, ...] = (0.2, 1.0)
@@ -148,7 +148,7 @@ class Vault:
                 return tokens.access_token
             if seen == connection.generation and connection.refresh_until is None:
                 # The holder released the lease without new tokens. If all waiting callers now tried in
-                # turn, each of them would call a provider in trouble.
+                # turn, each of them would call a failing provider.
                 break
             fresh = self._refresh(connection, account, tokens)
             if fresh:

@@ -1,1 +1,1 @@
-"""Removing everything that is stored about a person."""
+"""Erasure of all stored data of a user."""

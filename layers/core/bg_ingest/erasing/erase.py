@@ -13,7 +13,7 @@ Erasing a user, even while they are being synced. Afterwards both tables hold th
 Two kinds of writes name no fence and may come later from a paused process: an hour of readings, and a job
 stored right after its lease was released. So there is a second look, after every process of that time has
 ended (SECOND_LOOK_S, tested against the template). It removes what came late, or continues an interrupted
-erasure. It keeps what belongs to a user who has connected anew, or is about to, and what was recorded after
+erasure. It keeps what belongs to a user who has connected again, or is about to, and what was recorded after
 the erasure.
 
 An erasure also removes logins in progress. Their callback notices that and removes what it wrote
@@ -90,7 +90,7 @@ class Eraser:
         if receipt is None or receipt.erased_at is None:
             self.erase(user_id, time_left_s)
         elif connected and connection.login_started_at(connected) > receipt.erased_at:
-            return  # The user has connected anew.
+            return  # The user has connected again.
         elif connected or polled:
             self.erase(user_id, time_left_s)  # A callback that died has left this.
         else:
@@ -120,7 +120,7 @@ class Eraser:
             kind = item["sk"].partition("#")[0] + "#"
             if until and kind == "login#":  # A login started since belongs to a user who comes back,
                 return datetime.fromisoformat(item["started_at"]) <= until
-            if until and kind == connection.SK + "#":  # and so does its connection.
+            if until and kind == connection.SK + "#":  # and the same holds for its connection.
                 return connection.login_started_at(item) <= until
             # The sync item is removed last: until then its lease keeps all syncs out.
             return kind not in {RECEIPT, state.SK + "#"} and (kind != "job#" or made_in_time(item))

@@ -108,7 +108,7 @@ def read_page(
     """Read at most `limit` readings of a range, starting after the cursor."""
     descending = order == "desc"
     start, end = _remaining(window, cursor, descending=descending)
-    # One reading more than the page holds tells whether there is a next page.
+    # One reading more than the page holds shows whether there is a next page.
     hours = list(reading_store.columns(user_id, start, end, descending=descending, limit=limit + 1))
     if sum(map(len, hours)) <= limit:
         return Page(hours, None)
@@ -134,7 +134,7 @@ def rendered(hours: Sequence[HourColumns], unit: Unit, accept: str | None) -> tu
 def latest(stored: StoredReading, now: datetime, unit: Unit) -> tuple[str, str]:
     """Return the newest reading with its age, and the same without: the age must not change the ETag."""
     value = as_json(stored, unit)
-    # A reading was measured before it was stored, whatever the device's clock says. So a reading from the
+    # A reading was measured before it was stored, even if the device's clock is wrong. So a reading from the
     # future is at least as old as its storing.
     measured_by = min(stored.reading.at, stored.first_stored_at)
     age = {"age_seconds": max((now - measured_by) // _SECOND, 0)}

@@ -46,7 +46,9 @@ class ProviderAccount:
     """One user's account at a provider, as far as a call needs to know it."""
 
     endpoint: Endpoint
-    account_key: str | None  # A pseudonym, by which the breaker tells one account's failures from the host's.
+    account_key: (
+        str | None
+    )  # A pseudonym, so that the breaker separates an account's failures from the host's.
     time_left_s: Callable[[], float]
 
 
@@ -95,7 +97,7 @@ class Capabilities:
     push: bool  # It can send records to our webhook.
     upload_times: bool  # It can say what was uploaded since an instant.
     window_max: timedelta  # The longest range of one call.
-    poll_interval_s_min: int  # Polling more often than this brings nothing.
+    poll_interval_s_min: int  # Polling more often finds no new data.
 
 
 class OAuthLogin(Protocol):
@@ -111,7 +113,7 @@ class OAuthLogin(Protocol):
         ...
 
     def exchange(self, code: str) -> Tokens:
-        """The tokens for the code that the callback brought; the code is used up."""
+        """Exchange the code of the callback for tokens; the code is then used up."""
         ...
 
     def refresh(self, account: ProviderAccount, refresh_token: str) -> Tokens:
@@ -134,7 +136,7 @@ class Provider(Protocol):
 
     @property
     def login(self) -> OAuthLogin:
-        """How a user lets us in."""
+        """The login with which a user grants access."""
         ...
 
     def readings(

@@ -4,7 +4,7 @@
 # Rule 2: A day begins at its midnight under the offset of its first reading, and ends at the next midnight
 #         under the offset of its last reading. So it has 23 or 25 hours when the clocks change, and more or
 #         fewer when the person travels. Its length depends on no other day that has readings.
-# Rule 3: A day without readings goes on under the offset of the last reading before it. If the day after it
+# Rule 3: A day without readings has the offset of the last reading before it. If the day after it
 #         has readings, it ends under the offset of the first of them. So an offset that changes during days
 #         without readings changes once. Days before the first reading have the offset of that reading.
 #         Only readings of the range are looked at. If it has none, its days are days of UTC.
@@ -112,7 +112,7 @@ def _reasons(days: int, active_percent: float | None) -> Iterable[str]:
     if days < DAYS_MIN:
         yield f"{days} of {DAYS_MIN} days"
     if active_percent is None or active_percent < ACTIVE_PERCENT_MIN:
-        # 69.97 is shown as 69.9: "70.0 % of 70 %" would be no reason.
+        # 69.97 is shown as 69.9: "70.0 % of 70 %" would not explain it.
         shown = min(active_percent or 0, ACTIVE_PERCENT_MIN - 0.1)
         yield f"{shown:.1f} % of {ACTIVE_PERCENT_MIN} %"
 
@@ -120,7 +120,7 @@ def _reasons(days: int, active_percent: float | None) -> Iterable[str]:
 def _by_day(readings: LocalReadings) -> dict[int, _Members]:
     days: dict[int, _Members] = {}
     start = 0
-    # Runs of one date: travel to the west brings a date back that was over.
+    # Runs of one date: travel to the west repeats a date that had ended.
     for number, run in groupby([second // DAY_S for second in readings.local_s]):
         end = start + len(list(run))
         own = days.setdefault(number, _Members())

@@ -1,4 +1,4 @@
-"""Episodes of low and high glucose: when they open, go on, close and count."""
+"""Episodes of low and high glucose: when they open, continue, close and count."""
 
 # Every instant is that of its slot. 15 minutes are three slots, 10 minutes two.
 #
@@ -6,7 +6,7 @@
 # Rule 2: If the first reading back is less than 15 minutes after the opening, the episode is discarded.
 # Rule 3: If a reading back is at least 10 minutes after the first reading back, the episode closes.
 #         It lasts from the opening to the first reading back.
-# Rule 4: If a reading is beyond before that, the episode goes on as if there had been no reading back.
+# Rule 4: If a reading is beyond before that, the episode continues as if there had been no reading back.
 # Rule 5: If more than 45 minutes lie between two readings, or the readings end, the episode closes. It lasts
 #         to the first reading back, or to 5 minutes after the last reading, and counts from 15 minutes on.
 #

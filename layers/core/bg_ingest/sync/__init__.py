@@ -1,1 +1,1 @@
-"""Bringing readings in: who is due, who holds the lease, from where, and what became of it."""
+"""Syncing readings: due users, leases, windows, and the outcomes as jobs."""

@@ -11,7 +11,7 @@ from typing import Any
 from bg_ingest import ids
 from bg_ingest.utc import from_iso, to_iso
 
-# Failure types that the service itself names. What an API caller is told depends on the first two.
+# Failure types that the service itself names. An API caller's answer depends on the first two.
 NOT_CONNECTED = "not-connected"
 REAUTHORIZATION_NEEDED = "reauthorization-needed"
 ACCOUNT_CHANGED = "account-changed"
@@ -187,7 +187,7 @@ class SyncResult:
     busy: bool = False
     retry_in_s: float | None = None
     rest: Order | None = None
-    newest_at: datetime | None = None  # Of all readings that are stored now.
+    newest_at: datetime | None = None  # The newest of the stored readings.
     counts: Counts | None = None
 
     def facts(self) -> dict[str, Any]:

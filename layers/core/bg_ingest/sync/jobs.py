@@ -103,7 +103,7 @@ def _from_item(item: Item) -> Job:
             kind=JobKind(item["kind"]),
             trigger=Trigger(item["trigger"]),
             correlation_id=item["correlation_id"],
-            # Jobs stored before this attribute existed do not tell what was asked from what was fetched.
+            # Jobs stored before this attribute existed do not separate the requested from the fetched range.
             window=_window(item["asked"]) if "asked" in item else edges,
         ),
         status=JobStatus(item["job_status"]),

@@ -56,7 +56,7 @@ class Stores:
     ]  # Stores rejected records; returns how many were new.
 
     def save(self, user_id: str, fetched: Fetched, fetched_at: datetime) -> Counts:
-        """Store what one fetch or one webhook brought, and count it."""
+        """Store and count the records of one fetch or one webhook."""
         saved = self.reading_store.save(user_id, fetched.readings, fetched_at)
         # After the readings: a rejected record must not keep the good ones from being stored.
         self.quarantine(user_id, fetched.rejected)
@@ -66,7 +66,7 @@ class Stores:
 
 
 class LeaseLost(Exception):
-    """Another process holds the lease, or the user has logged in anew; it continues from what is stored."""
+    """Another process holds the lease, or the user has logged in again; it continues from what is stored."""
 
 
 @dataclass(slots=True)

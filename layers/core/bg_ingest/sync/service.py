@@ -117,14 +117,14 @@ class SyncService:
         return enqueue(order, jobs=self.stores.jobs, send=self.jobs_queue.send)
 
     def run_or_enqueue(self, order: Order, time_left_s: TimeLeft, *, is_queued: bool = False) -> SyncResult:
-        """Carry out an order now; what cannot be done now is queued, unless it is in the queue already."""
+        """Run an order now; the rest is queued, unless the order is in the queue already."""
         try:
             result = self.carry_out(order, time_left_s)
         except Exception:
             if not is_queued:
                 self.jobs_queue.send([order])  # Its job is deferred by now.
             raise
-        # A caller who is told that a sync is running retries, or waits for that one.
+        # A caller with the answer that a sync is running retries, or waits for that one.
         if not result.busy and not (is_queued and result.retry_in_s is not None):
             worker.follow_up(order, result, self.jobs_queue, self.clock, self.jitter)
         return result

@@ -6,14 +6,14 @@ stored is stored once. What it did not store is still a gap, or below the histor
 
     outcome                                     job          order                          polling
     ------------------------------------------  -----------  -----------------------------  --------------
-    all is fetched                              succeeded    done                           goes on
-    the time was too short                      deferred     the rest is requeued at once   goes on
-    the provider is busy or down                deferred     retried, with growing delays   goes on
-     ... and no retry is left                   failed       dropped                        goes on
+    all is fetched                              succeeded    done                           continues
+    the time was too short                      deferred     the rest is requeued at once   continues
+    the provider is busy or down                deferred     retried, with growing delays   continues
+     ... and no retry is left                   failed       dropped                        continues
     the user has to log in (again)              failed       dropped                        stops
     another provider account answers            failed       dropped                        stops
-    the response cannot be read                 failed       dropped                        goes on
-    an error of this service                    deferred     message stays in the queue     goes on
+    the response cannot be read                 failed       dropped                        continues
+    an error of this service                    deferred     message stays in the queue     continues
     another sync holds the lease: see `_busy`
 """
 

@@ -36,7 +36,7 @@ class WebhookAuthenticator:
     clock: Clock
 
     def authenticated_id(self, headers: Mapping[str, str], body: bytes) -> str | None:
-        """The webhook's id if the request is authentic, else None, whatever the reason."""
+        """The webhook's id if the request is authentic, else None for any reason."""
         webhook_id = headers.get("webhook-id", "")
         if not _ID.fullmatch(webhook_id):
             return None

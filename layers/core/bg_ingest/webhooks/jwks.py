@@ -1,7 +1,7 @@
 """
 A sender's public keys (RFC 7517), fetched from their address and cached.
 
-    fetched      fetched anew every FRESH_S: a withdrawn key is not trusted for long
+    fetched      fetched again every FRESH_S: a withdrawn key is not trusted for long
     |------------|------------|--> time
           ^ an unknown key id: fetched at once, but never within REFRESH_S of the fetch before, so that
             forged tokens cannot cause more fetches

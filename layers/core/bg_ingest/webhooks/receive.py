@@ -19,9 +19,9 @@ If a process dies at one of these steps, the sender's next delivery of the same 
                         has ended and skips it. If both run at once, what they store is stored once
     before the response 7 is accepted and J is in the queue: 200
 
-A process that finds 7 pending cannot tell a dead process from one that is a moment ahead. So it looks again
+If 7 is pending, its process is either dead or a moment ahead. So it looks again
 for PENDING_S_MAX, the time that such a moment can take, and then continues under the same job. Of many
-concurrent deliveries one is answered 202 and the others 200, and there is one job whatever happens.
+concurrent deliveries one is answered 202 and the others 200, and there is one job in every case.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _is_connected(deps: WebhookDeps, user_id: str) -> bool:
 
 
 def _claim(deps: WebhookDeps, user_id: str, webhook_id: str, job_id: str, correlation_id: str) -> Claim:
-    """A claim that is ours, or accepted, or pending for longer than a living process leaves it."""
+    """A claim of this process, an accepted one, or one pending for longer than a running process takes."""
     deadline_s = deps.clock.monotonic_s() + PENDING_S_MAX
     claim = deps.inbox.claim(user_id, webhook_id, job_id, correlation_id)
     while not (claim.ours or claim.accepted):

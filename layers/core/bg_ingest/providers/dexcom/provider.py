@@ -89,7 +89,7 @@ class DexcomProvider:
 
     @property
     def login(self) -> DexcomLogin:
-        """How a user lets us in."""
+        """The login with which a user grants access."""
         return DexcomLogin(self)
 
     def readings(
