@@ -159,7 +159,7 @@ class Connections:
         Replace the tokens of `generation` by the refreshed ones; False if they were replaced already.
 
         The condition names neither the lease nor the state. A refresh token works once, so its successor is
-        the only live one: even if the lease expired meanwhile, and another process, rejected by the
+        the only valid one. This holds even if the lease has expired and another process, rejected by the
         provider, has marked the connection as `needs_reauth`.
         """
         # botocore repeats a request whose response was lost. The repetition then finds its own tokens stored.

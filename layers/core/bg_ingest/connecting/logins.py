@@ -1,12 +1,12 @@
 """
 Logins in progress, from our link to the provider's callback.
 
-The state value in the link is the callback's only proof of the user: random, valid once and for ten minutes,
+Only the state value in the link authenticates the callback's user: random, valid once and for ten minutes,
 bound to the user who asked. Only its hash is stored, so reading the table opens no login.
 
     start ──► valid for ten minutes ──► finish: used up ──► done: removed
 
-A login is stored in its user's partition, so that an erasure removes it. The callback brings nothing but the
+A login is stored in its user's partition, so that an erasure removes it. The callback contains only the
 state value and finds the login through the index that also finds the users of a poll slot. A used login is
 removed by the transaction that connects the user. If that does not find it, the user was erased meanwhile.
 """

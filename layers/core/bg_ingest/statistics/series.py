@@ -21,7 +21,7 @@ class Series:
     """
     Readings sorted by time, one entry for each in every column.
 
-    Values are whole mg/dL of at least 1. An unknown offset counts as UTC. Two readings may have one instant.
+    Values are integers of at least 1 mg/dL. An unknown offset counts as UTC. Readings may share an instant.
     """
 
     unix_s: Sequence[int]

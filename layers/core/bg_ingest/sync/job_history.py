@@ -1,8 +1,8 @@
 """
 A user's jobs as they are now: the stored ones, and the one that is running.
 
-A job is stored when it is queued and when one of its runs ends. That it runs is known from the lease alone,
-which names the job: storing that as well would cost every sync one more write.
+A job is stored when it is queued and when one of its runs ends. Only the lease, which names the job, shows
+that it is running: storing that as well would cost every sync one more write.
 
     the lease names a job that is ...                     shown as
     not stored: a poll, or a sync by the API              running

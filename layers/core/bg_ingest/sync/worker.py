@@ -3,7 +3,7 @@ One message of the jobs queue: carry out its order, then decide what happens to 
 
 SQS counts how often a message was received and moves it to the dead letters after a few times. That count is
 reserved for failures of this service. An order that waits for the provider, or for another sync, is requeued
-as a new message with its own count of deferrals, so an outage of any length makes no dead letters.
+as a new message with its own count of deferrals. So an outage of any length makes no dead letters.
 
     the message is invalid         deliver it again at once, until it is a dead letter
     it is not due yet              hide it until then

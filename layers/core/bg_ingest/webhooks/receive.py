@@ -19,9 +19,9 @@ If a process dies at one of these steps, the sender's next delivery of the same 
                         has ended and skips it. If both run at once, what they store is stored once
     before the response 7 is accepted and J is in the queue: 200
 
-If 7 is pending, its process is either dead or a moment ahead. So it looks again
-for PENDING_S_MAX, the time that such a moment can take, and then continues under the same job. Of many
-concurrent deliveries one is answered 202 and the others 200, and there is one job in every case.
+If 7 is pending, its process is either dead or a moment ahead. So this process looks
+again for PENDING_S_MAX, the time that such a moment can take, and then continues under the same job. One of
+many concurrent deliveries is answered 202 and the others 200, and there is one job in every case.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def receive(
     deps: WebhookDeps, user_id: str, webhook_id: str, request: WebhookRequest, correlation_id: str
 ) -> Received:
     """Take in an authentic webhook."""
-    # The ids are made before anything is read: what belongs to a user who is erased meanwhile then shows that
-    # it is older than the erasure, and is removed with them.
+    # The ids are made before anything is read. So data of a user who is erased meanwhile is older than the
+    # erasure, and is removed with the rest.
     job_id = ids.new_id(deps.clock.now())
     entry = deps.audit.new_entry(user_id, actor=_ACTOR, action=_ACTION, correlation_id=correlation_id)
     if not _is_connected(deps, user_id):

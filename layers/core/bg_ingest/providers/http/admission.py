@@ -106,7 +106,7 @@ class AdmissionControl:
         Report the outcome of an admitted attempt; `failure` is a failure or a limit of the host.
 
         Unless `prompt`, nothing is written before the next call: the answer must be stored first. An answer
-        without news for other processes does not wait for a write either.
+        without a change for other processes does not wait for a write either.
         """
         permit = decision.permit
         assert permit is not None  # noqa: S101 - an admitted attempt has a permit.
