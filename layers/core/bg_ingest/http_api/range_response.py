@@ -115,7 +115,7 @@ def read_page(
     page = [hour for hour in (*before, last.part(slice(-1))) if hour]
     position = encode(Cursor(page[-1].instants[-1], descending))
     # The query names both ends even if the caller named none: "now" must be the same on every page.
-    query = {"from": _exact(window[0]), "to": _exact(window[1]), "limit": str(limit), "order": order}
+    query = {"from": exact_text(window[0]), "to": exact_text(window[1]), "limit": str(limit), "order": order}
     return Page(page, query | {"cursor": position})
 
 
@@ -156,6 +156,11 @@ def preferred(accept: str | None, offered: Sequence[str]) -> str:
     return best if rank(best)[0] else offered[0]
 
 
+def exact_text(moment: datetime) -> str:
+    """Return RFC 3339 in UTC, with the fraction of a second if there is one."""
+    return rfc_3339(moment) if moment.microsecond == 0 else moment.isoformat().replace("+00:00", "Z")
+
+
 def _weight(parameters: Sequence[str]) -> float:
     found = filter(None, map(_WEIGHT.fullmatch, parameters))
     return next((float(weight[1]) for weight in found), 1.0)
@@ -173,7 +178,3 @@ def _remaining(
     if position is None or position.descending != descending:
         raise invalid_field("cursor", "was not issued by this API, or belongs to the other `order`")
     return position.rest(*window)
-
-
-def _exact(moment: datetime) -> str:
-    return rfc_3339(moment) if moment.microsecond == 0 else moment.isoformat().replace("+00:00", "Z")
