@@ -56,12 +56,14 @@ def build(
         from_: params.FirstLocalDay = None,
         to: params.LastLocalDay = None,
         compare: params.Compare = None,
+        as_of: params.AsOf = None,
     ) -> Response[str]:
         now, compared = clock.now(), compare is not None
+        then = params.parse_as_of(as_of, now)
         days = insight_response.read_days(
-            reading_store, user_id, (from_, to), now, with_period_before=compared
+            reading_store, user_id, (from_, to), then or now, as_of=then, with_period_before=compared
         )
-        body, validated_by = insight_response.statistics_texts(days, now, compared=compared)
+        body, validated_by = insight_response.statistics_texts(days, then or now, compared=compared)
         return serving.cacheable_response(app, body, validated_by=validated_by)
 
     @app.get("/api/bg/<user_id>/profile", **PROFILE)
@@ -70,10 +72,12 @@ def build(
         from_: params.FirstLocalDay = None,
         to: params.LastLocalDay = None,
         bin_minutes: params.BinMinutes = 60,
+        as_of: params.AsOf = None,
     ) -> Response[str]:
         now = clock.now()
-        days = insight_response.read_days(reading_store, user_id, (from_, to), now)
-        body, validated_by = insight_response.profile_texts(days, now, bin_minutes)
+        then = params.parse_as_of(as_of, now)
+        days = insight_response.read_days(reading_store, user_id, (from_, to), then or now, as_of=then)
+        body, validated_by = insight_response.profile_texts(days, then or now, bin_minutes)
         return serving.cacheable_response(app, body, validated_by=validated_by)
 
     return app

@@ -213,16 +213,21 @@ def read_days(
     asked: tuple[str | None, str | None],
     now: datetime,
     *,
+    as_of: datetime | None = None,
     with_period_before: bool = False,
 ) -> LocalRange:
-    """Read the days of a request, in one query; the local date of `now` is known only afterwards."""
+    """
+    Read the days of a request, in one query; the local date of `now` is known only afterwards.
+
+    With `as_of`, `now` must be the same instant.
+    """
     from_, to = asked
     first = params.parse_day(from_, "from") if from_ is not None else date.min
     earliest, _ = params.parse_local_days(from_, to, max(first, (now - BEHIND_UTC_MAX).date()))
     _, latest = params.parse_local_days(None, to, (now + AHEAD_OF_UTC_MAX).date())
     before = period_before(earliest, latest) if with_period_before else None
     start, end = instants_of(before[0] if before else earliest, latest)
-    series = series_of_hours(reading_store.columns(user_id, start, end))
+    series = series_of_hours(reading_store.columns(user_id, start, end, as_of=as_of))
     return LocalRange(series, *params.parse_local_days(from_, to, local_date(now, series)))
 
 

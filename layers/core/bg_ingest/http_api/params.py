@@ -4,6 +4,7 @@ Request parameters and bodies: their types for Powertools, and the parsers of ti
 - If a range has no `to`, then it ends now. If it has no `from`, then it starts 24 hours before its end.
 - If days have no `to`, then the last day is today. If they have no `from`, then they are the week up to it.
 - If local days have no `from`, then they are the 14 days up to their last day.
+- If `as_of` is sent, then it takes the place of now in all of these.
 - If a value is invalid, then raise 422 with the name of the field and the reason, never with the value.
 """
 
@@ -23,6 +24,7 @@ RANGE_MAX = timedelta(days=92)
 _RANGE_DEFAULT = timedelta(hours=24)
 _SIX_DAYS = timedelta(days=6)  # With the last day itself, a week.
 _THIRTEEN_DAYS = timedelta(days=13)  # With the last day itself, the fourteen days that statistics need.
+_FIRST_AS_OF = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC) - timedelta(seconds=1)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
@@ -72,6 +74,14 @@ Unit = Annotated[
     Query(description="With mmol/L, each reading has its value in mmol/L beside that in mg/dL"),
 ]
 Cursor = Annotated[str | None, Query(max_length=200, description="From the Link header of the page before")]
+AsOf = Annotated[
+    str | None,
+    Query(
+        max_length=40,
+        description="An instant that is not in the future, for the response of that time; default: now",
+        json_schema_extra=_INSTANT,
+    ),
+]
 JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{28}$", description="The id of the job")]
 EntriesLimit = Annotated[
     int, Field(ge=1, le=200), _DIGITS_ONLY, Query(description="Maximum number of entries")
@@ -157,6 +167,18 @@ def parse_instant(text: str, field: str) -> datetime:
         pass  # Rejected below, as every other invalid time.
     reason = "must be an RFC 3339 time with a zone, such as 2026-04-26T14:30:00Z ('+' is written %2B)"
     raise invalid_field(field, reason)
+
+
+def parse_as_of(text: str | None, now: datetime) -> datetime | None:
+    """Parse the instant of which a response shall be; None if that is now."""
+    if text is None:
+        return None
+    as_of = parse_instant(text, "as_of")
+    if as_of > now:
+        raise invalid_field("as_of", "must not be in the future")
+    if as_of < _FIRST_AS_OF:
+        raise invalid_field("as_of", "must not be before 1970")
+    return as_of
 
 
 def parse_span(start: str, end: str) -> tuple[datetime, datetime]:

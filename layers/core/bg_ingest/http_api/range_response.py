@@ -103,12 +103,15 @@ def read_page(
     limit: int,
     order: str,
     cursor: str | None,
+    as_of: datetime | None = None,
 ) -> Page:
     """Read at most `limit` readings of a range, starting after the cursor."""
     descending = order == "desc"
     start, end = _remaining(window, cursor, descending=descending)
     # One reading more than the page holds tells whether there is a next page.
-    hours = list(reading_store.columns(user_id, start, end, descending=descending, limit=limit + 1))
+    hours = list(
+        reading_store.columns(user_id, start, end, descending=descending, limit=limit + 1, as_of=as_of)
+    )
     if sum(map(len, hours)) <= limit:
         return Page(hours, None)
     *before, last = hours
@@ -116,7 +119,8 @@ def read_page(
     position = encode(Cursor(page[-1].instants[-1], descending))
     # The query names both ends even if the caller named none: "now" must be the same on every page.
     query = {"from": exact_text(window[0]), "to": exact_text(window[1]), "limit": str(limit), "order": order}
-    return Page(page, query | {"cursor": position})
+    then = {"as_of": exact_text(as_of)} if as_of else {}
+    return Page(page, query | then | {"cursor": position})
 
 
 def rendered(hours: Sequence[HourColumns], unit: Unit, accept: str | None) -> tuple[str, str]:
