@@ -22,6 +22,8 @@ EXCEPTIONS = {
     "_TICKS_MAX": "largest integer that a float represents exactly",
     "_DIGITS_MAX": "guards int() against endless digits",
     "_SIX_DAYS": "a week less its last day",
+    "_ONE_DAY": "a unit",
+    "_SLOTS_PER_HOUR": "a unit",
     "READINGS_PER_HOUR": "sizes a page of a query; any value is correct",
 }
 _UNIT = re.compile(r"_?(MILLISECOND|SECOND|MINUTE|HOUR|DAY)(_S)?")
