@@ -105,10 +105,14 @@ class MemoryDynamo:
             reasons = [{"Code": "None" if holding else "ConditionalCheckFailed"} for holding in held]
             error: Any = {"Error": {"Code": "TransactionCanceledException", "Message": "refused"}}
             raise ClientError(error | {"CancellationReasons": reasons}, "TransactWriteItems")
-        operations = {"Put": self.put_item, "Update": self.update_item, "Delete": self.delete_item}
+        operations: dict[str, Callable[..., Attributes]] = {
+            "Put": self.put_item,
+            "Update": self.update_item,
+            "Delete": self.delete_item,
+        }
         for each in TransactItems:
             for kind, request in each.items():
-                operations[kind](**request)  # type: ignore[operator]  # Each takes its own request.
+                operations[kind](**request)
         return {}
 
     def _holds(self, kind: str, request: Attributes) -> bool:

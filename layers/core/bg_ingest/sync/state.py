@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.dynamo import Change
 from bg_ingest.sync import poll_slots
 from bg_ingest.sync.job import Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.utc import from_iso
 
 if TYPE_CHECKING:
+    from bg_ingest.accounts.connection import Connections
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table, Write
 
@@ -238,6 +240,25 @@ class SyncStates:
 
     def _state(self, item: Item) -> SyncState:
         return _from_item(item, self.clock.now(), self.default_interval_s)
+
+
+def mend_polling(connections: Connections, states: SyncStates, user_id: str) -> bool:
+    """
+    Poll a connected user whose login was stored without its poll slot; return whether that was so.
+
+    Before logins were one transaction, a throttled write could leave that. A user whose polling a sync has
+    stopped since the login, because another account answered, stays unpolled.
+    """
+    state = states.get(user_id)
+    if state and state.slot:
+        return False
+    connection = connections.get(user_id)
+    if connection is None or connection.state is not ConnectionState.CONNECTED:
+        return False
+    if state and state.connected_at >= connection.connected_at:
+        return False
+    states.start_polling(user_id, state.own_interval_s if state else None, connection.data_from)
+    return True
 
 
 def _from_item(item: Item, now: datetime, default_interval_s: int) -> SyncState:
