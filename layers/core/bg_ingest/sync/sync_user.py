@@ -177,6 +177,7 @@ def _end(run: Run, status: JobStatus, failure: Failure | None = None) -> Job:
     released = states.release(
         run.lease,
         succeeded=failure is None,
+        error=failure.type if failure else "",
         data_until=run.data_until,
         reconciled_at=run.reconciled_at,
     )
