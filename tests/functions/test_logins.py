@@ -171,7 +171,7 @@ def test_the_backfill_is_no_longer_than_the_retention(
     ],
 )
 def test_the_last_error_says_what_to_do(world: FunctionsWorld, failure: str, state: str, detail: str) -> None:
-    """A revoked consent, a wrong account and an outage are told apart, in both states."""
+    """A revoked consent, a wrong account and an outage are distinguished, in both states."""
     connections, states = part(queue_parts.connections), part(queue_parts.states)
     known = connections.get("demo")
     assert known is not None

@@ -89,7 +89,7 @@ def test_a_job_that_was_never_sent_is_found_next_day(age_h: int, ended: int) -> 
 
 
 def test_a_job_that_is_still_tried_is_not_abandoned() -> None:
-    """An outage of a day defers it again and again; what has ended stays as it is."""
+    """An outage of a day defers it again and again; an ended job does not change."""
     stage = Stage()
     waiting, over = stage.order(trigger=Trigger.API), stage.order(trigger=Trigger.API)
     job = Job(waiting, JobStatus.DEFERRED, failure=Failure("Unavailable", retryable=True, attempts=90))
@@ -101,7 +101,7 @@ def test_a_job_that_is_still_tried_is_not_abandoned() -> None:
 
 
 def test_a_connected_user_without_a_slot_is_polled_again() -> None:
-    """The sync item's write was throttled when they logged in, for the first time or once more."""
+    """The sync item's write was throttled at their first or a later login."""
     stage = Stage()
     states = stage.stores.states
 

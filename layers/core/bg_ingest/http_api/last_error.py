@@ -38,7 +38,7 @@ class LastErrorJson(TypedDict):
 
 def last_error_as_json(state: SyncState | None, connection: ConnectionState) -> dict[str, Any] | None:
     """The error that explains why no data arrives; None if there is none."""
-    # A disconnected user chose that. What failed before is no error of now.
+    # A disconnected user chose that, so an earlier failure does not matter.
     if state is None or connection is ConnectionState.DISCONNECTED:
         return None
     error, at = state.last_error or (None, None)
