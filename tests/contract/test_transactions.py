@@ -60,7 +60,7 @@ class _Cancelling:
     [("TransactionConflict", 3, 4), ("TransactionConflict", 9, 4), ("ThrottlingError", 9, 1)],
 )
 def test_a_conflict_is_tried_again(reason: str, times: int, tries: int) -> None:
-    """A write of another process is over in milliseconds; what stays is raised."""
+    """A write of another process takes milliseconds; a lasting conflict is raised."""
     client = _Cancelling(reason, times)
     table = Table(cast("DynamoDBClient", client), "users")
     if times < tries:

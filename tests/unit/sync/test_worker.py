@@ -128,3 +128,28 @@ def test_a_batch_that_is_refused_for_good_does_not_keep_back_the_others() -> Non
         JobsQueue(cast("Any", sqs), "queue").send(replace(ORDER, user_id=str(number)) for number in range(11))
 
     assert len(sqs.sent) == 10
+
+
+@pytest.mark.parametrize(("received", "failed"), [(4, []), (5, [5]), (6, [6])])
+def test_the_last_delivery_ends_the_job(received: int, failed: list[int]) -> None:
+    """After it the message becomes a dead letter, even if the end of the job cannot be stored."""
+    seen: list[int] = []
+
+    def fail_job(_: Order, deliveries: int) -> None:
+        seen.append(deliveries)
+        raise LookupError
+
+    def sync(_: Order) -> SyncResult:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        handle_delivery(
+            Delivery("1", "receipt", json.dumps(ORDER.as_message()), received),
+            sync=sync,
+            fail_job=fail_job,
+            jobs_queue=JobsQueue(cast("Any", Sqs()), "queue"),
+            clock=FakeClock(),
+            jitter=lambda: 0.5,
+        )
+
+    assert seen == failed

@@ -83,6 +83,12 @@ class SharedBreaker:
             until = self._seen.refused_until(account_key, now, self._rules) or now
             return Permit(allowed=False, wait_s=(until - now).total_seconds())
 
+    def is_open(self) -> bool:
+        """Whether calls are refused now; unlike `permit`, this starts no probe."""
+        with self._lock:
+            self._refresh(None)
+            return self._seen.opened_to(None) is not None
+
     def succeeded(self, permit: Permit) -> None:
         """Note in memory that the host answered the call."""
         with self._lock:
