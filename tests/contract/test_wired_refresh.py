@@ -13,7 +13,8 @@ from bg_ingest.accounts.data_keys import DataKeys
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import Vault, VaultLimits
 from bg_ingest.dynamo import Table
-from bg_ingest.providers.dexcom.oauth import TOKEN, Application, OAuth
+from bg_ingest.providers.dexcom.oauth import Application, OAuth
+from bg_ingest.providers.dexcom.regions import TOKEN
 from bg_ingest.providers.errors import OutOfTime, TryLater
 from bg_ingest.providers.http.call_record import Call
 from bg_ingest.providers.http.http_client import admission_control, polite_http
