@@ -66,6 +66,27 @@ def test_as_of_is_what_was_served_then(
         assert as_of(hour, moment) == columns
 
 
+def test_a_revised_hour_is_served_with_its_earlier_values() -> None:
+    """Before the revision it is the hour of then; before the first save it is empty."""
+    first, _ = merge(Hour(FIVE), [measured(at(0)), measured(at(5))], fetched_at=LATER, stored_at=LATER)
+    later = LATER + MINUTE
+    hour, _ = merge(first, [measured(at(0), 112), measured(at(10))], fetched_at=later, stored_at=later)
+
+    assert as_of(hour, later) == to_columns(FIVE, hour.readings)
+    assert as_of(hour, later - SECOND) == to_columns(FIVE, first.readings)
+    assert len(as_of(hour, LATER - SECOND)) == 0
+
+
+def test_a_reading_filled_in_later_was_not_there() -> None:
+    """An hour without revisions is served without what was stored afterwards."""
+    first, _ = merge(Hour(FIVE), [measured(at(0)), measured(at(10))], fetched_at=LATER, stored_at=LATER)
+    later = LATER + MINUTE
+    hour, _ = merge(first, [measured(at(5))], fetched_at=later, stored_at=later)
+
+    assert as_of(hour, later) == to_columns(FIVE, hour.readings)
+    assert as_of(hour, later - SECOND) == to_columns(FIVE, first.readings)
+
+
 def test_a_version_saved_late_counts_from_then_on() -> None:
     """The example in the head of the module: it never overrides a newer fetch."""
     nine = FIVE + 4 * timedelta(hours=1)
