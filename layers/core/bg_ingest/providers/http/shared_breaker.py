@@ -91,8 +91,8 @@ class SharedBreaker:
     def is_open(self) -> bool:
         """Whether calls are refused now; unlike `permit`, this starts no probe."""
         with self._lock:
-            self._refresh(None)
-            return self._seen.opened_to(None) is not None
+            self._try(partial(self._catch_up, None))
+            return self._with_noted().opened_to(None) is not None
 
     def succeeded(self, permit: Permit) -> None:
         """Note in memory that the host answered the call."""
