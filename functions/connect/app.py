@@ -66,7 +66,9 @@ def build(
     deps: ConnectDeps, audit: Audit, login_limit: CallerLimit, api: ApiSettings
 ) -> APIGatewayHttpResolver:
     """Build the routes; `login_limit` limits how often one caller may start a login."""
-    app = serving.routes(api, audit)  # Checks access and audits each request before the route runs.
+    # Checks access and audits each request before the route runs. A provider may add parameters of its own to
+    # the callback, which a client must ignore (RFC 6749, 4.1.2).
+    app = serving.routes(api, audit, open_queries=("/oauth/callback",))
 
     @app.post("/api/bg/<user_id>/connection", **START)
     def start(user_id: params.UserId, body: params.ConnectionBody = None) -> Response[str]:
@@ -91,6 +93,9 @@ def build(
     def callback(
         state: params.OAuthText = None, code: params.OAuthText = None, error: params.OAuthText = None
     ) -> Response[str]:
+        # A link preview asks with HEAD. It must not use up the login.
+        if app.current_event.raw_event["routeKey"].startswith("HEAD "):
+            return Response(HTTPStatus.OK, content_type="text/html", body="", headers=serving.NO_STORE)
         result = flow.finish_login(
             deps, state_value=state, code=code, error=error, correlation_id=telemetry.correlation_id()
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import logging
 import re
 from collections.abc import Iterable
@@ -92,7 +93,13 @@ _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 
 def build(tables: Iterable[tuple[str, Table]], api: ApiSettings) -> APIGatewayHttpResolver:
     """Build the routes; `tables` are what the service needs to be ready."""
-    app = serving.routes(api)  # None of these routes is about a user, so there is no access to check.
+    # None of these routes is about a user, so there is no access to check. The page at /docs adds a hash to
+    # the addresses of its files.
+    app = serving.routes(api, open_queries=("/docs/<asset>",))
+
+    @app.get("/", include_in_schema=False)
+    def root() -> Response[str]:
+        return Response(HTTPStatus.FOUND, body="", headers={"Location": "/docs", **serving.NO_STORE})
 
     @app.get("/health", **HEALTH)
     def health() -> Response[str]:
@@ -111,6 +118,11 @@ def build(tables: Iterable[tuple[str, Table]], api: ApiSettings) -> APIGatewayHt
         # A browser asks with OPTIONS before it calls from another origin. The gateway adds what it allows.
         if app.current_event.http_method == "OPTIONS":
             return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NO_STORE)
+        allowed = _methods_of(app.current_event.path)
+        if allowed:
+            return serving.problem_response(
+                Problem(problems.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(allowed)})
+            )
         return serving.problem_response(Problem(problems.NOT_FOUND))
 
     _add_documentation(app)
@@ -165,6 +177,21 @@ def _is_active(table: Table) -> bool:
     except Exception as error:  # noqa: BLE001 - any failure means that the service is not ready.
         telemetry.log("not ready", level=logging.ERROR, raised=error)
         return False
+
+
+def _methods_of(path: str) -> list[str]:
+    """Return the methods of a path that has routes, in any function; none for an unknown path."""
+    found = {method for pattern, methods in _all_routes() if pattern.fullmatch(path) for method in methods}
+    return sorted(found | {"HEAD", "OPTIONS"} if "GET" in found else found | {"OPTIONS"}) if found else []
+
+
+@cache
+def _all_routes() -> list[tuple[re.Pattern[str], list[str]]]:
+    paths = json.loads(_file("openapi.json"))["paths"]
+    return [
+        (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), [method.upper() for method in methods])
+        for path, methods in (paths | {"/": {"get": {}}, "/docs/{asset}": {"get": {}}}).items()
+    ]
 
 
 @cache

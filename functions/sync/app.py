@@ -42,9 +42,10 @@ START = describe(
     response(200, "The job has ended", JobJson, headers=RATE_HEADERS),
     response(
         202,
-        "The job is queued or still running; Location is its URL",
+        "The job is queued or running; Location is its URL. It may be the job of an earlier request, with "
+        "Retry-After if the provider is unavailable",
         JobJson,
-        headers=["Location", *RATE_HEADERS],
+        headers=["Location", "Retry-After", *RATE_HEADERS],
     ),
     scope=WRITE_SCOPE,
     problems=[
@@ -123,16 +124,23 @@ def _add_sync_routes(
     ) -> Response[str]:
         headers = serving.count_call(sync_limit, serving.caller(app, api))
         window = params.parse_window(body, service.clock.now())
-        order = service.new_order(user_id, telemetry.correlation_id(), window=window)
+        # During an outage one job waits, however often a caller asks.
+        waiting = service.waiting_order(user_id, window)
+        order = waiting or service.new_order(user_id, telemetry.correlation_id(), window=window)
         if sync_responses.wants_to_wait(prefer):
             result = service.run_or_enqueue(
-                order, lambda: app.lambda_context.get_remaining_time_in_millis() / 1000
+                order,
+                lambda: app.lambda_context.get_remaining_time_in_millis() / 1000,
+                is_queued=waiting is not None,
             )
-            if result.rest is None:
+            if waiting and result.retry_in_s is not None and not result.busy:
+                headers |= sync_responses.retry_after(result.retry_in_s)
+            elif result.rest is None:
                 return serving.json_response(sync_responses.job_or_problem(result), headers=headers)
         else:
             sync_responses.require_connection(service.connection_state(user_id))
-            service.enqueue(order)
+            if waiting is None:
+                service.enqueue(order)
         return _accepted(app, api, service.history.get(user_id, order.job_id), user_id, order.job_id, headers)
 
     @app.get("/api/bg/<user_id>/sync", **STATE)

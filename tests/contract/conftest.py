@@ -20,11 +20,12 @@ _IN_MEMORY = (
     "jobs",
     "sync_states",
     "days",
-    "logbook",
+    "reading_store",
     "erasing",
     "connections",
     "vault",
     "inbox",
+    "transactions",
 )
 
 

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -175,6 +176,43 @@ def test_a_login_that_dies_at_any_step_can_be_repeated(people: People) -> None:
         assert known is not None
         assert known.slot is not None
         assert len(people.orders) == before + 1
+
+
+@pytest.mark.exhaustive
+def test_a_login_connects_and_polls_or_does_neither(people: People) -> None:
+    """The connection, the poll slot and the history's job are one transaction, wherever the process dies."""
+    for step in range(1, _steps_of_a_login(people) + 1):
+        user_id = f"ada-{step}"
+        with pytest.raises(Crash):
+            back(people.deps(_at(step, crash)), _started(people, user_id))
+        deps = people.deps()
+        known, jobs = deps.states.get(user_id), list(deps.jobs.newest_first(user_id))
+        stored = [deps.connections.get(user_id) is not None, bool(known and known.slot), len(jobs) == 1]
+
+        assert all(stored) or not any(stored), stored
+
+
+@pytest.mark.exhaustive
+def test_disconnecting_stops_polls_or_changes_nothing(people: People) -> None:
+    """A user who is shown as connected is polled, wherever the process dies."""
+    seen: list[str] = []
+    people.connect("counted")
+    flow.disconnect(_one_table(people, seen.append), "counted")
+    for step in range(1, len(seen) + 1):
+        user_id = f"ada-{step}"
+        people.connect(user_id)
+        with pytest.raises(Crash):
+            flow.disconnect(_one_table(people, _at(step, crash)), user_id)
+        connection, known = people.deps().connections.get(user_id), people.deps().states.get(user_id)
+
+        assert connection is not None
+        assert known is not None
+        assert (connection.state is ConnectionState.CONNECTED) == (known.slot is not None)
+
+
+def _one_table(people: People, turn: Callable[[str], None]) -> ConnectDeps:
+    deps = people.deps(turn)
+    return replace(deps, connections=replace(deps.connections, table=deps.states.table))
 
 
 @pytest.mark.exhaustive

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
 
 import pytest
 from moto import mock_aws
@@ -68,6 +69,8 @@ class FunctionsWorld:
     def event(self, name: str, **changes: Any) -> dict[str, Any]:
         """Return a payload of events/ with some members changed."""
         document: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+        if "queryStringParameters" in changes:
+            changes = {"rawQueryString": urlencode(changes["queryStringParameters"])} | changes
         return document | changes
 
     def webhook(self, name: str, body: Any = None, secret: str = WEBHOOK_SECRET) -> dict[str, Any]:

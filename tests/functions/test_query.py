@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from bg_ingest.clock import SystemClock
+from bg_ingest.readings.model import Reading
+from bg_ingest.wiring import store_parts
+from tests.functions.conftest import part
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
@@ -40,6 +48,31 @@ def test_latest_returns_the_newest_reading_and_its_age(world: FunctionsWorld) ->
     assert 0 <= latest["age_seconds"] < 60
     assert latest["device"] == {"generation": "g7", "display": "iOS", "app": "G7"}
     assert latest["revision"] == 0
+
+
+def test_a_reading_from_the_future_hides_no_real_one(world: FunctionsWorld) -> None:
+    """A device whose clock is 20 hours ahead sent it; the newest real reading is a minute old at most."""
+    now = SystemClock().now().replace(microsecond=0)
+    part(store_parts.reading_store).save("demo", [Reading(now + timedelta(hours=20), 45)], now)
+
+    latest = json.loads(_get(world, "latest")["body"])
+
+    assert (latest["glucose_mg_dl"], latest["age_seconds"] < 60) == (100, True)
+
+
+def test_a_reading_is_at_least_as_old_as_its_storing(world: FunctionsWorld) -> None:
+    """The only reading there is comes from the future, and was stored two hours ago."""
+    now = SystemClock().now().replace(microsecond=0)
+    store = part(store_parts.reading_store)
+    before = replace(store, clock=FakeClock(now - timedelta(hours=2)))
+    before.save("eve", [Reading(now + timedelta(hours=20), 45)], now - timedelta(hours=2))
+
+    event = world.event("query_latest", pathParameters={"userId": "eve"}, rawPath="/api/bg/eve/latest")
+    event["requestContext"]["authorizer"]["jwt"]["claims"] = {"sub": "eve"}
+    latest = json.loads(world.invoke("query", event)["body"])
+
+    assert latest["glucose_mg_dl"] == 45
+    assert 7200 <= latest["age_seconds"] < 7260
 
 
 def test_a_range_is_sorted_oldest_first(world: FunctionsWorld) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize(
     ("method", "url"),
-    [("GET", "/"), ("PATCH", "/api/bg/demo"), ("POST", "/health"), ("GET", "/api/bg/demo/latest/x")],
+    [("GET", "/api"), ("PATCH", "/wrong"), ("POST", "/healthy"), ("GET", "/api/bg/demo/latest/x")],
 )
 def test_an_unknown_route_is_404_with_a_correlation_id(world: FunctionsWorld, method: str, url: str) -> None:
     """The same holds for an unknown method, with or without a token."""
@@ -26,6 +26,33 @@ def test_an_unknown_route_is_404_with_a_correlation_id(world: FunctionsWorld, me
         assert route is DEFAULT_ROUTE
         assert (answer["statusCode"], document["type"].rpartition("/")[2]) == (404, "not-found")
         assert document["instance"] == answer["headers"]["X-Correlation-ID"] == "ticket-4711"
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "allowed"),
+    [
+        ("PATCH", "/api/bg/demo", "DELETE, GET, HEAD, OPTIONS"),
+        ("DELETE", "/health", "GET, HEAD, OPTIONS"),
+        ("PUT", "/api/bg/demo/sync", "GET, HEAD, OPTIONS, POST"),
+        ("GET", "/api/bg/demo/webhook", "OPTIONS, POST"),
+        ("POST", "/", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_a_known_path_with_another_method_is_405(
+    world: FunctionsWorld, method: str, url: str, allowed: str
+) -> None:
+    """`Allow` lists the methods of the path, in whichever function they are."""
+    _, answer = send(world, Request(method, url))
+
+    assert (answer["statusCode"], answer["headers"]["Allow"]) == (405, allowed)
+    assert json.loads(answer["body"])["type"].endswith("/method-not-allowed")
+
+
+def test_the_root_redirects_to_the_docs(world: FunctionsWorld) -> None:
+    """A browser that opens the bare address sees the API's description."""
+    _, answer = send(world, Request("GET", "/"))
+
+    assert (answer["statusCode"], answer["headers"]["Location"]) == (302, "/docs")
 
 
 def test_a_preflight_request_is_204(world: FunctionsWorld) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from bg_ingest.clock import SystemClock
 from bg_ingest.ids import new_id
-from bg_ingest.sync.job import JobKind, Order, Trigger
+from bg_ingest.sync.job import Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.wiring import aws_clients, queue_parts
 from bg_ingest.wiring.sync_parts import sync_service
 from tests.functions.conftest import REGION, part
@@ -108,3 +109,57 @@ def test_a_sync_that_crashed_is_retried_from_the_queue(
     )
     assert job["status"] == "deferred"
     assert [json.loads(message["Body"])["job_id"] for message in queued] == [job["job_id"]]
+
+
+def test_one_job_waits_however_often_a_sync_is_posted(world: FunctionsWorld) -> None:
+    """The first gets 503, and every other the address of the waiting job; one message is in the queue."""
+    first, *others = (world.invoke("sync", world.event("sync_start")) for _ in range(4))
+    queued = world.invoke("sync", world.event("sync_start_async", body="{}"))
+    job_id = json.loads(first["body"])["job_id"]
+
+    assert first["statusCode"] == 503
+    for answer in (*others, queued):
+        assert answer["statusCode"] == 202
+        assert answer["headers"]["Location"].endswith(f"/sync/jobs/{job_id}")
+        assert json.loads(answer["body"])["status"] == "deferred"
+    assert all(int(answer["headers"]["Retry-After"]) >= 30 for answer in others)
+    assert [job.order.job_id for job in part(queue_parts.jobs).newest_first("demo")] == [job_id]
+    assert len(_messages()) == 1
+
+
+def test_a_job_of_another_range_does_not_answer(world: FunctionsWorld) -> None:
+    """What waits for a range is not what a poll would fetch, and the other way round."""
+    start = (SystemClock().now() - timedelta(days=2)).isoformat()
+    bodies = ["{}", json.dumps({"from": start, "to": (SystemClock().now() - timedelta(days=1)).isoformat()})]
+    statuses = [
+        [world.invoke("sync", world.event("sync_start", body=body))["statusCode"] for body in bodies]
+        for _ in range(2)
+    ]
+
+    assert statuses == [[503, 503], [202, 202]]
+    assert len(_messages()) == 2
+
+
+def test_a_job_that_waits_too_long_does_not_answer(
+    world: FunctionsWorld,
+) -> None:
+    """Its message may be lost, so the next request queues another job."""
+    jobs = part(queue_parts.jobs)
+    order = Order("demo", new_id(SystemClock().now() - timedelta(minutes=31)), *_ASKED_BY_API)
+    jobs.save(Job(order, JobStatus.QUEUED))
+
+    assert world.invoke("sync", world.event("sync_start"))["statusCode"] == 503
+    assert len(list(jobs.newest_first("demo"))) == 2
+
+
+_ASKED_BY_API = (JobKind.INCREMENTAL, Trigger.API, "id")
+
+
+def _messages() -> list[Any]:
+    url = part(queue_parts.jobs_queue).url
+    found = aws_clients.sqs(REGION).receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    delayed = aws_clients.sqs(REGION).get_queue_attributes(
+        QueueUrl=url, AttributeNames=["ApproximateNumberOfMessagesDelayed"]
+    )
+    count = int(delayed["Attributes"]["ApproximateNumberOfMessagesDelayed"])
+    return [*found.get("Messages", []), *range(count)]

@@ -89,3 +89,12 @@ def test_an_invalid_day_is_422_and_names_the_field(world: FunctionsWorld, query:
 
     assert answer["statusCode"] == 422
     assert json.loads(answer["body"])["errors"][0]["field"] == "from"
+
+
+def test_a_sync_of_a_future_range_is_422(world: FunctionsWorld) -> None:
+    """The provider can have nothing of it; a range that only ends in the future is synced."""
+    body = json.dumps({"from": "2126-01-01T00:00:00Z", "to": "2126-01-02T00:00:00Z"})
+    answer = world.invoke("sync", world.event("sync_start_async", body=body))
+
+    assert answer["statusCode"] == 422
+    assert json.loads(answer["body"])["errors"][0]["field"] == "from"

@@ -110,7 +110,6 @@ def _complete(operation: Part, method: str, path: str) -> None:
     problems = errors.error_responses(
         kinds,
         guarded=scope_of(operation) is not None,
-        takes_input=bool(own or "requestBody" in operation),
         needs_aws=SERVICE not in operation["tags"],
     )
     for status, entry in problems.items():

@@ -1,7 +1,7 @@
 """
 Error responses in the OpenAPI document: problem documents by status, and the errors of the gateway.
 
-- If a route takes input, then it can respond 422.
+- Every route can respond 422: for its input, or for a query parameter that it does not have.
 - If a route needs a token, then the gateway can respond 401, and the route 403, and 404 for an invalid id.
 - Every route can respond 500, and the gateway 429. Every route that needs AWS can respond 503.
 """
@@ -75,14 +75,10 @@ def shared_responses() -> dict[str, Any]:
     }
 
 
-def error_responses(
-    own_kinds: Iterable[ProblemKind], *, guarded: bool, takes_input: bool, needs_aws: bool
-) -> dict[str, Any]:
+def error_responses(own_kinds: Iterable[ProblemKind], *, guarded: bool, needs_aws: bool) -> dict[str, Any]:
     """Return every error response of one route, by status."""
     shared = {"429": "TooManyRequests", "500": "Internal"}
-    kinds = list(own_kinds)
-    if takes_input:
-        kinds.append(problems.INVALID_REQUEST)
+    kinds = [*own_kinds, problems.INVALID_REQUEST]
     if guarded:
         kinds.append(problems.NOT_FOUND)
         shared |= {"401": "Unauthorized", "403": "Forbidden"}

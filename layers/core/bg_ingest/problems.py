@@ -61,6 +61,12 @@ NO_READINGS = ProblemKind(
 NOT_FOUND = ProblemKind(
     "not-found", 404, "There is nothing here", "No route has this path and method. See /docs for all routes."
 )
+METHOD_NOT_ALLOWED = ProblemKind(
+    "method-not-allowed",
+    405,
+    "This path has no such method",
+    "Use one of the methods in `Allow`. See /docs for all routes.",
+)
 USER_UNKNOWN = ProblemKind(
     "user-unknown",
     404,

@@ -23,6 +23,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bg_ingest.dynamo import Change
 from bg_ingest.providers.pseudonym import pseudonym
 from bg_ingest.providers.seam import Endpoint, ProviderAccount
 
@@ -103,8 +104,26 @@ class Connections:
         data_from: datetime,
         login_started_at: datetime | None = None,
     ) -> Connection:
+        """Connect or reconnect, and return the connection."""
+        change = self.new_login(
+            user_id, endpoint, sealed, data_from=data_from, login_started_at=login_started_at
+        )
+        assert change.expression  # noqa: S101 - it is an update.
+        write = self.table.update(user_id, SK, change.expression, change.values or {})
+        assert write.item is not None  # noqa: S101 - an accepted update answers with the item.
+        return from_item(write.item)
+
+    def new_login(
+        self,
+        user_id: str,
+        endpoint: Endpoint,
+        sealed: bytes,
+        *,
+        data_from: datetime,
+        login_started_at: datetime | None = None,
+    ) -> Change:
         """
-        Connect or reconnect. There is no condition: a new login replaces any earlier state.
+        Return the write that connects or reconnects. A new login replaces any earlier state.
 
         The start of the login is stored for erasures; by default it is now.
         """
@@ -112,7 +131,7 @@ class Connections:
         # goes: it was for the old tokens. Generations start at the time of day, not at 1, so that a write
         # for an erased connection never matches a later connection of the same user.
         now = self.clock.now()
-        write = self.table.update(
+        return Change(
             user_id,
             SK,
             "SET provider = :provider, environment = :environment, base_url = :base_url,"
@@ -134,8 +153,6 @@ class Connections:
                 ":cause": self.cause(),
             },
         )
-        assert write.item is not None  # noqa: S101 - an accepted update answers with the item.
-        return from_item(write.item)
 
     def save_refreshed(self, user_id: str, generation: int, sealed: bytes) -> bool:
         """
@@ -182,15 +199,18 @@ class Connections:
 
     def disconnect(self, user_id: str) -> bool:
         """Delete the tokens, also those of a refresh in progress; False if there is no connection."""
-        write = self.table.update(
+        return self.table.transact([self.disconnected(user_id)])
+
+    def disconnected(self, user_id: str) -> Change:
+        """Return the write that deletes the tokens, for a transaction with others."""
+        return Change(
             user_id,
             SK,
             "SET connection_state = :disconnected, generation = generation + :one, caused_by = :cause"
             " REMOVE sealed_tokens, refresh_holder, refresh_until",
             {":disconnected": ConnectionState.DISCONNECTED, ":one": 1, ":cause": self.cause()},
-            "attribute_exists(pk)",
+            condition="attribute_exists(pk)",
         )
-        return write.accepted
 
     def note_account(self, connection: Connection, account: str) -> AccountSeen:
         """

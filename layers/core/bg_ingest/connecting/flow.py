@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING
 
 from bg_ingest import ids
 from bg_ingest.access.audit import AuditOutcome
-from bg_ingest.accounts import connection
 from bg_ingest.providers.errors import ApplicationFull, ProviderError, TryLater
-from bg_ingest.sync import state
 from bg_ingest.sync.job import JobKind, Order, Trigger
-from bg_ingest.sync.jobs import enqueue
 from bg_ingest.sync.windows import history_after_reconnecting
 
 if TYPE_CHECKING:
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
     from bg_ingest.clock import Clock
     from bg_ingest.connecting.logins import Login, Logins
     from bg_ingest.providers.seam import OAuthLogin, Tokens
-    from bg_ingest.sync.job import Job
     from bg_ingest.sync.jobs import Jobs
     from bg_ingest.sync.state import SyncStates
 
@@ -95,9 +91,12 @@ def finish_login(
 
 
 def disconnect(deps: ConnectDeps, user_id: str) -> None:
-    """Stop polling, then delete the tokens; readings stay."""
-    deps.states.stop_polling(user_id)
-    deps.connections.disconnect(user_id)
+    """Stop polling and delete the tokens, in one transaction; readings stay."""
+    changes = [deps.states.polling_stopped(user_id), deps.connections.disconnected(user_id)]
+    if not deps.connections.table.transact(changes):
+        # One of the items does not exist: the user never connected, or is being erased.
+        deps.states.stop_polling(user_id)
+        deps.connections.disconnect(user_id)
 
 
 def _result(
@@ -111,9 +110,7 @@ def _result(
         tokens = deps.provider_login.exchange(code)
     except ProviderError as failure:
         return LoginResult(_outcome_of(failure), login.return_url, type(failure).__name__)
-    job = _store_login(deps, login, tokens, correlation_id)
-    if not deps.logins.done(login):
-        _undo_login(deps, job)
+    if not _store_login(deps, login, tokens, correlation_id):
         return LoginResult(LoginOutcome.REFUSED, login.return_url)
     return LoginResult(LoginOutcome.CONNECTED, login.return_url)
 
@@ -127,13 +124,17 @@ def _outcome_of(failure: ProviderError) -> LoginOutcome:
     return LoginOutcome.REFUSED
 
 
-def _store_login(deps: ConnectDeps, login: Login, tokens: Tokens, correlation_id: str) -> Job:
-    # The connection first: after a crash the user sees that it is not synced, and a new login repairs it. In
-    # the other order there would be polls without tokens.
+def _store_login(deps: ConnectDeps, login: Login, tokens: Tokens, correlation_id: str) -> bool:
+    """
+    Connect, start polling and store the history's job in one transaction; False if the user was erased.
+
+    No crash or throttled write can leave a connected user without polls. If the process dies before the order
+    is in the queue, the daily reconciliation orders the history again.
+    """
     user_id, now = login.user_id, deps.clock.now()
     known = deps.states.get(user_id)
     history_from = now - deps.history
-    deps.vault.store(
+    connected = deps.vault.new_login(
         user_id,
         deps.provider_login.endpoint,
         tokens,
@@ -142,14 +143,10 @@ def _store_login(deps: ConnectDeps, login: Login, tokens: Tokens, correlation_id
     )
     if known:
         history_from = history_after_reconnecting(known, history_from)
-    deps.states.start_polling(user_id, known.own_interval_s if known else None, history_from)
+    polled = deps.states.polling_started(user_id, known.own_interval_s if known else None, history_from)
     order = Order(user_id, ids.new_id(now), JobKind.BACKFILL, Trigger.CONNECTION, correlation_id)
-    return enqueue(order, jobs=deps.jobs, send=deps.send)
-
-
-def _undo_login(deps: ConnectDeps, job: Job) -> None:
-    """Remove everything of a login whose user was erased meanwhile."""
-    # The connection goes last. If this process dies before that, the erasure's second look finds a
-    # connection whose login is older than the erasure, and removes it.
-    for sk in (f"job#{job.order.job_id}", state.SK, connection.SK):
-        deps.logins.table.delete(job.order.user_id, sk)
+    _, ordered = deps.jobs.queued(order)
+    if not deps.logins.table.transact([deps.logins.finished(login), connected, polled, ordered]):
+        return False
+    deps.send([order])
+    return True

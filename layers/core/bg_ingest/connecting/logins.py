@@ -7,8 +7,8 @@ bound to the user who asked. Only its hash is stored, so reading the table opens
     start ──► valid for ten minutes ──► finish: used up ──► done: removed
 
 A login is stored in its user's partition, so that an erasure removes it. The callback brings nothing but the
-state value and finds the login through the index that also finds the users of a poll slot. A used login stays
-until its callback has written everything: if `done` does not find it, the user was erased meanwhile.
+state value and finds the login through the index that also finds the users of a poll slot. A used login is
+removed by the transaction that connects the user. If that does not find it, the user was erased meanwhile.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+from bg_ingest.dynamo import Change
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock
@@ -86,6 +88,10 @@ class Logins:
         started_at = datetime.fromisoformat(item["started_at"])
         expires_at = datetime.fromtimestamp(item["expires_at"], UTC)
         return Login(item["pk"], started_at, expires_at, item["return_url"], key)
+
+    def finished(self, login: Login) -> Change:
+        """Return the write that removes a used login; it is refused if the user was erased meanwhile."""
+        return Change(login.user_id, login.key, condition="attribute_exists(pk)")
 
     def done(self, login: Login) -> bool:
         """Remove a login whose results are all written; False if it was erased meanwhile."""

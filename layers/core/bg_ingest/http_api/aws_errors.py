@@ -21,6 +21,7 @@ _THROTTLED = frozenset(
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
+        "TransactionCanceledException",  # Raised only if no condition was refused.
     }
 )
 

@@ -35,9 +35,10 @@ _INSTANT_TEXT = re.compile(
 )
 
 
-def _reject_python_numbers(text: str) -> str:
-    # Pydantic reads a number as Python does, so it would also accept " 5", "5_0" and "5.0".
-    if not _DIGITS.fullmatch(text):
+def _reject_python_numbers(text: str | list[str]) -> str | list[str]:
+    # Pydantic reads a number as Python does, so it would also accept " 5", "5_0" and "5.0". A value with a
+    # comma and a repeated parameter arrive as lists.
+    if isinstance(text, list) or not _DIGITS.fullmatch(text):
         raise ValueError("Input should be a whole number, in digits")
     return text
 
@@ -240,7 +241,10 @@ def parse_window(body: SyncRequest | None, now: datetime) -> tuple[datetime, dat
     """Parse the range of a sync; None stands for the range that a poll would fetch."""
     if body is None or (body.from_ is None and body.to is None):
         return None
-    return parse_range(body.from_, body.to, now)
+    start, end = parse_range(body.from_, body.to, now)
+    if start > now:
+        raise invalid_field("from", "must not be in the future: there is nothing to fetch yet")
+    return start, end
 
 
 def parse_cursor(cursor: str | None) -> str | None:

@@ -21,10 +21,11 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from bg_ingest.access.audit import AuditOutcome
-from bg_ingest.facades.native.reading_text import as_json, csv_lines, json_array, ndjson_lines, rfc_3339
+from bg_ingest.facades.native.reading_text import as_json, csv_lines, json_array, ndjson_lines
 from bg_ingest.http_api.description import Instant
 from bg_ingest.problems import invalid_field
 from bg_ingest.readings.cursor import Cursor, CursorInvalid, decode, encode
+from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,8 +138,10 @@ def rendered(hours: Sequence[HourColumns], unit: Unit, accept: str | None) -> tu
 def latest(stored: StoredReading, now: datetime, unit: Unit) -> tuple[str, str]:
     """Return the newest reading with its age, and the same without: the age must not change the ETag."""
     value = as_json(stored, unit)
-    # If the clock of the device runs ahead, the age is 0, not negative.
-    age = {"age_seconds": max((now - stored.reading.at) // _SECOND, 0)}
+    # A reading was measured before it was stored, whatever the device's clock says. So a reading from the
+    # future is at least as old as its storing.
+    measured_by = min(stored.reading.at, stored.first_stored_at)
+    age = {"age_seconds": max((now - measured_by) // _SECOND, 0)}
     return json.dumps(value | age, separators=(",", ":")), json.dumps(value)
 
 

@@ -28,10 +28,12 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from bg_ingest import problems, telemetry
 from bg_ingest.access.caller import Caller, Forbidden, caller_from_claims
 from bg_ingest.http_api import aws_errors, guard
+from bg_ingest.http_api.encoding import gzipped
+from bg_ingest.http_api.query_names import faults_in_names
 from bg_ingest.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -67,12 +69,17 @@ class ApiSettings:
 
 
 def routes(
-    api: ApiSettings, audit: Audit | None = None, *, authenticates_itself: bool = False
+    api: ApiSettings,
+    audit: Audit | None = None,
+    *,
+    authenticates_itself: bool = False,
+    open_queries: Collection[str] = (),
 ) -> APIGatewayHttpResolver:
     """
     Return a resolver that checks access and audits each request about a user before the route runs.
 
-    With `authenticates_itself` it checks no access: its routes are called without a token.
+    With `authenticates_itself` it checks no access: its routes are called without a token. The routes whose
+    paths are `open_queries` ignore unknown query parameters.
     """
     app = APIGatewayHttpResolver(enable_validation=True)
     app.use([_reject_trailing_newline])
@@ -80,6 +87,7 @@ def routes(
         app.use(
             [lambda app, route: guard.authorize_and_audit(app, route, caller=caller(app, api), audit=audit)]
         )
+    app.use([lambda app, route: _refuse_wrong_names(app, route, open_queries)])
 
     @app.exception_handler(Problem)
     def _problem(problem: Problem) -> Response[str]:
@@ -95,7 +103,10 @@ def routes(
         if not authenticates_itself and _is_forbidden(app, error, api):
             return problem_response(guard.forbidden(app))
         # The field and the reason, never the value: the value may be health data.
-        faults = [{"field": _field(fault["loc"]), "reason": _reason(fault)} for fault in error.errors()]
+        faults = _faults_in_query(app, open_queries)
+        named = {fault["field"] for fault in faults}
+        others = [{"field": _field(fault["loc"]), "reason": _reason(fault)} for fault in error.errors()]
+        faults += [fault for fault in others if fault["field"] not in named]
         return problem_response(Problem(problems.INVALID_REQUEST, errors=faults))
 
     @app.exception_handler(NotFoundError)
@@ -121,8 +132,11 @@ def serve(
     """
     Handle one request; its correlation id is in every log line and in the response.
 
-    With `raw_body` the event keeps its body byte for byte, because the route parses it itself.
+    With `raw_body` the event keeps its body byte for byte, because the route parses it itself. HEAD is
+    answered as GET, without the body. A body over 1 kB is compressed if the caller accepts that.
     """
+    is_head = event["requestContext"]["http"]["method"] == "HEAD"
+    event = _as_get(event) if is_head else event
     request = event["requestContext"]
     candidates = telemetry.header_ids(event.get("headers") or {}, request["requestId"])
     correlation_id = telemetry.adopt_correlation_id(*candidates)
@@ -142,7 +156,9 @@ def serve(
         latency_ms=round(latency_s * 1000, 1),
     )
     telemetry.measure_request(answer["statusCode"], latency_s)
-    return answer
+    if is_head:
+        return answer | {"body": "", "isBase64Encoded": False}
+    return gzipped(answer, (event.get("headers") or {}).get("accept-encoding"))
 
 
 def caller(app: APIGatewayHttpResolver, api: ApiSettings) -> Caller:
@@ -233,6 +249,30 @@ def headers_or_429(policy: LimitPolicy, status: LimitStatus) -> dict[str, str]:
             headers=headers | {"Retry-After": str(status.resets_in_s)},
         )
     return headers
+
+
+def _as_get(event: dict[str, Any]) -> dict[str, Any]:
+    http = event["requestContext"]["http"] | {"method": "GET"}
+    return event | {"requestContext": event["requestContext"] | {"http": http}}
+
+
+def _refuse_wrong_names(
+    app: APIGatewayHttpResolver, route: Next, open_queries: Collection[str]
+) -> Response[Any]:
+    # After the guard: a caller without access gets 403, whatever the query is.
+    faults = _faults_in_query(app, open_queries)
+    if faults:
+        raise Problem(problems.INVALID_REQUEST, errors=faults)
+    return route(app)
+
+
+def _faults_in_query(app: APIGatewayHttpResolver, open_queries: Collection[str]) -> list[dict[str, str]]:
+    raw_query: str = app.current_event.raw_event.get("rawQueryString") or ""
+    if not raw_query:
+        return []
+    route = app.context["_route"]
+    known = [parameter.alias for parameter in route.dependant.query_params]
+    return faults_in_names(raw_query, known, others_ignored=route.path in open_queries)
 
 
 def _reject_trailing_newline(app: APIGatewayHttpResolver, route: Next) -> Response[Any]:

@@ -39,13 +39,17 @@ def job_or_problem(result: SyncResult) -> dict[str, Any]:
     if failure and failure.type in _PROBLEM_OF_FAILURE:
         raise Problem(_PROBLEM_OF_FAILURE[failure.type])
     if result.retry_in_s is not None:
-        wait_s = max(math.ceil(result.retry_in_s), _RETRY_AFTER_S_MIN)
         raise Problem(
             problems.PROVIDER_UNAVAILABLE,
-            headers={"Retry-After": str(wait_s)},
+            headers=retry_after(result.retry_in_s),
             job_id=result.job.order.job_id,
         )
     return job_as_json(result.job)
+
+
+def retry_after(retry_in_s: float) -> dict[str, str]:
+    """The header that says when a deferred job is worth another look."""
+    return {"Retry-After": str(max(math.ceil(retry_in_s), _RETRY_AFTER_S_MIN))}
 
 
 def require_connection(state: ConnectionState) -> None:

@@ -20,7 +20,8 @@ from dataclasses import replace
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from bg_ingest.readings.columns import Columns, HourColumns, to_columns
+from bg_ingest.readings.columns import HourColumns, to_columns
+from bg_ingest.readings.fields import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bg_ingest.dynamo import Change
 from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.utc import from_iso, to_iso
 
@@ -37,18 +38,27 @@ class Jobs:
         )
         return write.accepted
 
+    def queued(self, order: Order) -> tuple[Job, Change]:
+        """A new job and the write that stores it, for a transaction with others."""
+        job = Job(order, JobStatus.QUEUED, window=order.window)
+        item = _to_item(job, expires_at_s=int((self.clock.now() + _KEPT).timestamp()))
+        return job, Change(item["pk"], item["sk"], item=item)
+
     def get(self, user_id: str, job_id: str) -> Job | None:
         """One job of this user; None if it is unknown or expired."""
         item = self.table.get(user_id, _PREFIX + job_id)
         return _from_item(item) if item else None
 
-    def newest_first(self, user_id: str, before: str | None = None) -> Iterator[Job]:
+    def newest_first(
+        self, user_id: str, before: str | None = None, *, page_items_max: int | None = None
+    ) -> Iterator[Job]:
         """A user's jobs from the newest back, or from the one before the job `before`."""
         upper = _PREFIX + (before or "g")  # Ids are hexadecimal, so "g" sorts after all of them.
         for item in self.table.query(
             "pk = :pk AND sk BETWEEN :first AND :last",
             {":pk": user_id, ":first": _PREFIX, ":last": upper},
             descending=True,
+            page_items_max=page_items_max,
         ):
             if item["sk"] != upper:
                 yield _from_item(item)
@@ -73,6 +83,7 @@ def _to_item(job: Job, expires_at_s: int) -> Item:
         "job_status": job.status,
         "started_at": to_iso(job.started_at),
         "finished_at": to_iso(job.finished_at),
+        "asked": [to_iso(edge) for edge in order.window] if order.window else None,
         "window": [to_iso(edge) for edge in job.window] if job.window else None,
         "counts": [counts.fetched, counts.stored, counts.revised, counts.duplicates],
         "invalid": dict(counts.invalid),
@@ -84,8 +95,7 @@ def _to_item(job: Job, expires_at_s: int) -> Item:
 
 
 def _from_item(item: Item) -> Job:
-    window = item["window"]
-    edges = (datetime.fromisoformat(window[0]), datetime.fromisoformat(window[1])) if window else None
+    edges = _window(item["window"])
     return Job(
         order=Order(
             user_id=item["pk"],
@@ -93,7 +103,8 @@ def _from_item(item: Item) -> Job:
             kind=JobKind(item["kind"]),
             trigger=Trigger(item["trigger"]),
             correlation_id=item["correlation_id"],
-            window=edges,
+            # Jobs stored before this attribute existed do not tell what was asked from what was fetched.
+            window=_window(item["asked"]) if "asked" in item else edges,
         ),
         status=JobStatus(item["job_status"]),
         started_at=from_iso(item["started_at"]),
@@ -102,6 +113,10 @@ def _from_item(item: Item) -> Job:
         counts=_counts_from_item(item),
         failure=Failure(**item["failure"]) if item["failure"] else None,
     )
+
+
+def _window(edges: list[str] | None) -> tuple[datetime, datetime] | None:
+    return (datetime.fromisoformat(edges[0]), datetime.fromisoformat(edges[1])) if edges else None
 
 
 def _counts_from_item(item: Item) -> Counts:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from bg_ingest import ids
@@ -32,6 +34,12 @@ if TYPE_CHECKING:
     from bg_ingest.sync.worker import Delivery, DeliveryResult
 
     TimeLeft = Callable[[], float]
+
+# A job that was not touched for longer has lost its message, or waits behind a long backlog. Two tries are at
+# most 15 minutes apart, unless the provider itself asked for more.
+_WAITING_MAX = timedelta(minutes=30)
+# More than the polls of that time.
+_WAITING_JOBS_SEEN = 20
 
 
 class SyncObserver(Protocol):
@@ -93,19 +101,31 @@ class SyncService:
         job_id = ids.new_id(self.clock.now())
         return Order(user_id, job_id, kind, Trigger.API, correlation_id, window)
 
+    def waiting_order(self, user_id: str, window: Window | None) -> Order | None:
+        """The order of an earlier API call for the same range, if it still waits in the queue."""
+        now = self.clock.now()
+        recent = self.stores.jobs.newest_first(user_id, page_items_max=_WAITING_JOBS_SEEN)
+        for job in islice(recent, _WAITING_JOBS_SEEN):
+            same = job.order.trigger is Trigger.API and job.order.kind is JobKind.INCREMENTAL
+            touched_at = job.finished_at or job.order.requested_at
+            if same and job.order.window == window and not job.is_over and now - touched_at < _WAITING_MAX:
+                return replace(job.order, deferrals=job.failure.attempts if job.failure else 0)
+        return None
+
     def enqueue(self, order: Order) -> Job:
         """Let the worker carry out an order."""
         return enqueue(order, jobs=self.stores.jobs, send=self.jobs_queue.send)
 
-    def run_or_enqueue(self, order: Order, time_left_s: TimeLeft) -> SyncResult:
-        """Carry out an order now; what cannot be done now is queued for the worker."""
+    def run_or_enqueue(self, order: Order, time_left_s: TimeLeft, *, is_queued: bool = False) -> SyncResult:
+        """Carry out an order now; what cannot be done now is queued, unless it is in the queue already."""
         try:
             result = self.carry_out(order, time_left_s)
         except Exception:
-            self.jobs_queue.send([order])  # Its job is deferred by now.
+            if not is_queued:
+                self.jobs_queue.send([order])  # Its job is deferred by now.
             raise
         # A caller who is told that a sync is running retries, or waits for that one.
-        if not result.busy:
+        if not result.busy and not (is_queued and result.retry_in_s is not None):
             worker.follow_up(order, result, self.jobs_queue, self.clock, self.jitter)
         return result
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bg_ingest.dynamo import Change
 from bg_ingest.sync import poll_slots
 from bg_ingest.sync.job import Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.utc import from_iso
@@ -103,10 +104,16 @@ class SyncStates:
 
     def start_polling(self, user_id: str, poll_interval_s: int | None, history_from: datetime) -> None:
         """Poll a user who has just connected, and order their history; None is the default interval."""
+        change = self.polling_started(user_id, poll_interval_s, history_from)
+        assert change.expression  # noqa: S101 - it is an update.
+        self.table.update(user_id, SK, change.expression, change.values or {})
+
+    def polling_started(self, user_id: str, poll_interval_s: int | None, history_from: datetime) -> Change:
+        """Return the write that starts polling, for a transaction with others."""
         # Fences start at the time of day. If they started at 1, a user who was erased and came back would
         # soon have a fence that a sync of the erased connection still holds.
         now = self.clock.now()
-        self.table.update(
+        return Change(
             user_id,
             SK,
             "SET poll_interval_s = :interval, seat = :slot, failures = :none, begun_at = :now,"
@@ -126,7 +133,11 @@ class SyncStates:
 
     def stop_polling(self, user_id: str) -> None:
         """Poll this user no more; a running sync cannot bring the poll slot back."""
-        self.table.update(user_id, SK, _STOP_POLLING, {":one": 1}, _KNOWN)
+        self.table.transact([self.polling_stopped(user_id)])
+
+    def polling_stopped(self, user_id: str) -> Change:
+        """Return the write that ends polling, for a transaction with others."""
+        return Change(user_id, SK, _STOP_POLLING, {":one": 1}, condition=_KNOWN)
 
     def stop_polling_under(self, lease: Lease) -> None:
         """Poll no more after a sync that found no login, unless the user has logged in again meanwhile."""
