@@ -35,7 +35,7 @@ _INSTANT_TEXT = re.compile(
 )
 
 
-def _reject_python_numbers(text: str | list[str]) -> str | list[str]:
+def _reject_python_numbers(text: str | list[str]) -> str:
     # Pydantic reads a number as Python does, so it would also accept " 5", "5_0" and "5.0". A value with a
     # comma and a repeated parameter arrive as lists.
     if isinstance(text, list) or not _DIGITS.fullmatch(text):
@@ -43,8 +43,8 @@ def _reject_python_numbers(text: str | list[str]) -> str | list[str]:
     return text
 
 
-def _whole_number(given: str | int) -> int:
-    return int(_reject_python_numbers(str(given)))
+def _whole_number(given: str | list[str] | int) -> int:
+    return given if isinstance(given, int) else int(_reject_python_numbers(given))
 
 
 _DIGITS_ONLY = BeforeValidator(_reject_python_numbers)
