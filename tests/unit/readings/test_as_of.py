@@ -12,7 +12,7 @@ from bg_ingest.readings.as_of import columns_as_of, reading_as_of
 from bg_ingest.readings.columns import HourColumns, to_columns
 from bg_ingest.readings.merging.hour import merge_hours
 from bg_ingest.readings.merging.revisions import EARLIER_MAX, first_version, with_record
-from bg_ingest.readings.stored.hour_items import COLUMN_READERS, READERS, read_text, to_text
+from bg_ingest.readings.stored import format_1, writer
 from bg_ingest.readings.stored_reading import Hour
 from tests.unit.readings.made_up import (
     FIVE,
@@ -36,10 +36,16 @@ SAVED = LATER + timedelta(hours=1)
 
 
 def as_of(hour: Hour, then: datetime) -> HourColumns:
-    """What a store answers of an hour, from its stored text."""
-    text = to_text(hour.start, hour.readings)
-    served = read_text(COLUMN_READERS, hour.start, text)
-    return columns_as_of(served, lambda: read_text(READERS, hour.start, text), then)
+    """What a store answers of an hour, from its stored form."""
+    form = writer.write(hour.start, hour.readings)
+    served = format_1.read_columns(hour.start, form)
+    return columns_as_of(served, lambda: format_1.read(hour.start, form), then)
+
+
+def saved(hour: Hour, records: list[Reading], fetched_at: datetime, stored_at: datetime) -> Hour:
+    """The hour with the records in it."""
+    hours = merge_hours({hour.start: hour}, records, fetched_at=fetched_at, stored_at=stored_at)
+    return hours[hour.start]
 
 
 @QUICK
@@ -56,7 +62,7 @@ def test_as_of_is_what_was_served_then(
         before = now
         now += later_s * SECOND
         served.append((before, now, to_columns(FIVE, hour.readings)))
-        hour = merge_hours({FIVE: hour}, answer, fetched_at=fetched_at, stored_at=now)[FIVE]
+        hour = saved(hour, answer, fetched_at, now)
     assume(every_copy_is_noted(hour))
     served.append((now, now + MINUTE, to_columns(FIVE, hour.readings)))
 
@@ -68,9 +74,9 @@ def test_as_of_is_what_was_served_then(
 
 def test_a_revised_hour_is_served_with_its_earlier_values() -> None:
     """Before the revision it is the hour of then; before the first save it is empty."""
-    first, _ = merge(Hour(FIVE), [measured(at(0)), measured(at(5))], fetched_at=LATER, stored_at=LATER)
+    first = saved(Hour(FIVE), [measured(at(0)), measured(at(5))], LATER, LATER)
     later = LATER + MINUTE
-    hour, _ = merge(first, [measured(at(0), 112), measured(at(10))], fetched_at=later, stored_at=later)
+    hour = saved(first, [measured(at(0), 112), measured(at(10))], later, later)
 
     assert as_of(hour, later) == to_columns(FIVE, hour.readings)
     assert as_of(hour, later - SECOND) == to_columns(FIVE, first.readings)
@@ -79,9 +85,9 @@ def test_a_revised_hour_is_served_with_its_earlier_values() -> None:
 
 def test_a_reading_filled_in_later_was_not_there() -> None:
     """An hour without revisions is served without what was stored afterwards."""
-    first, _ = merge(Hour(FIVE), [measured(at(0)), measured(at(10))], fetched_at=LATER, stored_at=LATER)
+    first = saved(Hour(FIVE), [measured(at(0)), measured(at(10))], LATER, LATER)
     later = LATER + MINUTE
-    hour, _ = merge(first, [measured(at(5))], fetched_at=later, stored_at=later)
+    hour = saved(first, [measured(at(5))], later, later)
 
     assert as_of(hour, later) == to_columns(FIVE, hour.readings)
     assert as_of(hour, later - SECOND) == to_columns(FIVE, first.readings)
