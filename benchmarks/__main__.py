@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from benchmarks import cold_start, cost, fleet, machine, price, reading, report, routes, throughput, webhook
 from benchmarks.tables import environ, tables
 from benchmarks.yardstick import Yardstick
+from local.errors import CannotStart
 from local.progress import Progress
-from local.trouble import CannotStart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

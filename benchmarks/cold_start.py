@@ -18,7 +18,7 @@ from benchmarks.tables import environ
 from bg_ingest.clock import SystemClock
 from local.deploy import build
 from local.paths import CHECKOUT
-from local.webhook_sender import made_secret, signed_headers
+from local.webhook_sender import new_secret, signed_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ FIRST_EVENTS = {
 _NAMED_OTHERWISE = {"publish": "PublishEventBridge"}
 SECTION = "CPU of a cold start, first request included"
 BUDGET_MS = 600
-_WEBHOOK_SECRET = made_secret()
+_WEBHOOK_SECRET = new_secret()
 _FOLDER = CHECKOUT / ".local" / "benchmarks"
 # Nothing is installed there but the Lambda runtime client and boto3.
 _RUNTIME = CHECKOUT / ".venv-runtime" / "bin" / "python"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 from benchmarks.measured import Measured
-from benchmarks.plain import PlainLogbook
+from benchmarks.plain import PlainReadingStore
 from benchmarks.series import READINGS_PER_DAY, readings_of
 from benchmarks.tables import PLAIN, READINGS, USERS
 from bg_ingest.ids import new_id
@@ -74,7 +74,7 @@ def sync(
     """One sync, by the code that does it in production; plainly, but for how readings are stored."""
     order: Order | None = Order(user_id, new_id(clock.now()), kind, Trigger.SCHEDULE, "benchmark")
     users, ours = tables.users, ReadingStore(tables.readings, clock, RETENTION_DAYS, lambda: CAUSE)
-    reading_store = cast("ReadingStore", PlainLogbook(tables.plain)) if plainly else ours
+    reading_store = cast("ReadingStore", PlainReadingStore(tables.plain)) if plainly else ours
     stores = Stores(
         SyncStates(users, clock),
         Jobs(users, clock),
@@ -142,7 +142,7 @@ def backfill(tables: Tables, days: int) -> list[Measured]:
     sync(tables, provider, clock, GIVEN_HISTORY, JobKind.BACKFILL)
     written, bookkeeping = tables.meter.written(READINGS), tables.meter.written(USERS)
     part = provider.knows[-min(days, _PLAIN_DAYS_MAX) * READINGS_PER_DAY :]
-    PlainLogbook(tables.plain).save(GIVEN_HISTORY, part, TODAY)
+    PlainReadingStore(tables.plain).save(GIVEN_HISTORY, part, TODAY)
     plain = tables.meter.written(PLAIN) * len(provider.knows) / len(part)
     what = f"{days} days of history ({days * READINGS_PER_DAY:,} readings): written"
     budget = 4_400 * days / 90

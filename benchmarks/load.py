@@ -22,10 +22,10 @@ import httpx
 from benchmarks import machine
 from local import demo
 from local.cloud import Cloud, Options
+from local.errors import CannotStart
 from local.function_logs import function_lines
-from local.paths import State
+from local.paths import StateFolder
 from local.ports import free_port
-from local.trouble import CannotStart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -77,7 +77,7 @@ def main() -> int:
             simulator_arguments=("--upload-delay-seconds", "0"),
             parameters={"BackfillDaysMax": "3"},
         )
-        cloud = Cloud(State(Path(folder)), options)
+        cloud = Cloud(StateFolder(Path(folder)), options)
         try:
             stack = cloud.start()
             people = [_connected(stack, number) for number in SIMULATED]

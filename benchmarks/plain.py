@@ -8,10 +8,10 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.readings.columns import HourColumns, to_columns
-from bg_ingest.readings.merging.hour import hour_of
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.readings.store import SaveReport
 from bg_ingest.readings.stored_reading import StoredReading
+from bg_ingest.utc import hour_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class PlainLogbook:
+class PlainReadingStore:
     """Reads and writes like the real one, as far as the benchmarks need; revisions are not even noticed."""
 
     table: Table

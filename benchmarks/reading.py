@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.cost import GIVEN_HISTORY, TODAY
 from benchmarks.measured import Measured, cpu_ms_of_each
-from benchmarks.plain import PlainLogbook
+from benchmarks.plain import PlainReadingStore
 from benchmarks.tables import PLAIN, READINGS
 from bg_ingest.access.audit import Audit
 from bg_ingest.clock import SystemClock
-from bg_ingest.facades.native.reading_text import json_array, rfc_3339
+from bg_ingest.facades.native.reading_text import json_array
 from bg_ingest.http_api import serving
 from bg_ingest.readings.store import ReadingStore
+from bg_ingest.utc import rfc_3339
 from functions.query.app import build
 from local.paths import CHECKOUT
 from tests.functions.conftest import LambdaContext
@@ -36,7 +37,7 @@ def requests(tables: Tables, repeats: int) -> list[Measured]:
     clock = FakeClock(TODAY)
     audit = Audit(tables.users, clock, 365)
     ours = build(ReadingStore(tables.readings, clock, 730), audit, clock, _API)
-    plain = build(PlainLogbook(tables.plain), audit, clock, _API)  # type: ignore[arg-type] # The same methods.
+    plain = build(PlainReadingStore(tables.plain), audit, clock, _API)  # type: ignore[arg-type] # The same methods.
     asked = {
         "latest": ("query_latest", {}),
         "one day (288 readings)": ("query_range", _range(1, 288)),
@@ -54,7 +55,7 @@ def requests(tables: Tables, repeats: int) -> list[Measured]:
 def fortnight(tables: Tables, repeats: int) -> list[Measured]:
     """14 days read whole and turned into one response."""
     ours = ReadingStore(tables.readings, FakeClock(TODAY), 730)
-    plain = PlainLogbook(tables.plain)
+    plain = PlainReadingStore(tables.plain)
     times_ms = cpu_ms_of_each([partial(_response, reading_store) for reading_store in (ours, plain)], repeats)
     read_mb = []
     for reading_store, table in ((ours, READINGS), (plain, PLAIN)):
@@ -69,7 +70,7 @@ def fortnight(tables: Tables, repeats: int) -> list[Measured]:
     ]
 
 
-def _response(reading_store: ReadingStore | PlainLogbook) -> str:
+def _response(reading_store: ReadingStore | PlainReadingStore) -> str:
     return json_array(reading_store.columns(GIVEN_HISTORY, TODAY - timedelta(days=14), TODAY))
 
 

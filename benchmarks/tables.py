@@ -12,7 +12,7 @@ from benchmarks.metering import Meter
 from bg_ingest.dynamo import Table
 from local.dynamodb_local import jars, server
 from local.emulator import REGION
-from local.trouble import CannotStart
+from local.errors import CannotStart
 from tests.support.template_document import create_table
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.cost import POLL_INTERVAL_S, POLLS_PER_DAY, TODAY, sync
 from benchmarks.measured import Measured
-from benchmarks.plain import PlainLogbook
+from benchmarks.plain import PlainReadingStore
 from benchmarks.series import READINGS_PER_DAY, readings_of
 from bg_ingest.providers.dexcom.responses import parse_egvs
 from bg_ingest.sync.job import JobKind
@@ -95,7 +95,7 @@ def _history(tables: Tables, days: int) -> list[Measured]:
     part = _parsed(provider.answers[0], clock)  # The newest window tells how long the others would take.
     tables.meter.reset()
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
-    PlainLogbook(tables.plain).save(_GIVEN_HISTORY, part, TODAY)
+    PlainReadingStore(tables.plain).save(_GIVEN_HISTORY, part, TODAY)
     times = len(known) / len(part)
     plain_took_s, plain_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
     what = f"{days} days of history"

@@ -15,7 +15,7 @@ import httpx
 from benchmarks.measured import Measured
 from bg_ingest.clock import SystemClock
 from local.cloud import Cloud, Options
-from local.paths import State
+from local.paths import StateFolder
 from local.ports import free_port
 from local.progress import Progress
 from local.waiting import wait_until
@@ -35,7 +35,7 @@ def measured(repeats: int) -> list[Measured]:
         options = Options(
             port=free_port(), parameters={"BackfillDaysMax": "2", "WebhooksPerMinuteMax": "10000"}
         )
-        cloud = Cloud(State(Path(folder)), options, Progress(None))
+        cloud = Cloud(StateFolder(Path(folder)), options, Progress(None))
         try:
             stack = cloud.start()
             with httpx.Client(base_url=stack.api, timeout=60, trust_env=False) as client:

@@ -11,30 +11,30 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from bg_ingest.clock import SystemClock
 from local.callers import SCOPES
 from local.cloud import Cloud, Options
+from local.errors import CannotStart
 from local.function_logs import function_lines
 from local.invoke import invoke
 from local.paths import DEFAULT_STATE
 from local.processes import Processes
 from local.stack import Stack, load
-from local.trouble import CannotStart
 from local.webhook_sender import send
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LOOK_EVERY_S = 1.0
+_CHECK_EVERY_S = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what was asked; trouble that was foreseen is one line and exit code 1."""
+    """Run the command. A CannotStart is printed, with exit code 1."""
     asked = _parser().parse_args(arguments)
     try:
         return int(asked.run(asked))
-    except CannotStart as trouble:
-        print(f"\n{trouble}", file=sys.stderr)
+    except CannotStart as error:
+        print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped; nothing is left running.")
+        print("\nStopped. No process is left running.")
         return 130
 
 
@@ -42,10 +42,10 @@ def _up(asked: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _as_interrupt)
     if Processes(DEFAULT_STATE.processes_file).alive():
         if DEFAULT_STATE.stack_file.exists():
-            print("It is up already; 'make down' stops it.")
+            print("The local cloud is running already; 'make down' stops it.")
             _explain(load(DEFAULT_STATE))
             return 0
-        raise CannotStart("It is being started already, or was left half-way: 'make down' first.")
+        raise CannotStart("Another start is in progress, or was interrupted. Run 'make down' first.")
     cloud = Cloud(DEFAULT_STATE, _options())
     try:
         _explain(cloud.start())
@@ -56,7 +56,7 @@ def _up(asked: argparse.Namespace) -> int:
         return _watch(cloud)
     except BaseException:
         print("\nStopping ...", flush=True)
-        cloud.end()  # Wherever Ctrl-C or trouble struck, once more: ending what has ended is harmless.
+        cloud.end()  # A repeated end is harmless, so this does not depend on where the start was interrupted.
         raise
 
 
@@ -64,16 +64,16 @@ def _watch(cloud: Cloud) -> int:
     clock = SystemClock()
     started = {process.name for process in cloud.processes.all()}
     while not (gone := started - {process.name for process in cloud.processes.alive()}):
-        clock.sleep(_LOOK_EVERY_S)
+        clock.sleep(_CHECK_EVERY_S)
     if cloud.processes.all():
-        raise CannotStart(f"{' and '.join(sorted(gone))} ended by itself; see {cloud.state.logs}.")
+        raise CannotStart(f"{' and '.join(sorted(gone))} ended unexpectedly; see {cloud.state.logs}.")
     print("Stopped by 'make down'.")
     return 0
 
 
 def _down(_: argparse.Namespace) -> int:
     if Processes(DEFAULT_STATE.processes_file).alive():
-        print("Stopping ...", flush=True)  # The functions leave many thousand files to remove.
+        print("Stopping ...", flush=True)  # Removing the temporary folder takes some seconds.
     ended = Cloud(DEFAULT_STATE, Options(port=0)).end()
     print(f"Stopped {ended} processes." if ended else "Nothing was running.")
     return 0
@@ -100,7 +100,7 @@ def _logs(_: argparse.Namespace) -> int:
 
 
 def _options() -> Options:
-    environ = os.environ  # noqa: TID251 - the command's own, not the service's.
+    environ = os.environ  # noqa: TID251 - the command reads its own options.
     chosen: dict[str, Any] = {
         option: environ[name]
         for name, option in {
@@ -128,7 +128,7 @@ def _explain(stack: Stack) -> None:
         print(f"""
   curl -sH @.local/demo.header -X POST {mine}/connection
 
-and open the authorize_url it answers with: there the demo user is connected. Then:""")
+and open the authorize_url of its response, where the demo user logs in. Then:""")
     print(f"""
   curl -sH @.local/demo.header {mine}/latest
   curl -sH @.local/demo.header "{mine}?limit=3&order=desc"
@@ -149,16 +149,20 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--detach", action="store_true", help="return when ready")
     up.set_defaults(run=_up)
     commands.add_parser("down", help="stop everything (make down)").set_defaults(run=_down)
-    token = commands.add_parser("token", help="print a token for a user, created if need be")
+    token = commands.add_parser("token", help="print a token for a user; the user is created if needed")
     token.add_argument("user")
-    token.add_argument("--scope", action="append", default=[], choices=SCOPES, help="may be given twice")
+    token.add_argument("--scope", action="append", default=[], choices=SCOPES, help="may be repeated")
     token.set_defaults(run=_token)
-    webhook = commands.add_parser("webhook", help="send a signed webhook about a user: one reading of now")
+    webhook = commands.add_parser(
+        "webhook", help="send a signed webhook for a user, with one current reading"
+    )
     webhook.add_argument("user")
-    webhook.add_argument("--file", help="another body: JSON, or a file such as events/webhook_records.json")
-    webhook.add_argument("--id", help="its webhook-id; a new one if left out")
+    webhook.add_argument(
+        "--file", help="the body: a JSON file, or a file such as events/webhook_records.json"
+    )
+    webhook.add_argument("--id", help="the webhook-id; by default a new one")
     webhook.set_defaults(run=_webhook)
-    logs = commands.add_parser("logs", help="print what the functions logged so far")
+    logs = commands.add_parser("logs", help="print the log of the functions")
     logs.set_defaults(run=_logs)
     call = commands.add_parser("invoke", help="run one function with one event (make invoke)")
     call.add_argument("function", help="its name in template.yaml, such as QueryFunction")

@@ -1,4 +1,4 @@
-"""Starts a whole local cloud, step by step, and ends it without a trace."""
+"""Starts a local cloud step by step, and ends it without leftovers."""
 
 from __future__ import annotations
 
@@ -15,71 +15,70 @@ from local import demo
 from local.callers import SCOPES, Callers, create_local_client
 from local.deploy import build, deploy
 from local.emulator import Emulator
-from local.function_logs import keep_function_lines
+from local.errors import CannotStart
+from local.function_logs import save_function_lines
 from local.gateway import create_routes
-from local.paths import CHECKOUT
+from local.paths import PYTHONPATH
 from local.ports import HOST, free_port, is_taken
-from local.processes import Processes
+from local.processes import Processes, uninterrupted
 from local.progress import Progress
 from local.stack import Stack
-from local.trouble import CannotStart
-from local.uninterrupted import uninterrupted
 from local.waiting import wait_until
-from local.webhook_sender import made_secret
+from local.webhook_sender import new_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from local.paths import State
+    from local.paths import StateFolder
 
-_STARTED_S_MAX = 180.0  # On a busy machine; what has ended is not waited for.
+_STARTED_S_MAX = 180.0  # On a busy machine; a process that has ended is not waited for.
 _SUBSCRIPTIONS_PATH = "/v3/users/self/subscriptions"  # Of the simulator; Dexcom has none.
-_SERVICE = "reporting"  # The service that service_token speaks for.
+_SERVICE = "reporting"  # The name of the service that `service_token` is for.
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a person can choose about a local cloud."""
+    """The options of a local cloud."""
 
     port: int
-    front_host: str = HOST  # Where the API listens; everything else stays on this machine whatever it says.
+    front_host: str = HOST  # Where the API listens; all other ports are on 127.0.0.1.
     enforce_iam: bool = False
-    provider_url: str | None = None  # Another Dexcom than the built-in simulator; nobody is connected then.
-    poll_interval_seconds: str = "60"  # Every tick, so that there is something to see.
+    provider_url: str | None = None  # Another Dexcom than the simulator; the demo user is then not connected.
+    poll_interval_seconds: str = "60"  # Each tick of the scheduler polls, so that changes are visible soon.
     log_level: str = "INFO"
     client_id: str = "local-client"
-    client_secret: str = "local-secret"  # noqa: S105 - the simulator's, and no secret.
+    client_secret: str = "local-secret"  # noqa: S105 - for the simulator only.
     simulator_arguments: tuple[str, ...] = ()
-    parameters: Mapping[str, str] = field(default_factory=dict)  # More of template.yaml's.
-    built: Path | None = None  # What SAM has built already; otherwise it builds.
+    parameters: Mapping[str, str] = field(default_factory=dict)  # Further parameters of template.yaml.
+    built: Path | None = None  # A finished SAM build; None builds one.
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """One local cloud: its folder, its options, and how it tells what it does."""
+    """A local cloud: its state folder, its options and its progress output."""
 
-    state: State
+    state: StateFolder
     options: Options
     progress: Progress = field(default_factory=Progress)
 
     @property
     def api(self) -> str:
-        """The address that stays."""
+        """The address of the API."""
         return f"http://{HOST}:{self.options.port}"
 
     @cached_property
     def webhook_secret(self) -> str:
-        """What senders of webhooks sign with, made anew for each start."""
-        return made_secret()
+        """The secret that webhooks are signed with; each start generates a new one."""
+        return new_secret()
 
     @cached_property
     def processes(self) -> Processes:
-        """What belongs to it."""
+        """The processes of this cloud."""
         return Processes(self.state.processes_file)
 
     def start(self) -> Stack:
-        """Bring everything up; whatever goes wrong, nothing is left behind."""
+        """Start the cloud. If a step fails, end all processes of the steps before it."""
         if is_taken(self.options.port):
             port = self.options.port
             raise CannotStart(
@@ -92,7 +91,7 @@ class Cloud:
             raise
 
     def end(self) -> int:
-        """End every process, remove the temporary folder; returns how many processes there were."""
+        """End every process and remove the temporary folder; return the number of processes."""
         with uninterrupted():
             return self._end()
 
@@ -151,12 +150,10 @@ class Cloud:
                 demo.connect(self.api, token)
             with self.progress.step("Fetching the demo user's history"):
                 demo.wait_for_backfill(self.api, token)
-        except CannotStart as trouble:
+        except CannotStart as error:
             functions_log = self.state.logs / "functions.log"
-            keep_function_lines(emulator, functions_log)
-            raise CannotStart(
-                f"{trouble}\nWhat the functions say about it is in {functions_log}."
-            ) from trouble
+            save_function_lines(emulator, functions_log)
+            raise CannotStart(f"{error}\nThe log of the functions is in {functions_log}.") from error
 
     def _start_emulator(self) -> Emulator:
         emulator = Emulator(free_port(), enforces_iam=self.options.enforce_iam)
@@ -187,8 +184,8 @@ class Cloud:
 
     def _start_module(self, module: str, *arguments: str) -> None:
         environ = {
-            "PATH": os.environ["PATH"],  # noqa: TID251 - as the person's own.
-            "PYTHONPATH": f"{CHECKOUT / 'layers' / 'core'}:{CHECKOUT}",
+            "PATH": os.environ["PATH"],  # noqa: TID251 - the user's PATH, which finds ps and other programs.
+            "PYTHONPATH": PYTHONPATH,
             "PYTHONUNBUFFERED": "1",
             "TMPDIR": str(self.state.temporary),
         }
@@ -206,7 +203,7 @@ class Cloud:
             "DexcomSubscriptionsPath": "" if self.options.provider_url else _SUBSCRIPTIONS_PATH,
             "PublicUrl": self.api,
             "PollIntervalSeconds": self.options.poll_interval_seconds,
-            "UserIdClaim": "username",  # Cognito's `sub` is a number of its own; names are easier to type.
+            "UserIdClaim": "username",  # Cognito's `sub` is a random id; a name is easier to type.
             "LogLevel": self.options.log_level,
             **self.options.parameters,
         }

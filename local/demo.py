@@ -1,4 +1,4 @@
-"""The demo user: connects to Dexcom as a person would, through the login page, and waits for the history."""
+"""The demo user: logs in at Dexcom through the login page and waits for the backfill."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from local.trouble import CannotStart
+from local.errors import CannotStart
 from local.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ _BACKFILL_S_MAX = 300.0
 
 
 def connect(api: str, token: str, user_id: str = USER_ID, simulated_person: str = SIMULATED_PERSON) -> None:
-    """Ask for the login address, sign in at the simulated Dexcom, and come back through the callback."""
+    """Start a login, authorize access at the simulated Dexcom, and follow the redirect to the callback."""
     with httpx.Client(timeout=60, trust_env=False) as browser:
         started = browser.post(f"{api}/api/bg/{user_id}/connection", headers=_bearer(token))
         _expect(started, 201)
         login = httpx.URL(started.json()["authorize_url"])
-        # The simulator's way past its own page, for those who cannot press a button.
+        # With `sim_user` the simulator redirects at once, without its login page.
         signed_in = browser.get(login.copy_merge_params({"sim_user": simulated_person}))
         _expect(signed_in, 302)
         returned = browser.get(signed_in.headers["location"])
@@ -33,7 +33,7 @@ def connect(api: str, token: str, user_id: str = USER_ID, simulated_person: str 
 def wait_for_backfill(
     api: str, token: str, user_id: str = USER_ID, on_progress: Callable[[str], None] = lambda _: None
 ) -> None:
-    """Wait until the person's whole history is stored."""
+    """Wait until the user's whole history is stored."""
     with httpx.Client(timeout=60, trust_env=False) as client:
 
         def is_done() -> bool:
@@ -51,7 +51,9 @@ def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def _expect(answer: httpx.Response, status: int) -> None:
-    if answer.status_code != status:
-        where = f"{answer.request.method} {answer.request.url.path}"
-        raise CannotStart(f"{where} answered {answer.status_code} instead of {status}: {answer.text[:300]}")
+def _expect(response: httpx.Response, status: int) -> None:
+    if response.status_code != status:
+        where = f"{response.request.method} {response.request.url.path}"
+        raise CannotStart(
+            f"{where} answered {response.status_code} instead of {status}: {response.text[:300]}"
+        )

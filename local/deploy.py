@@ -1,4 +1,4 @@
-"""Builds template.yaml with SAM and deploys it to the emulated AWS, by the same commands as on AWS."""
+"""Builds template.yaml with SAM and deploys it to the emulated AWS, with the same commands as for AWS."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+from local.errors import CannotStart
 from local.paths import CHECKOUT, DEV_BIN, EMULATOR_BIN, SAM_BIN, TEMPLATE
-from local.trouble import CannotStart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ _LAST_LINES = 15
 
 
 def build(into: Path, log: Path) -> None:
-    """Build functions and layer, the layer for the Python that the emulator runs functions with."""
+    """Build the functions and the layer, for the Python that the emulator runs functions with."""
     environ = {
         **_sam_environ(),
         "LAYER_FOR": "host",
@@ -31,7 +31,7 @@ def build(into: Path, log: Path) -> None:
 
 
 def deploy(emulator: Emulator, built: Path, parameters: Mapping[str, str], log: Path) -> dict[str, str]:
-    """Deploy what was built and return the stack's outputs."""
+    """Deploy a build and return the outputs of the stack."""
     _sam(
         [
             "deploy",
@@ -56,12 +56,12 @@ def deploy(emulator: Emulator, built: Path, parameters: Mapping[str, str], log: 
 
 
 def overrides(parameters: Mapping[str, str]) -> list[str]:
-    """Parameters as SAM takes them: never empty. What is empty is left to the template, which says so too."""
+    """The parameters in SAM's format. SAM rejects empty values, so those get the template's default."""
     return [f"{name}={value}" for name, value in parameters.items() if value]
 
 
 def function_names(emulator: Emulator) -> dict[str, str]:
-    """The deployed name of each function, by its name in the template."""
+    """The deployed name of each function, by its name in template.yaml."""
     resources = emulator.client("cloudformation").describe_stack_resources(StackName=STACK_NAME)[
         "StackResources"
     ]
@@ -73,12 +73,12 @@ def function_names(emulator: Emulator) -> dict[str, str]:
 
 
 def _sam_environ() -> dict[str, str]:
-    """The person's own environment, less whatever leads to a real account."""
+    """The environment of the shell without AWS_* variables, which could lead to a real account."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}  # noqa: TID251 - see above.
     return own | {
         "PATH": f"{SAM_BIN}:{own['PATH']}",
         "SAM_CLI_TELEMETRY": "0",
-        "SAM_CLI_POLL_DELAY": "1",  # Seconds between looks at a deployment; the emulator is quicker than AWS.
+        "SAM_CLI_POLL_DELAY": "1",  # Seconds between checks; the emulator deploys quicker than AWS.
     }
 
 

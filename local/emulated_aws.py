@@ -1,14 +1,15 @@
 """
-Starts ministack, the emulated AWS, with two things of version 1.5.33 mended.
+Starts ministack, the emulated AWS, with two corrections of version 1.5.33.
 
-It waits 5 ms for each further line once a function has answered. Lines that a busy machine delivers later
-stay behind until the same worker's next invocation, or for ever if there is none. But a function writes its
-lines before it answers, so none has to be waited for: all are in the pipe by then.
+Logs: after a function has answered, ministack waits 5 ms for each further log line. A line that a busy
+machine delivers later is missing from the log. A function writes its lines before it answers, so all of them
+are in the pipe already. `CompleteLogWorker` therefore reads the pipe until it is empty.
 
-It takes a stream's batch for done whatever its function says of it, and would lose the rest of one that was
-taken in part. Here such a batch fails, and comes again as a whole: more than AWS would show, and no less.
+Streams: ministack treats a batch as done even if the function reports failed items, so those items would be
+lost. `RetryingStreams` reports such a batch as failed, so ministack delivers the whole batch again. AWS would
+repeat only a part of it.
 
-Run by the Python that has ministack: `.venv-aws/bin/python -P local/emulated_aws.py`.
+Run it with the Python that has ministack: `.venv-aws/bin/python -P local/emulated_aws.py`.
 """
 
 import array
@@ -27,28 +28,28 @@ from ministack.services import lambda_svc
 
 Execute = Callable[[Any, Any], Any]
 
-_TAKEN_S_MAX = 5.0  # Somebody has to read what is in a pipe; here that takes a millisecond.
-_LOOK_EVERY_S = 0.001
+_DRAIN_S_MAX = 5.0  # The limit for reading the rest of the pipe, which usually takes a millisecond.
+_CHECK_EVERY_S = 0.001
 _CHUNK_BYTES = 65_536
 
 
-class WholeLogWorker(lambda_runtime.Worker):  # type: ignore[misc]  # It ships no types.
-    """A worker whose log is complete when its answer is handed over."""
+class CompleteLogWorker(lambda_runtime.Worker):  # type: ignore[misc]  # ministack ships no types.
+    """A worker whose log is complete when its response is returned."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._taking = threading.Lock()
+        self._reading = threading.Lock()
 
     def _read_stderr(self) -> None:
-        # Waits outside the lock, reads inside: whoever has the lock and finds the pipe empty has every line.
+        # Waits outside the lock, reads inside it. If a holder of the lock finds no input, it has every line.
         pipe, lines = self._proc.stderr, self._stderr_queue
-        unfinished = b""
+        partial = b""
         while True:
             select.select([pipe], [], [])
-            with self._taking:
+            with self._reading:
                 chunk = os.read(pipe.fileno(), _CHUNK_BYTES)
-                *finished, unfinished = (unfinished + chunk).split(b"\n")
-                for line in [*finished, *([unfinished] if unfinished and not chunk else [])]:
+                *complete, partial = (partial + chunk).split(b"\n")
+                for line in [*complete, *([partial] if partial and not chunk else [])]:
                     lines.put(line.decode(errors="replace"))
             if not chunk:
                 return
@@ -57,53 +58,53 @@ class WholeLogWorker(lambda_runtime.Worker):  # type: ignore[misc]  # It ships n
         return self._drain_stderr()
 
     def _drain_stderr(self) -> str:
-        deadline_s = time.monotonic() + _TAKEN_S_MAX  # noqa: TID251 - ministack's environment has no Clock.
-        while not self._all_taken() and time.monotonic() < deadline_s:  # noqa: TID251 - as above.
-            time.sleep(_LOOK_EVERY_S)  # noqa: TID251 - as above.
-        with self._taking:
+        deadline_s = time.monotonic() + _DRAIN_S_MAX  # noqa: TID251 - ministack's environment has no Clock.
+        while not self._is_drained() and time.monotonic() < deadline_s:  # noqa: TID251 - as above.
+            time.sleep(_CHECK_EVERY_S)  # noqa: TID251 - as above.
+        with self._reading:
             log: str = super()._drain_stderr()
         return log
 
-    def _all_taken(self) -> bool:
+    def _is_drained(self) -> bool:
         process = self._proc
-        if process is None:  # It was ended after its answer; the reader ends with its pipe.
+        if process is None:  # The worker was ended after its response; the reader ends with the pipe.
             return self._stderr_thread is None or not self._stderr_thread.is_alive()
         waiting = array.array("i", [0])
         fcntl.ioctl(process.stderr, termios.FIONREAD, waiting)
         return not waiting[0]
 
 
-class StreamsThatListen:
-    """What looks for changes and hands them to functions, and hears which of a batch did not get through."""
+class RetryingStreams:
+    """ministack's stream poller, with a failed batch wherever a function reports failed items."""
 
-    def __init__(self, look: Callable[[], bool], execute: Execute) -> None:
-        self._look, self._execute = look, execute
-        self._looking = threading.local()
+    def __init__(self, poll: Callable[[], bool], execute: Execute) -> None:
+        self._poll, self._execute = poll, execute
+        self._polling = threading.local()
 
-    def look(self) -> bool:
-        """Look, as ministack does."""
-        self._looking.now = True
+    def poll(self) -> bool:
+        """Poll as ministack does."""
+        self._polling.now = True
         try:
-            return self._look()
+            return self._poll()
         finally:
-            self._looking.now = False
+            self._polling.now = False
 
     def execute(self, function: Any, event: Any) -> Any:
-        """Carry a function out; a batch of which it says that some has to come again has failed."""
+        """Invoke a function. For a stream, a partial failure counts as a failure of the batch."""
         result = self._execute(function, event)
-        # Queues, and those who invoke a function, hear by themselves.
-        for_a_stream = getattr(self._looking, "now", False)
-        return result | {"error": True} if for_a_stream and _is_partial(result) else result
+        # A queue and a direct invocation handle a partial failure themselves.
+        is_for_a_stream = getattr(self._polling, "now", False)
+        return result | {"error": True} if is_for_a_stream and _is_partial(result) else result
 
 
 def _is_partial(result: Any) -> bool:
-    answer = result.get("body")
-    return isinstance(answer, dict) and bool(answer.get("batchItemFailures"))
+    body = result.get("body")
+    return isinstance(body, dict) and bool(body.get("batchItemFailures"))
 
 
 if __name__ == "__main__":
-    lambda_runtime.Worker = WholeLogWorker
-    streams = StreamsThatListen(lambda_svc._poll_dynamodb_streams, lambda_svc._execute_function)  # noqa: SLF001 - where it is.
-    lambda_svc._poll_dynamodb_streams = streams.look  # noqa: SLF001 - as above.
+    lambda_runtime.Worker = CompleteLogWorker
+    streams = RetryingStreams(lambda_svc._poll_dynamodb_streams, lambda_svc._execute_function)  # noqa: SLF001 - ministack has no public name for it.
+    lambda_svc._poll_dynamodb_streams = streams.poll  # noqa: SLF001 - as above.
     lambda_svc._execute_function = streams.execute  # noqa: SLF001 - as above.
     main()

@@ -1,4 +1,4 @@
-"""The emulated AWS: its address, the environment it is started in, and clients for it."""
+"""The emulated AWS: its address, its command and environment, and clients for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REGION = "eu-west-1"
-# Twelve digits: the emulator takes such a key for the account's own root, also while it enforces IAM.
+# The emulator treats an access key of twelve digits as the root user of that account, also with IAM.
 ACCOUNT = "000000000000"
 
 
@@ -28,33 +28,33 @@ class Emulator:
 
     @property
     def endpoint(self) -> str:
-        """Where it answers."""
+        """The address of its API."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def command(self) -> list[str]:
-        """What to run."""
-        # -P: modules of ministack's own are not to be found in this folder.
+        """The command that starts it."""
+        # -P keeps this folder off the import path, so that no module here replaces one of ministack.
         return [str(EMULATOR_BIN / "python"), "-P", str(CHECKOUT / "local" / "emulated_aws.py")]
 
     def environ(self, temporary: Path) -> dict[str, str]:
-        """Only what it needs: functions inherit this, so nothing of the person's own may be in it."""
+        """Its environment. Functions inherit it, so it contains no variable of the user's shell."""
         return {
             "PATH": f"{EMULATOR_BIN}:/usr/bin:/bin",
             "HOME": str(temporary),
             "TMPDIR": str(temporary),
-            "STATE_DIR": str(temporary / "state"),  # It keeps keys in one even when it keeps nothing else.
+            "STATE_DIR": str(temporary / "state"),  # It stores keys here even if it stores no other state.
             "BIND_HOST": HOST,
             "MINISTACK_HOST": HOST,
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_REGION": REGION,
             "AUTH": "true" if self.enforces_iam else "false",
-            "IOT_MTLS_ENABLED": "0",  # It would listen on a fixed port of its own.
+            "IOT_MTLS_ENABLED": "0",  # Otherwise it listens on another, fixed port.
             "LOG_LEVEL": "INFO",
         }
 
     def credentials(self) -> dict[str, str]:
-        """What a program needs in its environment to reach this AWS and no other."""
+        """The environment variables that make a program use this AWS and no other."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": ACCOUNT,
@@ -63,8 +63,8 @@ class Emulator:
         }
 
     def client(self, service: str) -> Any:
-        """A client for one of its services."""
-        return boto3.client(  # type: ignore[call-overload]  # noqa: TID251 - the local cloud is not wired by the service. The stubs want a literal name.
+        """A boto3 client for one of its services."""
+        return boto3.client(  # type: ignore[call-overload]  # noqa: TID251 - not part of the service. The stubs require a literal name.
             service,
             endpoint_url=self.endpoint,
             region_name=REGION,

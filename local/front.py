@@ -1,8 +1,8 @@
 """
-The address people use: passes every request on to the emulated API Gateway.
+Reverse proxy in front of the emulated API Gateway, on a fixed port.
 
-The emulator answers some paths itself (/health for one) and names an API by an id that changes with every
-deployment. This puts the API alone on a port that stays.
+The emulator answers some paths of its own (/health for example), and its address of an API changes with every
+deployment. This proxy serves the API alone, at an address that stays the same.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-# Belong to one connection, not to the message (RFC 9110, 7.6.1); the rest is passed on as it came.
+# These headers belong to one connection (RFC 9110, 7.6.1). All others are passed on unchanged.
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "content-length", "host"}
 )
-# A gateway gives its function 30 s; a little more, so that the gateway's own answer arrives.
-_ANSWER_WITHIN_S = 35.0
-# AWS starts an instance of a function for each request that is under way; on a laptop fifty at once would be
-# fifty processes starting on two cores, and none would answer in time. So requests wait here for their turn:
-# reads in a queue of their own, so that syncs of a slow provider do not hold them up.
-_READS_AT_ONCE = 6
-_ACTIONS_AT_ONCE = 3
+# The gateway's limit is 30 s. The proxy waits a little longer, so that the gateway's own response arrives.
+_RESPONSE_S_MAX = 35.0
+# AWS runs one instance of a function for each concurrent request. On a laptop fifty of them would be fifty
+# processes that start on two cores, and each would time out. So the proxy limits the concurrent requests.
+# Reads have a limit of their own, so that syncs with a slow provider do not delay them.
+_READS_MAX = 6
+_ACTIONS_MAX = 3
 
 
 def create_app(target: str) -> Starlette:
-    """An application that answers what `target` answers, path for path."""
+    """An application that forwards every request to `target` and returns its response."""
 
     @asynccontextmanager
     async def connected(app: Starlette) -> AsyncIterator[None]:
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
-        async with httpx.AsyncClient(timeout=_ANSWER_WITHIN_S, limits=limits, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=_RESPONSE_S_MAX, limits=limits, trust_env=False) as client:
             app.state.client = client
-            app.state.reads = asyncio.Semaphore(_READS_AT_ONCE)
-            app.state.actions = asyncio.Semaphore(_ACTIONS_AT_ONCE)
+            app.state.reads = asyncio.Semaphore(_READS_MAX)
+            app.state.actions = asyncio.Semaphore(_ACTIONS_MAX)
             yield
 
     prefix = urlsplit(target).path.encode("ascii")
@@ -56,13 +56,13 @@ def create_app(target: str) -> Starlette:
     async def forward(request: Request) -> Response:
         state = request.app.state
         client: httpx.AsyncClient = state.client
-        # Byte for byte: decoding it, encoding it again or taking dots out changes what the function sees.
+        # Byte for byte, because decoding and encoding a path would change what the function receives.
         query: bytes = request.scope["query_string"]
         line = prefix + request.scope["raw_path"] + (b"?" + query if query else b"")
         body = await request.body()
         try:
             async with state.reads if request.method == "GET" else state.actions:
-                answer = await client.request(
+                upstream = await client.request(
                     request.method,
                     target,
                     headers=[
@@ -75,30 +75,32 @@ def create_app(target: str) -> Starlette:
                 )
         except httpx.HTTPError as error:
             return Response(f"The local cloud did not answer ({type(error).__name__}).\n", status_code=502)
-        response = Response(answer.content, status_code=answer.status_code)
-        # The body was unpacked on its way here, so its encoding no longer applies.
-        for name, value in answer.headers.multi_items():
+        response = Response(upstream.content, status_code=upstream.status_code)
+        # httpx has decompressed the body, so its encoding no longer applies.
+        for name, value in upstream.headers.multi_items():
             if name not in _HOP_BY_HOP | {"content-encoding", "server", "date"}:
                 response.headers.append(name, value)
         return response
 
-    async def everything(scope: Scope, receive: Receive, send: Send) -> None:
+    async def forward_all(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             response = await forward(Request(scope, receive))
             await response(scope, receive, send)
 
     app = Starlette(lifespan=connected)
-    # Not a route: no pattern takes every path there is (one with a line break, for one).
-    app.router.default = everything
+    # No route pattern matches every path (one with a line break, for example), so this replaces them.
+    app.router.default = forward_all
     return app
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal stops the process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--target", required=True)
-    parser.add_argument("--host", default=HOST, help="0.0.0.0 in a container, whose edge decides who gets in")
+    parser.add_argument(
+        "--host", default=HOST, help="0.0.0.0 in a container, which publishes the port itself"
+    )
     arguments = parser.parse_args()
     uvicorn.run(
         create_app(arguments.target),

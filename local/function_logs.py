@@ -1,4 +1,4 @@
-"""What the deployed functions logged, in the order it happened; the emulator keeps it as CloudWatch would."""
+"""The log lines of the deployed functions, in order of time, from the emulated CloudWatch."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     from local.emulator import Emulator
 
-# Lambda's own lines about each invocation, of which there is one for every line of ours.
+# Lines that Lambda itself writes about each invocation.
 _PLATFORM = ("START ", "END ", "REPORT ")
 
 
 def function_lines(emulator: Emulator) -> list[str]:
-    """Every line, oldest first."""
+    """Every line of the functions, oldest first."""
     logs = emulator.client("logs")
     events: list[dict[str, Any]] = []
     for group in _log_groups(emulator):
@@ -26,8 +26,8 @@ def function_lines(emulator: Emulator) -> list[str]:
     return [event["message"] for event in events if not event["message"].startswith(_PLATFORM)]
 
 
-def keep_function_lines(emulator: Emulator, file: Path) -> None:
-    """Write them to a file, for after the emulator is gone."""
+def save_function_lines(emulator: Emulator, file: Path) -> None:
+    """Write the lines to a file, which stays after the emulator has ended."""
     file.write_text("\n".join(function_lines(emulator)) + "\n")
 
 

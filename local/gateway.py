@@ -1,8 +1,8 @@
 """
-Gives the emulated HTTP API its routes, and the web origins that may call it.
+Creates the routes and the CORS configuration of the emulated HTTP API.
 
-The emulator ignores the OpenAPI body that SAM puts on an HTTP API. So both are made here from that very
-body, as CloudFormation processed it: what is in template.yaml is what answers, and nothing else.
+The emulator ignores the OpenAPI body that SAM puts on an HTTP API. This module reads the same body from the
+processed template and creates both from it. So the API has exactly the routes of template.yaml.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from local.emulator import Emulator
 
 _FUNCTION = re.compile(r"functions/\$\{(\w+)\.Arn\}")
-DEFAULT = "$default"  # The path of the route that takes what no other does; it has every method.
+DEFAULT = "$default"  # The path of the catch-all route, which has every method.
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,12 @@ class RouteSpec:
 
     method: str
     path: str
-    function: str  # Its name in the template.
+    function: str  # Its name in template.yaml.
     needs_token: bool
 
     @property
     def key(self) -> str:
-        """What API Gateway calls it."""
+        """The route key of API Gateway."""
         return DEFAULT if self.path == DEFAULT else f"{self.method} {self.path}"
 
 
@@ -51,7 +51,7 @@ def routes_of(processed_template: dict[str, Any]) -> list[RouteSpec]:
 
 
 def cors_of(processed_template: dict[str, Any], origins: list[str]) -> dict[str, Any] | None:
-    """What pages of these origins may do, in the API's own words; None while there are none."""
+    """The CORS configuration for these origins, in the format of the API; None without origins."""
     body = processed_template["Resources"]["HttpApi"]["Properties"]["Body"]
     _, named, _ = body["x-amazon-apigateway-cors"]["Fn::If"]
     if not origins:
@@ -60,7 +60,7 @@ def cors_of(processed_template: dict[str, Any], origins: list[str]) -> dict[str,
 
 
 def create_routes(emulator: Emulator, api_id: str, issuer: str, audiences: list[str]) -> list[RouteSpec]:
-    """Create authorizer, integrations, routes and CORS on an API, as the deployed template has them."""
+    """Create authorizer, integrations, routes and CORS of an API as the deployed template defines them."""
     gateway = emulator.client("apigatewayv2")
     lambdas = emulator.client("lambda")
     authorizer = gateway.create_authorizer(
@@ -96,7 +96,7 @@ def create_routes(emulator: Emulator, api_id: str, issuer: str, audiences: list[
 
 
 def _origins(emulator: Emulator) -> list[str]:
-    # The emulator processes a template with every parameter at its default.
+    # The emulator processes a template with its default parameters, so the origins come from the stack.
     (stack,) = emulator.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
     values = {entry["ParameterKey"]: entry["ParameterValue"] for entry in stack["Parameters"]}
     return [origin for origin in values["CorsOrigins"].split(",") if origin]

@@ -1,4 +1,4 @@
-"""Where things are: the checkout, its environments, and the state folder of one local cloud."""
+"""Paths: the checkout, its virtual environments, and the state folder of a local cloud."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
 TEMPLATE = CHECKOUT / "template.yaml"
+CORE = CHECKOUT / "layers" / "core"
+SIMULATOR = CHECKOUT / "simulators" / "dexcom"
+# The import path of this checkout. Started processes get it, so they never run another checkout's code.
+PYTHONPATH = ":".join(str(folder) for folder in (CORE, SIMULATOR, CHECKOUT))
 DEV_BIN = CHECKOUT / ".venv" / "bin"
 SAM_BIN = CHECKOUT / ".venv-sam" / "bin"
 EMULATOR_BIN = CHECKOUT / ".venv-aws" / "bin"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """One local cloud's folder: what it logged, what it built, and the addresses it can be reached at."""
+class StateFolder:
+    """The state folder of a local cloud: its logs, its build, its processes and its addresses."""
 
     folder: Path
-    scratch: Path | None = None  # Where the temporary folder goes, if not beside the rest.
+    scratch: Path | None = None  # The parent of the temporary folder; by default the state folder.
 
     @property
     def stack_file(self) -> Path:
-        """Where the addresses are written once it is ready; there as long as it runs."""
+        """The addresses and tokens, written when the cloud is ready and removed when it ends."""
         return self.folder / "stack.json"
 
     @property
@@ -31,17 +35,17 @@ class State:
 
     @property
     def processes_file(self) -> Path:
-        """Which processes belong to it."""
+        """The record of its processes."""
         return self.folder / "processes.json"
 
     @property
     def logs(self) -> Path:
-        """What its processes printed."""
+        """The output of its processes."""
         return self.folder / "logs"
 
     @property
     def build(self) -> Path:
-        """What SAM built for this machine's own Python."""
+        """The build of the functions and the layer for this machine's Python."""
         return self.folder / "build"
 
     @property
@@ -50,4 +54,4 @@ class State:
         return (self.scratch or self.folder) / "tmp"
 
 
-DEFAULT_STATE = State(CHECKOUT / ".local")
+DEFAULT_STATE = StateFolder(CHECKOUT / ".local")

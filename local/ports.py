@@ -1,4 +1,4 @@
-"""Which ports the local cloud listens on; always on 127.0.0.1."""
+"""The ports of the local cloud, all on 127.0.0.1."""
 
 import socket
 
@@ -6,7 +6,7 @@ HOST = "127.0.0.1"
 
 
 def free_port() -> int:
-    """A port that nobody listens on right now."""
+    """A port that is not in use at the moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -14,9 +14,9 @@ def free_port() -> int:
 
 
 def is_taken(port: int) -> bool:
-    """Whether something answers there already, or the system will not let us listen."""
+    """Whether a program cannot listen on this port: it is in use, or the system forbids it."""
     with socket.socket() as probe:
-        # As servers do, so that a port whose last connections are still winding down counts as free.
+        # As servers do, so that a port whose last connections are still closing counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))

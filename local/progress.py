@@ -1,4 +1,4 @@
-"""Tells the person at the terminal what is being done and how long it took."""
+"""Progress output: one line per step, with its duration."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _WIDTH = 46
 
 
 class Progress:
-    """One line a step: its name while it runs, its seconds when it is done."""
+    """Prints the name of a step when it starts and its seconds when it ends."""
 
     def __init__(self, output: TextIO | None = sys.stdout, clock: Clock | None = None) -> None:
-        self._output = output  # None: nobody is watching.
+        self._output = output  # None: print no progress.
         self._clock = clock or SystemClock()
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Show a step for as long as it takes."""
+        """Print a step around the block."""
         started_s = self._clock.monotonic_s()
         self._print(f"  {name} {'.' * (_WIDTH - len(name))} ", end="")
         try:

@@ -1,4 +1,4 @@
-"""A running local cloud's addresses: what .local/stack.json holds."""
+"""The addresses and tokens of a running local cloud, as stored in .local/stack.json."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from local.callers import Callers
 from local.emulator import Emulator
-from local.trouble import CannotStart
+from local.errors import CannotStart
 
 if TYPE_CHECKING:
-    from local.paths import State
+    from local.paths import StateFolder
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Everything a program needs to know to use a running local cloud."""
+    """The data that a program needs to use a running local cloud."""
 
     api: str
     dexcom: str
@@ -28,18 +28,18 @@ class Stack:
     demo_user_id: str
     demo_token: str
     service_token: str
-    webhook_secret: str  # What senders of webhooks sign with.
+    webhook_secret: str  # The secret that webhooks are signed with.
     simulated: bool  # Dexcom is the built-in simulator, and the demo user is connected to it.
     emulator: Emulator
     callers: Callers
 
     @property
     def aws_endpoint(self) -> str:
-        """Where the emulated AWS answers."""
+        """The address of the emulated AWS."""
         return self.emulator.endpoint
 
-    def save(self, state: State) -> None:
-        """Write the file; the documented names first, what only this package needs under `internal`."""
+    def save(self, state: StateFolder) -> None:
+        """Write the file. Its documented members come first; `internal` is for this package only."""
         document = {
             "api": self.api,
             "dexcom": self.dexcom,
@@ -59,16 +59,16 @@ class Stack:
                 **_pool(self.callers),
             },
         }
-        # For curl's `-H @file`: a line that can be pasted and a token that is in no shell's history.
+        # For `curl -H @file`, which keeps the token out of the shell's history.
         state.demo_header.write_text(f"Authorization: Bearer {self.demo_token}\n")
-        # Written whole or not at all: whoever waits for the file reads it the moment it appears.
+        # Written to another file and renamed, so that no waiting program reads a part of it.
         unfinished = state.stack_file.with_suffix(".rest")
         unfinished.write_text(json.dumps(document, indent=2) + "\n")
         unfinished.replace(state.stack_file)
 
 
-def load(state: State) -> Stack:
-    """The running cloud of this state folder."""
+def load(state: StateFolder) -> Stack:
+    """Load the running cloud of this state folder."""
     if not state.stack_file.exists():
         raise CannotStart("Nothing is running here: start it with 'make up'.")
     document: dict[str, Any] = json.loads(state.stack_file.read_text())

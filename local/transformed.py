@@ -1,7 +1,7 @@
 """
-Prints template.yaml as SAM makes it: plain CloudFormation, with every role, policy and route.
+Prints template.yaml after SAM's transform: plain CloudFormation with every role, policy and route.
 
-Run by the Python that has SAM's own translator: `.venv-aws/bin/python local/transformed.py`. Parameters have
+Run it with the Python that has SAM's translator: `.venv-aws/bin/python local/transformed.py`. Parameters have
 their defaults.
 """
 
@@ -17,15 +17,15 @@ TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 
 
 class _NoManagedPolicies:
-    """Only needed for policies named by a managed policy's name; the template has none."""
+    """The translator needs it for policies that are named by a managed policy; the template has none."""
 
     def load(self) -> dict[str, str]:
-        """None."""
+        """No managed policies."""
         return {}
 
 
 def _as_uploaded(template: dict[str, Any]) -> dict[str, Any]:
-    """As `sam package` leaves it: the translator takes code from S3 only."""
+    """The template as `sam package` returns it, because the translator accepts code in S3 only."""
     for entry in template["Resources"].values():
         for name in ("CodeUri", "ContentUri"):
             if name in entry.get("Properties", {}):
@@ -34,7 +34,7 @@ def _as_uploaded(template: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")  # noqa: TID251 - the translator asks for it.
-    # By way of JSON: what YAML wrote once and referred to twice, the translator would change twice.
+    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")  # noqa: TID251 - the translator requires it.
+    # Via JSON, which copies YAML anchors. Otherwise the translator would change a shared value twice.
     written = _as_uploaded(json.loads(json.dumps(yaml_parse(TEMPLATE.read_text()))))
     print(json.dumps(transform(written, {}, _NoManagedPolicies()), indent=1))

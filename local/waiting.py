@@ -1,4 +1,4 @@
-"""Waiting for something to become true, with an end to the patience."""
+"""Waiting for a condition, with a time limit."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from bg_ingest.clock import Clock, SystemClock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LOOK_EVERY_S = 0.1
+_CHECK_EVERY_S = 0.1
 
 
 def wait_until(holds: Callable[[], bool], wait_s_max: float, clock: Clock | None = None) -> bool:
-    """Look until it holds; False when it has not by then."""
+    """Check until the condition holds; return False if it does not hold within the limit."""
     clock = clock or SystemClock()
     deadline_s = clock.monotonic_s() + wait_s_max
     while not holds():
         if clock.monotonic_s() > deadline_s:
             return False
-        clock.sleep(_LOOK_EVERY_S)
+        clock.sleep(_CHECK_EVERY_S)
     return True

@@ -1,4 +1,4 @@
-"""Webhooks as a sender would send them: signed by Standard Webhooks 1.0, to the local cloud."""
+"""Sends webhooks to the local cloud, signed as Standard Webhooks 1.0 defines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import httpx
 
 from bg_ingest.clock import SystemClock
 from bg_ingest.webhooks.signature import SECRET_BYTES_MIN, SECRET_PREFIX, key_of, signature
-from local.trouble import CannotStart
+from local.errors import CannotStart
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 
-def made_secret() -> str:
-    """A secret of a local cloud's own."""
+def new_secret() -> str:
+    """Generate a webhook secret."""
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES_MIN)).decode("ascii")
 
 
 def signed_headers(secret: str, webhook_id: str, body: bytes, now: datetime) -> dict[str, str]:
-    """What makes a request a webhook that we take."""
+    """The headers of a signed webhook."""
     timestamp = str(int(now.timestamp()))
     return {
         "webhook-id": webhook_id,
@@ -36,7 +36,7 @@ def signed_headers(secret: str, webhook_id: str, body: bytes, now: datetime) -> 
 
 
 def one_reading(at: datetime, value: int = 123) -> dict[str, Any]:
-    """A body that brings one reading."""
+    """A webhook body with one reading."""
     record = {
         "systemTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "displayTime": at.strftime("%Y-%m-%dT%H:%M:%S+00:00"),
@@ -50,12 +50,12 @@ def one_reading(at: datetime, value: int = 123) -> dict[str, Any]:
 
 
 def body_in(file: str) -> bytes:
-    """The body in a file, or of the request in a file of events/."""
+    """The body in a file. In a file of events/ it is the body of the request."""
     try:
         raw = Path(file).read_bytes()
         document = json.loads(raw)
     except (OSError, ValueError) as error:
-        raise CannotStart(f"{file} is no readable JSON file: {error}") from error
+        raise CannotStart(f"{file} is not a readable JSON file: {error}") from error
     if not isinstance(document, dict) or "requestContext" not in document:
         return raw
     text = str(document.get("body") or "")
@@ -65,7 +65,7 @@ def body_in(file: str) -> bytes:
 def send(
     stack: Stack, user_id: str, file: str | None = None, webhook_id: str | None = None
 ) -> httpx.Response:
-    """Send the body in a file, or one reading of now; under a new id, or this one."""
+    """Send the body of a file, or one current reading; with this id, or a new one."""
     now = SystemClock().now()
     body = body_in(file) if file else json.dumps(one_reading(now)).encode()
     webhook_id = webhook_id or f"msg_{secrets.token_hex(12)}"

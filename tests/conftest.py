@@ -18,8 +18,8 @@ from bg_ingest.dynamo import Table
 from bg_ingest.settings import Settings
 from local.deploy import build
 from local.dynamodb_local import jars, server
+from local.errors import CannotStart
 from local.rabbitmq import server as rabbitmq
-from local.trouble import CannotStart
 from tests.support.fakes import FakeClock
 from tests.support.leak_watch import LeakWatch
 from tests.support.moto_in_turn import take_calls_in_turn

@@ -1,4 +1,4 @@
-"""Tags the version that CHANGELOG.md has released: the command behind `make release`."""
+"""Creates the git tag of a release: the command of `make release`."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from local.paths import CHECKOUT
 if TYPE_CHECKING:
     from pathlib import Path
 
-# "## 1.2.3" is released, "## 1.2.3 (unreleased)" is being worked on.
+# "## 1.2.3" is a released version, "## 1.2.3 (unreleased)" is not.
 _HEADING = re.compile(r"^## (?P<version>\d+\.\d+\.\d+)(?P<rest>.*)$", re.MULTILINE)
 _VERSION = re.compile(r'^VERSION = "(.*)"$', re.MULTILINE)
 
 
 class NotReleasable(Exception):
-    """Carries one line that says what has to be done first."""
+    """Its message states what to do before the release."""
 
 
 def release(checkout: Path) -> str:
-    """Tag the checkout's commit with the newest version of its CHANGELOG.md; returns the tag."""
+    """Tag the current commit with the newest version of CHANGELOG.md and return the tag."""
     newest = _HEADING.search((checkout / "CHANGELOG.md").read_text(encoding="utf-8"))
     if newest is None:
         raise NotReleasable("CHANGELOG.md has no heading such as '## 1.2.3'.")
     version, rest = newest["version"], newest["rest"].strip()
     if rest:
         raise NotReleasable(
-            f"CHANGELOG.md says '{version} {rest}': take '{rest}' away and commit that first."
+            f"CHANGELOG.md has the heading '{version} {rest}': remove '{rest}' and commit first."
         )
     code = _VERSION.search((checkout / "layers/core/bg_ingest/version.py").read_text(encoding="utf-8"))
     if code is None or code[1] != version:
-        raise NotReleasable(f"bg_ingest/version.py does not say {version}, as CHANGELOG.md does.")
+        raise NotReleasable(
+            f"bg_ingest/version.py has another version than CHANGELOG.md, which has {version}."
+        )
     if _git(checkout, "status", "--porcelain"):
-        raise NotReleasable("There are changes that are not committed.")
+        raise NotReleasable("There are uncommitted changes: commit or remove them first.")
     tag = f"v{version}"
     if _git(checkout, "tag", "--list", tag):
-        raise NotReleasable(
-            f"{tag} exists already: the next version needs a heading of its own in CHANGELOG.md."
-        )
+        raise NotReleasable(f"{tag} exists already: add a heading for the next version to CHANGELOG.md.")
     _git(checkout, "tag", "--annotate", tag, "--message", f"BG Ingest {version}")
     return tag
 
@@ -59,7 +59,7 @@ def _git(checkout: Path, *arguments: str) -> str:
 
 
 def main() -> int:
-    """Tag, or say why not."""
+    """Create the tag, or print why it cannot be created."""
     try:
         tag = release(CHECKOUT)
     except NotReleasable as reason:

@@ -1,20 +1,21 @@
 """
-Brings back from a restored table what the live one has lost: `python -m tools.restore --help`.
+Copies lost items from a restored DynamoDB table into the live table: `python -m tools.restore --help`.
 
-DynamoDB restores into a new table and never into the one that is in use, and the stack's functions, roles and
-stream belong to that one. So what was lost is copied back into it, item by item and by conditions alone:
+DynamoDB restores into a new table. The functions, roles and stream of the stack use the old one, the live
+table. So this tool copies lost items back into the live table, one by one, with conditional writes:
 
-    in the restored table        in the live table      what happens
-    ---------------------------  ---------------------  ------------------------------------------------
-    expired                      -                      nothing: retention holds for copies as well
-    of somebody who was erased   -                      nothing: who is erased stays erased
-    an hour or an item           not there              written, unless it came back meanwhile
-    an hour, until --repair      different              written with the next version, unless it changed
-    an hour or an item           different              nothing: the live one is newer, as a rule
-    an hour or an item           the same               nothing
+    in the restored table       in the live table   result
+    --------------------------  ------------------  --------------------------------------------------------
+    expired                     -                   not copied: retention applies to copies too
+    of an erased user           -                   not copied: erased data stays erased
+    any item                    missing             written, unless another process writes it meanwhile
+    an hour of --repair-before  different           written with the next version, unless another process
+                                                    changes it meanwhile
+    any other item              different           not copied: the live item is usually newer
+    any item                    the same            not copied
 
-Running it again is harmless, and running it without --write only counts. The service may go on meanwhile.
-It prints numbers and no one's data.
+The service can run meanwhile. The tool can be run again. Without --write it only counts. It prints numbers
+and no health data.
 """
 
 from __future__ import annotations
@@ -41,126 +42,126 @@ if TYPE_CHECKING:
 
 RawItem = dict[str, Any]
 
-SEGMENTS = 8  # Parts of the restored table that are read and copied at the same time.
-# The application's own items: the quota of an hour gone by, an old breaker, a minute that was dispatched.
-_OF_THE_APPLICATION = "app#"
+SEGMENTS = 8  # Segments of the restored table that are copied in parallel.
+# Items of the application itself are not restored: quotas, breakers and dispatched minutes of the past.
+_APPLICATION_PREFIX = "app#"
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """From which table to which, for whom, and whether anything is written at all."""
+    """One run: the two tables, the users to restore, and whether to write."""
 
     client: DynamoDBClient
     restored: str
     live: str
     now_s: int
     write: bool = False
-    # For readings: the live users table, and the second that was restored. Only who is known there since
-    # before then gets something back: whoever was erased meanwhile is gone, or has come anew.
+    # For readings: the live users table, and the restored point in time. Only users who have been connected
+    # since before that time get readings back. A user who was erased later has no connection that old.
     users: str | None = None
     at_s: int = 0
-    repair_before: str | None = None  # Different hours before this one are replaced as well: 2026-11-18T00.
+    repair_before: str | None = None  # Different hours before this one are replaced: 2026-11-18T00.
     leave_out: frozenset[str] = frozenset()
     counts: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> Counter[str]:
-        """Go through the restored table once; what became of its items."""
-        known = set(self._known()) if self.users else None
+        """Scan the restored table once and return the number of items by result."""
+        known = set(self._connected_users()) if self.users else None
         with ThreadPoolExecutor(SEGMENTS) as threads:
             for counts in threads.map(lambda segment: self._segment(segment, known), range(SEGMENTS)):
                 self.counts.update(counts)
         return self.counts
 
-    def _known(self) -> Iterator[str]:
-        assert self.users is not None  # noqa: S101 - asked for only then.
+    def _connected_users(self) -> Iterator[str]:
+        assert self.users is not None  # noqa: S101 - the caller has checked it.
         for item in self._scan(self.users, ProjectionExpression="pk, sk, generation"):
-            # A connection's generations count up from the second of the first login (Connections.save_new).
+            # The first generation of a connection is the second of its first login (Connections.save_new).
             if item["sk"]["S"] == CONNECTION and int(item["generation"]["N"]) <= self.at_s:
                 yield item["pk"]["S"]
 
     def _segment(self, segment: int, known: set[str] | None) -> Counter[str]:
         items = self._scan(self.restored, Segment=segment, TotalSegments=SEGMENTS)
-        return Counter(self._recovered(item, known) for item in items)
+        return Counter(self._restore(item, known) for item in items)
 
     def _scan(self, table: str, **how: Any) -> Iterator[RawItem]:
         pages = self.client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True, **how)
         for page in pages:
             yield from page["Items"]
 
-    def _recovered(self, item: RawItem, known: set[str] | None) -> str:
-        """One item's lot, in a few words."""
-        return self._stays_lost(item, known) or self._compared(item)
+    def _restore(self, item: RawItem, known: set[str] | None) -> str:
+        """Restore one item if needed, and return the result in a few words."""
+        return self._exclusion(item, known) or self._compare(item)
 
-    def _stays_lost(self, item: RawItem, known: set[str] | None) -> str | None:
+    def _exclusion(self, item: RawItem, known: set[str] | None) -> str | None:
         user_id = item["pk"]["S"]
         if "expires_at" in item and int(item["expires_at"]["N"]) <= self.now_s:
             return "expired"
-        if user_id.startswith(_OF_THE_APPLICATION):
-            return "the application's own"
+        if user_id.startswith(_APPLICATION_PREFIX):
+            return "of the application itself"
         if user_id in self.leave_out or (known is not None and user_id not in known):
-            return "of people who were erased"
+            return "of erased users"
         return None
 
-    def _compared(self, item: RawItem) -> str:
+    def _compare(self, item: RawItem) -> str:
         key = {"pk": item["pk"], "sk": item["sk"]}
         live = self.client.get_item(TableName=self.live, Key=key, ConsistentRead=True).get("Item")
         if live is None:
-            return self._written("missing", item, ConditionExpression="attribute_not_exists(pk)")
+            return self._write("missing", item, ConditionExpression="attribute_not_exists(pk)")
         if _content(live) == _content(item):
             return "the same"
         if self.repair_before is None or item["sk"]["S"] >= self.repair_before:
-            return "different, left alone"
-        # The version goes on from the live one's: events are told apart by it.
+            return "different, not copied"
+        # The next version after the live one, because consumers distinguish events by it.
         seen = live["version"]
-        return self._written(
+        return self._write(
             "different",
             item | {"version": {"N": str(int(seen["N"]) + 1)}},
             ConditionExpression="version = :seen",
             ExpressionAttributeValues={":seen": seen},
         )
 
-    def _written(self, lot: str, item: RawItem, **condition: Any) -> str:
+    def _write(self, result: str, item: RawItem, **condition: Any) -> str:
         if not self.write:
-            return f"{lot}, not written yet"
+            return f"{result}, not written yet"
         try:
             self.client.put_item(TableName=self.live, Item=item, **condition)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            return f"{lot}, but changed meanwhile"
-        return f"{lot}, written"
+            return f"{result}, but changed meanwhile"
+        return f"{result}, written"
 
 
 def _content(item: RawItem) -> RawItem:
-    """What an item says, but for how often it was written and when it ends."""
+    """An item without its version and its expiry time."""
     return {name: value for name, value in item.items() if name not in {"version", "expires_at"}}
 
 
 def main(arguments: Sequence[str] | None = None, client: DynamoDBClient | None = None) -> int:
-    """Do what was asked, with the AWS credentials of the shell."""
-    asked = _parser().parse_args(arguments)
-    if (asked.users is None) != (asked.at is None) or (asked.repair_before and not asked.users):
+    """Run the command with the AWS credentials of the shell."""
+    parsed = _parser().parse_args(arguments)
+    if (parsed.users is None) != (parsed.at is None) or (parsed.repair_before and not parsed.users):
         _parser().error("--users and --at belong together, and --repair-before needs both")
     counts = Recovery(
-        client or boto3.client("dynamodb", config=Config(max_pool_connections=SEGMENTS)),  # noqa: TID251 - a person's own tool, not the service.
-        restored=asked.restored,
-        live=asked.live,
+        client or boto3.client("dynamodb", config=Config(max_pool_connections=SEGMENTS)),  # noqa: TID251 - an operator's tool, not the service.
+        restored=parsed.restored,
+        live=parsed.live,
         now_s=int(SystemClock().now().timestamp()),
-        write=asked.write,
-        users=asked.users,
-        at_s=int(asked.at.timestamp()) if asked.at else 0,
-        repair_before=asked.repair_before,
-        leave_out=frozenset(asked.leave_out),
+        write=parsed.write,
+        users=parsed.users,
+        at_s=int(parsed.at.timestamp()) if parsed.at else 0,
+        repair_before=parsed.repair_before,
+        leave_out=frozenset(parsed.leave_out),
     ).run()
-    for lot, count in sorted(counts.items()):
-        print(f"{count:>10}  {lot}")
+    for result, count in sorted(counts.items()):
+        print(f"{count:>10}  {result}")
     return 0
 
 
 def _instant(text: str) -> datetime:
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
-        raise argparse.ArgumentTypeError("an instant with its zone, such as 2026-11-18T09:30:00Z")
+        raise argparse.ArgumentTypeError("must be a time with a zone, such as 2026-11-18T09:30:00Z")
     return instant
 
 
@@ -169,16 +170,18 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m tools.restore", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("restored", help="the table that DynamoDB restored")
-    parser.add_argument("live", help="the stack's own table")
-    parser.add_argument("--users", help="for readings: the stack's users table, which knows who is erased")
+    parser.add_argument("live", help="the table of the stack")
     parser.add_argument(
-        "--at", type=_instant, help="for readings: the instant that was restored, with its zone"
+        "--users", help="for readings: the users table of the stack, which shows the erased users"
     )
+    parser.add_argument("--at", type=_instant, help="for readings: the restored point in time, with a zone")
     parser.add_argument(
-        "--leave-out", action="append", default=[], metavar="USER", help="nothing of this user"
+        "--leave-out", action="append", default=[], metavar="USER", help="copy no items of this user"
     )
-    parser.add_argument("--repair-before", metavar="HOUR", help="replace damaged hours before this one")
-    parser.add_argument("--write", action="store_true", help="write; without it nothing is changed")
+    parser.add_argument("--repair-before", metavar="HOUR", help="replace different hours before this one")
+    parser.add_argument(
+        "--write", action="store_true", help="write to the live table; without it the tool only counts"
+    )
     return parser
 
 

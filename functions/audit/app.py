@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def handle(event: dict[str, Any], record: RecordChange) -> dict[str, Any]:
-    """Record each change; one that cannot be recorded stays in the queue, and no other with it."""
+    """Record each change. Only a message that cannot be recorded stays in the queue."""
     failed = [message["messageId"] for message in event["Records"] if not _recorded(message, record)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 

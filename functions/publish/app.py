@@ -1,4 +1,4 @@
-"""DynamoDB stream: publish each change as an event. By hand: publish the readings of a user again."""
+"""DynamoDB streams: publish changes as events. Manual invocation: publish a user's readings again."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest import telemetry
 from bg_ingest.publishing.publish import publish_records
 from bg_ingest.publishing.republish import republish
+from bg_ingest.utc import to_iso
 from bg_ingest.wiring.process import process
-from bg_ingest.wiring.publish_parts import set_aside, sink
+from bg_ingest.wiring.publish_parts import dead_letter, sink
 from bg_ingest.wiring.store_parts import reading_store
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @telemetry.entry_point(process)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Handle a batch of changes, or one order to republish."""
+    """Publish a batch of stream records, or the hours that a manual invocation names."""
     if "republish" in event:
         return _republish(event["republish"], context)
     return _publish(event["Records"])
@@ -28,19 +29,19 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 def _publish(records: list[dict[str, Any]]) -> dict[str, Any]:
     oldest_s = min(record["dynamodb"]["ApproximateCreationDateTime"] for record in records)
     delay_s = max(process().clock.now().timestamp() - oldest_s, 0.0)
-    done = publish_records(records, sink=process().part(sink), set_aside=process().part(set_aside))
+    done = publish_records(records, sink=process().part(sink), dead_letter=process().part(dead_letter))
     telemetry.measure_publishing(
-        done.events, set_aside=done.set_aside, failed=done.again_from is not None, delay_s=delay_s
+        done.events, set_aside=done.dead_letters, failed=done.retry_from is not None, delay_s=delay_s
     )
     telemetry.log(
         "changes published",
-        level=logging.WARNING if done.trouble or done.set_aside else logging.INFO,
+        level=logging.WARNING if done.error or done.dead_letters else logging.INFO,
         records=len(records),
         events=done.events,
-        set_aside=done.set_aside,
-        trouble=done.trouble,
+        set_aside=done.dead_letters,
+        trouble=done.error,
     )
-    return {"batchItemFailures": [{"itemIdentifier": done.again_from}] if done.again_from else []}
+    return {"batchItemFailures": [{"itemIdentifier": done.retry_from}] if done.retry_from else []}
 
 
 def _republish(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -52,6 +53,6 @@ def _republish(order: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         time_left_s=lambda: context.get_remaining_time_in_millis() / 1000,
     )
     telemetry.measure_republishing(done.events)
-    telemetry.log("published again", hours=done.hours, events=done.events, trouble=done.trouble)
-    again_from = done.again_from.isoformat() if done.again_from else None
-    return {"hours": done.hours, "events": done.events, "again_from": again_from, "trouble": done.trouble}
+    telemetry.log("published again", hours=done.hours, events=done.events, trouble=done.error)
+    again_from = to_iso(done.resume_from)
+    return {"hours": done.hours, "events": done.events, "again_from": again_from, "trouble": done.error}

@@ -1,1 +1,1 @@
-"""Amazon's own DynamoDB Local: its jars from Maven Central, and a server in memory on this machine only."""
+"""DynamoDB Local by Amazon: its jars from Maven Central, and an in-memory server on 127.0.0.1."""

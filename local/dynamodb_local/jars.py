@@ -1,4 +1,4 @@
-"""Getting DynamoDB Local onto this machine: once, by Maven, into .local."""
+"""Installs DynamoDB Local with Maven into .local."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from local.errors import CannotStart
 from local.paths import CHECKOUT
-from local.trouble import CannotStart
 
 POM = Path(__file__).with_name("pom.xml")
 FOLDER = CHECKOUT / ".local" / "dynamodb-local"
@@ -17,7 +17,7 @@ _FETCH_S_MAX = 600
 
 
 def missing() -> str | None:
-    """What this machine lacks for it, in one line; None when it has everything."""
+    """The missing requirement, in one line; None if nothing is missing."""
     found = _java_compiler_major()
     if found is None:
         return f"DynamoDB Local needs a Java development kit, {JAVA_MIN} or newer, and there is none"
@@ -29,13 +29,13 @@ def missing() -> str | None:
 
 
 def is_fetched() -> bool:
-    """Whether the jars this pom asks for are there, all of them."""
+    """Whether all jars of this pom.xml are installed."""
     copied = FOLDER / POM.name
     return copied.exists() and copied.read_bytes() == POM.read_bytes()
 
 
 def fetch() -> None:
-    """Have Maven copy the jars; CannotStart when it does not manage to."""
+    """Have Maven copy the jars; raise CannotStart if Maven fails."""
     if is_fetched():
         return
     print("Fetching DynamoDB Local from Maven Central ...", flush=True)
@@ -49,9 +49,9 @@ def fetch() -> None:
         timeout=_FETCH_S_MAX,
     )
     if done.returncode:
-        told = [line for line in done.stdout.splitlines() if "ERROR" in line] or ["it does not say why"]
-        raise CannotStart(f"Maven could not fetch DynamoDB Local: {told[0]}")
-    # Last, so that a folder with a pom in it is a complete one.
+        errors = [line for line in done.stdout.splitlines() if "ERROR" in line] or ["no reason was printed"]
+        raise CannotStart(f"Maven could not fetch DynamoDB Local: {errors[0]}")
+    # The last step, so that a folder with a pom.xml is complete.
     shutil.copy(POM, FOLDER)
 
 
@@ -60,6 +60,6 @@ def _java_compiler_major() -> int | None:
         done = subprocess.run(["javac", "-version"], capture_output=True, text=True, check=False)  # noqa: S607 - wherever Java is.
     except FileNotFoundError:
         return None
-    # macOS has a javac that only tells where to get one.
+    # macOS has a javac that only prints where to download Java.
     found = re.search(r"javac (\d+)", done.stdout + done.stderr)
     return int(found[1]) if found else None

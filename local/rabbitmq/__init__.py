@@ -1,1 +1,1 @@
-"""A RabbitMQ of the tests' own: the machine's program, with a folder, a name and ports of its own."""
+"""RabbitMQ for tests: the installed program, with a folder, a node name and ports of its own."""

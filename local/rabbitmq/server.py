@@ -1,4 +1,4 @@
-"""One running RabbitMQ; it can be stopped and started again, and ends with the program that started it."""
+"""Runs RabbitMQ. It can be stopped and restarted, and ends with the program that started it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from local.errors import CannotStart
 from local.ports import HOST, free_port
-from local.trouble import CannotStart
 from local.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Debian's /usr/sbin/rabbitmq-server serves the machine's own broker and nobody else's; this is behind it.
-_BEHIND_DEBIANS = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+# Debian's /usr/sbin/rabbitmq-server runs the machine's own broker only. It calls this program.
+_DEBIAN_PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 _STARTED_S_MAX = 120.0
 _END_S_MAX = 60
 _READY = "Server startup complete"
-# Erlang would start its name server by itself and leave it running, so it finds this one there already.
-# Standard input ends when whoever started this is gone, however that ended.
+# Erlang starts its name server if none runs, and leaves it running. So the script starts and ends one itself.
+# Standard input is closed when the program that started this script has ended or was killed.
 _SCRIPT = """
 exec 3<&0
 epmd -address "$ERL_EPMD_ADDRESS" -port "$ERL_EPMD_PORT" & names=$!
@@ -38,20 +38,18 @@ kill -TERM $names; wait $names
 
 
 def missing() -> str | None:
-    """What this machine lacks for it, in one line; None when it has everything."""
+    """The missing requirement, in one line; None if nothing is missing."""
     if shutil.which("epmd") is None or _program() is None:
-        return (
-            "the tests of the sink need RabbitMQ, and there is none (on Debian: apt install rabbitmq-server)"
-        )
+        return "the tests need RabbitMQ, which is not installed (Debian: apt install rabbitmq-server)"
     return None
 
 
 @dataclass
 class Broker:
-    """A broker with a folder of its own; what is durable in it outlasts a stop."""
+    """A broker with a folder of its own. Durable queues and messages survive a restart."""
 
     folder: Path
-    settings: str = ""  # More lines of rabbitmq.conf; {tls_port} is a port for TLS.
+    settings: str = ""  # Further lines of rabbitmq.conf; {tls_port} is the port for TLS.
     port: int = field(default_factory=free_port)
     tls_port: int = field(default_factory=free_port)
     names_port: int = field(default_factory=free_port)  # Of Erlang's name server.
@@ -59,16 +57,16 @@ class Broker:
 
     @property
     def url(self) -> str:
-        """Where it answers; its own guest may come from this machine only."""
+        """The address, with the user guest, which may connect from this machine only."""
         return f"amqp://guest:guest@{HOST}:{self.port}/%2F"
 
     @property
     def tls_url(self) -> str:
-        """The same over TLS, if the settings say so."""
+        """The address over TLS, if the settings configure it."""
         return f"amqps://guest:guest@localhost:{self.tls_port}/%2F"
 
     def start(self) -> None:
-        """Start it, and wait until it is ready."""
+        """Start the broker and wait until it is ready."""
         log = self.folder / "broker.log"
         (self.folder / "plugins").write_text("[].\n")
         (self.folder / "environment").touch()
@@ -82,15 +80,15 @@ class Broker:
                 stderr=subprocess.STDOUT,
                 env=self._environ(),
                 cwd=self.folder,
-                start_new_session=True,  # Ctrl-C is for us.
+                start_new_session=True,  # Ctrl-C does not reach it.
             )
-        if not self._gets_ready(log):
+        if not self._becomes_ready(log):
             said = log.read_text(errors="replace")[-500:]
             self.stop()
-            raise CannotStart(f"RabbitMQ did not start: {said.strip() or 'it does not say why'}")
+            raise CannotStart(f"RabbitMQ did not start: {said.strip() or 'no reason was printed'}")
 
     def stop(self) -> None:
-        """End it, and Erlang's name server with it."""
+        """Stop the broker and Erlang's name server."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -100,7 +98,7 @@ class Broker:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
 
-    def _gets_ready(self, log: Path) -> bool:
+    def _becomes_ready(self, log: Path) -> bool:
         def is_ready() -> bool:
             return _READY in log.read_text(errors="replace")
 
@@ -143,4 +141,4 @@ def running(settings: str = "", folder: Path | None = None) -> Iterator[Broker]:
 
 
 def _program() -> str | None:
-    return _BEHIND_DEBIANS if Path(_BEHIND_DEBIANS).exists() else shutil.which("rabbitmq-server")
+    return _DEBIAN_PROGRAM if Path(_DEBIAN_PROGRAM).exists() else shutil.which("rabbitmq-server")

@@ -6,7 +6,7 @@ import base64
 import shutil
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -90,9 +90,12 @@ def browsing(profile: Path, respond: Respond, *, scripts: bool) -> Iterator[Brow
 
 @contextmanager
 def _serving(respond: Respond) -> Iterator[str]:
+    one_at_a_time = Lock()  # As a Lambda environment: a resolver keeps its current event.
+
     class BrowserTestHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, headers, body = respond(self.path, dict(self.headers))
+            with one_at_a_time:
+                status, headers, body = respond(self.path, dict(self.headers))
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

@@ -26,6 +26,7 @@ def call(breaker: SharedBreaker, account_key: str | None = None, *, succeeds: bo
         breaker.succeeded(permit)
     elif permit.allowed:
         breaker.failed(permit)
+    breaker.share()
     return permit.allowed
 
 

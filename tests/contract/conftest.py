@@ -20,7 +20,7 @@ _IN_MEMORY = (
     "jobs",
     "sync_states",
     "days",
-    "logbook",
+    "reading_store",
     "erasing",
     "connections",
     "vault",

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest.providers.dexcom import Application, ClientMetrics, DexcomClient, OAuth, polite_http
-from dexcom_sim.in_process import InProcess
-from dexcom_sim.world import World
+from dexcom_sim.in_process import InProcessTransport
+from dexcom_sim.simulator import SimulatedDexcom
 from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from bg_ingest.providers.dexcom import Fetched, Tokens
     from bg_ingest.readings.model import Reading
-    from dexcom_sim.faults.kinds import Fault
+    from dexcom_sim.faults import Fault
 
 PERSON = "SandboxUser7"
 SUBSCRIPTIONS_PATH = "/v3/users/self/subscriptions"
@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 class Caller:
     """A client, the simulated Dexcom that it calls, and the clock of both."""
 
-    world: World
+    world: SimulatedDexcom
     clock: FakeClock
     client: DexcomClient
     oauth: OAuth
@@ -47,7 +47,7 @@ class Caller:
 
     def order(self, fault: Fault) -> None:
         """Inject a fault."""
-        self.world.order(fault)
+        self.world.add_fault(fault)
 
     def code(self, user: str) -> str:
         """The authorization code of a user who has just consented."""
@@ -67,8 +67,8 @@ class Caller:
 def connected(upload_delay_s: int = 0, subscriptions_path: str | None = None) -> Caller:
     """A user who has just connected, at noon."""
     clock, metrics = FakeClock(datetime(2026, 4, 26, 12, tzinfo=UTC)), ClientMetrics()
-    world = World(clock=clock, upload_delay_s=upload_delay_s, subscriptions_path=subscriptions_path)
-    http = polite_http("http://dexcom.sim", clock, observe=metrics.observe, inner=InProcess(world))
+    world = SimulatedDexcom(clock=clock, upload_delay_s=upload_delay_s, subscriptions_path=subscriptions_path)
+    http = polite_http("http://dexcom.sim", clock, observe=metrics.observe, inner=InProcessTransport(world))
     application = Application(world.application.client_id, world.application.client_secret, CALLBACK)
     oauth = OAuth(http, application, clock)
     tokens = oauth.exchange(world.consents.grant_code(PERSON, CALLBACK))

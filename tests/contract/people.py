@@ -127,7 +127,7 @@ class People:
         """Somebody who is connected, has a reading, a job, an audit entry and a login under way."""
         self.world.process().store(user_id, EU, self.world.provider.login(), data_from=self.clock.now())
         SyncStates(self.world.table, self.clock).start_polling(user_id, 900, self.clock.now() - HISTORY)
-        self._logbook(lambda _: None).save(user_id, [Reading(self.clock.now(), 100)], self.clock.now())
+        self._reading_store(lambda _: None).save(user_id, [Reading(self.clock.now(), 100)], self.clock.now())
         audit = Audit(self.world.table, self.clock, 365)
         audit.save(audit.new_entry(user_id, actor=user_id, action="POST /x", correlation_id="c"))
         Logins(self.world.table, self.clock).start(user_id, None)
@@ -138,7 +138,7 @@ class People:
         stores = Stores(
             SyncStates(users, self.clock),
             Jobs(users, self.clock),
-            self._logbook(turn),
+            self._reading_store(turn),
             CompletenessStore(users, self.clock),
             lambda *_: 0,
         )
@@ -169,7 +169,9 @@ class People:
         """A worker that carries out what a webhook brought; `turn` is told of its every step."""
         users = self._users(turn)
         states, jobs = SyncStates(users, self.clock), Jobs(users, self.clock)
-        stores = Stores(states, jobs, self._logbook(turn), CompletenessStore(users, self.clock), lambda *_: 0)
+        stores = Stores(
+            states, jobs, self._reading_store(turn), CompletenessStore(users, self.clock), lambda *_: 0
+        )
         return store_pushed(
             order,
             stores=stores,
@@ -208,7 +210,7 @@ class People:
     def _users(self, turn: Callable[[str], None]) -> Table:
         return Table(stepped(self.world.table.client, turn), self.world.table.name)
 
-    def _logbook(self, turn: Callable[[str], None]) -> ReadingStore:
+    def _reading_store(self, turn: Callable[[str], None]) -> ReadingStore:
         table = Table(stepped(self.readings_table.client, turn), self.readings_table.name)
         return ReadingStore(table, self.clock, 730)
 

@@ -17,8 +17,8 @@ from bg_ingest.accounts.vault import NotConnected, Vault
 from bg_ingest.providers.seam import Endpoint
 from bg_ingest.sync.connected_provider import AccountChanged, ConnectedProvider
 from bg_ingest.sync.run import LeaseLost
-from dexcom_sim.added import AddedReading, added_of
-from dexcom_sim.faults.deeds import AccessTokenExpired, LateUploads, UserRevoked
+from dexcom_sim.added_readings import AddedReading
+from dexcom_sim.faults import AccessTokenExpired, LateUploads, UserRevoked
 from tests.contract.dexcom_caller import CALLBACK, PERSON, Caller, connected
 from tests.support.providers import client_provider, token_for
 
@@ -84,7 +84,7 @@ class Ada:
         """A device uploads a reading now that it made then."""
         world = self.caller.world
         reading = AddedReading(system_time=at, value=120)
-        world.journal.add(world.people[PERSON], [added_of(world, world.people[PERSON], reading)])
+        world.add_readings(world.people[PERSON], [reading])
 
 
 @pytest.fixture

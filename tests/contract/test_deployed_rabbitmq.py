@@ -1,4 +1,4 @@
-"""The deployed publisher of a local cloud, and a real RabbitMQ that is stopped and started under it."""
+"""The deployed publisher with a real RabbitMQ that is stopped and started."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from local import demo
 from local.cloud import Cloud, Options
 from local.deploy import function_names
 from local.function_logs import function_lines
-from local.paths import CHECKOUT, State
+from local.paths import CHECKOUT, StateFolder
 from local.ports import free_port
 from local.progress import Progress
 from local.rabbitmq import server
@@ -36,12 +36,12 @@ pytestmark = pytest.mark.integration
 
 _QUEUE = "everything"
 _STORED = "bg.readings.stored"
-_HOUR_S = "3600"  # Nothing is polled meanwhile but what a test asks for.
+_HOUR_S = "3600"  # No polls during the tests, apart from those that a test starts.
 
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
-    """Its consumer is there before anything is published."""
+    """A broker whose consumer's queue exists before the first event."""
     with server.running() as running:
         with channel(running) as consumer:
             consumer.exchange_declare(UNROUTED, "fanout", durable=True)
@@ -55,7 +55,7 @@ def broker() -> Iterator[Broker]:
 
 @pytest.fixture(scope="module")
 def cloud(broker: Broker, built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """As `make up IAM=1 RABBITMQ_URL=...` starts it, with a day of history."""
+    """A local cloud as `make up IAM=1 RABBITMQ_URL=...` starts it, with a day of history."""
     options = Options(
         port=free_port(),
         enforce_iam=True,
@@ -64,7 +64,7 @@ def cloud(broker: Broker, built: Path, tmp_path_factory: pytest.TempPathFactory)
         parameters={"BackfillDaysMax": "1", "RabbitMqUrl": broker.url},
         built=built,
     )
-    cloud = Cloud(State(tmp_path_factory.mktemp("cloud")), options, Progress(None))
+    cloud = Cloud(StateFolder(tmp_path_factory.mktemp("cloud")), options, Progress(None))
     try:
         yield cloud.start()
     finally:
@@ -73,7 +73,7 @@ def cloud(broker: Broker, built: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="module")
 def bus(cloud: Stack) -> Iterator[BusListener]:
-    """Who listens on EventBridge meanwhile."""
+    """A consumer of the EventBridge bus."""
     listener = BusListener(cloud, cloud.demo_user_id)
     listener.listen()
     yield listener
@@ -82,13 +82,13 @@ def bus(cloud: Stack) -> Iterator[BusListener]:
 
 @pytest.fixture(scope="module")
 def received() -> dict[str, dict[str, Any]]:
-    """What the broker's consumer has received, by id."""
+    """The events that the broker's consumer has received, by id."""
     return {}
 
 
 @pytest.fixture(autouse=True)
 def _history(cloud: Stack, broker: Broker, received: dict[str, dict[str, Any]]) -> None:
-    """The demo user's history has come, all of it, so that whatever comes now is what a test has caused."""
+    """Wait for all events of the demo user's history, so that later events are those of the test."""
     with httpx.Client(timeout=60, trust_env=False) as client:
         start = SystemClock().now() - timedelta(days=2)
         address = f"{cloud.api}/api/bg/{cloud.demo_user_id}?from={start:%Y-%m-%dT%H:%M:%SZ}&limit=1000"
@@ -96,47 +96,45 @@ def _history(cloud: Stack, broker: Broker, received: dict[str, dict[str, Any]]) 
     wanted = {reading["timestamp"] for reading in served}
     assert len(wanted) > 200
 
-    def has_come() -> bool:
+    def has_arrived() -> bool:
         return wanted <= {
             reading["timestamp"] for event in _at_the_broker(broker, received) for reading in _readings(event)
         }
 
-    assert wait_until(has_come, WAIT_S_MAX)
+    assert wait_until(has_arrived, WAIT_S_MAX)
 
 
-def test_what_a_sync_stores_arrives_at_the_broker_as_on_the_bus(
+def test_broker_and_bus_receive_the_same_event(
     cloud: Stack, broker: Broker, bus: BusListener, received: dict[str, dict[str, Any]]
 ) -> None:
-    """One event, and the same to the letter at both."""
-    at = _planted(cloud, back=4)
+    """The event of a sync is equal in both."""
+    at = _added_reading(cloud, back=4)
     _sync(cloud, at)
 
-    assert wait_until(lambda: bool(_telling(bus.told(_STORED), at)), WAIT_S_MAX)
-    assert wait_until(lambda: bool(_telling(_at_the_broker(broker, received), at)), WAIT_S_MAX)
-    assert _telling(_at_the_broker(broker, received), at) == _telling(bus.told(_STORED), at)
+    assert wait_until(lambda: bool(_containing(bus.events(_STORED), at)), WAIT_S_MAX)
+    assert wait_until(lambda: bool(_containing(_at_the_broker(broker, received), at)), WAIT_S_MAX)
+    assert _containing(_at_the_broker(broker, received), at) == _containing(bus.events(_STORED), at)
 
 
-def test_a_broker_that_is_down_holds_up_neither_syncs_nor_the_bus(
+def test_a_stopped_broker_delays_neither_sync_nor_bus(
     cloud: Stack, broker: Broker, bus: BusListener, received: dict[str, dict[str, Any]]
 ) -> None:
-    """The bus tells while there is no broker, and the broker's consumer is told when it is back."""
-    at = _planted(cloud, back=9)
+    """The bus gets the event at once, and the broker gets it after its restart."""
+    at = _added_reading(cloud, back=9)
     broker.stop()
     try:
         _sync(cloud, at)
-        assert wait_until(lambda: bool(_telling(bus.told(_STORED), at)), WAIT_S_MAX)
-        assert wait_until(lambda: _tells_of_trouble(cloud), WAIT_S_MAX)
+        assert wait_until(lambda: bool(_containing(bus.events(_STORED), at)), WAIT_S_MAX)
+        assert wait_until(lambda: _has_logged_a_failure(cloud), WAIT_S_MAX)
     finally:
         broker.start()
 
-    assert wait_until(lambda: bool(_telling(_at_the_broker(broker, received), at)), WAIT_S_MAX)
-    assert _telling(_at_the_broker(broker, received), at) == _telling(bus.told(_STORED), at)
+    assert wait_until(lambda: bool(_containing(_at_the_broker(broker, received), at)), WAIT_S_MAX)
+    assert _containing(_at_the_broker(broker, received), at) == _containing(bus.events(_STORED), at)
 
 
-def test_of_a_batch_that_the_broker_takes_in_part_the_rest_is_asked_for_again(
-    cloud: Stack, broker: Broker
-) -> None:
-    """The answer names the first record that did not arrive: Lambda reads it, the emulated one does not."""
+def test_the_rest_of_a_partly_accepted_batch_is_retried(cloud: Stack, broker: Broker) -> None:
+    """The answer names the first failed record. Lambda retries from it, but the emulated one does not."""
     with channel(broker) as consumer:
         limits = {"x-max-length": 1, "x-overflow": "reject-publish"}
         consumer.queue_declare("full", arguments=limits)
@@ -144,8 +142,8 @@ def test_of_a_batch_that_the_broker_takes_in_part_the_rest_is_asked_for_again(
     try:
         records = [_record("publish_readings"), _record("publish_revision")]
         answer = _published(cloud, records)
-        again_from = {"itemIdentifier": records[1]["dynamodb"]["SequenceNumber"]}
-        assert answer == {"batchItemFailures": [again_from]}
+        retry_from = {"itemIdentifier": records[1]["dynamodb"]["SequenceNumber"]}
+        assert answer == {"batchItemFailures": [retry_from]}
     finally:
         with channel(broker) as consumer:
             consumer.queue_delete("full")
@@ -155,7 +153,7 @@ def test_of_a_batch_that_the_broker_takes_in_part_the_rest_is_asked_for_again(
 
 @contextmanager
 def channel(broker: Broker) -> Iterator[Any]:
-    """A consumer's view."""
+    """The channel of a consumer."""
     connection = pika.BlockingConnection(pika.URLParameters(broker.url))
     try:
         yield connection.channel()
@@ -176,13 +174,13 @@ def _readings(event: dict[str, Any]) -> list[dict[str, Any]]:
     return readings
 
 
-def _telling(events: list[dict[str, Any]], at: datetime) -> list[dict[str, Any]]:
+def _containing(events: list[dict[str, Any]], at: datetime) -> list[dict[str, Any]]:
     timestamp = f"{at:%Y-%m-%dT%H:%M:%SZ}"
     return [event for event in events if timestamp in {each["timestamp"] for each in _readings(event)}]
 
 
-def _planted(cloud: Stack, back: int) -> datetime:
-    """A new reading of the demo user at Dexcom, a minute after one of the newest: no other is there."""
+def _added_reading(cloud: Stack, back: int) -> datetime:
+    """Add a reading at the simulated Dexcom, one minute after one of the newest, where there is none yet."""
     address = f"{cloud.api}/api/bg/{cloud.demo_user_id}?order=desc&limit={back}"
     newest = httpx.get(address, headers=_bearer(cloud), timeout=60, trust_env=False).json()
     at = datetime.fromisoformat(newest[-1]["timestamp"]) + timedelta(minutes=1)
@@ -193,7 +191,7 @@ def _planted(cloud: Stack, back: int) -> datetime:
 
 
 def _sync(cloud: Stack, since: datetime) -> None:
-    """One that ran; another may be at it."""
+    """Request a sync until it runs, because another one may be running."""
     address = f"{cloud.api}/api/bg/{cloud.demo_user_id}/sync"
     body = {"from": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
     with httpx.Client(timeout=60, trust_env=False) as client:
@@ -206,7 +204,7 @@ def _bearer(cloud: Stack) -> dict[str, str]:
     return {"Authorization": f"Bearer {cloud.demo_token}"}
 
 
-def _tells_of_trouble(cloud: Stack) -> bool:
+def _has_logged_a_failure(cloud: Stack) -> bool:
     lines = [json.loads(line) for line in function_lines(cloud.emulator) if "changes published" in line]
     return any(line["trouble"] and not line["events"] for line in lines)
 
@@ -218,7 +216,7 @@ def _record(name: str) -> dict[str, Any]:
 
 
 def _published(cloud: Stack, records: list[dict[str, Any]]) -> Any:
-    """What the deployed function answers."""
+    """The answer of the deployed function."""
     answer = cloud.emulator.client("lambda").invoke(
         FunctionName=function_names(cloud.emulator)["PublishRabbitMQFunction"],
         Payload=json.dumps({"Records": records}).encode(),

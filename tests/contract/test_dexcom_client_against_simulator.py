@@ -15,9 +15,15 @@ from bg_ingest.providers.errors import (
     Unavailable,
 )
 from bg_ingest.providers.http.policy import Policy
-from dexcom_sim.faults.answers import Dropped, MangledBody, SlowBody, SlowHeaders, Status
-from dexcom_sim.faults.bodies import Shape
-from dexcom_sim.faults.deeds import QuotaExhausted
+from dexcom_sim.faults import (
+    BodyShape,
+    Dropped,
+    MangledBody,
+    QuotaExhausted,
+    SlowBody,
+    SlowHeaders,
+    StatusFault,
+)
 from tests.contract.dexcom_caller import Caller, connected
 
 EGVS = "*/egvs"
@@ -29,7 +35,7 @@ def caller() -> Caller:
     return connected()
 
 
-@pytest.mark.parametrize("body", get_args(Shape))
+@pytest.mark.parametrize("body", get_args(BodyShape))
 @pytest.mark.parametrize(
     ("status", "kind", "calls"),
     [
@@ -44,10 +50,10 @@ def caller() -> Caller:
     ],
 )
 def test_status_decides_error_and_number_of_calls(
-    caller: Caller, status: int, kind: type[ProviderError], calls: int, body: Shape
+    caller: Caller, status: int, kind: type[ProviderError], calls: int, body: BodyShape
 ) -> None:
     """For any body the status decides the error; a rejection costs one call, a failure three."""
-    caller.order(Status(status=status, body=body, path=EGVS))
+    caller.order(StatusFault(status=status, body=body, path=EGVS))
 
     with pytest.raises(kind):
         caller.egvs()
@@ -57,7 +63,7 @@ def test_status_decides_error_and_number_of_calls(
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
 def test_brief_failure_costs_one_call_more(caller: Caller, status: int) -> None:
     """A single failure is retried, and the caller gets all readings."""
-    caller.order(Status(status=status, times=1))
+    caller.order(StatusFault(status=status, times=1))
 
     assert len(caller.readings()) > 200
     assert caller.calls == 2
@@ -67,7 +73,7 @@ def test_brief_failure_costs_one_call_more(caller: Caller, status: int) -> None:
 def test_short_retry_after_is_waited(caller: Caller, form: str) -> None:
     """A Retry-After of seven seconds, in seconds or as a date, is waited exactly."""
     caller.order(
-        Status.model_validate({"status": 429, "retry_after_s": 7, "retry_after_form": form, "times": 1})
+        StatusFault.model_validate({"status": 429, "retry_after_s": 7, "retry_after_form": form, "times": 1})
     )
 
     assert len(caller.readings()) > 200
@@ -77,7 +83,7 @@ def test_short_retry_after_is_waited(caller: Caller, form: str) -> None:
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_long_retry_after_is_raised(caller: Caller, form: str) -> None:
     """A Retry-After of 90 seconds raises Throttled at once, with that time."""
-    caller.order(Status.model_validate({"status": 429, "retry_after_s": 90, "retry_after_form": form}))
+    caller.order(StatusFault.model_validate({"status": 429, "retry_after_s": 90, "retry_after_form": form}))
 
     with pytest.raises(Throttled) as caught:
         caller.egvs()
@@ -137,7 +143,7 @@ def test_dropped_connection_is_retried(caller: Caller, when: str) -> None:
 
 def test_outage_costs_five_calls_and_probes(caller: Caller) -> None:
     """An outage costs five calls and one per recovery time, and calls succeed after it."""
-    caller.order(Status(status=503, lasts_s=60))
+    caller.order(StatusFault(status=503, lasts_s=60))
     for _ in range(10):
         with pytest.raises(TryLater):
             caller.egvs()

@@ -12,6 +12,7 @@ import pytest
 from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.providers.http.policy import Backoff, Policy
 from bg_ingest.providers.http.rate_limiter import RateRules
+from local.paths import PYTHONPATH
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "dexcom-client.md"
 TEXT = DOCUMENT.read_text(encoding="utf-8")
@@ -27,17 +28,13 @@ print(tokens.access_token)
 
 
 def test_examples_run() -> None:
-    """
-    All examples run in their order.
-
-    They run in the folder of the checkout with an empty environment, as after `make setup`.
-    """
+    """All examples run, in their order, in an environment that has nothing but this checkout's code."""
     examples = [*re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL), AFTERWARDS]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-"],
         input="\n".join(examples),
         cwd=DOCUMENT.parents[1],
-        env={},
+        env={"PYTHONPATH": PYTHONPATH},
         capture_output=True,
         text=True,
         check=False,

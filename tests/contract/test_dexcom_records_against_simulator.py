@@ -5,14 +5,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dexcom_sim.faults.dated import DstChange, TimeStrings
-from dexcom_sim.faults.deeds import LateUploads
-from dexcom_sim.faults.measured import ClockDrift, Duplicates, OddValues, RevisedValues, Unordered
-from dexcom_sim.faults.spelled import ExtraMembers, MissingMembers, MmolUnits, PluralRecordType, UnknownEnums
+from dexcom_sim.faults import (
+    ClockDrift,
+    DstChange,
+    Duplicates,
+    ExtraMembers,
+    LateUploads,
+    MissingMembers,
+    MmolUnits,
+    OddValues,
+    PluralRecordType,
+    RevisedValues,
+    TimeStrings,
+    UnknownEnums,
+    Unordered,
+)
 from tests.contract.dexcom_caller import DAY, HOUR, connected
 
 if TYPE_CHECKING:
-    from dexcom_sim.faults.kinds import Fault
+    from dexcom_sim.faults import Fault
 
 
 def test_history_of_100_days_is_four_calls() -> None:

@@ -7,8 +7,7 @@ import pytest
 from bg_ingest.providers.dexcom import DexcomClient
 from bg_ingest.providers.dexcom.subscriptions import Subscription
 from bg_ingest.providers.errors import NotOffered, RequestRefused, TokenRejected, TryLater
-from dexcom_sim.faults.answers import Status
-from dexcom_sim.faults.deeds import UserRevoked
+from dexcom_sim.faults import StatusFault, UserRevoked
 from dexcom_sim.subscriptions import SUBSCRIPTIONS_MAX
 from tests.contract.dexcom_caller import PERSON, SUBSCRIPTIONS_PATH, Caller, connected
 
@@ -94,11 +93,11 @@ def test_number_of_subscriptions_is_limited(caller: Caller) -> None:
 
 def test_only_listing_is_retried(caller: Caller) -> None:
     """Listing is retried after a 503; registering is not, because it may have succeeded."""
-    caller.order(Status(status=503, path=SUBSCRIPTIONS_PATH, times=1))
+    caller.order(StatusFault(status=503, path=SUBSCRIPTIONS_PATH, times=1))
     assert caller.client.subscriptions.listed(caller.tokens.access_token) == ()
     assert caller.calls == 2
 
-    caller.order(Status(status=503, path=SUBSCRIPTIONS_PATH, times=1))
+    caller.order(StatusFault(status=503, path=SUBSCRIPTIONS_PATH, times=1))
     with pytest.raises(TryLater):
         caller.client.subscriptions.register(caller.tokens.access_token, HOOK)
     assert caller.calls == 3

@@ -15,10 +15,18 @@ from bg_ingest.providers.errors import (
     TryLater,
     Unavailable,
 )
-from dexcom_sim.faults import answers
-from dexcom_sim.faults.answers import Dropped, Maintenance, MangledBody, SlowHeaders, Status
-from dexcom_sim.faults.bodies import Shape
-from dexcom_sim.faults.deeds import AccessTokenExpired, RefreshTokenUsed, UserRevoked
+from dexcom_sim.faults import (
+    AccessTokenExpired,
+    BodyShape,
+    Dropped,
+    FullApplication,
+    Maintenance,
+    MangledBody,
+    RefreshTokenUsed,
+    SlowHeaders,
+    StatusFault,
+    UserRevoked,
+)
 from tests.contract.dexcom_caller import PERSON, Caller, connected
 
 TOKEN = "*/token"
@@ -64,11 +72,11 @@ def test_used_refresh_token_is_rejected(caller: Caller) -> None:
     assert caller.readings()
 
 
-@pytest.mark.parametrize("body", get_args(Shape))
+@pytest.mark.parametrize("body", get_args(BodyShape))
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 502, 503])
-def test_failed_refresh_can_be_repeated_later(caller: Caller, status: int, body: Shape) -> None:
+def test_failed_refresh_can_be_repeated_later(caller: Caller, status: int, body: BodyShape) -> None:
     """Any error but `invalid_grant` leaves the refresh token valid."""
-    caller.order(Status(status=status, body=body, path=TOKEN, times=1))
+    caller.order(StatusFault(status=status, body=body, path=TOKEN, times=1))
 
     with pytest.raises(TryLater):
         caller.oauth.refresh(caller.tokens.refresh_token)
@@ -80,7 +88,7 @@ def test_failed_refresh_can_be_repeated_later(caller: Caller, status: int, body:
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_invalid_grant_in_a_5xx_is_ignored(caller: Caller, status: int) -> None:
     """`invalid_grant` in a 429 or 5xx does not end the connection."""
-    caller.order(Status(status=status, body="error", error="invalid_grant", path=TOKEN))
+    caller.order(StatusFault(status=status, body="error", error="invalid_grant", path=TOKEN))
 
     with pytest.raises(TryLater):
         caller.oauth.refresh(caller.tokens.refresh_token)
@@ -134,7 +142,7 @@ def test_lost_request_of_a_refresh(caller: Caller) -> None:
 
 def test_full_application_rejects_new_users_only(caller: Caller) -> None:
     """At the user limit a new login raises ApplicationFull, and existing users can refresh."""
-    caller.order(answers.ApplicationFull())
+    caller.order(FullApplication())
 
     with pytest.raises(ApplicationFull):
         caller.oauth.exchange(caller.code("SandboxUser1"))

@@ -17,9 +17,9 @@ ABSENT = "attribute_not_exists(pk)"
 
 @pytest.fixture
 def table(dynamodb: DynamoDBClient) -> Table:
-    """By a client of its own: a meter never leaves the one it is on."""
+    """A table with a client of its own, because a meter cannot be removed from a client."""
     create_table(dynamodb, "UsersTable", "users")
-    client = boto3.client(  # noqa: TID251 - there is no wiring here.
+    client = boto3.client(  # noqa: TID251 - this test has no wiring.
         "dynamodb",
         region_name="eu-west-1",
         endpoint_url=dynamodb.meta.endpoint_url,
@@ -31,20 +31,20 @@ def table(dynamodb: DynamoDBClient) -> Table:
 
 @pytest.fixture
 def meter(table: Table) -> Meter:
-    """What the table costs."""
+    """A meter of the table's client."""
     return Meter(table.client)
 
 
-def test_a_write_costs_what_dynamodb_says(table: Table, meter: Meter) -> None:
-    """One unit, of that table, for a small item."""
+def test_a_small_write_costs_one_unit(table: Table, meter: Meter) -> None:
+    """It counts for its own table only."""
     table.put({"pk": "ada", "sk": "day"})
 
     assert meter.written("users") == 1
     assert meter.written("readings") == meter.read("users") == 0
 
 
-def test_a_refused_write_costs_a_unit(table: Table, meter: Meter) -> None:
-    """It writes nothing and is paid for all the same."""
+def test_a_refused_write_costs_one_unit(table: Table, meter: Meter) -> None:
+    """It changes nothing, but DynamoDB charges for it."""
     table.put({"pk": "ada", "sk": "day"}, ABSENT)
     refused = table.put({"pk": "ada", "sk": "day"}, ABSENT)
 
@@ -53,7 +53,7 @@ def test_a_refused_write_costs_a_unit(table: Table, meter: Meter) -> None:
 
 
 def test_every_page_of_a_query_is_counted(table: Table, meter: Meter) -> None:
-    """Two pages are two calls and their units together, and a fresh count begins at none."""
+    """Two pages are two calls, and their units are added. A reset sets the counts to zero."""
     for day in range(4):
         table.put({"pk": "ada", "sk": f"day {day}"})
     meter.reset()

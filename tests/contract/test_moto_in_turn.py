@@ -1,4 +1,4 @@
-"""Handlers use threads, so what stands in for AWS has to bear them."""
+"""Moto with several threads, because handlers use threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THREADS, TIMES = 8, 20
 
 
 @pytest.fixture
-def restless() -> Iterator[None]:
+def switching_threads() -> Iterator[None]:
     """Threads that interrupt each other all the time."""
     usual_s = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -25,9 +25,9 @@ def restless() -> Iterator[None]:
     sys.setswitchinterval(usual_s)
 
 
-@pytest.mark.usefixtures("restless")
-def test_no_update_is_lost_among_threads(users_table: Table) -> None:
-    """Each adds one and writes an attribute of its own; the sum is right, and no call fails."""
+@pytest.mark.usefixtures("switching_threads")
+def test_concurrent_updates_are_not_lost(users_table: Table) -> None:
+    """Each thread adds to one sum and writes an attribute of its own. The sum is right, and no call fails."""
 
     def count(number: int) -> None:
         for _ in range(TIMES):

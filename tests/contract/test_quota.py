@@ -4,6 +4,7 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -168,3 +169,23 @@ def test_block_stays_within_every_limit(
     assert 1 <= block <= left
     assert block <= 1 + spent_here
     assert (block - 1) * sharers < calls_per_hour * rules.waste_max
+
+
+def test_throttled_item_admits_a_fair_share(users_table: Table, clock: FakeClock) -> None:
+    """While the item cannot be written, a process spends its fair share; the item gets these calls later."""
+    broken = [True]
+
+    def fail(step: str) -> None:
+        if broken[0] and step == "before update_item":
+            raise ReadTimeoutError(endpoint_url="dynamodb")
+
+    quota = HourlyQuota(Table(stepped(users_table.client, fail), users_table.name), clock, SMALL)
+    assert spend(quota) == SMALL.owed_max == 75
+    assert quota.take() == SMALL.retry_s
+
+    broken[0] = False
+    clock.advance(SMALL.retry_s)
+    assert spend(quota) == 600 - 75
+    item = users_table.get(PK, THIS_HOUR)
+    assert item
+    assert item["taken"] == 600

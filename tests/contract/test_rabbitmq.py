@@ -1,4 +1,4 @@
-"""The RabbitMQ sink against a real RabbitMQ, which is stopped, started and cut off from it."""
+"""The RabbitMQ sink with a real RabbitMQ that is stopped, started and disconnected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from bg_ingest.dynamo import to_attributes
 from bg_ingest.publishing.events import Event
 from bg_ingest.publishing.publish import publish_records
-from bg_ingest.publishing.rabbitmq import EXCHANGE, HEARTBEAT_S, RESTED_S_MAX, UNROUTED, RabbitMQSink
+from bg_ingest.publishing.rabbitmq import EXCHANGE, HEARTBEAT_S, IDLE_S_MAX, UNROUTED, RabbitMQSink
 from local.ports import HOST
 from local.rabbitmq import server
 from tests.support.certificates import own_authority
@@ -21,7 +21,7 @@ from tests.support.events_docs import consumer
 from tests.support.fakes import NOON, FakeClock
 from tests.support.memory_stream import change_record, deliver
 from tests.support.sinks import MemorySink
-from tests.unit.publishing.made_up import SOURCE
+from tests.unit.publishing.sample_changes import SOURCE
 from tests.unit.publishing.test_account_events import JOB
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ CONSUMED = "everything"
 
 
 def events(count: int, event_type: Any = "bg.sync.failed", first: int = 0) -> list[Event]:
-    """Numbered ones."""
+    """Numbered events."""
     return [
         Event(f"{number:032x}-1", event_type, f"jobs/{number}", NOON, {"user_id": "ada"}, f"c-{number}")
         for number in range(first, first + count)
@@ -44,7 +44,7 @@ def events(count: int, event_type: Any = "bg.sync.failed", first: int = 0) -> li
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """One for the module, with TLS beside its plain port."""
+    """One broker for the module, with a plain port and a TLS port."""
     folder = tmp_path_factory.mktemp("broker")
     own_authority(folder)
     tls = "\n".join(
@@ -62,7 +62,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 @contextmanager
 def channel(broker: Broker) -> Iterator[Any]:
-    """A consumer's view."""
+    """The channel of a consumer."""
     connection = pika.BlockingConnection(pika.URLParameters(broker.url))
     try:
         yield connection.channel()
@@ -72,7 +72,7 @@ def channel(broker: Broker) -> Iterator[Any]:
 
 @pytest.fixture
 def queue(broker: Broker) -> Iterator[str]:
-    """A consumer's durable queue that gets everything; afterwards the broker is as if nothing had been."""
+    """A durable queue that gets all events. Queues and exchanges are deleted at the end."""
     with channel(broker) as consumer:
         consumer.exchange_declare(UNROUTED, "fanout", durable=True)
         consumer.exchange_declare(EXCHANGE, "topic", durable=True, arguments={"alternate-exchange": UNROUTED})
@@ -88,20 +88,20 @@ def queue(broker: Broker) -> Iterator[str]:
 
 @pytest.fixture
 def sink_at(clock: FakeClock) -> Iterator[Callable[[str], RabbitMQSink]]:
-    """Sinks, let go of in the end."""
+    """Makes sinks, which are closed at the end."""
     sinks: list[RabbitMQSink] = []
 
-    def made(url: str) -> RabbitMQSink:
+    def make(url: str) -> RabbitMQSink:
         sinks.append(RabbitMQSink(lambda: url, SOURCE, clock))
         return sinks[-1]
 
-    yield made
+    yield make
     for sink in sinks:
         sink.close()
 
 
-def taken(broker: Broker, queue: str) -> list[tuple[Any, Any, bytes]]:
-    """Everything that is in a queue, out of it."""
+def take_all(broker: Broker, queue: str) -> list[tuple[Any, Any, bytes]]:
+    """Take all messages out of a queue."""
     found = []
     with channel(broker) as consumer:
         while (got := consumer.basic_get(queue, auto_ack=True))[0] is not None:
@@ -110,46 +110,46 @@ def taken(broker: Broker, queue: str) -> list[tuple[Any, Any, bytes]]:
 
 
 def ids(messages: Sequence[tuple[Any, Any, bytes]]) -> list[str]:
-    """By which a consumer recognises them."""
+    """The ids of the messages."""
     return [properties.message_id for _, properties, _ in messages]
 
 
-def through(line: CutLine) -> str:
-    """The broker's address behind a line."""
+def url_through(line: CutLine) -> str:
+    """The URL of the broker behind a proxy connection."""
     return f"amqp://guest:guest@{HOST}:{line.port}/%2F"
 
 
-class Cutting(Event):
-    """An event that something happens to in the moment it is sent."""
+class InterruptedEvent(Event):
+    """An event that calls a function when it is sent."""
 
     happens: Callable[[], None]
 
     def as_text(self, source: str) -> str:
-        """The text, and the accident."""
+        """Call the function, then return the text."""
         type(self).happens()
         return super().as_text(source)
 
 
-def with_accident(batch: list[Event], place: int, happens: Callable[[], None]) -> list[Event]:
-    """The batch with something happening when one of its events is sent for the first time."""
-    accidents = [happens]
-    kind = type("Accident", (Cutting,), {"happens": lambda: accidents and accidents.pop()()})
+def interrupted_at(batch: list[Event], place: int, happens: Callable[[], None]) -> list[Event]:
+    """The batch, with a function that is called when the event at `place` is sent for the first time."""
+    calls = [happens]
+    kind = type("OnceInterruptedEvent", (InterruptedEvent,), {"happens": lambda: calls and calls.pop()()})
     event = batch[place]
-    accident = kind(
+    interrupted = kind(
         event.event_id, event.event_type, event.subject, event.time, event.data, event.correlation_id
     )
-    return [*batch[:place], accident, *batch[place + 1 :]]
+    return [*batch[:place], interrupted, *batch[place + 1 :]]
 
 
 def test_events_arrive_as_cloudevents_in_their_order(
     broker: Broker, queue: str, sink_at: Callable[[str], RabbitMQSink]
 ) -> None:
-    """Persistent, by their type, with what a consumer looks at before it reads the body."""
+    """They are persistent, routed by their type, and have the headers that consumers need."""
     batch = events(3)
     delivery = sink_at(broker.url).publish(batch)
-    messages = taken(broker, queue)
+    messages = take_all(broker, queue)
 
-    assert (delivery.arrived, delivery.trouble) == (3, None)
+    assert (delivery.arrived, delivery.error) == (3, None)
     assert [json.loads(body) for _, _, body in messages] == [event.envelope(SOURCE) for event in batch]
     method, properties, _ = messages[0]
     assert (method.exchange, method.routing_key) == ("bg.events", "bg.sync.failed")
@@ -161,39 +161,39 @@ def test_events_arrive_as_cloudevents_in_their_order(
 def test_the_documented_consumer_takes_each_event_once(
     broker: Broker, queue: str, sink_at: Callable[[str], RabbitMQSink]
 ) -> None:
-    """As it stands on the page, though it comes first and everything comes twice."""
+    """The example of docs/events.md ignores events that arrive a second time."""
     assert queue
-    taken_by_it: list[dict[str, Any]] = []
+    consumed: list[dict[str, Any]] = []
     consume, seen = consumer("RabbitMQ"), set[str]()
-    consume(broker.url, seen, taken_by_it.append, idle_s=0.1)
+    consume(broker.url, seen, consumed.append, idle_s=0.1)
     batch = events(3, "bg.readings.stored")
     for _ in range(2):
         sink_at(broker.url).publish(batch)
-    consume(broker.url, seen, taken_by_it.append, idle_s=2.0)
+    consume(broker.url, seen, consumed.append, idle_s=2.0)
     with channel(broker) as own:
         assert own.queue_delete("dashboard").method.message_count == 0
 
-    assert taken_by_it == [event.envelope(SOURCE) for event in batch]
+    assert consumed == [event.envelope(SOURCE) for event in batch]
 
 
-def test_what_nobody_listens_to_is_kept(
+def test_events_without_a_queue_are_kept_as_unrouted(
     broker: Broker, queue: str, sink_at: Callable[[str], RabbitMQSink]
 ) -> None:
-    """It holds up nothing, and a consumer that comes later finds it."""
+    """Other events are delivered, and a later consumer finds the unrouted ones."""
     with channel(broker) as consumer:
         consumer.queue_unbind(queue, EXCHANGE, "bg.#")
         consumer.queue_bind(queue, EXCHANGE, "bg.readings.*")
     unwanted, wanted = events(2), events(2, "bg.readings.stored", first=2)
 
     assert sink_at(broker.url).publish([*unwanted, *wanted]).arrived == 4
-    assert ids(taken(broker, UNROUTED)) == [event.event_id for event in unwanted]
-    assert ids(taken(broker, queue)) == [event.event_id for event in wanted]
+    assert ids(take_all(broker, UNROUTED)) == [event.event_id for event in unwanted]
+    assert ids(take_all(broker, queue)) == [event.event_id for event in wanted]
 
 
-def test_a_message_that_comes_back_has_not_arrived(
+def test_a_returned_message_is_published_again(
     broker: Broker, queue: str, sink_at: Callable[[str], RabbitMQSink]
 ) -> None:
-    """Not even the queue of the unrouted is there: it is made again, and nothing is lost."""
+    """If the unrouted queue is gone as well, the sink declares it again."""
     sink = sink_at(broker.url)
     sink.publish(events(1))
     with channel(broker) as consumer:
@@ -201,13 +201,13 @@ def test_a_message_that_comes_back_has_not_arrived(
         consumer.queue_delete(UNROUTED)
 
     assert sink.publish(events(2, first=1)).arrived == 2
-    assert ids(taken(broker, UNROUTED)) == [event.event_id for event in events(2, first=1)]
+    assert ids(take_all(broker, UNROUTED)) == [event.event_id for event in events(2, first=1)]
 
 
-def test_a_broker_that_is_stopped_delays_and_loses_nothing(
+def test_a_stopped_broker_delays_events_and_loses_none(
     broker: Broker, queue: str, sink_at: Callable[[str], RabbitMQSink]
 ) -> None:
-    """What was confirmed outlasts the stop, the rest comes afterwards, and EventBridge waits for nobody."""
+    """Confirmed events survive, the others arrive later, and the EventBridge sink is not delayed."""
     jobs = [JOB | {"sk": f"job#{number:028x}"} for number in range(6)]
     records = [
         change_record(None, to_attributes(job), f"{number:021d}", table="users")
@@ -217,98 +217,98 @@ def test_a_broker_that_is_stopped_delays_and_loses_nothing(
     deliver(records[:2], _publisher(rabbit))
     broker.stop()
     try:
-        vain = publish_records(records[2:], sink=rabbit, set_aside=_nothing)
-        assert (vain.events, vain.again_from) == (0, f"{2:021d}")
+        failed = publish_records(records[2:], sink=rabbit, dead_letter=_nothing)
+        assert (failed.events, failed.retry_from) == (0, f"{2:021d}")
         deliver(records, _publisher(bus))
         assert len(bus.arrived) == 6
     finally:
         broker.start()
     deliver(records[2:], _publisher(rabbit))
 
-    assert ids(taken(broker, queue)) == [event.event_id for event in bus.arrived]
+    assert ids(take_all(broker, queue)) == [event.event_id for event in bus.arrived]
 
 
-def test_a_connection_that_is_cut_in_the_middle_of_a_batch_loses_nothing(
+def test_a_connection_cut_in_a_batch_loses_no_event(
     broker: Broker, queue: str, sink_at: Callable[[str], RabbitMQSink]
 ) -> None:
-    """The rest goes over a new one."""
+    """The rest of the batch is sent over a new connection."""
     with CutLine(broker.port) as line:
-        batch = with_accident(events(10), 5, line.cut)
-        delivery = sink_at(through(line)).publish(batch)
+        batch = interrupted_at(events(10), 5, line.cut)
+        delivery = sink_at(url_through(line)).publish(batch)
 
         assert (delivery.arrived, line.connections) == (10, 2)
-    assert ids(taken(broker, queue)) == [event.event_id for event in batch]
+    assert ids(take_all(broker, queue)) == [event.event_id for event in batch]
 
 
-def test_a_confirmation_that_is_lost_doubles_one_event_recognisably(
+def test_a_lost_confirmation_duplicates_one_event(
     broker: Broker, queue: str, sink_at: Callable[[str], RabbitMQSink]
 ) -> None:
-    """The broker had it, and nobody here knew: it comes twice under the same id."""
+    """The broker has the event, so it arrives twice with the same id."""
     with CutLine(broker.port) as line:
 
-        def lose_it() -> None:
+        def lose_answer() -> None:
             line.loses_next_answer = True
 
-        batch = with_accident(events(10), 5, lose_it)
-        assert sink_at(through(line)).publish(batch).arrived == 10
-    arrived = ids(taken(broker, queue))
+        batch = interrupted_at(events(10), 5, lose_answer)
+        assert sink_at(url_through(line)).publish(batch).arrived == 10
+    arrived = ids(take_all(broker, queue))
 
     assert len(arrived) == 11
     assert list(dict.fromkeys(arrived)) == [event.event_id for event in batch]
 
 
-def test_a_line_that_stays_cut_is_told(
+def test_a_lasting_disconnection_is_reported(
     broker: Broker, queue: str, sink_at: Callable[[str], RabbitMQSink]
 ) -> None:
-    """How far it got, and that it was the broker."""
+    """The result has the number of arrived events and the error."""
     line = CutLine(broker.port)
     with line:
-        batch = with_accident(events(10), 5, lambda: line.__exit__(None, None, None))
-        delivery = sink_at(through(line)).publish(batch)
+        batch = interrupted_at(events(10), 5, lambda: line.__exit__(None, None, None))
+        delivery = sink_at(url_through(line)).publish(batch)
 
     assert delivery.arrived == 5
-    assert delivery.trouble == "AMQPConnectionError"
-    assert len(taken(broker, queue)) == 5
+    assert delivery.error == "AMQPConnectionError"
+    assert len(take_all(broker, queue)) == 5
 
 
-def test_a_connection_is_used_again_unless_it_rested(
+def test_a_connection_is_reused_unless_it_was_idle(
     broker: Broker, queue: str, sink_at: Callable[[str], RabbitMQSink], clock: FakeClock
 ) -> None:
-    """A frozen environment misses heartbeats: what the broker may have given up is not relied on."""
-    assert RESTED_S_MAX < HEARTBEAT_S
+    """A frozen environment misses heartbeats, and the broker may have closed the connection."""
+    assert IDLE_S_MAX < HEARTBEAT_S
     with CutLine(broker.port) as line:
-        sink = sink_at(through(line))
-        for rest_s in (0.0, RESTED_S_MAX - 1, RESTED_S_MAX + 1):
-            clock.advance(rest_s)
+        sink = sink_at(url_through(line))
+        for idle_s in (0.0, IDLE_S_MAX - 1, IDLE_S_MAX + 1):
+            clock.advance(idle_s)
             assert sink.publish(events(1)).arrived == 1
 
         assert line.connections == 2
-    assert len(taken(broker, queue)) == 3
+    assert len(take_all(broker, queue)) == 3
 
 
-def test_over_tls_the_broker_has_to_prove_who_it_is(
+def test_the_certificate_of_the_broker_is_verified(
     broker: Broker,
     queue: str,
     sink_at: Callable[[str], RabbitMQSink],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Certified by an authority we trust it is talked to, otherwise not."""
+    """Without a trusted authority the sink does not connect."""
     distrusted = sink_at(broker.tls_url).publish(events(1))
     monkeypatch.setenv("SSL_CERT_FILE", str(broker.folder / "authority.pem"))
     trusted = sink_at(broker.tls_url).publish(events(2))
 
-    assert (distrusted.arrived, distrusted.trouble) == (0, "SSLCertVerificationError")
-    assert (trusted.arrived, trusted.trouble) == (2, None)
-    assert len(taken(broker, queue)) == 2
+    assert (distrusted.arrived, distrusted.error) == (0, "SSLCertVerificationError")
+    assert (trusted.arrived, trusted.error) == (2, None)
+    assert len(take_all(broker, queue)) == 2
 
 
 def _publisher(sink: Any) -> Callable[[Sequence[dict[str, Any]]], dict[str, Any]]:
     def publish(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        done = publish_records(records, sink=sink, set_aside=_nothing)
-        return {"batchItemFailures": [{"itemIdentifier": done.again_from}] if done.again_from else []}
+        done = publish_records(records, sink=sink, dead_letter=_nothing)
+        return {"batchItemFailures": [{"itemIdentifier": done.retry_from}] if done.retry_from else []}
 
     return publish
 
 
 def _nothing(*_: Any) -> None:
-    raise AssertionError("every record can be read")
+    raise AssertionError("every record is readable")

@@ -178,6 +178,7 @@ def test_late_outcomes_do_not_change_an_open_circuit(
 
     breaker.succeeded(slow_success)
     breaker.failed(slow_failure)
+    breaker.share()
 
     assert not breaker.permit().allowed
     clock.advance(1)
@@ -196,9 +197,11 @@ def test_outcome_of_a_replaced_probe_is_ignored(
     second = breaker.permit()
 
     breaker.succeeded(slow)
+    breaker.share()
     assert not process().permit().allowed
 
     breaker.succeeded(second)
+    breaker.share()
     assert process().permit().allowed
 
 

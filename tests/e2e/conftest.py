@@ -18,7 +18,7 @@ from bg_ingest.clock import SystemClock
 from local import demo
 from local.cloud import Cloud, Options
 from local.function_logs import function_lines
-from local.paths import State
+from local.paths import StateFolder
 from local.ports import free_port
 from local.progress import Progress
 from tests.e2e.at_dexcom import between_readings
@@ -69,7 +69,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, built: Path, scratch: Path |
         parameters={"BackfillDaysMax": "14", "CorsOrigins": ORIGIN, "ReturnUrls": RETURN_URL},
         built=built,
     )
-    cloud = Cloud(State(tmp_path_factory.mktemp("cloud"), scratch), options, Progress(None))
+    cloud = Cloud(StateFolder(tmp_path_factory.mktemp("cloud"), scratch), options, Progress(None))
     try:
         stack = cloud.start()
         yield stack

@@ -53,7 +53,7 @@ def test_a_reading_arrives_on_the_bus_and_its_revision_on_record(
     dexcom.post(path, json={"system_time": timestamp, "value": 133}).raise_for_status()
 
     def told(event_type: str) -> list[dict[str, Any]]:
-        readings = [each for event in listener.told(event_type) for each in event["data"]["readings"]]
+        readings = [each for event in listener.events(event_type) for each in event["data"]["readings"]]
         return [reading for reading in readings if reading["timestamp"] == timestamp]
 
     _sync(patient, at)
@@ -82,7 +82,7 @@ def test_a_login_is_told_and_no_token_with_it(cloud: Stack, listener: BusListene
     demo.connect(cloud.api, cloud.callers.token(_NEWCOMER), _NEWCOMER, "SandboxUser5")
 
     def logins() -> list[dict[str, Any]]:
-        told = (event["data"] for event in listener.told("bg.connection.changed"))
+        told = (event["data"] for event in listener.events("bg.connection.changed"))
         return [data for data in told if data["user_id"] == _NEWCOMER]
 
     assert wait_until(lambda: bool(logins()), WAIT_S_MAX)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.errors import CannotStart
 from local.invoke import invoke_in
-from local.trouble import CannotStart
 
 if TYPE_CHECKING:
     from pathlib import Path

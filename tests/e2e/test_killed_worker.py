@@ -29,9 +29,9 @@ from bg_ingest.sync.jobs import Jobs, enqueue
 from bg_ingest.sync.queue import JobsQueue
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.windows import BACKFILL_WINDOW
-from dexcom_sim.world import World
+from dexcom_sim.simulator import SimulatedDexcom
 from local.deploy import function_names
-from local.paths import CHECKOUT
+from local.paths import PYTHONPATH
 from local.waiting import wait_until
 from tests.e2e.at_dexcom import NOBODYS_INTERVAL_S, login
 from tests.support.template_document import resource
@@ -95,7 +95,7 @@ class Workers:
             **self.cloud.emulator.credentials(),
             "JOBS_QUEUE_URL": self.queue_url,
             "PATH": os.defpath,
-            "PYTHONPATH": f"{CHECKOUT / 'layers' / 'core'}:{CHECKOUT}",
+            "PYTHONPATH": PYTHONPATH,
         }
 
     @contextmanager
@@ -130,9 +130,9 @@ class Workers:
 
 def _measured(start: datetime, end: datetime) -> list[int]:
     """When this person's sensors measured something: the same seed gives the same life, here as there."""
-    world = World(upload_delay_s=0)
+    world = SimulatedDexcom(upload_delay_s=0)
     start_s, end_s = (math.ceil(at.timestamp()) for at in (start, end))
-    arrived = world.journal.arrived(world.people[_PERSON], start_s, end_s, world.now_s())
+    arrived = world.archive.uploaded_measurements(world.people[_PERSON], start_s, end_s, world.now_s())
     return [measured.at_s for measured, _ in arrived]
 
 

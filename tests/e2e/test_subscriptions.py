@@ -26,10 +26,10 @@ def test_a_subscription_is_registered_listed_and_removed(cloud: Stack, dexcom: h
     path = configured["Environment"]["Variables"]["DEXCOM_SUBSCRIPTIONS_PATH"]
     token = Witness(dexcom, "SandboxUser9").login().access_token
     clock = SystemClock()
-    http = polite_http(str(dexcom.base_url), clock)
-    ours = DexcomClient(http, clock, subscriptions_path=path).subscriptions
+    with polite_http(str(dexcom.base_url), clock) as http:
+        ours = DexcomClient(http, clock, subscriptions_path=path).subscriptions
 
-    hook = ours.register(token, f"{cloud.api}/api/bg/somebody/webhook")
-    assert ours.listed(token) == (hook,)
-    assert ours.remove(token, hook.id)
-    assert ours.listed(token) == ()
+        hook = ours.register(token, f"{cloud.api}/api/bg/ada/webhook")
+        assert ours.listed(token) == (hook,)
+        assert ours.remove(token, hook.id)
+        assert ours.listed(token) == ()

@@ -18,8 +18,8 @@ from bg_ingest.readings.stored.hour_items import cause_of
 from bg_ingest.telemetry import metrics
 from bg_ingest.wiring import provider_parts, queue_parts
 from bg_ingest.wiring.process import readings_table, users_table
-from dexcom_sim.application import Application
-from local.paths import CHECKOUT
+from dexcom_sim.oauth import RegisteredApplication
+from local.paths import CHECKOUT, PYTHONPATH
 from local.ports import free_port
 from tests.functions.conftest import part
 from tests.functions.webhook_sending import sent, worked
@@ -38,9 +38,8 @@ Printed = pytest.CaptureFixture[str]
 def address() -> Iterator[str]:
     """The URL of a simulated Dexcom."""
     command = [sys.executable, "-m", "dexcom_sim", "--port", "0", "--upload-delay-seconds", "0"]
-    environment = {"PYTHONPATH": f"{CHECKOUT / 'layers' / 'core'}:{CHECKOUT}"}
     with subprocess.Popen(  # noqa: S603 - our own command.
-        command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True
+        command, cwd=CHECKOUT, env={"PYTHONPATH": PYTHONPATH}, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         yield process.stdout.readline().split()[-1]
@@ -50,7 +49,7 @@ def address() -> Iterator[str]:
 @pytest.fixture
 def dexcom(world: FunctionsWorld, address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
     """A client of the simulated Dexcom, to which the user `demo` is connected."""
-    own = Application()
+    own = RegisteredApplication()
     world.restarted(
         monkeypatch,
         DEXCOM_API_BASE_URL=address,
@@ -65,7 +64,7 @@ def dexcom(world: FunctionsWorld, address: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def _connect(client: httpx.Client, address: str) -> None:
-    application, now = Application(), SystemClock().now()
+    application, now = RegisteredApplication(), SystemClock().now()
     asked = {
         "client_id": application.client_id,
         "redirect_uri": CALLBACK,

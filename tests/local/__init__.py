@@ -1,1 +1,1 @@
-"""The local tools: the simulated Dexcom, by its rules and by its addresses."""
+"""Tests of the local cloud."""

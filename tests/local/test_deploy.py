@@ -1,4 +1,4 @@
-"""What is deployed to the emulated AWS, and how SAM is told."""
+"""The parameters of a deployment."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from local.deploy import overrides
 from tests.support.template_document import template
 
 
-def test_what_is_empty_is_left_to_the_template() -> None:
-    """SAM stops at an empty value; another Dexcom than the simulator has no subscriptions."""
-    told = overrides({"DexcomClientId": "ours", "DexcomSubscriptionsPath": ""})
+def test_an_empty_parameter_gets_the_templates_default() -> None:
+    """SAM rejects an empty value, for example the subscriptions path of another Dexcom."""
+    given = overrides({"DexcomClientId": "ours", "DexcomSubscriptionsPath": ""})
 
-    assert told == ["DexcomClientId=ours"]
+    assert given == ["DexcomClientId=ours"]
     assert template()["Parameters"]["DexcomSubscriptionsPath"]["Default"] == ""

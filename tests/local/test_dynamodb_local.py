@@ -25,14 +25,14 @@ with running() as endpoint:
 
 
 def executable(folder: Path, name: str, says: str) -> None:
-    """A program that says one thing."""
+    """A program that prints one line."""
     program = folder / name
     program.write_text(f"#!/bin/sh\necho '{says}'\n")
     program.chmod(0o755)
 
 
-def test_without_java_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """One line that names what to install."""
+def test_missing_java_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The message names the program to install."""
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert jars.missing() == "DynamoDB Local needs a Java development kit, 17 or newer, and there is none"
@@ -48,10 +48,10 @@ def test_without_java_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         ),
     ],
 )
-def test_the_wrong_java_is_named(
+def test_an_unusable_java_is_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: str, expected: str
 ) -> None:
-    """An old one, and the stand-in that macOS has for none."""
+    """An old version is reported, and so is the placeholder that macOS has instead of Java."""
     executable(tmp_path, "javac", says)
     monkeypatch.setenv("PATH", str(tmp_path))
 
@@ -60,8 +60,8 @@ def test_the_wrong_java_is_named(
 
 @pytest.mark.integration
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-def test_it_ends_with_whoever_started_it(end: signal.Signals) -> None:
-    """However they end: Ctrl-C and a kill leave nothing behind."""
+def test_dynamodb_local_ends_with_its_starter(end: signal.Signals) -> None:
+    """It ends after Ctrl-C and after a kill of the program that started it."""
     starter = subprocess.Popen(  # noqa: S603 - our own code.
         [sys.executable, "-c", _SERVES],
         cwd=CHECKOUT,

@@ -1,4 +1,4 @@
-"""What is mended of the emulated AWS, where a busy machine would show it."""
+"""The corrections of the emulated AWS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LINES = 300
-# The last lines, an unfinished one among them, go out at the moment of the answer.
+# It writes its last lines, one of them unfinished, when it answers.
 HANDLER = f"""
 import sys
 def handler(event, context):
@@ -23,13 +23,13 @@ def handler(event, context):
     if event:
         raise ValueError(event)
 """
-# Whoever takes the lines from the pipe is held up, as on a busy machine, until well after the answer.
-HELD_UP = """
+# The thread that reads the pipe is delayed until after the response, as on a busy machine.
+DELAYED_READER = """
 import io, json, sys, threading, zipfile
-from emulated_aws import WholeLogWorker
-class HeldUp(WholeLogWorker):
+from emulated_aws import CompleteLogWorker
+class DelayedWorker(CompleteLogWorker):
     def _drain_stderr_bounded(self, *args, **named):
-        threading.Timer(0.4, self._taking.release).start()
+        threading.Timer(0.4, self._reading.release).start()
         return super()._drain_stderr_bounded(*args, **named)
 code, given = sys.argv[1:]
 packed = io.BytesIO()
@@ -37,33 +37,33 @@ with zipfile.ZipFile(packed, "w") as archive:
     archive.writestr("app.py", code)
 config = {"Runtime": "python3", "Handler": "app.handler", "FunctionName": "noisy"}
 config["FunctionArn"] = "arn:aws:lambda:eu-west-1:000000000000:function:noisy"
-worker, logs = HeldUp("noisy", config, packed.getvalue()), []
+worker, logs = DelayedWorker("noisy", config, packed.getvalue()), []
 for number in range(2):
-    worker._taking.acquire()
+    worker._reading.acquire()
     logs.append(worker.invoke(given, f"request-{number}")["log"].splitlines())
 worker.kill()
 print(json.dumps(logs))
 """
 
 
-# A function that says of its batch what it is given, called by a stream and then by somebody else.
-ANSWERED = """
+# A function that reports these failures, invoked by a stream and then by another caller.
+REPORTED = """
 import json, sys
-from emulated_aws import StreamsThatListen
+from emulated_aws import RetryingStreams
 def failed(failures):
-    heard = []
-    streams = StreamsThatListen(
-        lambda: heard.append(bool(streams.execute({}, {}).get("error"))),
+    failures_seen = []
+    streams = RetryingStreams(
+        lambda: failures_seen.append(bool(streams.execute({}, {}).get("error"))),
         lambda function, event: {"body": {"batchItemFailures": failures}},
     )
-    streams.look()
-    return [*heard, bool(streams.execute({}, {}).get("error"))]
+    streams.poll()
+    return [*failures_seen, bool(streams.execute({}, {}).get("error"))]
 print(json.dumps([failed(failures) for failures in json.loads(sys.argv[1])]))
 """
 
 
 def _run(code: str, *arguments: str, folder: Path) -> Any:
-    """What code of ours prints last, in the emulator's own Python."""
+    """Run code with the emulator's Python and return the JSON that it prints last."""
     ran = subprocess.run(  # noqa: S603 - our own code.
         [str(EMULATOR_BIN / "python"), "-c", code, *arguments],
         env={"PYTHONPATH": str(CHECKOUT / "local"), "TMPDIR": str(folder), "STATE_DIR": str(folder)},
@@ -74,25 +74,25 @@ def _run(code: str, *arguments: str, folder: Path) -> Any:
     return json.loads(ran.stdout.splitlines()[-1])
 
 
-def test_a_log_is_whole_when_the_answer_is_there(tmp_path: Path) -> None:
-    """Each invocation has all its lines, the unfinished one too as far as it came, and none of another's."""
-    first, second = _run(HELD_UP, HANDLER, "", folder=tmp_path)
+def test_a_log_is_complete_when_the_response_returns(tmp_path: Path) -> None:
+    """Each invocation has all its own lines; an unfinished line belongs to the next one."""
+    first, second = _run(DELAYED_READER, HANDLER, "", folder=tmp_path)
     lines = [f"line {number}" for number in range(LINES)]
 
-    # What is not finished by a line's end shows with the next thing that is.
+    # An unfinished line appears with the next complete one.
     assert first == lines
     assert second == ["the end" + lines[0], *lines[1:]]
 
 
-def test_a_worker_that_is_ended_for_its_failure_leaves_its_lines(tmp_path: Path) -> None:
-    """The emulator ends it before it looks at what it wrote; an unfinished line is its last."""
+def test_a_failed_worker_keeps_its_log_lines(tmp_path: Path) -> None:
+    """The emulator ends the worker before it reads the log, and an unfinished line is the last one."""
     lines = [f"line {number}" for number in range(LINES)]
 
-    assert _run(HELD_UP, HANDLER, "broken", folder=tmp_path) == [[*lines, "the end"]] * 2
+    assert _run(DELAYED_READER, HANDLER, "broken", folder=tmp_path) == [[*lines, "the end"]] * 2
 
 
-def test_a_streams_batch_that_is_taken_in_part_comes_again(tmp_path: Path) -> None:
-    """And no other: a queue keeps what is named by itself, and who invokes a function reads its answer."""
+def test_a_partially_failed_stream_batch_is_repeated(tmp_path: Path) -> None:
+    """A queue handles partial failures itself, and a direct caller reads the response."""
     answers = [[{"itemIdentifier": "2"}], []]
 
-    assert _run(ANSWERED, json.dumps(answers), folder=tmp_path) == [[True, False], [False, False]]
+    assert _run(REPORTED, json.dumps(answers), folder=tmp_path) == [[True, False], [False, False]]

@@ -1,4 +1,4 @@
-"""The front of the local cloud passes on what it was sent, whatever is in it."""
+"""The reverse proxy in front of the emulated API Gateway."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _gateway(heard: list[str | None]) -> Iterator[str]:
-    """Somebody who answers every GET, and writes down one of its headers."""
+def _gateway(received: list[str | None]) -> Iterator[str]:
+    """A server that answers every GET and records one header."""
 
     class Gateway(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            heard.append(self.headers["x-correlation-id"])
+            received.append(self.headers["x-correlation-id"])
             self.send_response(204)
             self.end_headers()
 
@@ -47,10 +47,10 @@ async def _status(target: str, headers: list[tuple[bytes, bytes]]) -> int:
         return (await client.get("http://front/", headers=headers)).status_code
 
 
-def test_a_header_that_is_not_ascii_is_passed_on_as_it_is() -> None:
-    """Who it is for says what is wrong with it."""
-    heard: list[str | None] = []
-    with _gateway(heard) as target:
+def test_a_header_that_is_not_ascii_is_forwarded() -> None:
+    """The gateway receives the header unchanged and can reject it itself."""
+    received: list[str | None] = []
+    with _gateway(received) as target:
         status = asyncio.run(_status(target, [(b"x-correlation-id", "café".encode("latin-1"))]))
 
-    assert (status, heard) == (204, ["café"])
+    assert (status, received) == (204, ["café"])

@@ -1,4 +1,4 @@
-"""Routes and CORS of the emulated gateway come from the template."""
+"""The routes and the CORS configuration of the emulated gateway."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ URI = (
 )
 
 
-def test_a_route_names_its_function_and_whether_it_is_open() -> None:
-    """An operation without a security requirement of NONE asks for a token."""
+def test_a_route_has_its_function_and_its_authorization() -> None:
+    """A route needs a token unless the security requirement of the template is `NONE`."""
     assert routes_of(_template(URI, [{"NONE": []}])) == [RouteSpec("GET", "/health", "SiteFunction", False)]
     assert routes_of(_template(URI, [{"Jwt": []}])) == [RouteSpec("GET", "/health", "SiteFunction", True)]
 
 
-def test_a_route_to_nowhere_is_not_passed_over() -> None:
-    """A form of the template this does not know must not become a missing route."""
+def test_a_route_without_function_is_an_error() -> None:
+    """An unknown form of the template must not lead to a missing route."""
     with pytest.raises(ValueError, match="names no function"):
         routes_of(_template("arn:somewhere", [{"Jwt": []}]))
 
 
-def test_what_no_route_takes_is_a_route_without_a_method() -> None:
-    """API Gateway knows it by a name of its own."""
+def test_the_catch_all_route_has_no_method() -> None:
+    """API Gateway names it $default."""
     assert RouteSpec("X-AMAZON-APIGATEWAY-ANY-METHOD", "$default", "SiteFunction", False).key == "$default"
     assert RouteSpec("GET", "/health", "SiteFunction", False).key == "GET /health"
 
 
-def test_origins_come_from_the_deployment_and_the_rest_from_the_template() -> None:
-    """Without an origin there is no CORS at all."""
+def test_cors_has_the_origins_of_the_deployment() -> None:
+    """The methods and the age come from the template; without origins there is no CORS."""
     named = {"allowOrigins": {"Fn::Split": [",", ""]}, "allowMethods": ["GET"], "maxAge": 600}
     condition = {"Fn::If": ["HasCorsOrigins", named, {"Ref": "AWS::NoValue"}]}
     template = {"Resources": {"HttpApi": {"Properties": {"Body": {"x-amazon-apigateway-cors": condition}}}}}

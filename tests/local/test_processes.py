@@ -1,9 +1,10 @@
-"""The local cloud's processes: started together, ended without a trace."""
+"""The processes of a local cloud: started, recorded, ended."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -11,20 +12,20 @@ from pathlib import Path
 import pytest
 
 from local.ports import free_port, is_taken
-from local.processes import Process, Processes
+from local.processes import Processes, StartedProcess, uninterrupted
 from local.waiting import wait_until
 from tests.support.waiting import WAIT_S_MAX
 
-ENVIRON = {"PATH": os.environ["PATH"]}  # noqa: TID251 - the test's own.
-# A parent with a child of its own, as the emulator has; both would run for a minute.
+ENVIRON = {"PATH": os.environ["PATH"]}  # noqa: TID251 - the PATH of the test.
+# A parent with a child, like the emulator; both run for a minute.
 FAMILY = (
     "import subprocess, sys, time;"
     "c = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
 )
-TELL = "print(c.pid, flush=True); time.sleep(60)"
+PRINT_AND_WAIT = "print(c.pid, flush=True); time.sleep(60)"
 
 
-def _start(processes: Processes, code: str, log: Path) -> Process:
+def _start(processes: Processes, code: str, log: Path) -> StartedProcess:
     process = processes.start("helper", [sys.executable, "-c", code], log, ENVIRON)
     assert wait_until(lambda: log.read_text().strip() != "", WAIT_S_MAX)
     return process
@@ -37,14 +38,14 @@ def _runs(pid: int) -> bool:
 
 @pytest.fixture
 def processes(tmp_path: Path) -> Processes:
-    """Nobody yet."""
+    """An empty record of processes."""
     return Processes(tmp_path / "processes.json")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
-def test_children_end_with_their_parents(processes: Processes, tmp_path: Path) -> None:
-    """Nothing that was started is left, directly or not."""
-    started = _start(processes, FAMILY + TELL, tmp_path / "log")
+def test_children_end_with_their_parent(processes: Processes, tmp_path: Path) -> None:
+    """`end` ends the started process and its child."""
+    started = _start(processes, FAMILY + PRINT_AND_WAIT, tmp_path / "log")
     child = int((tmp_path / "log").read_text())
     assert _runs(started.pid)
     assert _runs(child)
@@ -56,8 +57,8 @@ def test_children_end_with_their_parents(processes: Processes, tmp_path: Path) -
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
-def test_another_program_can_end_them(processes: Processes, tmp_path: Path) -> None:
-    """`make down` knows them from the file alone."""
+def test_another_program_can_end_the_processes(processes: Processes, tmp_path: Path) -> None:
+    """`make down` knows the processes from the file."""
     started = _start(processes, "import time; print('up', flush=True); time.sleep(60)", tmp_path / "log")
 
     assert Processes(tmp_path / "processes.json").end() == 1
@@ -66,8 +67,8 @@ def test_another_program_can_end_them(processes: Processes, tmp_path: Path) -> N
     assert not _runs(started.pid)
 
 
-def test_a_number_that_was_used_again_is_left_alone(processes: Processes, tmp_path: Path) -> None:
-    """The file remembers this very test's process id with another start: it must not be ended."""
+def test_a_reused_process_id_is_not_ended(processes: Processes, tmp_path: Path) -> None:
+    """The file has this test's own process id with another start time."""
     stranger = {"name": "emulator", "pid": os.getpid(), "started": "Thu Jan  1 00:00:00 1970"}
     (tmp_path / "processes.json").write_text(json.dumps([stranger]))
 
@@ -75,13 +76,13 @@ def test_a_number_that_was_used_again_is_left_alone(processes: Processes, tmp_pa
     assert processes.end() == 0
 
 
-def test_nothing_to_end_is_no_error(processes: Processes) -> None:
-    """`make down` twice."""
+def test_ending_no_processes_is_allowed(processes: Processes) -> None:
+    """`make down` can be repeated."""
     assert processes.end() == 0
 
 
-def test_a_listener_is_noticed() -> None:
-    """A taken port is said to be taken."""
+def test_a_port_in_use_is_taken() -> None:
+    """A port with a listener is taken, a free port is not."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -89,10 +90,22 @@ def test_a_listener_is_noticed() -> None:
     assert not is_taken(free_port())
 
 
-def test_what_has_ended_is_not_waited_for(processes: Processes, tmp_path: Path) -> None:
-    """Also while nobody has asked how it ended, which only the program that started it can do."""
+def test_a_process_that_has_ended_is_not_alive(processes: Processes, tmp_path: Path) -> None:
+    """This holds before its parent has read its exit code."""
     started = processes.start("helper", [sys.executable, "-c", "input()"], tmp_path / "log", ENVIRON)
     os.waitid(os.P_PID, started.pid, os.WEXITED | os.WNOWAIT)
 
     assert Processes(tmp_path / "processes.json").alive() == []
     processes.end()
+
+
+def test_a_second_ctrl_c_does_not_interrupt_the_cleanup() -> None:
+    """The block runs to its end, and afterwards Ctrl-C works again."""
+    done = []
+    with uninterrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append("cleanup")
+
+    assert done
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)

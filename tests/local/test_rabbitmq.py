@@ -24,8 +24,8 @@ with running() as broker:
 """
 
 
-def test_without_it_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The tests of the sink are skipped with it."""
+def test_missing_rabbitmq_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The message names the package to install; the tests of the sink are skipped."""
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert "apt install rabbitmq-server" in (server.missing() or "")
@@ -33,8 +33,8 @@ def test_without_it_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.integration
 @pytest.mark.skipif(server.missing() is not None, reason=str(server.missing()))
-def test_a_broker_ends_with_whoever_started_it() -> None:
-    """Also when they are killed; Erlang's name server goes along."""
+def test_a_broker_ends_with_its_starter() -> None:
+    """The broker and Erlang's name server end after a kill of the program that started them."""
     starter = subprocess.Popen(  # noqa: S603 - our own code.
         [sys.executable, "-c", _SERVES],
         cwd=CHECKOUT,

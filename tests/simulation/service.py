@@ -17,7 +17,7 @@ from bg_ingest.sync.dispatch import dispatch
 from bg_ingest.sync.job import JobStatus
 from bg_ingest.sync.queue import JobsQueue
 from bg_ingest.sync.worker import Delivery, handle_delivery
-from dexcom_sim.world import World
+from dexcom_sim.simulator import SimulatedDexcom
 from functions.worker.app import handle
 from tests.simulation.cloud import SimulatedQueue
 from tests.simulation.virtual_time import VirtualTime
@@ -62,7 +62,7 @@ class Service:
     def __post_init__(self) -> None:
         random.seed(1)  # The client draws its pauses from there; so every run is the same.
         self.random = random.Random(1)  # noqa: S311 - the same for ever.
-        self.world = World(clock=self.time, upload_delay_s=0)
+        self.world = SimulatedDexcom(clock=self.time, upload_delay_s=0)
         self.engine = Engine(self.world, self.time)
         self.queue = SimulatedQueue(self.time, lambda: None, self.random, lambda _: None)
         self.jobs_queue = JobsQueue(cast("Any", self.queue), "queue")

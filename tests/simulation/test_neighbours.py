@@ -14,14 +14,13 @@ import pytest
 
 from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.sync.job import Trigger
-from dexcom_sim.faults.answers import SlowHeaders
-from dexcom_sim.faults.answers import Status as Answers
+from dexcom_sim.faults import SlowHeaders, StatusFault
 from tests.simulation.provider import DAY
 from tests.simulation.service import INTERVAL_S, Service, due_together
 from tests.support.fakes import NOON
 
 if TYPE_CHECKING:
-    from dexcom_sim.faults.kinds import Fault
+    from dexcom_sim.faults import Fault
 
 ROUNDS = 2
 RULES = CircuitRules()
@@ -37,9 +36,9 @@ FAILING, SLOW, THROTTLED, BUSY = (
     next(due_together(name, MINUTE)) for name in ("a-failing", "b-slow", "c-throttled", "d-busy")
 )
 TROUBLES: dict[str, Fault] = {
-    FAILING: Answers(status=500, user="SandboxUser1"),
+    FAILING: StatusFault(status=500, user="SandboxUser1"),
     SLOW: SlowHeaders(wait_s=35, user="SandboxUser2"),
-    THROTTLED: Answers(status=429, retry_after_s=3_600, user="SandboxUser3"),
+    THROTTLED: StatusFault(status=429, retry_after_s=3_600, user="SandboxUser3"),
 }
 BACKLOG = 40
 
@@ -56,7 +55,7 @@ def test_fifty_are_served_on_time_whatever_their_neighbours_trouble_is() -> None
     for user_id, trouble in TROUBLES.items():
         assert trouble.user is not None
         engine.connect(user_id, trouble.user, NOON - DAY)
-        service.world.order(trouble)
+        service.world.add_fault(trouble)
     engine.connect(BUSY, "SandboxUser4", NOON - DAY)
     service.jobs_queue.send(engine.order(BUSY, trigger=Trigger.API) for _ in range(BACKLOG))
 
@@ -79,7 +78,7 @@ def test_an_account_that_always_fails_makes_nobody_wait(neighbours: int) -> None
     good, failing = GOOD[:neighbours], next(due_together("failing", MINUTE - 1))
     _connect_all(service, good)
     service.engine.connect(failing, "SandboxUser1", NOON - DAY)
-    service.world.order(TROUBLES[FAILING])
+    service.world.add_fault(TROUBLES[FAILING])
     service.jobs_queue.send([service.engine.order(failing, trigger=Trigger.API)])
 
     service.run(ROUNDS * INTERVAL_S)
@@ -91,7 +90,7 @@ def test_an_account_that_always_fails_makes_nobody_wait(neighbours: int) -> None
 def test_an_outage_costs_five_calls_and_those_on_their_way() -> None:
     """Fifty are due in the minute in which Dexcom fails; it fails at once, so that none are on their way."""
     service = Service()
-    service.world.order(Answers(status=503))
+    service.world.add_fault(StatusFault(status=503))
     _connect_all(service, GOOD)
     due_at = NOON + timedelta(minutes=service.minutes_until(MINUTE))
 
@@ -104,7 +103,7 @@ def test_an_outage_costs_five_calls_and_those_on_their_way() -> None:
 def _connect_all(service: Service, good: list[str]) -> None:
     for user_id in good:
         service.engine.connect(user_id, "SandboxUser7", NOON - DAY)
-    service.world.order(SlowHeaders(wait_s=0.5, user="SandboxUser7"))  # As long as an answer takes.
+    service.world.add_fault(SlowHeaders(wait_s=0.5, user="SandboxUser7"))  # As long as an answer takes.
 
 
 def _late_s_max(service: Service, good: list[str]) -> float:

@@ -1,5 +1,5 @@
 """
-A day of one person's readings, stored by the real logbook and published by the real publisher, under fire.
+A day of readings of one person, stored by the real reading store and published by the real publisher.
 
 The publisher is killed between two events, its sink goes down for a while, a batch is shown again although
 all of it had arrived. What must hold: everything that was stored or revised is in exactly one event id,
@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from bg_ingest.dynamo import Table
-from bg_ingest.publishing.publish import SinkResult, publish_records
-from bg_ingest.publishing.stream import events_of
+from bg_ingest.publishing.publish import SinkResult, events_of, publish_records
 from bg_ingest.readings.store import ReadingStore
 from tests.support.fakes import FakeClock
 from tests.support.memory_stream import Killed, StreamingDynamo, deliver
@@ -97,8 +96,8 @@ def test_every_reading_of_a_day_is_in_exactly_one_event_id(seed: int) -> None:
     sink = HostileSink(chance)
 
     def publisher(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        done = publish_records(records, sink=sink, set_aside=lambda *_: None)
-        return {"batchItemFailures": [{"itemIdentifier": done.again_from}] if done.again_from else []}
+        done = publish_records(records, sink=sink, dead_letter=lambda *_: None)
+        return {"batchItemFailures": [{"itemIdentifier": done.retry_from}] if done.retry_from else []}
 
     deliver(dynamo.streams["readings"], publisher, batch_size=20)
     once = {event.event_id: event for event in sink.arrived}  # In the order they first arrived in.

@@ -21,8 +21,8 @@ from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
-from dexcom_sim.in_process import InProcess
-from dexcom_sim.instants import unix_s
+from dexcom_sim.in_process import InProcessTransport
+from dexcom_sim.timestamps import unix_s
 from tests.support.memory_dynamo import MemoryDynamo
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from bg_ingest.clock import Clock
     from bg_ingest.providers.seam import ProviderAccount
     from bg_ingest.sync.job import SyncResult
-    from dexcom_sim.people import Person
-    from dexcom_sim.world import World
+    from dexcom_sim.people.population import SimulatedPerson
+    from dexcom_sim.simulator import SimulatedDexcom
 
 AT_DEXCOM = Endpoint("dexcom", "custom", "http://dexcom.sim")
 _CALLBACK = "https://service.test/oauth/callback"
@@ -47,15 +47,15 @@ _CALLBACK = "https://service.test/oauth/callback"
 class LoggedIn:
     """Tokens that work: whoever needs new ones logs in again. How tokens are kept, the vault's tests show."""
 
-    world: World
-    people: dict[str, Person]
+    world: SimulatedDexcom
+    people: dict[str, SimulatedPerson]
     _tokens: dict[str, str] = field(default_factory=dict)
 
     def access_token(self, connection: Connection, _: ProviderAccount, *, rejected: str | None = None) -> str:
         """A token that works, and is not the rejected one."""
         user_id, consents = connection.user_id, self.world.consents
         token = self._tokens.get(user_id)
-        if token is None or token == rejected or consents.reader(token) is None:
+        if token is None or token == rejected or consents.user_of_access_token(token) is None:
             login = consents.exchange(consents.grant_code(self.people[user_id].name, _CALLBACK), _CALLBACK)
             assert login is not None
             token = self._tokens[user_id] = login.access
@@ -66,9 +66,9 @@ class LoggedIn:
 class Engine:
     """Everything that all processes share: two tables, one Dexcom, one time."""
 
-    world: World
+    world: SimulatedDexcom
     clock: Clock
-    people: dict[str, Person] = field(default_factory=dict)  # Who each of our users is at Dexcom.
+    people: dict[str, SimulatedPerson] = field(default_factory=dict)  # Who each of our users is at Dexcom.
 
     def __post_init__(self) -> None:
         self.memory = MemoryDynamo()
@@ -93,7 +93,7 @@ class Engine:
         """One process's connections to Dexcom: a pace of its own, the breaker and the budget of all."""
         breaker = SharedBreaker(self.users, self.clock, AT_DEXCOM.base_url)
         admission = admission_control(self.clock, breaker=breaker, quota=HourlyQuota(self.users, self.clock))
-        inner = inner or InProcess(self.world)
+        inner = inner or InProcessTransport(self.world)
         return polite_http(AT_DEXCOM.base_url, self.clock, admission=admission, inner=inner)
 
     def source(self, http: httpx.Client, time_left_s: Callable[[], float]) -> ConnectedProvider:
@@ -123,7 +123,7 @@ class Engine:
     def shown(self, user_id: str, start: datetime) -> set[int]:
         """The seconds of everything Dexcom shows by now of what was measured since."""
         now_s, person = self.world.now_s(), self.people[user_id]
-        return {it.at_s for it in self.world.journal.shown(person, unix_s(start), now_s + 1, now_s)}
+        return {it.at_s for it in self.world.archive.visible_records(person, unix_s(start), now_s + 1, now_s)}
 
     def stored(self, user_id: str, start: datetime) -> set[int]:
         """The seconds of everything that is stored."""

@@ -1,7 +1,8 @@
 """
-DynamoDB in memory, as much of it as the service uses, and safe under threads.
+DynamoDB in memory: the operations that the service uses, safe for threads.
 
-It evaluates the very expressions the stores send: tests/contract runs them all against this and against moto.
+It evaluates the expressions that the stores send. The tests in tests/contract run against it and against
+moto.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ Attributes = dict[str, Any]
 Key = tuple[str, str]
 
 _BATCH_ITEMS_MAX = 25
-_INDEX = "seat"  # The one there is.
-_NAMES_PARTITION = re.compile(r"(\w+) = (:\w+)")
-_NAMES_RANGE = re.compile(r"pk = (:\w+) AND sk BETWEEN (:\w+) AND (:\w+)$")
+_INDEX = "seat"  # The only index.
+_PARTITION_CONDITION = re.compile(r"(\w+) = (:\w+)")
+_RANGE_CONDITION = re.compile(r"pk = (:\w+) AND sk BETWEEN (:\w+) AND (:\w+)$")
 
 
 @dataclass
 class MemoryDynamo:
-    """The client's operations, on dictionaries."""
+    """The operations of boto3's client, on dictionaries."""
 
     tables: defaultdict[str, dict[Key, Attributes]] = field(default_factory=lambda: defaultdict(dict))
-    page_items_max: int = 50  # Small, so that paging is always part of it.
+    page_items_max: int = 50  # Small, so that tests use paging.
     writes: int = 0
     _keys: defaultdict[str, defaultdict[str, set[Key]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(set))
@@ -44,7 +45,7 @@ class MemoryDynamo:
 
     @classmethod
     def client(cls) -> DynamoDBClient:
-        """One that passes for boto3's."""
+        """A new one, typed as boto3's client."""
         return cast("DynamoDBClient", cls())
 
     def get_item(self, *, TableName: str, Key: Attributes, **_: Any) -> Attributes:  # noqa: N803 - boto3's.
@@ -71,7 +72,7 @@ class MemoryDynamo:
         return {"Attributes": before} if before else {}
 
     def query(self, *, TableName: str, **request: Any) -> Attributes:  # noqa: N803 - boto3's.
-        """The next page of what the key condition names."""
+        """The next page of items that match the key condition."""
         condition, values = request["KeyConditionExpression"], request["ExpressionAttributeValues"]
         with self._lock:
             items = [
@@ -90,7 +91,7 @@ class MemoryDynamo:
         return {"Items": page, "LastEvaluatedKey": {name: page[-1][name] for name in ("pk", "sk")}}
 
     def batch_write_item(self, *, RequestItems: dict[str, list[Attributes]]) -> Attributes:  # noqa: N803 - boto3's.
-        """Remove several items of one table, whether they are there or not."""
+        """Remove several items of one table, which need not exist."""
         for table, requests in RequestItems.items():
             assert len(requests) <= _BATCH_ITEMS_MAX
             for request in requests:
@@ -105,7 +106,7 @@ class MemoryDynamo:
             reasons = [{"Code": "None" if holding else "ConditionalCheckFailed"} for holding in held]
             error: Any = {"Error": {"Code": "TransactionCanceledException", "Message": "refused"}}
             raise ClientError(error | {"CancellationReasons": reasons}, "TransactWriteItems")
-        operations: dict[str, Callable[..., Attributes]] = {
+        operations: dict[str, Any] = {
             "Put": self.put_item,
             "Update": self.update_item,
             "Delete": self.delete_item,
@@ -123,21 +124,21 @@ class MemoryDynamo:
         return holds(request["ConditionExpression"], item, request.get("ExpressionAttributeValues", {}))
 
     def scan(self, *, TableName: str) -> Attributes:  # noqa: N803 - boto3's.
-        """All items; in one page, because only tests scan."""
+        """All items in one page, because only tests scan."""
         with self._lock:
             return {"Items": [dict(item) for item in self.tables[TableName].values()]}
 
     def _candidates(self, table: str, request: Attributes) -> list[Attributes]:
-        """Those that may meet the key condition; only to be quick about it."""
+        """The items that may match the key condition, found quickly."""
         items = self.tables[table]
         condition, values = request["KeyConditionExpression"], request["ExpressionAttributeValues"]
         if index := request.get("IndexName"):
-            named = _NAMES_PARTITION.match(condition)
+            named = _PARTITION_CONDITION.match(condition)
             assert named
             assert named[1] == index == _INDEX
             keys = self._keys[index][values[named[2]]["S"]]
             return [items[key] for key in sorted(keys) if key in items]
-        named = _NAMES_RANGE.match(condition)
+        named = _RANGE_CONDITION.match(condition)
         if named is None:
             return list(items.values())
         user_id, first, last = (values[name]["S"] for name in named.groups())

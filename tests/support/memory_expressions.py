@@ -1,5 +1,5 @@
 """
-DynamoDB's expressions, as far as the stores use them; anything else is refused loudly.
+DynamoDB's expressions, as far as the stores use them. Any other expression fails an assertion.
 
     condition  := term (OR term)*        term := factor (AND factor)*
     factor     := ( condition ) | attribute_exists(a) | attribute_not_exists(a) | begins_with(a, :v)
@@ -39,7 +39,7 @@ def holds(expression: str, item: Attributes, values: Attributes) -> bool:
 
 
 def changed(expression: str, item: Attributes, values: Attributes) -> Attributes:
-    """The item after an update; every right side sees the item as it was."""
+    """The item after an update. Every right side sees the item from before the update."""
     after = dict(item)
     for name, new in _change(expression):
         attribute = new(item, values) if new else None
@@ -52,7 +52,7 @@ def changed(expression: str, item: Attributes, values: Attributes) -> Attributes
 
 @lru_cache
 def _condition(expression: str) -> Callable[[Attributes, Attributes], bool]:
-    parser = _Parser(expression)
+    parser = _ExpressionParser(expression)
     condition = parser.condition()
     parser.end()
     return condition
@@ -60,13 +60,13 @@ def _condition(expression: str) -> Callable[[Attributes, Attributes], bool]:
 
 @lru_cache
 def _change(expression: str) -> list[tuple[str, Callable[[Attributes, Attributes], Any] | None]]:
-    parser = _Parser(expression)
+    parser = _ExpressionParser(expression)
     changes = parser.changes()
     parser.end()
     return changes
 
 
-class _Parser:
+class _ExpressionParser:
     def __init__(self, expression: str) -> None:
         self._tokens = _TOKEN.findall(expression)
         assert "".join(self._tokens) == re.sub(r"\s", "", expression), f"cannot read {expression}"
@@ -188,7 +188,7 @@ class _Parser:
 
 
 def _compared(comparing: str, left: Any, right: Any) -> bool:
-    """As DynamoDB does: what is not there, or is of another type, compares to nothing."""
+    """Compare as DynamoDB does: a missing value, or one of another type, is only unequal."""
     if left is None or right is None or left.keys() != right.keys():
         return comparing == "<>"
     ((kind, one),) = left.items()

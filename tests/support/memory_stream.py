@@ -1,4 +1,4 @@
-"""A DynamoDB in memory with streams, and a poller that shows them to a handler as Lambda does."""
+"""A DynamoDB in memory with streams, and a delivery to handlers as Lambda does it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ DELIVERIES_MAX = 10_000
 
 
 class Killed(BaseException):
-    """The process ends here: nothing of ours gets to run any more."""
+    """The process was killed, so no exception handler may run."""
 
 
 @dataclass
 class StreamingDynamo(MemoryDynamo):
-    """Every change of an item becomes a record of its table's stream, old and new image included."""
+    """Adds a record with both images to the stream of the table for every change of an item."""
 
     streams: defaultdict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))
     now_s: Callable[[], float] = NOON.timestamp
@@ -48,7 +48,7 @@ def change_record(
     table: str = "readings",
     by: dict[str, str] | None = None,
 ) -> Record:
-    """One change in the form Lambda hands it over; images are attributes as the SDK has them."""
+    """One change as Lambda passes it to a handler. The images are given in the form of the SDK."""
     item = after or before or {}
     images = {"OldImage": before, "NewImage": after}
     return {
@@ -70,10 +70,10 @@ def change_record(
 
 def deliver(records: Sequence[Record], handler: Handler, batch_size: int = 100) -> int:
     """
-    Show a shard to a handler until it is through, as Lambda does; how many times it was called.
+    Deliver a shard to a handler as Lambda does. Returns the number of calls.
 
-    A failed batch comes again, halved; a partial failure goes on from the record that is named. Nothing else
-    moves the position, and nothing is skipped.
+    A failed batch is retried in halves. A partial failure continues at the record that is named. No record is
+    skipped.
     """
     place, size = 0, batch_size
     for call in range(DELIVERIES_MAX):
@@ -82,14 +82,14 @@ def deliver(records: Sequence[Record], handler: Handler, batch_size: int = 100) 
         batch = records[place : place + size]
         try:
             answer = handler(batch)
-        except (Exception, Killed):  # noqa: BLE001 - Lambda does not care what it was.
+        except (Exception, Killed):  # noqa: BLE001 - Lambda retries after any error.
             size = max(1, len(batch) // 2)
             continue
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
         place += min((numbers.index(number) for number in failed), default=len(batch))
         size = batch_size
-    raise AssertionError("the shard never comes to its end")
+    raise AssertionError("the shard is not delivered after all attempts")
 
 
 def _as_json(image: dict[str, Any]) -> dict[str, Any]:

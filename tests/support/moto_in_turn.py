@@ -1,4 +1,4 @@
-"""Moto, for several threads: it carries out one call at a time."""
+"""Makes moto safe for several threads: it runs one call at a time."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 def take_calls_in_turn() -> None:
     """
-    Let every call that moto answers wait for the one before.
+    Put one lock around all calls of moto.
 
-    Its tables are plain dictionaries without locks: two threads lose each other's updates, win one condition
-    twice, or fail for a dictionary that changed under their hands. A call of its own is all or nothing.
+    Moto's tables are plain dictionaries without locks. Two threads could lose each other's updates, or both
+    pass one condition, or fail because a dictionary changed during an iteration.
     """
     answer, turn = botocore_stubber.process_request, RLock()
 
@@ -25,4 +25,4 @@ def take_calls_in_turn() -> None:
         with turn:
             return answer(request)
 
-    botocore_stubber.process_request = in_turn  # type: ignore[method-assign]  # That is the point.
+    botocore_stubber.process_request = in_turn  # type: ignore[method-assign]  # The lock has to be around moto's own function.

@@ -1,4 +1,4 @@
-"""Moto's KMS, quickly."""
+"""Moto's KMS with keys that are cheap to create."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 @cache
 def kms_client() -> KMSClient:
-    """One for all tests: it holds nothing, and making it takes longer than most of them."""
-    return boto3.client(  # noqa: TID251 - there is no wiring here.
+    """One client for all tests. It has no state, and creating it takes longer than most tests."""
+    return boto3.client(  # noqa: TID251 - tests have no wiring.
         "kms", region_name="eu-west-1", aws_access_key_id="testing", aws_secret_access_key="testing"
     )
 
 
 def quick_key(kms: KMSClient) -> str:
     """
-    The id of a new key that encrypts.
+    The id of a new key for encryption.
 
-    Moto draws a pair for every key, also for those that will never sign, and encrypts with any of them. A
-    pair of the ordinary kind takes 0.1 s of CPU, which hundreds of tests would pay; an elliptic one nothing.
+    Moto generates a key pair for every key, also for one that never signs, and encrypts with any key. An RSA
+    pair takes 0.1 s of CPU, in each of hundreds of tests. An elliptic pair takes almost none.
     """
     return kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["KeyId"]

@@ -1,4 +1,4 @@
-"""Stand-ins for what events are published to."""
+"""Sinks in memory: a plain one, and an EventBridge bus."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ REQUEST_BYTES_MAX = 262_144
 
 @dataclass
 class MemorySink:
-    """Keeps what arrives; takes `room` more events and is down after that."""
+    """Keeps the events that arrive. After `room` events the sink is down."""
 
     arrived: list[Event] = field(default_factory=list)
     room: int | None = None
     before_each: Callable[[Event], None] = lambda _: None
 
     def publish(self, events: Sequence[Event]) -> SinkResult:
-        """Take one after the other."""
+        """Accept the events one by one."""
         for place, event in enumerate(events):
             if self.room == 0:
                 return SinkResult(place, "SinkDown")
@@ -42,21 +42,21 @@ class MemorySink:
 
 @dataclass
 class MemoryBus:
-    """As much of EventBridge as PutEvents is, with its limits; refuses what it is told to."""
+    """PutEvents of EventBridge with its limits. It refuses the entries that `refuses` selects."""
 
     entries: list[dict[str, Any]] = field(default_factory=list)
-    requests: list[int] = field(default_factory=list)  # How many entries each had.
+    requests: list[int] = field(default_factory=list)  # The number of entries of each request.
     refuses: Callable[[dict[str, Any]], str | None] = lambda _: None  # An error code for an entry, or None.
     down: bool = False
 
     @classmethod
     def client(cls, **how: Any) -> tuple[EventBridgeClient, MemoryBus]:
-        """One that passes for boto3's, and the bus behind it."""
+        """The bus, typed as boto3's client, and as itself."""
         bus = cls(**how)
         return cast("EventBridgeClient", bus), bus
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's.
-        """Take the entries one by one."""
+        """Accept the entries one by one."""
         self.requests.append(len(Entries))
         size = sum(
             14 + len((each["Source"] + each["DetailType"] + each["Detail"]).encode()) for each in Entries

@@ -1,4 +1,4 @@
-"""Many writers of one user's readings: what each is given, and what must come of it in whatever order."""
+"""Many writers of one user's readings: the batch of each, and the result in any order of writes."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest.readings.merging.hour import merge_hours
-from bg_ingest.readings.store import FAR_AHEAD, LONG_AGO, ReadingStore
+from bg_ingest.readings.store import FAR_AHEAD, ReadingStore
+from bg_ingest.readings.stored_reading import LONG_AGO
 from tests.support.fakes import NOON, FakeClock
-from tests.unit.readings.made_up import RECEIVER, realistic, said
+from tests.unit.readings.made_up import RECEIVER, contents, realistic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from bg_ingest.dynamo import Table
-    from bg_ingest.readings.merging.hour import Hour
     from bg_ingest.readings.model import Reading
     from bg_ingest.readings.store import SaveReport
-    from bg_ingest.readings.stored_reading import StoredReading
+    from bg_ingest.readings.stored_reading import Hour, StoredReading
 
 WRITERS = 32
 HOURS = 6
-RETENTION_DAYS = 3_650  # The emulated AWS tidies up by the real date.
+RETENTION_DAYS = 3_650  # The emulated AWS removes expired items by the real date.
 _WHOLE_HOUR = NOON - timedelta(hours=HOURS)
-_TELLS_IN_THE_NEXT_HOUR = timedelta(seconds=14)  # So that a phone's 12:59:58 is a receiver's 13:00:01.
+_ACROSS_THE_HOUR = timedelta(seconds=14)  # The phone says 12:59:58 and the receiver 13:00:01.
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one writer fetched."""
+    """The records that one writer fetched."""
 
     records: list[Reading]
     fetched_at: datetime
@@ -39,13 +39,13 @@ class Batch:
 
 def batch(writer: int, *, devices: int = 1) -> Batch:
     """
-    More than half of what the sensor measured in six hours, shuffled.
+    Two thirds of the measurements of six hours, shuffled.
 
-    The later half of the writers found every third value corrected. Of two devices, every other writer was
-    told by the receiver, which sends the same measurements three seconds later and corrects nothing.
+    With one device, the second half of the writers has every third value corrected. With two devices, every
+    other writer has the records of the receiver: the same measurements three seconds later.
     """
-    chance = random.Random(writer)  # noqa: S311 - the same for ever.
-    measured = realistic(_WHOLE_HOUR if devices == 1 else _WHOLE_HOUR - _TELLS_IN_THE_NEXT_HOUR, HOURS)
+    chance = random.Random(writer)  # noqa: S311 - a fixed schedule, not a secret.
+    measured = realistic(_WHOLE_HOUR if devices == 1 else _WHOLE_HOUR - _ACROSS_THE_HOUR, HOURS)
     if devices == 2 and writer % 2:
         measured = list(map(_by_receiver, measured))
     elif devices == 1 and writer >= WRITERS // 2:
@@ -57,35 +57,35 @@ def batch(writer: int, *, devices: int = 1) -> Batch:
 
 
 def save(table: Table, user_id: str, given: Batch) -> SaveReport:
-    """One writer stores what it fetched."""
+    """Store the batch of one writer."""
     return ReadingStore(table, FakeClock(), RETENTION_DAYS).save(user_id, given.records, given.fetched_at)
 
 
-def kept(table: Table, user_id: str) -> list[StoredReading]:
-    """All that is stored of a user."""
+def stored_readings(table: Table, user_id: str) -> list[StoredReading]:
+    """All stored readings of a user."""
     return list(ReadingStore(table, FakeClock(), RETENTION_DAYS).between(user_id, LONG_AGO, FAR_AHEAD))
 
 
 def assert_merge_of_all(stored: Sequence[StoredReading], reports: Sequence[SaveReport]) -> None:
-    """One device: stored is the merge of all batches, every reading and every revision by one writer."""
+    """One device: the merge of all batches is stored, each reading and each revision by one writer."""
     batches = [batch(writer) for writer in range(WRITERS)]
     hours: dict[datetime, Hour] = {}
     for given in batches:
         hours = merge_hours(hours, given.records, fetched_at=given.fetched_at, stored_at=NOON)
     merged = [reading for hour in hours.values() for reading in hour.readings]
-    assert said(stored) == said(merged)
+    assert contents(stored) == contents(merged)
     assert sum(report.stored for report in reports) == len(merged)
     assert sum(report.revised for report in reports) == sum(reading.revision for reading in merged) > 0
-    accounted = sum(report.stored + report.revised + report.duplicates for report in reports)
-    assert accounted == sum(len(given.records) for given in batches)
+    counted = sum(report.stored + report.revised + report.duplicates for report in reports)
+    assert counted == sum(len(given.records) for given in batches)
 
 
-def assert_each_measurement_once(stored: Sequence[StoredReading]) -> None:
-    """Two devices: every measurement that anybody told is stored, and once, whoever told it first."""
-    told = {
+def assert_each_measurement_stored_once(stored: Sequence[StoredReading]) -> None:
+    """Two devices: every measurement of any batch is stored exactly once."""
+    sent = {
         record.transmitter_ticks for writer in range(WRITERS) for record in batch(writer, devices=2).records
     }
-    assert sorted(str(reading.reading.transmitter_ticks) for reading in stored) == sorted(map(str, told))
+    assert sorted(str(reading.reading.transmitter_ticks) for reading in stored) == sorted(map(str, sent))
 
 
 def _by_receiver(record: Reading) -> Reading:

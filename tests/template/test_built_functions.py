@@ -63,7 +63,10 @@ def test_a_built_function_imports_with_the_runtime_alone(built: Path, function: 
 
 def test_the_sink_for_rabbitmq_is_in_the_layer(built: Path) -> None:
     """Its function loads it when it connects first; here that is nowhere."""
-    code = "from bg_ingest.wiring import publishing; print(type(publishing.sink()).__name__)"
+    code = (
+        "from bg_ingest.wiring.process import process; from bg_ingest.wiring.publish_parts import sink; "
+        "print(type(process().part(sink)).__name__)"
+    )
     done = _run(built, "publish", code, RABBITMQ_URL="amqp://127.0.0.1")
 
     assert done.stdout.strip() == "RabbitMQSink", done.stderr

@@ -11,23 +11,23 @@ from tools.release import NotReleasable, release
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NOBODY = ["-c", "user.name=BG Ingest", "-c", "user.email=tests@example.org"]
+_IDENTITY = ["-c", "user.name=BG Ingest", "-c", "user.email=tests@example.org"]
 
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A repository of a test's own."""
+    """A temporary git repository."""
 
     folder: Path
 
     def git(self, *arguments: str) -> str:
-        """Run git in it."""
-        command = ["git", *_NOBODY, *arguments]
-        done = subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True)  # noqa: S603 - ours.
+        """Run git in this repository."""
+        command = ["git", *_IDENTITY, *arguments]
+        done = subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True)  # noqa: S603 - our own command.
         return done.stdout.strip()
 
     def commit(self, heading: str, version: str) -> None:
-        """A commit with this newest heading and this version in the code."""
+        """Commit this newest heading of the changelog and this version in the code."""
         (self.folder / "CHANGELOG.md").write_text(
             f"# Changelog\n\n## {heading}\n\n- New.\n\n## 0.9.0\n\n- Old.\n"
         )
@@ -40,8 +40,8 @@ class Checkout:
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    """Released, committed, and not tagged yet."""
-    # Whatever the person's own git is told to do, such as signing tags, is no part of this.
+    """A repository with a released version, committed and not tagged yet."""
+    # The user's own git configuration, such as signing tags, does not apply here.
     for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
         monkeypatch.setenv(name, "/dev/null")
     for who in ("AUTHOR", "COMMITTER"):
@@ -53,8 +53,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     return made
 
 
-def test_a_released_version_is_tagged_once(checkout: Checkout) -> None:
-    """The tag is on the commit, and a second time there is nothing to release."""
+def test_a_version_is_tagged_once(checkout: Checkout) -> None:
+    """The tag is on the current commit; a second release of the same version is refused."""
     assert release(checkout.folder) == "v1.0.0"
     assert checkout.git("rev-list", "-n1", "v1.0.0") == checkout.git("rev-parse", "HEAD")
     checkout.git("commit", "--quiet", "--allow-empty", "--message", "More")
@@ -62,32 +62,32 @@ def test_a_released_version_is_tagged_once(checkout: Checkout) -> None:
         release(checkout.folder)
 
 
-def test_what_is_being_worked_on_is_not_released(checkout: Checkout) -> None:
-    """Its heading says so, and so does the refusal."""
+def test_an_unreleased_version_is_not_tagged(checkout: Checkout) -> None:
+    """The heading says `(unreleased)`, and the error names it."""
     checkout.commit("1.1.0 (unreleased)", "1.1.0")
-    with pytest.raises(NotReleasable, match=r"take '.unreleased.' away"):
+    with pytest.raises(NotReleasable, match=r"remove '.unreleased.'"):
         release(checkout.folder)
 
 
 @pytest.mark.parametrize("name", ["CHANGELOG.md", "new.py"])
-def test_changes_that_are_not_committed_are_refused(checkout: Checkout, name: str) -> None:
-    """Changed or new: the tag would name something else than what was tested."""
+def test_uncommitted_changes_are_refused(checkout: Checkout, name: str) -> None:
+    """A changed or new file would not be part of the tag."""
     file = checkout.folder / name
     file.write_text((file.read_text() if file.exists() else "") + "\n")
-    with pytest.raises(NotReleasable, match="not committed"):
+    with pytest.raises(NotReleasable, match="uncommitted"):
         release(checkout.folder)
     assert checkout.git("tag") == ""
 
 
-def test_the_code_must_say_the_same_version(checkout: Checkout) -> None:
-    """/health would answer with another one."""
+def test_the_code_must_have_the_same_version(checkout: Checkout) -> None:
+    """Otherwise /health would return another version than the tag."""
     checkout.commit("1.1.0", "1.0.0")
-    with pytest.raises(NotReleasable, match=r"version\.py does not say 1\.1\.0"):
+    with pytest.raises(NotReleasable, match=r"another version than CHANGELOG\.md, which has 1\.1\.0"):
         release(checkout.folder)
 
 
 def test_a_changelog_without_a_version_is_refused(checkout: Checkout) -> None:
-    """Nothing is made up."""
+    """Without a version heading there is no tag."""
     checkout.commit("Soon", "1.0.0")
     (checkout.folder / "CHANGELOG.md").write_text("# Changelog\n")
     with pytest.raises(NotReleasable, match="no heading"):

@@ -131,6 +131,7 @@ def _shared(users: Table, clock: FakeClock) -> None:
     dispatch(POLLS, table=users, send=lambda _: None, intervals_s=[900], correlation_id="id", clock=clock)
     breaker = SharedBreaker(users, clock, AT_PROVIDER.base_url)
     breaker.failed(breaker.permit("account"))
+    breaker.share()
     HourlyQuota(users, clock).take()
     CallerLimit(users, clock, LimitPolicy("syncs", 30, 60)).take("caller")
 

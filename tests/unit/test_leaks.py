@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from local.paths import PYTHONPATH
 from tests.support.bare_numbers import unexplained_in_error, unexplained_in_line
 from tests.support.leaks import leaks_in
 
-CHECKOUT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Lines of a real day, which must raise no alarm.
 HARMLESS = [
@@ -40,25 +42,31 @@ def pytest_configure(config):
 TESTS = {
     "a log line": "log('fetched', what=PLANT)",
     "the message of a log line": "logging.getLogger('bg_ingest.providers.dexcom').warning('got %s', PLANT)",
-    "a metric's dimension": "meter.add(metrics.PROVIDER_ERRORS, of=str(PLANT)); flush()",
+    "a metric's dimension": "measure(str(PLANT))",
     "an exception that was caught": "caught()",
 }
 TEST = """
 import logging
 import pytest
 from contextlib import suppress
+from datetime import UTC, datetime
 from bg_ingest.providers.errors import Unavailable
-from bg_ingest.telemetry import log, metrics
+from bg_ingest.telemetry import configure, log, metrics
 from bg_ingest.telemetry.meter import flush, meter
 
 def caught():
     with suppress(Unavailable):
         raise Unavailable(f'egvs of {PLANT}')
 
+def measure(dimension):
+    meter.add(metrics.PROVIDER_ERRORS, of=dimension)
+    flush('test', datetime.now(UTC))
+
 @pytest.mark.parametrize('plant', PLANTS)
 def test_it(plant):
     global PLANT
     PLANT = plant
+    configure(level="INFO", output="stdout")
     {deed}
 """
 # A person, a glucose value by itself, as a number and in a text; and what is harmless.
@@ -135,7 +143,7 @@ def _run(folder: Path) -> str:
     done = subprocess.run(  # noqa: S603 - our own command.
         [sys.executable, "-m", "pytest", *options, "--rootdir", str(folder), str(folder)],
         cwd=folder,
-        env={"PYTHONPATH": f"{CHECKOUT / 'layers' / 'core'}:{CHECKOUT}"},
+        env={"PYTHONPATH": PYTHONPATH},
         capture_output=True,
         text=True,
         check=False,

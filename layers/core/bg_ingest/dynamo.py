@@ -1,8 +1,8 @@
 """
-DynamoDB as the stores see it: plain Python values in, plain values out, a refused condition as an answer.
+A DynamoDB table with plain Python values, and with refused conditions as results instead of exceptions.
 
-boto3's own resource layer does the same at three times the import time, turns every number into a Decimal
-and a refused condition into an exception that has to be recognised by its text.
+The resource layer of boto3 takes three times as long to import. It turns every number into a Decimal, and a
+refused condition into an exception that has to be recognised by its text.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
-# DynamoDB leaves part of a batch undone when it is too busy for all of it.
+# A busy DynamoDB may leave part of a batch undone, which is then sent again.
 _BATCH_TRIES_MAX = 8
 # A conflict with another write lasts for milliseconds. botocore itself repeats throttled calls.
 _TRANSACTION_TRIES_MAX = 4
 
 
 class Unprocessed(Exception):
-    """DynamoDB left part of a batch undone every time."""
+    """DynamoDB left part of a batch undone in every attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
     """
-    What became of a conditional write.
+    The result of a conditional write.
 
-    `item` is, after an accepted update, the item as it stands now; after an accepted delete, the item that
-    was there; after a refusal, the item that stood in the way (None when there was none).
+    `item` after an accepted update: the item as it is now. After an accepted delete: the item that was
+    removed. After a refusal: the item for which the condition failed, or None if there is no item.
     """
 
     accepted: bool
@@ -61,17 +61,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table; keys are always `pk` and `sk`."""
+    """One table with the keys `pk` and `sk`."""
 
     client: DynamoDBClient
     name: str
 
     def is_active(self) -> bool:
-        """Whether the table is there and can be used."""
+        """Whether the table exists and can be used."""
         return self.client.describe_table(TableName=self.name)["Table"]["TableStatus"] == "ACTIVE"
 
     def get(self, pk: str, sk: str) -> Item | None:
-        """The item as it is now: a consistent read, because what follows usually depends on it."""
+        """The current item. The read is consistent, because the next write usually depends on it."""
         answer = self.client.get_item(
             TableName=self.name, Key=to_attributes({"pk": pk, "sk": sk}), ConsistentRead=True
         )
@@ -85,7 +85,7 @@ class Table:
         )
 
     def update(self, pk: str, sk: str, change: str, values: Item, condition: str | None = None) -> Write:
-        """Change some attributes if the condition holds; `change` is an UpdateExpression."""
+        """Change some attributes if the condition holds. `change` is an UpdateExpression."""
         request = _conditional(condition, values)
         key = to_attributes({"pk": pk, "sk": sk})
         return self._write(
@@ -120,15 +120,15 @@ class Table:
         raise AssertionError  # The last try returns or raises.
 
     def delete_all(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Remove at most 25 items, whether they are there or not; raises Unprocessed if some stay."""
-        waiting: Any = [{"DeleteRequest": {"Key": to_attributes({"pk": pk, "sk": sk})}} for pk, sk in keys]
+        """Remove at most 25 items, which need not exist. Raises Unprocessed if some could not be removed."""
+        remaining: Any = [{"DeleteRequest": {"Key": to_attributes({"pk": pk, "sk": sk})}} for pk, sk in keys]
         for _ in range(_BATCH_TRIES_MAX):
-            if not waiting:
+            if not remaining:
                 return
-            answer = self.client.batch_write_item(RequestItems={self.name: waiting})
-            waiting = answer.get("UnprocessedItems", {}).get(self.name, [])
-        if waiting:
-            raise Unprocessed(f"{len(waiting)} items were left {_BATCH_TRIES_MAX} times")
+            answer = self.client.batch_write_item(RequestItems={self.name: remaining})
+            remaining = answer.get("UnprocessedItems", {}).get(self.name, [])
+        if remaining:
+            raise Unprocessed(f"{len(remaining)} items remain after {_BATCH_TRIES_MAX} attempts")
 
     def query(
         self,
@@ -140,7 +140,7 @@ class Table:
         consistent: bool = False,
         page_items_max: int | None = None,
     ) -> Iterator[Item]:
-        """Every item the key condition names, page by page as they are consumed."""
+        """The items that match the key condition. Pages are read as their items are consumed."""
         request: dict[str, Any] = {
             "TableName": self.name,
             "KeyConditionExpression": condition,
@@ -165,8 +165,8 @@ class Table:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            in_the_way: Any = error.response.get("Item")
-            return Write(accepted=False, item=from_attributes(in_the_way) if in_the_way else None)
+            found: Any = error.response.get("Item")
+            return Write(accepted=False, item=from_attributes(found) if found else None)
         return Write(
             accepted=True, item=from_attributes(answer["Attributes"]) if "Attributes" in answer else None
         )
@@ -191,18 +191,18 @@ def _conditional(condition: str | None, values: Item | None) -> dict[str, Any]:
     if values:
         request["ExpressionAttributeValues"] = to_attributes(values)
     if condition:
-        # The item that stood in the way comes back with the refusal: no second read, no race.
+        # A refusal returns the item, so that no second read is needed, which could race with another write.
         request |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
     return request
 
 
 def to_attributes(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values as DynamoDB writes them."""
+    """Plain values in DynamoDB's form."""
     return {name: _to_attribute(value) for name, value in item.items()}
 
 
 def from_attributes(item: Mapping[str, Any]) -> Item:
-    """DynamoDB's form back as plain values."""
+    """Plain values from DynamoDB's form."""
     return {name: _from_attribute(value) for name, value in item.items()}
 
 
@@ -223,7 +223,8 @@ def _to_attribute(value: Any) -> dict[str, Any]:  # noqa: PLR0911 - one line per
         case list():
             return {"L": [_to_attribute(member) for member in value]}
         case _:
-            # No floats on purpose: DynamoDB's numbers are decimal and would come back changed.
+            # Floats are excluded on purpose: DynamoDB's numbers are decimal, so a float could come back
+            # changed.
             raise TypeError(f"cannot store a {type(value).__name__}")
 
 
@@ -240,5 +241,5 @@ def _from_attribute(attribute: Mapping[str, Any]) -> Any:
             return from_attributes(value)
         case "L":
             return [_from_attribute(member) for member in value]
-        case _:  # S and BOOL are already what they mean.
+        case _:  # S and BOOL hold plain values.
             return value

@@ -44,8 +44,3 @@ def rfc_3339(instant: datetime | None) -> str | None:
 def hour_of(instant: datetime) -> datetime:
     """The start of the hour that contains the instant."""
     return instant.replace(minute=0, second=0, microsecond=0)
-
-
-def hour_text(instant: datetime) -> str:
-    """The hour that contains the instant: `2026-11-21T05`."""
-    return instant.astimezone(UTC).isoformat()[:13]

@@ -1,1 +1,1 @@
-"""A simulated Dexcom: its web API as documented and as observed, and people who wear its sensors."""
+"""Dexcom simulator: Dexcom's web API as documented and as observed, with simulated users and readings."""

@@ -1,4 +1,4 @@
-"""Serve the simulated Dexcom: python -m dexcom_sim --port 5002."""
+"""The command `dexcom-sim`: serve the simulated Dexcom over HTTP."""
 
 from __future__ import annotations
 
@@ -7,61 +7,76 @@ import re
 import signal
 import sys
 from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import uvicorn
 
-from dexcom_sim.app import create_app
-from dexcom_sim.application import Application
-from dexcom_sim.people import PEOPLE
-from dexcom_sim.uploads import PHONE_DELAY_S
-from dexcom_sim.world import World
+from dexcom_sim.http.app import create_app
+from dexcom_sim.oauth import RegisteredApplication
+from dexcom_sim.people.population import PEOPLE
+from dexcom_sim.people.uploads import PHONE_DELAY_S
+from dexcom_sim.simulator import SimulatedDexcom
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
-
-# A slow answer may have ten minutes to go; nobody who stops the simulator waits for it.
-_PATIENCE_S = 2
+# A slow response may have ten minutes to go. Stopping the simulator does not wait for it longer than this.
+_SHUTDOWN_S_MAX = 2
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it is ready, in one line."""
+    """A server that prints its address when it is ready."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
+        """Listen, then print the address."""
         await super().startup(sockets)
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             print(f"simulated Dexcom ready on http://{host}:{port}", flush=True)
 
 
-def arguments_of(line: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line, checked."""
-    fallback = Application()
-    parser = argparse.ArgumentParser(prog="python -m dexcom_sim", description="Serve a simulated Dexcom.")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=5002, help="0 takes any that is free")
-    parser.add_argument("--seed", type=int, default=1, help="another seed, other lives")
-    parser.add_argument("--people", type=int, default=PEOPLE, help="how many sandbox users there are")
-    parser.add_argument("--client-id", default=fallback.client_id)
-    parser.add_argument("--client-secret", default=fallback.client_secret)
+def parse_arguments(line: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse and check the command line."""
+    defaults = RegisteredApplication()
+    parser = argparse.ArgumentParser(
+        prog="dexcom-sim",
+        description="Serve a simulated Dexcom over HTTP, with simulated users and readings.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=_installed_version())
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--port", type=int, default=5002, help="the port to listen on; 0 selects a free one")
+    parser.add_argument("--seed", type=int, default=1, help="another seed gives other readings")
+    parser.add_argument("--people", type=int, default=PEOPLE, help="the number of sandbox users")
+    parser.add_argument("--client-id", default=defaults.client_id, help="of the application that may connect")
+    parser.add_argument("--client-secret", default=defaults.client_secret, help="of the same application")
     parser.add_argument(
         "--redirect-uri",
         action="append",
         default=[],
-        help="may be repeated; without any, every address is registered",
+        help="an allowed redirect address, may be repeated; if left out, every http(s) address is allowed",
     )
     parser.add_argument(
-        "--upload-delay-seconds", type=int, default=PHONE_DELAY_S, help="0: phones are served at once"
+        "--upload-delay-seconds",
+        type=int,
+        default=PHONE_DELAY_S,
+        help="how late phone uploads become visible; 0 means at once",
     )
     parser.add_argument(
         "--subscriptions-path",
         type=_path,
-        help="where to register webhooks, such as /v3/users/self/subscriptions; without it there are none",
+        help="the path to register webhooks at, such as /v3/users/self/subscriptions",
     )
     return parser.parse_args(line)
+
+
+def _installed_version() -> str:
+    try:
+        return version("dexcom-sim")
+    except PackageNotFoundError:
+        return "not installed; running from a checkout"
 
 
 def _path(text: str) -> str:
@@ -70,10 +85,12 @@ def _path(text: str) -> str:
     return text
 
 
-def world_of(arguments: argparse.Namespace) -> World:
-    """The world these arguments describe."""
-    application = Application(arguments.client_id, arguments.client_secret, tuple(arguments.redirect_uri))
-    return World(
+def simulator_of(arguments: argparse.Namespace) -> SimulatedDexcom:
+    """The simulator that these arguments describe."""
+    application = RegisteredApplication(
+        arguments.client_id, arguments.client_secret, tuple(arguments.redirect_uri)
+    )
+    return SimulatedDexcom(
         arguments.seed,
         application=application,
         upload_delay_s=arguments.upload_delay_seconds,
@@ -83,18 +100,17 @@ def world_of(arguments: argparse.Namespace) -> World:
 
 
 def main() -> None:
-    """Serve until told to stop."""
-    arguments = arguments_of()
-    app = create_app(world_of(arguments))
+    """Serve until SIGINT or SIGTERM."""
+    arguments = parse_arguments()
     config = uvicorn.Config(
-        app,
+        create_app(simulator_of(arguments)),
         arguments.host,
         arguments.port,
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=_PATIENCE_S,
+        timeout_graceful_shutdown=_SHUTDOWN_S_MAX,
     )
-    # Once it has shut down, uvicorn sends itself the signal it was stopped by.
+    # After a graceful shutdown uvicorn raises the signal again. This makes the exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with suppress(KeyboardInterrupt):
         _Server(config).run()

@@ -1,14 +1,16 @@
 """
-Who may read whose data: codes, access tokens and refresh tokens, as Dexcom hands them out.
+OAuth 2.0: the registered application, authorization codes, access tokens and refresh tokens.
 
     login --code (60 s, once)--> exchange --+--> access token (2 h)
-                                            +--> refresh token (once) --> refresh --> both anew
+                                            +--> refresh token (once) --> refresh --> two new tokens
 
-A token is an opaque string. Everything dead is refused alike: `invalid_grant` here, 401 at the data.
+A token is an opaque string. Unknown, used, expired and revoked secrets are all refused in the same way:
+`invalid_grant` at the token endpoint, 401 at the data endpoints.
 """
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -16,57 +18,77 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bg_ingest.clock import Clock
+    from dexcom_sim.clock import TimeSource
 
-CODE_LIVES = timedelta(seconds=60)
-ACCESS_LIVES = timedelta(hours=2)
+CODE_LIFETIME = timedelta(seconds=60)
+ACCESS_LIFETIME = timedelta(hours=2)
 GRANT_TYPES = ("authorization_code", "refresh_token")
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """What a person's consent is worth for two hours."""
+class RegisteredApplication:
+    """The client application that is registered with the simulated Dexcom."""
 
-    access: str = field(repr=False)
-    refresh: str = field(repr=False)
-    number: int  # How many were handed out before.
+    client_id: str = "bg-ingest"
+    client_secret: str = field(default="bg-ingest-secret", repr=False)
+    redirect_uris: tuple[str, ...] = ()  # Empty: every http or https address is allowed.
+
+    def accepts_redirect(self, redirect_uri: str) -> bool:
+        """Whether a login may send the browser to this address."""
+        if self.redirect_uris:
+            return redirect_uri in self.redirect_uris
+        return redirect_uri.startswith(("http://", "https://"))
+
+    def has_credentials(self, client_id: str, client_secret: str) -> bool:
+        """Whether these are the application's credentials."""
+        same_secret = secrets.compare_digest(client_secret.encode(), self.client_secret.encode())
+        return client_id == self.client_id and same_secret
 
 
 @dataclass(frozen=True, slots=True)
-class _Code:
+class IssuedTokens:
+    """An access token and a refresh token that were issued together."""
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    number: int  # The number of secrets issued so far; each pair of tokens has another one.
+
+
+@dataclass(frozen=True, slots=True)
+class _AuthorizationCode:
     user: str
     redirect_uri: str
     expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class _Access:
+class _AccessToken:
     user: str
     expires_at: datetime
 
 
 class Consents:
-    """Every code and token that was handed out, and whether it is still alive."""
+    """Issues codes and tokens, and knows which of them are still valid."""
 
-    def __init__(self, seed: int, clock: Clock) -> None:
+    def __init__(self, seed: int, clock: TimeSource) -> None:
         self._seed = seed
         self._clock = clock
         self._lock = Lock()
-        self._handed_out = 0
-        self._codes: dict[str, _Code] = {}
-        self._accesses: dict[str, _Access] = {}
-        self._refreshes: dict[str, str] = {}
-        self._owners: dict[str, str] = {}
+        self._issued = 0
+        self._codes: dict[str, _AuthorizationCode] = {}
+        self._access_tokens: dict[str, _AccessToken] = {}
+        self._refresh_tokens: dict[str, str] = {}
+        self._users: dict[str, str] = {}
 
     def grant_code(self, user: str, redirect_uri: str) -> str:
-        """The person said yes: a code for their browser to carry."""
+        """Issue an authorization code after the user has consented."""
         with self._lock:
-            code = self._opaque("code", user)
-            self._codes[code] = _Code(user, redirect_uri, self._clock.now() + CODE_LIVES)
+            code = self._new_secret("code", user)
+            self._codes[code] = _AuthorizationCode(user, redirect_uri, self._clock.now() + CODE_LIFETIME)
             return code
 
-    def exchange(self, code: str, redirect_uri: str) -> Tokens | None:
-        """A code for tokens, once, in time and for the address it was sent to; otherwise None."""
+    def exchange(self, code: str, redirect_uri: str) -> IssuedTokens | None:
+        """Exchange a code for tokens; None if it is invalid or was issued for another address."""
         with self._lock:
             granted = self._codes.pop(code, None)
             if (
@@ -75,63 +97,66 @@ class Consents:
                 or granted.expires_at <= self._clock.now()
             ):
                 return None
-            return self._hand_out(granted.user)
+            return self._issue(granted.user)
 
-    def refresh(self, refresh_token: str) -> Tokens | None:
-        """A refresh token for new tokens, once; otherwise None."""
+    def refresh(self, refresh_token: str) -> IssuedTokens | None:
+        """Exchange a refresh token for new tokens; None if it is unknown, used or revoked."""
         with self._lock:
-            user = self._refreshes.pop(refresh_token, None)
-            return None if user is None else self._hand_out(user)
+            user = self._refresh_tokens.pop(refresh_token, None)
+            return None if user is None else self._issue(user)
 
-    def reader(self, access_token: str) -> str | None:
-        """Whose data that token opens right now."""
+    def user_of_access_token(self, access_token: str) -> str | None:
+        """The user whose data this access token opens now; None if it is not valid."""
         with self._lock:
-            access = self._accesses.get(access_token)
+            access = self._access_tokens.get(access_token)
             return access.user if access is not None and self._clock.now() < access.expires_at else None
 
-    def owner(self, secret: str) -> str | None:
-        """Whose code or token it is or once was; for counting calls, not for letting anyone in."""
+    def user_of_secret(self, secret: str) -> str | None:
+        """The user a code or token was issued for, valid or not. For counting calls, never for access."""
         with self._lock:
-            return self._owners.get(secret)
+            return self._users.get(secret)
 
-    def connected(self, user: str) -> bool:
-        """Whether the application could still refresh for that person."""
+    def is_connected(self, user: str) -> bool:
+        """Whether the application holds a valid refresh token of this user."""
         with self._lock:
-            return user in self._refreshes.values()
+            return user in self._refresh_tokens.values()
 
     def revoke(self, user: str) -> None:
-        """The person took their consent back at Dexcom: every code and token of theirs is dead."""
-        self.kill_refresh_tokens(user)
-        self.kill_access_tokens(user)
+        """Withdraw the user's consent: every code and token of this user becomes invalid."""
+        self.revoke_refresh_tokens(user)
+        self.revoke_access_tokens(user)
         with self._lock:
             self._codes = {code: it for code, it in self._codes.items() if it.user != user}
 
-    def kill_refresh_tokens(self, user: str) -> None:
-        """As if someone else had already used the refresh token: the access token works on for a while."""
+    def revoke_refresh_tokens(self, user: str) -> None:
+        """Make the refresh tokens invalid. The access token stays valid until it expires."""
         with self._lock:
-            self._refreshes = {token: owner for token, owner in self._refreshes.items() if owner != user}
+            kept = {token: owner for token, owner in self._refresh_tokens.items() if owner != user}
+            self._refresh_tokens = kept
 
-    def kill_access_tokens(self, user: str) -> None:
-        """As if the two hours were over."""
+    def revoke_access_tokens(self, user: str) -> None:
+        """Make the access tokens invalid before their two hours have passed."""
         with self._lock:
-            self._accesses = {token: it for token, it in self._accesses.items() if it.user != user}
+            kept = {token: it for token, it in self._access_tokens.items() if it.user != user}
+            self._access_tokens = kept
 
-    def forget(self) -> None:
-        """Every code and token is dead; none of them will ever be handed out again."""
+    def clear(self) -> None:
+        """Make every code and token invalid. None of them will be issued again."""
         with self._lock:
-            for held in (self._codes, self._accesses, self._refreshes, self._owners):
-                held.clear()
+            for issued in (self._codes, self._access_tokens, self._refresh_tokens, self._users):
+                issued.clear()
 
-    def _hand_out(self, user: str) -> Tokens:
-        tokens = Tokens(self._opaque("access", user), self._opaque("refresh", user), self._handed_out)
-        self._accesses[tokens.access] = _Access(user, self._clock.now() + ACCESS_LIVES)
-        self._refreshes[tokens.refresh] = user
-        return tokens
+    def _issue(self, user: str) -> IssuedTokens:
+        access, refresh = self._new_secret("access", user), self._new_secret("refresh", user)
+        self._access_tokens[access] = _AccessToken(user, self._clock.now() + ACCESS_LIFETIME)
+        self._refresh_tokens[refresh] = user
+        return IssuedTokens(access, refresh, self._issued)
 
-    def _opaque(self, kind: str, user: str) -> str:
-        # Predictable on purpose, so that a run can be repeated; the length varies as nobody promised one.
-        self._handed_out += 1
-        text = sha256(f"{self._seed}/{kind}/{self._handed_out}".encode()).hexdigest()
-        secret = text * (3 if kind == "access" else 1) + text[: self._handed_out % 16]
-        self._owners[secret] = user
+    def _new_secret(self, kind: str, user: str) -> str:
+        # Secrets follow from the seed, so that a run can be repeated. Their length varies, because Dexcom
+        # promises none.
+        self._issued += 1
+        text = sha256(f"{self._seed}/{kind}/{self._issued}".encode()).hexdigest()
+        secret = text * (3 if kind == "access" else 1) + text[: self._issued % 16]
+        self._users[secret] = user
         return secret

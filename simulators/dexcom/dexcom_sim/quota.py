@@ -1,4 +1,4 @@
-"""How many calls the application may make in an hour of the clock."""
+"""Hourly call quota of the application. A new hour of the clock starts from zero."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _HOUR_S = 3_600
 
 @dataclass(frozen=True, slots=True)
 class QuotaExceeded:
-    """The hour's calls are used up."""
+    """A call was refused because the hour's calls are used up."""
 
     wait_s: int
-    retry_after: bool  # Whether the caller is told how long to wait.
+    retry_after: bool  # Whether the response has a Retry-After header.
 
 
-class Quota:
-    """Counts the calls of the hour that runs; a new hour starts from zero."""
+class CallQuota:
+    """Counts the calls of the current hour."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -27,17 +27,17 @@ class Quota:
         self._hour = 0
         self._calls = 0
 
-    def limit(self, calls_per_hour_max: int, *, retry_after: bool) -> None:
-        """Allow that many from now on, those already made in this hour included."""
+    def set_limit(self, calls_per_hour_max: int, *, retry_after: bool) -> None:
+        """Allow that many calls an hour. The calls of the current hour stay counted."""
         with self._lock:
             self._calls_max, self._retry_after = calls_per_hour_max, retry_after
 
-    def lift(self) -> None:
-        """Back to what Dexcom allows."""
-        self.limit(CALLS_PER_HOUR_MAX, retry_after=False)
+    def restore_limit(self) -> None:
+        """Allow as many calls as Dexcom does."""
+        self.set_limit(CALLS_PER_HOUR_MAX, retry_after=False)
 
-    def call(self, now_s: int) -> QuotaExceeded | None:
-        """Count one call; says so when it is one too many."""
+    def count_call(self, now_s: int) -> QuotaExceeded | None:
+        """Count one call; None if it is within the quota."""
         with self._lock:
             hour = now_s // _HOUR_S
             if hour != self._hour:
@@ -47,8 +47,8 @@ class Quota:
                 return None
             return QuotaExceeded((hour + 1) * _HOUR_S - now_s, self._retry_after)
 
-    def forget(self) -> None:
-        """Nothing was called yet."""
+    def reset(self) -> None:
+        """Start from zero, with Dexcom's own limit."""
         with self._lock:
             self._calls = 0
-        self.lift()
+        self.restore_limit()

@@ -1,8 +1,8 @@
 """
-Who is to be called when somebody's data changes. Dexcom documents no such thing.
+Webhook subscriptions: the addresses to notify when a user's data changes.
 
-So the contract is our own, the client's: see bg_ingest/providers/dexcom/subscriptions.py. There is none of it
-unless the simulator was given a path for it.
+Dexcom documents no subscriptions. The simulator offers them only if it was started with a path for them, and
+then by a contract of its own (see README.md). It stores subscriptions and sends no notifications.
 """
 
 from __future__ import annotations
@@ -10,54 +10,54 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Lock
 
-SUBSCRIPTIONS_MAX = 10  # For one person.
+SUBSCRIPTIONS_MAX = 10  # Per user.
 
 
 @dataclass(frozen=True, slots=True)
-class Subscription:
-    """One address, called for one person's data."""
+class WebhookSubscription:
+    """One address to notify about one user's data."""
 
     id: str
     user: str
     url: str
 
 
-class Subscriptions:
-    """All of them; safe to use from many threads."""
+class WebhookSubscriptions:
+    """All subscriptions. Safe to use from many threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._made = 0
-        self._kept: dict[str, Subscription] = {}
+        self._created = 0
+        self._by_id: dict[str, WebhookSubscription] = {}
 
-    def register(self, user: str, url: str) -> Subscription | None:
-        """A new one, or the one there is for that address; None if the person has too many."""
+    def register(self, user: str, url: str) -> WebhookSubscription | None:
+        """Create a subscription, or return the one of this address; None if the user has too many."""
         with self._lock:
-            theirs = [kept for kept in self._kept.values() if kept.user == user]
-            if known := next((kept for kept in theirs if kept.url == url), None):
-                return known
-            if len(theirs) >= SUBSCRIPTIONS_MAX:
+            existing = [each for each in self._by_id.values() if each.user == user]
+            if same := next((each for each in existing if each.url == url), None):
+                return same
+            if len(existing) >= SUBSCRIPTIONS_MAX:
                 return None
-            self._made += 1
-            made = Subscription(f"sub-{self._made}", user, url)
-            self._kept[made.id] = made
-            return made
+            self._created += 1
+            created = WebhookSubscription(f"sub-{self._created}", user, url)
+            self._by_id[created.id] = created
+            return created
 
-    def listed(self, user: str | None = None) -> list[Subscription]:
-        """One person's, or everybody's, oldest first."""
+    def listed(self, user: str | None = None) -> list[WebhookSubscription]:
+        """The subscriptions of one user, or of all users, oldest first."""
         with self._lock:
-            return [kept for kept in self._kept.values() if user in {None, kept.user}]
+            return [each for each in self._by_id.values() if user in {None, each.user}]
 
     def remove(self, user: str, subscription_id: str) -> bool:
-        """Whether that person had it."""
+        """Remove a user's subscription; False if the user has no such subscription."""
         with self._lock:
-            kept = self._kept.get(subscription_id)
-            if kept is None or kept.user != user:
+            found = self._by_id.get(subscription_id)
+            if found is None or found.user != user:
                 return False
-            del self._kept[subscription_id]
+            del self._by_id[subscription_id]
             return True
 
-    def forget(self, user: str | None = None) -> None:
-        """Without one person's, or all."""
+    def clear(self, user: str | None = None) -> None:
+        """Remove the subscriptions of one user, or of all users."""
         with self._lock:
-            self._kept = {kept.id: kept for kept in self._kept.values() if user not in {None, kept.user}}
+            self._by_id = {each.id: each for each in self._by_id.values() if user not in {None, each.user}}

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from bg_ingest.clock import SystemClock
 from local.cloud import Cloud, Options
-from local.function_logs import keep_function_lines
-from local.paths import CHECKOUT, State
+from local.errors import CannotStart
+from local.function_logs import save_function_lines
+from local.paths import CHECKOUT, StateFolder
 from local.ports import free_port
 from local.rabbitmq import server as rabbitmq
-from local.trouble import CannotStart
 from local.waiting import wait_until
 from tests.faults.deployed import told, trouble
 from tests.faults.deployed.listening import Listener
@@ -91,7 +91,7 @@ def _set(running: ExitStack, *, with_broker: bool) -> Stage:
             **({"RabbitMqUrl": broker.url} if broker else {}),
         },
     )
-    cloud = Cloud(State(folder, running.enter_context(in_memory())), options)
+    cloud = Cloud(StateFolder(folder, running.enter_context(in_memory())), options)
     stack = cloud.start()
     running.callback(cloud.end)
     proxy = running.enter_context(ThrottlingProxy(stack.emulator.endpoint))
@@ -100,7 +100,7 @@ def _set(running: ExitStack, *, with_broker: bool) -> Stage:
     (emulator_pid,) = (process.pid for process in cloud.processes.all() if process.name == "emulator")
     stage = Stage(stack, emulator_pid, people, proxy, listener)
     _LOG.parent.mkdir(exist_ok=True)
-    running.callback(keep_function_lines, stack.emulator, _LOG)
+    running.callback(save_function_lines, stack.emulator, _LOG)
     stack.emulator.client("sqs").set_queue_attributes(
         QueueUrl=stack.queue_url, Attributes={"VisibilityTimeout": str(_VISIBILITY_S)}
     )

@@ -39,8 +39,8 @@ JOB: dict[str, Any] = {
 }
 
 
-def test_a_login_is_told() -> None:
-    """The new state, the old one, and where the data comes from."""
+def test_a_login_has_an_event() -> None:
+    """It has the new state, the previous state, and the source of the data."""
     (event,) = connection_events(None, CONNECTION, NOON)
 
     assert (event.event_type, event.subject) == ("bg.connection.changed", "connection")
@@ -57,15 +57,15 @@ def test_a_login_is_told() -> None:
 
 
 @pytest.mark.parametrize("state", ["needs_reauth", "disconnected"])
-def test_an_end_is_told_with_what_was_before(state: str) -> None:
-    """Whoever shows the person's data can say why no more comes."""
+def test_the_end_of_a_connection_has_an_event(state: str) -> None:
+    """A consumer can show why no new data arrives."""
     (event,) = connection_events(CONNECTION, CONNECTION | {"connection_state": state}, NOON)
 
     assert (event.data["state"], event.data["previous_state"]) == (state, "connected")
 
 
-def test_logging_in_anew_is_told_and_has_an_id_of_its_own() -> None:
-    """Connected before and after, but the history is fetched again."""
+def test_a_second_login_has_another_id() -> None:
+    """The state stays the same, but the history is fetched again."""
     again = CONNECTION | {"connected_at": "2026-04-26T12:00:00+00:00", "generation": 8}
     (first,), (second,) = (
         connection_events(None, CONNECTION, NOON),
@@ -83,13 +83,13 @@ def test_logging_in_anew_is_told_and_has_an_id_of_its_own() -> None:
         {"account": "known now"},
     ],
 )
-def test_refreshing_tokens_is_no_news(change: dict[str, Any]) -> None:
-    """It happens every two hours."""
+def test_a_token_refresh_has_no_event(change: dict[str, Any]) -> None:
+    """Tokens are refreshed every two hours."""
     assert connection_events(CONNECTION, CONNECTION | change, NOON) == []
 
 
-def test_an_erasure_is_told_by_the_end_of_the_connection() -> None:
-    """Consumers that keep copies know what to do; who asked for it is not told."""
+def test_an_erasure_publishes_the_state_erased() -> None:
+    """Consumers can erase their copies. The event has no correlation id."""
     (event,) = connection_events(CONNECTION, None, NOON)
 
     assert (event.event_type, event.subject) == ("bg.connection.changed", "connection")
@@ -98,8 +98,8 @@ def test_an_erasure_is_told_by_the_end_of_the_connection() -> None:
 
 
 @given(st.dictionaries(st.text(min_size=1), st.text(), max_size=5), st.booleans())
-def test_nothing_of_a_connection_gets_out_unless_it_is_named(more: dict[str, str], connected: bool) -> None:  # noqa: FBT001 - hypothesis'.
-    """Least of all tokens, sealed or not, and whatever is added to the item one day."""
+def test_only_listed_attributes_of_a_connection_are_published(more: dict[str, str], connected: bool) -> None:  # noqa: FBT001 - hypothesis'.
+    """Sealed tokens and attributes that are added later stay inside."""
     before = None if connected else CONNECTION | {"connection_state": "needs_reauth"}
     (event,) = connection_events(before, {**more, **CONNECTION}, NOON)
 
@@ -108,8 +108,8 @@ def test_nothing_of_a_connection_gets_out_unless_it_is_named(more: dict[str, str
     }  # fmt: skip
 
 
-def test_a_failed_sync_is_told_once() -> None:
-    """Why, and whether trying again can help."""
+def test_a_failed_sync_has_one_event() -> None:
+    """It has the reason, and whether a retry can help."""
     (event,) = job_events(None, JOB, NOON)
 
     assert (event.event_type, event.subject) == ("bg.sync.failed", "jobs/0196700000000123456789abcdef")
@@ -127,11 +127,11 @@ def test_a_failed_sync_is_told_once() -> None:
 
 
 @pytest.mark.parametrize("status", ["queued", "running", "succeeded", "deferred"])
-def test_a_sync_that_has_not_failed_is_no_news(status: str) -> None:
-    """What is put off may succeed yet."""
+def test_a_sync_that_has_not_failed_has_no_event(status: str) -> None:
+    """A deferred job may still succeed."""
     assert job_events(None, JOB | {"job_status": status}, NOON) == []
 
 
-def test_a_job_that_is_forgotten_is_no_news() -> None:
-    """After thirty days."""
+def test_an_expired_job_has_no_event() -> None:
+    """Jobs are removed after thirty days."""
     assert job_events(JOB, None, NOON) == []

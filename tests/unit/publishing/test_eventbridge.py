@@ -16,7 +16,7 @@ from bg_ingest.publishing.eventbridge import (
 from bg_ingest.publishing.events import Event
 from tests.support.fakes import NOON, FakeClock
 from tests.support.sinks import MemoryBus
-from tests.unit.publishing.made_up import SOURCE
+from tests.unit.publishing.sample_changes import SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +37,8 @@ def _sink(
     return EventBridgeSink(client, "the-bus", SOURCE, clock, lambda: 0.5), bus, clock
 
 
-def test_an_entry_is_the_cloudevent_and_what_rules_look_at() -> None:
-    """Type and source outside as well, so that a rule needs not look into the detail."""
+def test_an_entry_contains_the_cloudevent() -> None:
+    """Type and source are repeated outside the detail, where rules match them."""
     sink, bus, _ = _sink()
     (event,) = _events(1)
     sink.publish([event])
@@ -49,8 +49,8 @@ def test_an_entry_is_the_cloudevent_and_what_rules_look_at() -> None:
     assert detail == event.envelope(SOURCE)
 
 
-def test_ten_go_at_a_time() -> None:
-    """PutEvents takes no more."""
+def test_a_request_has_at_most_ten_entries() -> None:
+    """This is the limit of PutEvents."""
     sink, bus, _ = _sink()
 
     assert sink.publish(_events(25)).arrived == 25
@@ -58,8 +58,8 @@ def test_ten_go_at_a_time() -> None:
     assert [detail["subject"] for detail in bus.details] == [f"jobs/{number}" for number in range(25)]
 
 
-def test_large_events_go_in_smaller_company() -> None:
-    """A request has a size limit, too."""
+def test_large_events_go_in_smaller_requests() -> None:
+    """A request also has a limit of size."""
     sink, bus, _ = _sink()
 
     assert sink.publish(_events(5, size=100_000)).arrived == 5
@@ -68,7 +68,7 @@ def test_large_events_go_in_smaller_company() -> None:
 
 @given(st.lists(st.integers(0, 120_000), max_size=30))
 def test_every_request_keeps_both_limits_and_the_order(sizes: list[int]) -> None:
-    """Nothing is left out, and no request could have taken the next event as well."""
+    """No entry is left out, and no request has room for the next entry."""
     sink, _, _ = _sink()
     entries = [sink.entry(event) for size in sizes for event in _events(1, size)]
     sent = list(batches(entries))
@@ -82,8 +82,8 @@ def test_every_request_keeps_both_limits_and_the_order(sizes: list[int]) -> None
             assert len(batch) == ENTRIES_MAX or total + size_bytes(following[0]) > REQUEST_BYTES_MAX
 
 
-def test_entries_that_are_refused_are_put_again_and_alone() -> None:
-    """A part of a request fails by itself, and only that part is sent again."""
+def test_only_refused_entries_are_sent_again() -> None:
+    """PutEvents can refuse single entries of a request."""
     calls = count()
     sink, bus, clock = _sink(lambda _: "ThrottlingException" if next(calls) in {3, 7} else None)
 
@@ -93,20 +93,20 @@ def test_entries_that_are_refused_are_put_again_and_alone() -> None:
     assert clock.naps == [0.2]
 
 
-def test_what_is_refused_for_good_ends_the_delivery_there() -> None:
-    """After a few tries; what stands before it has arrived, what stands after it may have."""
+def test_delivery_stops_at_an_entry_that_stays_refused() -> None:
+    """After four attempts. Entries before it have arrived, and entries after it may have."""
     sink, bus, clock = _sink(lambda entry: "InternalFailure" if '"jobs/4"' in entry["Detail"] else None)
     delivery = sink.publish(_events(25))
 
-    assert (delivery.arrived, delivery.trouble) == (4, "InternalFailure")
+    assert (delivery.arrived, delivery.error) == (4, "InternalFailure")
     assert bus.requests == [10, 1, 1, 1]
     assert len(bus.entries) == 9
     assert clock.naps == [0.2, 0.4, 0.8]
 
 
-def test_a_bus_that_is_down_is_an_answer() -> None:
-    """Nothing arrived, and nobody has to catch anything."""
+def test_a_bus_that_is_down_raises_nothing() -> None:
+    """The result has no arrived events and the name of the error."""
     sink, _, _ = _sink(down=True)
     delivery = sink.publish(_events(3))
 
-    assert (delivery.arrived, delivery.trouble) == (0, "ClientError")
+    assert (delivery.arrived, delivery.error) == (0, "ClientError")

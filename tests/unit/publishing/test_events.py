@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 
-from bg_ingest.publishing.changes import hour_change
 from bg_ingest.publishing.events import READINGS_MAX, hash_id, reading_events
-from bg_ingest.readings.merging.hour import Hour
-from tests.unit.publishing.made_up import REMOVED_AT, SOURCE, events_between, ids, saved, told, wild_saves
+from bg_ingest.readings.stored_reading import Hour, hour_change
+from tests.unit.publishing.sample_changes import (
+    REMOVED_AT,
+    SOURCE,
+    events_between,
+    ids,
+    readings_of,
+    saved,
+    wild_saves,
+)
 from tests.unit.readings.made_up import FIVE, LATER, MINUTE, QUICK, SECOND, at, measured, realistic
 
 if TYPE_CHECKING:
@@ -20,9 +27,9 @@ if TYPE_CHECKING:
 
     from bg_ingest.readings.model import Reading
 
-# What an event may be at most, so that four of the largest fit into the smallest limit on its way.
+# Four events of this size fit into the smallest limit of the systems that they pass.
 EVENT_BYTES_MAX = 64_000
-# RFC 3339, as CloudEvents asks for.
+# RFC 3339, as CloudEvents requires.
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
@@ -31,7 +38,7 @@ def _minutes(count: int, start: datetime = FIVE) -> list[Reading]:
 
 
 def test_an_envelope_is_a_cloudevent() -> None:
-    """Every attribute the specification requires, and ours, in its form."""
+    """It has every attribute that the specification requires, and our extension."""
     (event,) = events_between(Hour(FIVE), saved(Hour(FIVE), [measured(at(1))], LATER), cause="ticket-4711")
 
     assert event.envelope(SOURCE) == {
@@ -64,8 +71,8 @@ def test_an_envelope_is_a_cloudevent() -> None:
     }
 
 
-def test_the_text_is_the_envelope_and_nothing_else() -> None:
-    """Not even a space; and what JSON cannot say is not said."""
+def test_the_text_is_the_compact_envelope() -> None:
+    """It contains no spaces, and a value that JSON does not have is rejected."""
     (event,) = events_between(Hour(FIVE), saved(Hour(FIVE), [measured(at(1))], LATER))
     text = event.as_text(SOURCE)
 
@@ -75,8 +82,8 @@ def test_the_text_is_the_envelope_and_nothing_else() -> None:
         replace(event, data={"trend_rate": float("nan")}).as_text(SOURCE)
 
 
-def test_a_revision_tells_what_was_there_before() -> None:
-    """The reading as it is served, and as it was."""
+def test_a_revision_contains_the_previous_reading() -> None:
+    """Both have their value and their revision number."""
     before = saved(Hour(FIVE), [measured(at(1), 110)], LATER)
     (event,) = events_between(before, saved(before, [measured(at(1), 112)], LATER + MINUTE))
     (reading,) = event.data["readings"]
@@ -86,8 +93,8 @@ def test_a_revision_tells_what_was_there_before() -> None:
     assert (reading["previous"]["glucose_mg_dl"], reading["previous"]["revision"]) == (110, 0)
 
 
-def test_an_event_is_of_the_time_of_the_last_thing_it_tells() -> None:
-    """Where images between two saves were never seen, as well."""
+def test_the_time_of_an_event_is_that_of_its_newest_reading() -> None:
+    """Also if the stream did not show each state in between."""
     hours = [saved(Hour(FIVE), [measured(at(1), 110)], LATER)]
     for minute, mg_dl in ((6, 112), (11, 114)):
         newer = [measured(at(1), mg_dl), measured(at(minute))]
@@ -98,8 +105,8 @@ def test_an_event_is_of_the_time_of_the_last_thing_it_tells() -> None:
     assert [event.time for event in events] == [LATER + MINUTE * 2] * 2
 
 
-def test_a_reading_that_turns_out_to_be_a_copy_is_taken_back() -> None:
-    """Two writers at once stored one measurement on both sides of a full hour; nobody must keep both."""
+def test_a_folded_reading_is_published_as_removed() -> None:
+    """If two writers stored one measurement twice, consumers learn which of the two is gone."""
     six = FIVE + timedelta(hours=1)
     twin = saved(Hour(six), [measured(six + SECOND * 2)], LATER)
     (event,) = events_between(twin, replace(twin, readings=()))
@@ -109,26 +116,26 @@ def test_a_reading_that_turns_out_to_be_a_copy_is_taken_back() -> None:
     assert event.time == REMOVED_AT
 
 
-def test_without_a_known_cause_there_is_no_correlation_id() -> None:
-    """Hours that were written before it was kept have none; an empty attribute would be no CloudEvent."""
+def test_an_unknown_cause_leaves_out_the_correlation_id() -> None:
+    """Items of the first releases have no cause, and CloudEvents allows no empty attribute."""
     (event,) = events_between(Hour(FIVE), saved(Hour(FIVE), [measured(at(1))], LATER))
 
     assert "correlationid" not in event.envelope(SOURCE)
 
 
-def test_many_readings_are_several_events_of_sixty() -> None:
-    """Numbered from one behind the same id; together they tell each reading once."""
+def test_many_readings_become_events_of_sixty_each() -> None:
+    """Their ids are one hash with a number from 1, and each reading is in one of them."""
     hour = saved(Hour(FIVE), _minutes(61), LATER)
     first, second = events_between(Hour(FIVE), hour)
 
     assert [event.data["count"] for event in (first, second)] == [READINGS_MAX, 1]
     assert [event.event_id[-2:] for event in (first, second)] == ["-1", "-2"]
     assert first.event_id[:-2] == second.event_id[:-2]
-    assert len({reading["timestamp"] for reading in told([first, second], "bg.readings.stored")}) == 61
+    assert len({reading["timestamp"] for reading in readings_of([first, second], "bg.readings.stored")}) == 61
 
 
 def test_the_largest_event_stays_small() -> None:
-    """Sixty revisions, each with what was there before, in the longest form sensors have."""
+    """Sixty revisions with their previous readings, in the longest form that sensors have."""
     before = saved(Hour(FIVE), realistic(FIVE, 1, every_s=59), LATER)
     again = [replace(stored.reading, mg_dl=401, status="high") for stored in before.readings]
     largest = events_between(before, saved(before, again, LATER + MINUTE), cause="c" * 128)[0]
@@ -137,8 +144,8 @@ def test_the_largest_event_stays_small() -> None:
     assert len(largest.as_text(SOURCE).encode()) < EVENT_BYTES_MAX
 
 
-def test_a_life_after_an_erasure_has_ids_of_its_own() -> None:
-    """The same readings of the same hour, versions counted from one again, are news."""
+def test_readings_stored_after_an_erasure_have_new_ids() -> None:
+    """The same readings of the same hour, stored again with version 1, give other events."""
     first = saved(Hour(FIVE), _minutes(3), LATER)
     second = saved(Hour(FIVE), _minutes(3), LATER + MINUTE)
 
@@ -146,7 +153,7 @@ def test_a_life_after_an_erasure_has_ids_of_its_own() -> None:
 
 
 def test_another_version_has_another_id() -> None:
-    """Whether it is told as new, or taken back."""
+    """For stored and for removed readings."""
     nothing, first = Hour(FIVE), saved(Hour(FIVE), [measured(at(1), 110)], LATER)
     second = saved(first, [measured(at(1), 112)], LATER + MINUTE)
 
@@ -154,8 +161,8 @@ def test_another_version_has_another_id() -> None:
         assert ids(events_between(*one)) != ids(events_between(*other))
 
 
-def test_two_people_never_share_an_id() -> None:
-    """Alike in everything but who they are."""
+def test_events_of_two_users_have_different_ids() -> None:
+    """Also if their readings are equal."""
     change = hour_change(Hour(FIVE), saved(Hour(FIVE), _minutes(3), LATER))
 
     assert not {*ids(reading_events("ada", change))} & {*ids(reading_events("bob", change))}
@@ -163,12 +170,12 @@ def test_two_people_never_share_an_id() -> None:
 
 @QUICK
 @given(wild_saves())
-def test_nobody_is_named_outside_the_data(states: list[Hour]) -> None:
-    """Ids, subjects and reprs end up in logs of others; times are as CloudEvents writes them."""
+def test_the_user_is_named_in_the_data_only(states: list[Hour]) -> None:
+    """Ids, subjects and reprs appear in logs of other systems."""
     for event in reading_events("grace", hour_change(Hour(FIVE), states[-1])):
         envelope = event.envelope(SOURCE)
         data = envelope.pop("data")
-        assert data["user_id"] == "grace"  # Whose name has letters that are no hexadecimal digits.
+        assert data["user_id"] == "grace"  # A name with letters that are not hexadecimal digits.
         assert "grace" not in json.dumps(envelope)
         assert "glucose" not in f"{event!r}{envelope}"
         assert _TIME.fullmatch(envelope["time"])
@@ -176,7 +183,7 @@ def test_nobody_is_named_outside_the_data(states: list[Hour]) -> None:
 
 
 def test_an_id_is_the_same_in_every_process() -> None:
-    """It is derived from nothing but what it is about; a change here makes every redelivery a stranger."""
+    """A consumer would take each redelivery for a new event if these ids changed."""
     (event,) = events_between(Hour(FIVE), saved(Hour(FIVE), [measured(at(1))], LATER))
 
     assert hash_id("bg.sync.failed", "ada", "0" * 28) == "757d95dbab6cb8b05b4c76b76d56b69c"

@@ -1,4 +1,4 @@
-"""Records as a provider might send them: tame ones for examples, wild ones for properties."""
+"""Records of a provider: realistic ones for examples, and generated ones for properties."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import hashlib
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from bg_ingest.readings.merging.hour import Hour, MergeReport, merge
-from bg_ingest.readings.merging.identity import content
+from bg_ingest.readings.fields import content_values
+from bg_ingest.readings.merging.hour import merge_hours
 from bg_ingest.readings.merging.reading_index import COPIES_MAX
 from bg_ingest.readings.model import Device, Reading
+from bg_ingest.readings.stored_reading import Hour, hour_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,7 +30,7 @@ MINUTE = timedelta(minutes=1)
 
 PHONE = Device("g7", "iOS", "G7", "transmitter-1")
 RECEIVER = Device("g7", "receiver", None, "transmitter-1")
-SILENT = Device()  # What an answer of the old API says about devices.
+SILENT = Device()  # The old API says nothing about devices.
 DEVICES = (
     PHONE,
     RECEIVER,
@@ -38,24 +39,24 @@ DEVICES = (
     SILENT,
 )
 
-# Machines that run tests are busy; how long an example takes says nothing.
+# No deadline: on a busy machine an example may take long without a fault.
 QUICK = settings(max_examples=max(60, settings().max_examples), deadline=None)
 
 
 def at(minute: int, second: int = 0) -> datetime:
-    """A time in the hour most examples are in."""
+    """A time in the hour of most examples."""
     return FIVE + timedelta(minutes=minute, seconds=second)
 
 
 def measured(when: datetime, mg_dl: int = 110, device: Device = PHONE, ticks: int | None = None) -> Reading:
-    """One record; by itself its ticks follow from its instant."""
+    """One record. Its ticks follow from its instant, unless they are given."""
     if ticks is None:
         ticks = 85_000 + (when - FIVE) // SECOND
     return Reading(when, mg_dl, "flat", 0.3, device=device, transmitter_ticks=ticks)
 
 
 def realistic(start: datetime, hours: int, every_s: int = 300) -> list[Reading]:
-    """What a G7 sends, hashes and UUIDs in full length, with a second or two of jitter."""
+    """Records of a G7, with hashes and UUIDs of full length, and a second or two of jitter."""
     phone = replace(PHONE, transmitter=hashlib.sha256(b"transmitter").hexdigest())
     return [
         Reading(
@@ -73,31 +74,43 @@ def realistic(start: datetime, hours: int, every_s: int = 300) -> list[Reading]:
 
 
 def merged(hour: Hour, records: Iterable[Reading], fetched_at: datetime = LATER) -> Hour:
-    """The hour with the records in it, stored a second after the fetch."""
-    return reported(hour, records, fetched_at)[0]
+    """The hour after the records were merged into it, stored a second after the fetch."""
+    return merge_hours({hour.start: hour}, records, fetched_at=fetched_at, stored_at=fetched_at + SECOND)[
+        hour.start
+    ]
 
 
-def reported(
-    hour: Hour, records: Iterable[Reading], fetched_at: datetime = LATER
-) -> tuple[Hour, MergeReport]:
-    """The same with its report."""
-    return merge(hour, records, fetched_at=fetched_at, stored_at=fetched_at + SECOND)
+class MergeCounts(NamedTuple):
+    """The numbers of records that a merge stored, revised and found to be duplicates."""
+
+    stored: int
+    revised: int
+    duplicates: int
 
 
-def said(readings: Sequence[StoredReading]) -> list[tuple[datetime, list[object]]]:
-    """Everything the readings ever said, by instant, oldest first; the times of our own left out."""
+def counted(hour: Hour, records: Sequence[Reading], fetched_at: datetime = LATER) -> tuple[Hour, MergeCounts]:
+    """The hour after the records were merged into it, and the counts as a save reports them."""
+    after = merged(hour, records, fetched_at)
+    change = hour_change(hour, after)
+    stored, revised = len(change.stored) - len(change.removed), len(change.revised)
+    return after, MergeCounts(stored, revised, len(records) - stored - revised)
+
+
+def contents(readings: Sequence[StoredReading]) -> list[tuple[datetime, list[tuple[object, ...]]]]:
+    """The contents of all versions of each reading, without the times of fetch and save."""
     return [
-        (stored.reading.at, [content(version.reading) for version in stored.versions]) for stored in readings
+        (stored.reading.at, [content_values(version.reading) for version in stored.versions])
+        for stored in readings
     ]
 
 
 def every_copy_is_noted(hour: Hour) -> bool:
-    """Whether the hour is below the limit beyond which a copy still counts once and leaves no trace."""
+    """Whether no reading has reached the number of copies above which further ones are not noted."""
     return all(len(stored.copies) < COPIES_MAX for stored in hour.readings)
 
 
 def wild_records(spread_s: int = 400) -> st.SearchStrategy[Reading]:
-    """Few instants, few ticks, few devices, few values: everything that can coincide does."""
+    """Records with few instants, ticks, devices and values, so that they often coincide."""
     return st.builds(
         Reading,
         at=st.integers(0, spread_s // 20).map(lambda n: FIVE + SECOND * 20 * n),
@@ -114,18 +127,18 @@ def wild_records(spread_s: int = 400) -> st.SearchStrategy[Reading]:
 
 
 def wild_answers(spread_s: int = 400) -> st.SearchStrategy[list[Reading]]:
-    """One answer, with anything in it."""
+    """Any answer."""
     return st.lists(wild_records(spread_s), max_size=12)
 
 
 def fetch_times() -> st.SearchStrategy[datetime]:
-    """Few enough to coincide."""
+    """Few times, so that they often coincide."""
     return st.integers(0, 5).map(lambda n: LATER + MINUTE * n)
 
 
 @st.composite
 def wild_hours(draw: st.DrawFn) -> Hour:
-    """An hour that has been through a few wild answers, saved in any order."""
+    """An hour after a few answers, saved in any order."""
     hour = Hour(FIVE)
     for answer, fetched_at in draw(st.lists(st.tuples(wild_answers(), fetch_times()), max_size=4)):
         hour = merged(hour, answer, fetched_at)

@@ -16,6 +16,7 @@ from bg_ingest.providers.errors import (
     Crowded,
     OutOfTime,
     ProviderError,
+    QuotaSpent,
     Throttled,
     Unavailable,
 )
@@ -178,7 +179,8 @@ def test_a_lost_lease_is_no_success() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "times"), [(Throttled(), 2), (Unavailable(), 2), (CircuitOpen(), 4), (Crowded(), 4)]
+    ("error", "times"),
+    [(Throttled(), 2), (Unavailable(), 2), (CircuitOpen(), 4), (Crowded(), 4), (QuotaSpent(), 4)],
 )
 def test_a_poll_is_put_off_a_few_times(error: Exception, times: int) -> None:
     """After that the next poll is the retry; one that was refused because of others gets more tries."""

@@ -17,6 +17,8 @@ whose response is lost, ends the connection. One refresh, step by step, and what
 The window cannot be closed, since the provider and our table share no transaction. It is as short as one
 conditional write: the data key is fetched before the provider is called, and a failed write is repeated. A
 connection that is lost in it shows as `needs_reauth`. The user has to log in again; no reading is lost.
+The circuit breaker learns of the answer after the write, and no refresh begins at the end of the caller's
+time (policy.py, rule 3).
 
 A caller that finds the lease taken waits a little and re-reads; it never refreshes with a token that another
 process is using. Only invalid_grant ends a connection, and only if the rejected tokens are still stored.
@@ -64,9 +66,10 @@ class VaultLimits:
 
     # A token stays valid for a call that starts now, waits for the rate limit, and is retried.
     margin: timedelta = timedelta(minutes=5)
-    # Longer than a refresh can take: one call to the provider (Policy.time_s_max, tested) and storing the
-    # response. If the lease expired under a live holder, a second one would use the same refresh token.
-    lease: timedelta = timedelta(seconds=60)
+    # Longer than the claim, one call to the provider (Policy.time_s_max) and storing the response can take,
+    # each at its slowest: 141 s (tested). If the lease expired under a live holder, a second one would use
+    # the same refresh token.
+    lease: timedelta = timedelta(seconds=180)
     # The pauses between two reads of a waiting caller, 4.7 s in all. A refresh takes well under a second. If
     # it takes longer than this, the caller's order is requeued.
     waits_s: tuple[float, ...] = (0.1, 0.2, 0.4, 1.0, 1.0, 2.0)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from bg_ingest.readings.stored.formats import HourUnreadable
-from bg_ingest.readings.stored.hour_items import hour_from_item
+from bg_ingest.readings.stored.hour_items import HourUnreadable, hour_from_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

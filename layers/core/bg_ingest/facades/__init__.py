@@ -1,1 +1,1 @@
-"""The forms in which readings are served."""
+"""Forms in which readings are served."""

@@ -1,1 +1,1 @@
-"""Events out: what changed in the tables, told to whoever listens, at least once and recognisably."""
+"""Events out: what changed in the tables, as CloudEvents, delivered at least once."""

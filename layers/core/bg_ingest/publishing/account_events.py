@@ -1,4 +1,4 @@
-"""The events about a person's connection, and about a sync that failed; never about tokens."""
+"""Events about a user's connection and about failed syncs. They never contain tokens."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ if TYPE_CHECKING:
     from bg_ingest.dynamo import Item
     from bg_ingest.publishing.events import EventType
 
-# What the event says of a connection that is there no more: only an erasure removes one.
+# The state of a connection that was removed. Only an erasure removes one.
 ERASED = "erased"
-# These are copied into an event by name. Everything else in the item stays here: tokens, also sealed ones,
-# the provider account, the refresh lease.
-_SHOWN = ("provider", "environment", "connected_at", "data_from")
+# The attributes of the item that an event contains. All others stay inside: sealed tokens, the provider
+# account, the refresh lease.
+_PUBLISHED = ("provider", "environment", "connected_at", "data_from")
 
 
 def connection_events(before: Item | None, after: Item | None, at: datetime) -> list[Event]:
-    """One event if the state changed or the person logged in anew; refreshing tokens is neither."""
+    """One event if the state changed or the user logged in again. A token refresh has no event."""
     item: Item = after or before or {}
     was, now = _state(before), _state(after)
     if before and after and (was, before["connected_at"]) == (now, after["connected_at"]):
         return []
     data: dict[str, Any] = {"user_id": item["pk"], "state": now or ERASED, "previous_state": was}
-    # A generation is that of the tokens, and grows for ever: with the state it names one change.
+    # `generation` increases with each new token set, so together with the state it identifies one change.
     identity = item["generation"], data["state"]
-    if not after:  # An erasure leaves no trace of who asked for it but its receipt.
+    if not after:  # No correlation id: an erasure leaves no trace but its receipt.
         return [_event("bg.connection.changed", identity, "connection", at, data)]
-    data |= {name: after[name] for name in _SHOWN}
+    data |= {name: after[name] for name in _PUBLISHED}
     return [_event("bg.connection.changed", identity, "connection", at, data, after.get("caused_by"))]
 
 
 def job_events(before: Item | None, after: Item | None, at: datetime) -> list[Event]:
-    """One event when a job has failed for good."""
+    """One event if a job has failed and will not be retried."""
     if after is None or after["job_status"] != "failed" or (before or {}).get("job_status") == "failed":
         return []
     job_id = after["sk"].removeprefix("job#")

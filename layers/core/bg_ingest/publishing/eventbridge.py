@@ -1,4 +1,4 @@
-"""An EventBridge bus as a sink."""
+"""EventBridge sink: puts events on a bus, up to ten per request."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from bg_ingest.clock import Clock
     from bg_ingest.publishing.events import Event
 
-# How rules and consumers recognise where an event is from; the CloudEvent's own source is a URI.
+# Rules and consumers recognise the events of BG Ingest by this. The CloudEvent's own source is a URI.
 SOURCE = "bg-ingest"
-# PutEvents' own limit.
+# The limit of PutEvents.
 ENTRIES_MAX = 10
-# A request holds 1 MB since January 2026, and held 256 KB before. Several of the largest events fit into the
-# smaller one, so there is nothing to gain from the larger, and consumers behind the bus may have the smaller.
+# PutEvents accepts 1 MB since January 2026, and accepted 256 KB before. Consumers behind the bus may still
+# have the lower limit, and several of the largest events fit into it.
 REQUEST_BYTES_MAX = 256_000
-# "Calculating PutEvents event entry size" in EventBridge's user guide.
+# See "Calculating PutEvents event entry size" in EventBridge's user guide.
 _TIME_BYTES = 14
 _ATTEMPTS_MAX = 4
 _FIRST_PAUSE_S = 0.2
@@ -42,35 +42,35 @@ class EventBridgeSink:
     jitter: Callable[[], float]
 
     def publish(self, events: Sequence[Event]) -> SinkResult:
-        """Put them on the bus, ten at a time; what is refused is put again a few times."""
+        """Put the events on the bus, and retry entries that were refused."""
         arrived = 0
         for batch in batches([self.entry(event) for event in events]):
-            missing, trouble = self._put(batch)
+            missing, error = self._put(batch)
             if missing:
-                return SinkResult(arrived + min(missing), trouble)
+                return SinkResult(arrived + min(missing), error)
             arrived += len(batch)
         return SinkResult(arrived)
 
     def _put(self, batch: Sequence[PutEventsRequestEntryTypeDef]) -> tuple[list[int], str | None]:
-        """The places of those that did not get through, and why not."""
-        missing, trouble = list(range(len(batch))), None
+        """The positions of the entries that did not arrive, and the error code of one of them."""
+        missing, error_code = list(range(len(batch))), None
         for attempt in range(_ATTEMPTS_MAX):
             if attempt:
                 self.clock.sleep(_FIRST_PAUSE_S * 2**attempt * self.jitter())
             try:
                 answer = self.client.put_events(Entries=[batch[place] for place in missing])
             except (BotoCoreError, ClientError) as error:
-                # botocore itself has tried again by now.
+                # botocore itself has already retried.
                 return missing, type(error).__name__
             refused = [entry.get("ErrorCode") for entry in answer["Entries"]]
-            trouble = next(filter(None, refused), None)
+            error_code = next(filter(None, refused), None)
             missing = [place for place, code in zip(missing, refused, strict=True) if code]
             if not missing:
                 break
-        return missing, trouble
+        return missing, error_code
 
     def entry(self, event: Event) -> PutEventsRequestEntryTypeDef:
-        """The event as PutEvents takes it."""
+        """The event as an entry of PutEvents."""
         return {
             "Source": SOURCE,
             "DetailType": event.event_type,
@@ -83,7 +83,7 @@ class EventBridgeSink:
 def batches(
     entries: Sequence[PutEventsRequestEntryTypeDef],
 ) -> Iterator[list[PutEventsRequestEntryTypeDef]]:
-    """The entries in their order, as few requests as the two limits allow."""
+    """The entries in their order, in as few requests as both limits allow."""
     batch: list[PutEventsRequestEntryTypeDef] = []
     batch_bytes = 0
     for entry in entries:
@@ -98,5 +98,5 @@ def batches(
 
 
 def size_bytes(entry: Any) -> int:
-    """What EventBridge counts."""
+    """The size of an entry as EventBridge counts it."""
     return _TIME_BYTES + sum(len(entry[name].encode()) for name in ("Source", "DetailType", "Detail"))

@@ -1,14 +1,14 @@
 """
 CloudEvents 1.0: the envelope, the ids, and the events about readings.
 
-Ids are made from what an event is about: person, hour, and the readings with the times they were fetched and
-stored. A redelivery, a second publisher and a publication from the table all come to the same id; another
-version comes to another. The hour's own version number would not do: after an erasure it begins at 1 again,
-and the table no longer knows which number a reading came with.
+An event id is made from the subject matter: the user, the hour, and each reading with the times at which it
+was fetched and stored. So a redelivery, a second publisher and a later publication from the table give the
+same id. Another version of a reading gives another id. The version number of the stored hour is not used,
+because it starts at 1 again after an erasure. The table also does not keep it for each reading.
 
-An id is a hash, because ids end up where nobody expects a person: brokers' logs, consumers' lists of ids.
-For the same reason `subject` names the hour and not the person (CloudEvents 1.0.2, "Privacy and
-Security": context attributes should carry nothing sensitive). Who it is about is in `data`, with the values.
+An id is a hash, because ids appear in logs of brokers and consumers, where no user should be recognisable.
+For the same reason `subject` names the hour and not the user (CloudEvents 1.0.2, "Privacy and Security":
+context attributes should carry nothing sensitive). The user and the values are in `data`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from bg_ingest.facades.native.reading_text import as_json, rfc_3339
+from bg_ingest.facades.native.reading_text import as_json
+from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
-    from bg_ingest.publishing.changes import HourChange
-    from bg_ingest.readings.stored_reading import StoredReading, Version
+    from bg_ingest.readings.stored_reading import HourChange, Revision, StoredReading, Version
 
 EventType = Literal[
     "bg.readings.stored",
@@ -34,15 +34,15 @@ EventType = Literal[
     "bg.connection.changed",
     "bg.sync.failed",
 ]
-# An hour of a sensor that measures every minute. So an event stays under 64 KB, a quarter of what any of the
-# systems on its way takes; a test renders the largest.
+# The readings of an hour of a sensor that measures every minute. An event stays under 64 KB, a quarter of the
+# smallest limit of the systems it passes. A test renders the largest event.
 READINGS_MAX = 60
 CONTENT_TYPE = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event; its repr names nobody and shows no value."""
+    """One event. Its repr shows no user and no value."""
 
     event_id: str
     event_type: EventType
@@ -52,7 +52,7 @@ class Event:
     correlation_id: str | None = None
 
     def envelope(self, source: str) -> dict[str, Any]:
-        """The event as JSON, in CloudEvents' structured mode."""
+        """The event as a JSON object, in CloudEvents' structured mode."""
         caused_by = {"correlationid": self.correlation_id} if self.correlation_id else {}
         return {
             "specversion": "1.0",
@@ -67,111 +67,99 @@ class Event:
         }
 
     def as_text(self, source: str) -> str:
-        """The same as compact text."""
+        """The same object as compact text."""
         return json.dumps(self.envelope(source), separators=(",", ":"), allow_nan=False)
 
 
 def reading_events(
     user_id: str, change: HourChange, *, cause: str | None = None, removed_at: datetime | None = None
 ) -> list[Event]:
-    """The events of one write of an hour; `removed_at` is the time of the write, where readings are gone."""
-    about = _About(user_id, change.start, cause)
+    """The events of one write of an hour. `removed_at` is the time of the write, if readings were removed."""
     events = [
-        *about.parts("bg.readings.stored", [_stored(stored) for stored in change.stored]),
-        *about.parts(
-            "bg.readings.revised",
-            [
-                _Part(
-                    [_identity(revision.now, version) for version in revision.added],
-                    max((version.stored_at for version in revision.added), default=revision.now.stored_at),
-                    as_json(revision.now) | {"previous": as_json(revision.before)},
-                )
-                for revision in change.revised
-            ],
-        ),
+        *_events("bg.readings.stored", user_id, change.start, map(_stored, change.stored), cause),
+        *_events("bg.readings.revised", user_id, change.start, map(_revised, change.revised), cause),
     ]
-    if change.gone:
-        assert removed_at is not None  # noqa: S101 - only a bug could break it: a history takes nothing away.
-        events += removal_events(user_id, change.start, change.gone, "duplicate", removed_at, cause)
+    if change.removed:
+        assert removed_at is not None  # noqa: S101 - a history removes nothing, so only a bug can break it.
+        events += removal_events(user_id, change.start, change.removed, "duplicate", removed_at, cause)
     return events
 
 
 def removal_events(
     user_id: str,
     start: datetime,
-    gone: Iterable[StoredReading],
+    removed: Iterable[StoredReading],
     reason: Literal["duplicate", "expired"],
     removed_at: datetime,
     cause: str | None = None,
 ) -> list[Event]:
-    """Readings that are served no more: their time is over, or they are another reading's copy."""
-    parts = [
-        _Part(
-            [_identity(stored, stored.versions[-1])],
-            removed_at,
-            rfc_3339(stored.reading.at),
-        )
-        for stored in gone
+    """Readings that are no longer served: they are expired, or became another reading's copy."""
+    items = [
+        _EventItem([_identity(stored, stored.versions[-1])], removed_at, rfc_3339(stored.reading.at))
+        for stored in removed
     ]
-    return _About(user_id, start, cause).parts(
-        "bg.readings.removed", parts, member="timestamps", reason=reason
-    )
+    return _events("bg.readings.removed", user_id, start, items, cause, member="timestamps", reason=reason)
 
 
 def hash_id(*identity: Any) -> str:
-    """The same for the same, and nobody's name in it."""
+    """A hash of the identity: the same id for the same identity, and no personal data in it."""
     text = json.dumps(identity, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """One reading's share of an event."""
+class _EventItem:
+    """The part of an event that one reading contributes."""
 
     identity: list[Any]
     time: datetime
-    shown: Any
+    value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class _About:
-    """What the events of one write have in common."""
+def _events(
+    event_type: EventType,
+    user_id: str,
+    start: datetime,
+    items: Iterable[_EventItem],
+    cause: str | None,
+    *,
+    member: str = "readings",
+    **more: Any,
+) -> list[Event]:
+    """One event per READINGS_MAX items. Their ids are one hash and a number."""
+    items = list(items)
+    hour = f"{start.astimezone(UTC):%Y-%m-%dT%H}"
+    event_id = hash_id(event_type, user_id, hour, [item.identity for item in items])
+    groups = [items[first : first + READINGS_MAX] for first in range(0, len(items), READINGS_MAX)]
+    return [
+        Event(
+            f"{event_id}-{number}",
+            event_type,
+            f"hours/{hour}",
+            max(item.time for item in group),
+            {"user_id": user_id, "count": len(group), **more, member: [item.value for item in group]},
+            cause,
+        )
+        for number, group in enumerate(groups, start=1)
+    ]
 
-    user_id: str
-    start: datetime
-    cause: str | None
 
-    def parts(
-        self, event_type: EventType, parts: Sequence[_Part], member: str = "readings", **more: Any
-    ) -> list[Event]:
-        if not parts:
-            return []
-        hour = self.start.astimezone(UTC).strftime("%Y-%m-%dT%H")
-        event_id = hash_id(event_type, self.user_id, hour, [part.identity for part in parts])
-        return [
-            Event(
-                f"{event_id}-{number}",
-                event_type,
-                f"hours/{hour}",
-                max(part.time for part in some),
-                {"user_id": self.user_id, "count": len(some), **more, member: [part.shown for part in some]},
-                self.cause,
-            )
-            for number, some in enumerate(_in_groups(parts), start=1)
-        ]
+def _stored(stored: StoredReading) -> _EventItem:
+    return _EventItem([_identity(stored, stored.versions[-1])], stored.stored_at, as_json(stored))
 
 
-def _stored(stored: StoredReading) -> _Part:
-    return _Part([_identity(stored, stored.versions[-1])], stored.stored_at, as_json(stored))
+def _revised(revision: Revision) -> _EventItem:
+    now, added = revision.now, revision.added
+    return _EventItem(
+        [_identity(now, version) for version in added],
+        max((version.stored_at for version in added), default=now.stored_at),
+        as_json(now) | {"previous": as_json(revision.before)},
+    )
 
 
 def _identity(stored: StoredReading, version: Version) -> list[str]:
-    return [_instant(stored.reading.at), _instant(version.fetched_at), _instant(version.stored_at)]
+    return [_to_the_millisecond(at) for at in (stored.reading.at, version.fetched_at, version.stored_at)]
 
 
-def _instant(instant: datetime) -> str:
+def _to_the_millisecond(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="milliseconds")
-
-
-def _in_groups(parts: Sequence[_Part]) -> Iterator[Sequence[_Part]]:
-    return (parts[start : start + READINGS_MAX] for start in range(0, len(parts), READINGS_MAX))

@@ -1,74 +1,146 @@
 """
-Publishing a batch of stream records: in order, at least once, and none lost.
+Publisher: turns records of DynamoDB's streams into events, in order, at least once.
 
-    what went wrong                          the record            those after it
-    ---------------------------------------  --------------------  ------------------------------------------
-    the sink is down, or takes only a part   comes again           come again; what already arrived is doubled
-    the record makes no sense to us          is set aside at once  go on: a shard must not stand still
-                                                                   for a day because of one record
-    it cannot be set aside either            comes again           come again
+    what failed                            the record                  the records after it
+    -------------------------------------  --------------------------  -------------------------------------
+    the sink is down, or took only a part  is retried                  are retried; events that had arrived
+                                                                       arrive again
+    the record cannot be read              goes to the dead letters    are published: one record must not
+                                                                       stop its shard for a day
+    it cannot be put there                 is retried                  are retried
 
-Lambda shows a shard's records again from the first one that is reported, so one place is all we answer.
+Lambda retries a shard from the first record that is reported as failed, so only that one is reported.
 """
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bg_ingest.publishing.stream import RecordUnreadable, events_of, sequence_number
+from bg_ingest.accounts.connection import SK as CONNECTION
+from bg_ingest.dynamo import from_attributes
+from bg_ingest.publishing.account_events import connection_events, job_events
+from bg_ingest.publishing.events import reading_events, removal_events
+from bg_ingest.readings.stored.hour_items import HourUnreadable, cause_of, hour_from_item
+from bg_ingest.readings.stored_reading import Hour, hour_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from bg_ingest.dynamo import Item
     from bg_ingest.publishing.events import Event
 
-    Record = Mapping[str, Any]
-    SetAside = Callable[[Record, str], None]  # Keeps where a record stands, and the kind of error.
+    StreamRecord = Mapping[str, Any]
+    DeadLetter = Callable[[StreamRecord, str], None]  # Keeps the position of a record, and the kind of error.
+
+_HOUR = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
+# The identity of DynamoDB itself, which removes expired items.
+_TTL = ("Service", "dynamodb.amazonaws.com")
+
+
+class RecordUnreadable(Exception):
+    """A stream record cannot be read, now or later. Its text is the kind of error, without any value."""
 
 
 @dataclass(frozen=True, slots=True)
 class SinkResult:
-    """How many events have surely arrived, counted from the first; the others may have. And the trouble."""
+    """The first `arrived` events have arrived, and others may have. `error` names why a sink stopped."""
 
     arrived: int
-    trouble: str | None = None
+    error: str | None = None
 
 
 class Sink(Protocol):
-    """Where events go."""
+    """The destination of events."""
 
     def publish(self, events: Sequence[Event]) -> SinkResult:
-        """Deliver them in order, as far as it goes; a sink that is down is an answer, not an exception."""
+        """Deliver events in order until one fails. A sink that is down raises nothing."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What became of a batch."""
+    """The result of a batch of stream records."""
 
     events: int
-    set_aside: int = 0
-    again_from: str | None = None  # The sequence number of the first record that has to come again.
-    trouble: str | None = None
+    dead_letters: int = 0
+    retry_from: str | None = None  # The sequence number of the first record that has to be retried.
+    error: str | None = None
 
 
-def publish_records(records: Sequence[Record], *, sink: Sink, set_aside: SetAside) -> BatchResult:
-    """Publish what the records tell, as far as the sink takes it."""
+def publish_records(records: Sequence[StreamRecord], *, sink: Sink, dead_letter: DeadLetter) -> BatchResult:
+    """Publish the events of the records until the sink fails."""
     events: list[Event] = []
-    owners: list[int] = []
-    unreadable = 0
-    for place, record in enumerate(records):
+    sources: list[StreamRecord] = []  # The record of each event.
+    dead_letters = 0
+    for record in records:
         try:
             made = events_of(record)
         except RecordUnreadable as error:
-            set_aside(record, str(error))
-            unreadable += 1
+            dead_letter(record, str(error))
+            dead_letters += 1
             continue
         events += made
-        owners += [place] * len(made)
-    delivery = sink.publish(events) if events else SinkResult(0)
-    if delivery.arrived == len(events):
-        return BatchResult(len(events), unreadable)
-    stuck = records[owners[delivery.arrived]]
-    return BatchResult(delivery.arrived, unreadable, sequence_number(stuck), delivery.trouble)
+        sources += [record] * len(made)
+    result = sink.publish(events) if events else SinkResult(0)
+    if result.arrived == len(events):
+        return BatchResult(len(events), dead_letters)
+    retry_from = sequence_number(sources[result.arrived])
+    return BatchResult(result.arrived, dead_letters, retry_from, result.error)
+
+
+def sequence_number(record: StreamRecord) -> str:
+    """The position of a record in its shard."""
+    number: str = record["dynamodb"]["SequenceNumber"]
+    return number
+
+
+def events_of(record: StreamRecord) -> list[Event]:
+    """The events of one change of one item, in a fixed order. Many changes have none."""
+    try:
+        return _events_of(record)
+    except (HourUnreadable, LookupError, ValueError, TypeError, AttributeError) as error:
+        # Not "from error": the text of the error may contain a value.
+        raise RecordUnreadable(type(error).__name__) from None
+
+
+def _events_of(record: StreamRecord) -> list[Event]:
+    change = record["dynamodb"]
+    sk: str = change["Keys"]["sk"]["S"]
+    before, after = _image(change.get("OldImage")), _image(change.get("NewImage"))
+    at = datetime.fromtimestamp(int(change["ApproximateCreationDateTime"]), UTC)
+    if sk == CONNECTION:
+        return connection_events(before, after, at)
+    if sk.startswith("job#"):
+        return job_events(before, after, at)
+    if _HOUR.fullmatch(sk) and after:
+        return _changed_hour(before, after, at)
+    if _HOUR.fullmatch(sk) and before and _is_expired(record):
+        hour = hour_from_item(before)
+        return removal_events(before["pk"], hour.start, hour.readings, "expired", at)
+    # An erasure removes hours too. Its one event is the change of the connection.
+    return []
+
+
+def _changed_hour(before: Item | None, after: Item, at: datetime) -> list[Event]:
+    now = hour_from_item(after)
+    was = hour_from_item(before) if before else Hour(now.start)
+    return reading_events(after["pk"], hour_change(was, now), cause=cause_of(after), removed_at=at)
+
+
+def _is_expired(record: StreamRecord) -> bool:
+    identity = record.get("userIdentity") or {}
+    return (identity.get("type"), identity.get("principalId")) == _TTL
+
+
+def _image(attributes: Mapping[str, Any] | None) -> Item | None:
+    if not attributes:
+        return None
+    # Lambda hands bytes over as base64, where the SDK would have decoded them.
+    decoded = {
+        name: {"B": b64decode(value["B"])} if "B" in value else value for name, value in attributes.items()
+    }
+    return from_attributes(decoded)

@@ -1,16 +1,16 @@
 """
-RabbitMQ as a sink: a durable topic exchange, persistent messages, each confirmed before it counts.
+RabbitMQ sink: a durable topic exchange, persistent messages, a confirm for each.
 
-    publisher ──► bg.events (topic, routing key = type) ──► whatever queues consumers have bound
-                     └── nobody bound: bg.events.unrouted (fanout) ──► the queue bg.events.unrouted
+    publisher ──► bg.events (topic, routing key = type) ──► the queues that consumers have bound
+                     └── no queue bound: bg.events.unrouted (fanout) ──► the queue bg.events.unrouted
 
-A message that no queue wants is kept in the queue of the unrouted: that nobody listens to one type of event
-must not hold up the others. Should that queue be gone as well, the broker hands the message back
-(`mandatory`), and that counts as not arrived.
+If no queue is bound for a type of event, the message is kept in the queue `bg.events.unrouted`. Other types
+of events are delivered. If that queue is gone as well, the broker returns the message (`mandatory`), and the
+message counts as not arrived.
 
-A Lambda environment is frozen between two invocations, for minutes or for good, and cannot answer heartbeats.
-The broker then gives the connection up after twice HEARTBEAT_S, which is right: environments that never come
-back would otherwise stay connected for ever. So a connection that has rested too long is not used again.
+A Lambda environment is frozen between two invocations, sometimes permanently, and then cannot answer
+heartbeats. The broker closes its connection after twice HEARTBEAT_S. So environments that never return do not
+keep connections, and a connection that was idle for longer than IDLE_S_MAX is not used again.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 EXCHANGE = "bg.events"
 UNROUTED = "bg.events.unrouted"
 HEARTBEAT_S = 60
-RESTED_S_MAX = 30.0
-# Together well under the function's timeout: a broker that does not answer is down.
+IDLE_S_MAX = 30.0
+# Together well under the timeout of the function.
 _SOCKET_S = 5.0
 _CONNECTED_S = 15.0
 _BLOCKED_S = 10.0
@@ -43,7 +43,7 @@ _PERSISTENT = 2
 
 @dataclass(slots=True)
 class RabbitMQSink:
-    """One broker; the URL is asked for whenever it is connected to, so that a password can change."""
+    """One broker. The URL is read for each connection, because its password can change."""
 
     url: Callable[[], str]
     source: str
@@ -52,15 +52,15 @@ class RabbitMQSink:
     _used_at_s: float = 0.0
 
     def publish(self, events: Sequence[Event]) -> SinkResult:
-        """Publish and have confirmed, one after the other; a connection that broke is made anew once."""
-        arrived, trouble = self._publish(events)
-        if trouble and arrived < len(events):
-            more, trouble = self._publish(events[arrived:])
+        """Publish and confirm the events one by one. A broken connection is replaced once."""
+        arrived, error = self._publish(events)
+        if error and arrived < len(events):
+            more, error = self._publish(events[arrived:])
             arrived += more
-        return SinkResult(arrived, trouble)
+        return SinkResult(arrived, error)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         channel, self._channel = self._channel, None
         if channel:
             with suppress(AMQPError, OSError):
@@ -86,16 +86,16 @@ class RabbitMQSink:
         return arrived, None
 
     def _ready_channel(self) -> pika.adapters.blocking_connection.BlockingChannel:
-        rested_s = self.clock.monotonic_s() - self._used_at_s
-        if self._channel and (rested_s > RESTED_S_MAX or not self._channel.is_open):
+        idle_s = self.clock.monotonic_s() - self._used_at_s
+        if self._channel and (idle_s > IDLE_S_MAX or not self._channel.is_open):
             self.close()
         if self._channel is None:
-            self._channel = _opened(self.url())
+            self._channel = _open_channel(self.url())
         return self._channel
 
 
-def _opened(url: str) -> pika.adapters.blocking_connection.BlockingChannel:
-    parameters = pika.URLParameters(url)  # With amqps:// it checks the broker's certificate and name.
+def _open_channel(url: str) -> pika.adapters.blocking_connection.BlockingChannel:
+    parameters = pika.URLParameters(url)  # With amqps:// this checks the broker's certificate and name.
     parameters.heartbeat = HEARTBEAT_S
     parameters.socket_timeout = _SOCKET_S
     parameters.stack_timeout = _CONNECTED_S

@@ -1,13 +1,23 @@
-"""Publishing again what the table knows about a person's hours, under the ids it was published with."""
+"""Publishes the events of a user's stored hours again, with the ids that they had before."""
+
+# An hour keeps the time at which each version of each reading was stored, so its earlier states can be
+# restored: `history`. The changes between these states are the changes that the stream showed at the time, so
+# they make the same events.
+#
+#   the stream    | (nothing) ─► v1 | v1 ─► v2 | v2 ─► v3 |         one change per record
+#   the table     | (nothing) ─► h1 ─► h2 ─► h3 = v3      |         one change per state of the history
+#
+# Some events cannot be published again, because the table no longer has what they were about: readings that
+# are expired or were folded into another one, and versions beyond revisions.EARLIER_MAX.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from bg_ingest.publishing.changes import history, hour_change
 from bg_ingest.publishing.events import reading_events
+from bg_ingest.readings.stored_reading import StoredReading, hour_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,40 +25,67 @@ if TYPE_CHECKING:
 
     from bg_ingest.publishing.events import Event
     from bg_ingest.publishing.publish import Sink
-    from bg_ingest.readings.merging.hour import Hour
+    from bg_ingest.readings.stored_reading import Hour, Version
 
-# As long as a batch may take to be confirmed, and the answer.
+    # One save gives all its versions the same two times: stored and fetched.
+    Save = tuple[datetime, datetime]
+
+# Enough time for a batch to be confirmed and for the answer of the function.
 _RESERVE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Republished:
-    """How far it got; `again_from` is the hour to go on with, None when everything is told."""
+class RepublishResult:
+    """The hours and events that were published. If any are left, `resume_from` is the next hour."""
 
     hours: int
     events: int
-    again_from: datetime | None = None
-    trouble: str | None = None
-
-
-def events_of_hour(user_id: str, hour: Hour) -> Iterator[Event]:
-    """Everything that was ever stored or revised in an hour, as events, oldest first."""
-    for before, after in pairwise(history(hour)):
-        yield from reading_events(user_id, hour_change(before, after))
+    resume_from: datetime | None = None
+    error: str | None = None
 
 
 def republish(
     user_id: str, hours: Iterator[Hour], *, sink: Sink, time_left_s: Callable[[], float]
-) -> Republished:
-    """Publish hour by hour, in order, as long as there is time and the sink takes them."""
-    told = events = 0
+) -> RepublishResult:
+    """Publish hour by hour, in order, until the time is up or the sink fails."""
+    published = events = 0
     for hour in hours:
         if time_left_s() < _RESERVE_S:
-            return Republished(told, events, hour.start)
+            return RepublishResult(published, events, hour.start)
         made = list(events_of_hour(user_id, hour))
-        delivery = sink.publish(made)
-        events += delivery.arrived
-        if delivery.arrived < len(made):
-            return Republished(told, events, hour.start, delivery.trouble)
-        told += 1
-    return Republished(told, events)
+        result = sink.publish(made)
+        events += result.arrived
+        if result.arrived < len(made):
+            return RepublishResult(published, events, hour.start, result.error)
+        published += 1
+    return RepublishResult(published, events)
+
+
+def events_of_hour(user_id: str, hour: Hour) -> Iterator[Event]:
+    """The events of all readings that were stored or revised in an hour, oldest first."""
+    for before, after in pairwise(history(hour)):
+        yield from reading_events(user_id, hour_change(before, after))
+
+
+def history(hour: Hour) -> Iterator[Hour]:
+    """The states of an hour, from empty to current: one after each save."""
+    saves = sorted({_save_of(version) for stored in hour.readings for version in stored.versions})
+    yield replace(hour, readings=())
+    for save in saves:
+        states = (_as_of(stored, save) for stored in hour.readings)
+        yield replace(hour, readings=tuple(state for state in states if state))
+
+
+def _save_of(version: Version) -> Save:
+    return version.stored_at, version.fetched_at
+
+
+def _as_of(stored: StoredReading, save: Save) -> StoredReading | None:
+    """The reading as it was after a save; None if it was not stored yet."""
+    versions = [version for version in stored.versions if _save_of(version) <= save]
+    if not versions:
+        return None
+    *earlier, served = versions
+    return StoredReading(
+        served.reading, served.stored_at, len(earlier), tuple(earlier), served.fetched_at, stored.copies
+    )

@@ -1,1 +1,1 @@
-"""Readings: what one is, the hours they are kept in, and where those hours are stored."""
+"""Glucose readings: their model, how they are merged, and how they are stored by the hour."""

@@ -1,4 +1,4 @@
-"""How complete a user's days are: what was expected, what came, what came late, what is missing."""
+"""Completeness of a user's days: readings expected, received, late and missing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 
-# Dexcom serves what a phone uploads one hour late in the United States and three elsewhere, and a poll
-# finds it up to 15 minutes after. Four hours leave the rest of an hour for a queue that is behind.
-# Until then a reading is on its way, after that it was late.
+# Dexcom serves an upload of a phone after one hour in the United States and after three elsewhere. A poll
+# fetches it at most 15 minutes later. The rest of the four hours is for a queue that is behind. A reading
+# that is younger is still expected. A reading that is stored later counts as late.
 LATE_AFTER = timedelta(hours=4)
 
 
@@ -29,32 +29,32 @@ class Day:
     date: date
     expected: int
     received: int
-    late: int  # Received, but only after LATE_AFTER.
+    late: int  # Received, but more than LATE_AFTER after the measurement.
     missing: int
     gaps: tuple[Gap, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """From when on somebody's readings are wanted, and since when they could have come in time."""
+    """Since when a user's readings are fetched."""
 
-    history_from: datetime
-    connected_at: datetime
+    history_from: datetime  # Readings from this instant on are fetched.
+    connected_at: datetime  # Readings from before this instant could not arrive in time.
 
 
 def completeness(
     readings: Iterable[StoredReading], first: date, last: date, now: datetime, followed: Followed
 ) -> tuple[Day, ...]:
     """
-    Every day from `first` to `last` that is part of the person's history.
+    The days from `first` to `last` that are part of the user's history.
 
-    Of a day that is not over, as many readings are expected as there should be by now; missing are only
-    those that are not on their way any more. What was measured before the person connected was not late.
+    A day that is not over expects the readings up to now. A reading counts as missing only after LATE_AFTER.
+    If the user connected after a measurement, its lateness counts from the connection.
     """
     first = max(first, followed.history_from.astimezone(UTC).date())
     by_date: defaultdict[date, list[StoredReading]] = defaultdict(list)
     for stored in readings:
-        if stored.reading.kind == "cgm":  # Nobody expects a fingerstick every five minutes.
+        if stored.reading.kind == "cgm":  # Fingersticks are not expected every five minutes.
             by_date[stored.reading.at.astimezone(UTC).date()].append(stored)
     days = range((last - first).days + 1)
     return tuple(_day(first + DAY * n, by_date[first + DAY * n], now, followed) for n in days)
@@ -68,11 +68,11 @@ def _day(day: date, readings: list[StoredReading], now: datetime, followed: Foll
         date=day,
         expected=max(min(end, now) - start, timedelta(0)) // INTERVAL,
         received=len(readings),
-        late=sum(_came_after(stored, followed) > LATE_AFTER for stored in readings),
+        late=sum(_delay(stored, followed) > LATE_AFTER for stored in readings),
         missing=sum(gap.missing for gap in gaps),
         gaps=gaps,
     )
 
 
-def _came_after(stored: StoredReading, followed: Followed) -> timedelta:
+def _delay(stored: StoredReading, followed: Followed) -> timedelta:
     return stored.first_stored_at - max(stored.reading.at, followed.connected_at)

@@ -1,11 +1,12 @@
-"""Where a series that should have a reading every five minutes has none."""
+"""Gaps in a series that should have a reading every five minutes."""
 
 #   readings   x   x   x . . x   x   x . . . . . .|
 #                      |<--->|           |<------->|
 #                    start  end        start      end of the range
 #
-# A gap is the stretch from one reading to the next, or to an end of the range, when a reading is surely
-# missing in it. Nothing is known strictly inside; whoever fetches `[start, end)` gets all that is missing.
+# A gap reaches from one reading to the next, or to an end of the range, if at least one reading is missing in
+# between. Its start and end may be readings, its inside has none. So fetching `[start, end)` brings every
+# missing reading.
 
 from __future__ import annotations
 
@@ -19,15 +20,16 @@ if TYPE_CHECKING:
 
 INTERVAL = timedelta(minutes=5)
 
-# Sensors jitter by a second, clocks are set, a new sensor starts in between. Half an interval forgives all
-# of that, and no missing reading hides in it: without one, two readings are two intervals apart. Only next
-# to an end of the range one may hide: what lies beyond the end is not known here.
+# Sensors jitter by a second, clocks are adjusted, and a new sensor starts at any second. Half an interval
+# covers all of these, and no missing reading hides in it: if one is missing, two readings are two intervals
+# apart. Only at an end of the range a missing reading can hide, because the series beyond the end is not
+# known.
 TOLERANCE = INTERVAL / 2
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch without readings, and how many it should have had."""
+    """A stretch without readings, and the number of readings that are missing in it."""
 
     start: datetime
     end: datetime
@@ -42,7 +44,7 @@ def find_gaps(
     interval: timedelta = INTERVAL,
     tolerance: timedelta = TOLERANCE,
 ) -> tuple[Gap, ...]:
-    """The gaps of `[start, end)`, oldest first, whatever the order of the instants."""
+    """The gaps of `[start, end)`, oldest first. The instants may have any order."""
     known = sorted({instant for instant in instants if start <= instant < end})
     if not known:
         nothing = Gap(start, end, (end - start) // interval)

@@ -1,4 +1,4 @@
-"""What a glucose reading is, wherever it came from."""
+"""A glucose reading of any provider."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ Kind = Literal["cgm", "manual", "calibration"]
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What measured and what uploaded a reading; strings are kept as the provider spells them."""
+    """The devices behind a reading, spelled as the provider spells them."""
 
     generation: str | None = None
     display: str | None = None
     app: str | None = None
-    transmitter: str | None = None  # A hash: the provider's id never leaves bg_ingest.providers.dexcom.
+    transmitter: str | None = None  # A hash. The provider's own id never leaves its package.
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """
-    One glucose value of one person at one instant.
+    One glucose value of one user at one instant.
 
-    `at` is the provider's system time in UTC, whole seconds: it is the identity of the reading within its
-    user. `device.transmitter` and `transmitter_ticks` together name the physical measurement, whichever
-    device reported it.
+    `at` is the provider's system time in UTC, in whole seconds. It identifies the reading within its user.
+    `device.transmitter` and `transmitter_ticks` together identify the measurement across devices.
+
+    A new field also needs a row in the table of fields.py, and a provider that sets it. If it is served,
+    `http_api.range_response.ReadingJson` describes it.
     """
 
     at: datetime
     mg_dl: int
     trend: str | None = None
     trend_rate: float | None = None  # mg/dL per minute
-    status: Status | None = None  # The provider said "below its range" (39) or "above" (401).
+    status: Status | None = None  # The value was below ("low") or above ("high") what the sensor measures.
     kind: Kind = "cgm"
     record_id: str | None = None
     local_offset_minutes: int | None = None

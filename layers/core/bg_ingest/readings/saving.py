@@ -1,17 +1,18 @@
-"""Getting records into the table by compare-and-swap, however many others do the same."""
+"""Saving records by compare-and-swap, with any number of concurrent writers."""
 
-# A save is read, merge, write what changed, until nothing is left to write:
+# A save repeats these steps until there is nothing left to write: read, merge, write what changed.
 #
 #   writer A   read v7 ─ merge ─ write if v7 ✓ (v8)
 #   writer B   read v7 ─ merge ──────────────────── write if v7 ✗, v8 comes back ─ merge ─ write if v8 ✓ (v9)
 #
-# Every item goes from state to state through conditions only, so each reading is stored by exactly one
-# writer, and what the writers report adds up to what is there.
+# Every write is conditional on the version that was read. So each reading is stored by exactly one writer,
+# and the counts of all writers add up to what is stored.
 #
-# One thing no condition on one item can see: two writers at once, one storing the phone's record of
-# 12:59:58 in its hour, the other the receiver's record of the same measurement, 13:00:03, in the next. So
-# whoever has stored a reading that close to a full hour reads once more. Each writes before it reads
-# again, so at least one of the two sees both, and merging folds them into one.
+# A condition on one item cannot see a second item. Example: one writer stores the phone's record of 12:59:58
+# in its hour. At the same time another stores the receiver's record of the same measurement, 13:00:03, in the
+# next hour. Therefore a writer that has stored a reading this close to a full hour reads both hours again.
+# Each writer writes before it reads again, so at least one of them sees both readings and folds them into
+# one.
 
 from __future__ import annotations
 
@@ -20,9 +21,11 @@ from datetime import UTC, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bg_ingest.readings.merging.hour import HOUR, Hour, hour_of, merge_hours
+from bg_ingest.readings.merging.hour import merge_hours
 from bg_ingest.readings.merging.identity import COPIES_APART_MAX, measurement_id
 from bg_ingest.readings.stored.hour_items import hour_from_item
+from bg_ingest.readings.stored_reading import Hour
+from bg_ingest.utc import HOUR, hour_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,21 +35,21 @@ if TYPE_CHECKING:
     from bg_ingest.readings.model import Reading
     from bg_ingest.readings.stored.hour_items import HourItems
 
-# A round is lost only when another writer's write was accepted. Each of 32 writers who start at once writes
-# an hour at most twice, so all of them get through, and a livelock still ends.
+# A writer loses a round only if another writer's write was accepted. If 32 writers start at once, each of
+# them writes an hour at most twice, so all finish within this limit. A livelock ends at it.
 ROUNDS_MAX = 64
 
-# Reading a stretch of hours that nobody asked for costs less than another query, up to here.
-UNASKED_HOURS_MAX = 12
+# One query over this many hours that are not needed costs less than a second query.
+SKIPPED_HOURS_MAX = 12
 
 
 class HourContended(Exception):
-    """Other writers changed the same hours in every round; what was saved is safe, saving again is too."""
+    """Other writers changed the same hours in every round. The save can be retried."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One write that was accepted: the hour it found and the hour it left."""
+class SaveStep:
+    """One accepted write: the hour before and after it."""
 
     before: Hour
     after: Hour
@@ -60,9 +63,9 @@ def save_records(
     fetched_at: datetime,
     stored_at: datetime,
     cause: str | None = None,
-) -> list[Step]:
-    """Write until everything the records say is in the table; every step that was ours."""
-    steps: list[Step] = []
+) -> list[SaveStep]:
+    """Merge the records into the stored hours. Returns the writes that it made."""
+    steps: list[SaveStep] = []
     hours = _hours_around(items, user_id, records)
     for _ in range(ROUNDS_MAX):
         merged = merge_hours(hours, records, fetched_at=fetched_at, stored_at=stored_at)
@@ -74,14 +77,14 @@ def save_records(
             hours |= {step.after.start: step.after for step in accepted} | refused
         else:
             return steps
-    raise HourContended("other writers kept changing the hours of this save")
+    raise HourContended("other writers changed the hours of this save in every round")
 
 
 def _write_changed(
     write_hour: Callable[[Hour], Write], hours: Mapping[datetime, Hour], merged: Mapping[datetime, Hour]
-) -> tuple[list[Step], dict[datetime, Hour]]:
-    """The steps that were accepted, and the hours as they now are where a write was refused."""
-    accepted: list[Step] = []
+) -> tuple[list[SaveStep], dict[datetime, Hour]]:
+    """The accepted writes, and the current hours where a write was refused."""
+    accepted: list[SaveStep] = []
     refused: dict[datetime, Hour] = {}
     for start, after in merged.items():
         before = hours.get(start, Hour(start))
@@ -89,14 +92,14 @@ def _write_changed(
             continue
         write = write_hour(after)
         if write.accepted:
-            accepted.append(Step(before, replace(after, version=after.version + 1)))
+            accepted.append(SaveStep(before, replace(after, version=after.version + 1)))
         else:
             refused[start] = hour_from_item(write.item) if write.item else Hour(start)
     return accepted, refused
 
 
 def _hours_around(items: HourItems, user_id: str, records: Iterable[Reading]) -> dict[datetime, Hour]:
-    """The hours of the records, and those that a copy of one of them may be in."""
+    """The stored hours that contain the records or may contain a copy of one."""
     wanted = {
         hour_of(record.at.astimezone(UTC) + apart)
         for record in records
@@ -110,16 +113,18 @@ def _hours_around(items: HourItems, user_id: str, records: Iterable[Reading]) ->
 
 
 def _stretches(hours: Iterable[datetime]) -> list[tuple[datetime, datetime]]:
+    """The first and last hour of each query that together read all the hours."""
     stretches: list[tuple[datetime, datetime]] = []
     for hour in hours:
-        if stretches and hour - stretches[-1][1] <= HOUR * UNASKED_HOURS_MAX:
+        if stretches and hour - stretches[-1][1] <= HOUR * SKIPPED_HOURS_MAX:
             stretches[-1] = (stretches[-1][0], hour)
         else:
             stretches.append((hour, hour))
     return stretches
 
 
-def _may_have_a_twin(step: Step) -> bool:
+def _may_have_a_twin(step: SaveStep) -> bool:
+    """Whether the write added a reading of which the neighbouring hour may contain another record."""
     known = {stored.reading.at for stored in step.before.readings}
     edges = (step.after.start, step.after.start + HOUR)
     return any(

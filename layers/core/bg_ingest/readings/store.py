@@ -1,4 +1,4 @@
-"""Everybody's readings in DynamoDB: saved once however often they come, read by the range of their hours."""
+"""The reading store: readings of all users in DynamoDB, one item per user and hour."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from bg_ingest.readings.merging.hour import report
-from bg_ingest.readings.saving import HourContended, save_records
+from bg_ingest.readings.saving import save_records
 from bg_ingest.readings.stored.hour_items import HourItems, columns_from_item, hour_from_item
+from bg_ingest.readings.stored_reading import LONG_AGO, hour_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -18,15 +18,11 @@ if TYPE_CHECKING:
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
     from bg_ingest.readings.columns import HourColumns
-    from bg_ingest.readings.merging.hour import Hour
     from bg_ingest.readings.model import Reading
-    from bg_ingest.readings.stored_reading import StoredReading
+    from bg_ingest.readings.stored_reading import Hour, StoredReading
 
-__all__ = ["HourContended", "ReadingStore", "SaveReport"]
+READINGS_PER_HOUR = 12  # What sensors do today. Only the size of a DynamoDB page depends on it.
 
-READINGS_PER_HOUR = 12  # What sensors do today; only the size of a page depends on it.
-
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 # Device clocks run ahead by minutes. A reading dated later than this is not the newest one.
 AHEAD_MAX = timedelta(minutes=10)
 FAR_AHEAD = datetime(9999, 12, 31, tzinfo=UTC)
@@ -34,41 +30,43 @@ FAR_AHEAD = datetime(9999, 12, 31, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class SaveReport:
-    """What became of the records of one save."""
+    """The number of records of one save that were stored, revised and so on."""
 
     stored: int
     revised: int
     duplicates: int
     hours_written: int
-    expired: int = 0  # Older than what is kept, and not written at all.
+    expired: int = 0  # Older than the retention, and not written.
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingStore:
-    """Everybody's readings."""
+    """The stored readings of all users."""
 
     table: Table
     clock: Clock
     retention_days: int
-    cause: Callable[[], str | None] = lambda: None  # The correlation id of whatever is being done now.
+    cause: Callable[[], str | None] = lambda: None  # The correlation id of the request or message in work.
 
     def save(self, user_id: str, readings: Iterable[Reading], fetched_at: datetime) -> SaveReport:
         """
-        Merge what one fetch brought into what is there; repeating it is harmless, whoever else writes.
+        Merge the records of one fetch into what is stored.
 
-        HourContended when others got in the way every time.
+        Saving the same records again changes nothing, also with concurrent writers. Raises HourContended if
+        other writers changed the same hours in every round.
         """
         given = list(readings)
         now = self.clock.now()
-        oldest = self._items.first_kept(now)
+        oldest = self._items.oldest_kept(now)
         records = [record for record in given if record.at >= oldest]
         steps = save_records(
             self._items, user_id, records, fetched_at=fetched_at, stored_at=now, cause=self.cause()
         )
-        reports = [report(step.before, step.after, 0) for step in steps]
-        # Folding twins that a writer left behind when it died takes away more than is stored: not below none.
-        stored = max(sum(step.stored for step in reports), 0)
-        revised = sum(step.revised for step in reports)
+        changes = [hour_change(step.before, step.after) for step in steps]
+        # A crashed writer can leave two readings of one measurement. Folding them may remove more readings
+        # than this save stored, and the count must not be negative.
+        stored = max(sum(len(change.stored) - len(change.removed) for change in changes), 0)
+        revised = sum(len(change.revised) for change in changes)
         return SaveReport(
             stored=stored,
             revised=revised,
@@ -86,8 +84,8 @@ class ReadingStore:
         descending: bool = False,
         limit: int | None = None,
     ) -> Iterator[StoredReading]:
-        """The readings of `[start, end)` that have not expired, at most `limit`, read as consumed."""
-        hours = map(hour_from_item, self._kept(user_id, start, end, descending=descending, limit=limit))
+        """The unexpired readings of `[start, end)`, at most `limit`, read as they are consumed."""
+        hours = map(hour_from_item, self._unexpired(user_id, start, end, descending=descending, limit=limit))
         found = (
             stored
             for hour in hours
@@ -105,9 +103,9 @@ class ReadingStore:
         descending: bool = False,
         limit: int | None = None,
     ) -> Iterator[HourColumns]:
-        """The same readings as far as callers are shown them, at a fraction of the cost."""
+        """The served fields of the same readings, at a fraction of the cost."""
         left = sys.maxsize if limit is None else limit
-        for item in self._kept(user_id, start, end, descending=descending, limit=limit):
+        for item in self._unexpired(user_id, start, end, descending=descending, limit=limit):
             whole = columns_from_item(item).within(start, end)
             hour = (whole.part(slice(None, None, -1)) if descending else whole).part(slice(left))
             if hour:
@@ -117,14 +115,14 @@ class ReadingStore:
                 return
 
     def instants_eventually_consistent(self, user_id: str, start: datetime, end: datetime) -> list[datetime]:
-        """When the readings of `[start, end)` were measured; what was stored a moment ago may be missing."""
-        # Half the price of a consistent read. Whoever takes a reading for missing asks for it once more.
-        items = self._kept(user_id, start, end, descending=False, limit=None, consistent=False)
+        """The instants of the readings of `[start, end)`. The latest writes may be missing."""
+        # Half the price of a consistent read. If a reading seems to be missing, a sync fetches it again.
+        items = self._unexpired(user_id, start, end, consistent=False)
         return [at for item in items for at in columns_from_item(item).within(start, end).instants]
 
     def hours(self, user_id: str, start: datetime, end: datetime) -> Iterator[Hour]:
-        """The hours that begin in `[start, end)` and have not expired, oldest first, read as consumed."""
-        hours = map(hour_from_item, self._kept(user_id, start, end, descending=False, limit=None))
+        """The unexpired hours that begin in `[start, end)`, oldest first, read as they are consumed."""
+        hours = map(hour_from_item, self._unexpired(user_id, start, end))
         return (hour for hour in hours if start <= hour.start)
 
     def latest(self, user_id: str) -> StoredReading | None:
@@ -140,32 +138,32 @@ class ReadingStore:
                 return newest
         return None
 
-    def _kept(
+    def _unexpired(
         self,
         user_id: str,
         start: datetime,
         end: datetime,
         *,
-        descending: bool,
-        limit: int | None,
-        consistent: bool = True,  # Who was told that a sync is done finds what it stored.
+        descending: bool = False,
+        limit: int | None = None,
+        consistent: bool = True,  # After a sync has finished, a read returns everything that it stored.
     ) -> Iterator[Item]:
-        """The items of the hours that have not expired, read as consumed."""
+        """The items of the unexpired hours, read as they are consumed."""
         now = self.clock.now()
-        start = max(start.astimezone(UTC), self._items.first_kept(now))
+        start = max(start.astimezone(UTC), self._items.oldest_kept(now))
         end = end.astimezone(UTC)
         if start >= end or limit == 0:
-            return iter(())  # DynamoDB refuses a range that ends before it begins.
+            return iter(())  # DynamoDB rejects a range that ends before it begins.
         items = self._items.query(
             user_id,
             start,
             end - timedelta.resolution,
             descending=descending,
             consistent=consistent,
-            # One hour more for each edge that is trimmed.
+            # One more hour for each end of the range, where an hour may be cut.
             page_items_max=None if limit is None else limit // READINGS_PER_HOUR + 2,
         )
-        # The setting may have been longer when an item was written, or shorter: the earlier end counts.
+        # If the retention was changed after an item was written, the earlier of the two ends counts.
         return (item for item in items if item["expires_at"] > now.timestamp())
 
     @property

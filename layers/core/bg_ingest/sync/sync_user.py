@@ -30,6 +30,7 @@ from bg_ingest.providers.errors import (
     Crowded,
     OutOfTime,
     ProviderError,
+    QuotaSpent,
     TokenRejected,
     TryLater,
 )
@@ -135,7 +136,7 @@ def _end_failed(run: Run, error: NotConnected | AccountChanged | ProviderError) 
 def _retry_or_fail(run: Run, error: TryLater | TokenRejected) -> SyncResult:
     # A token that is rejected right after its refresh is the provider's failure: only a dead refresh token
     # ends a connection. A refusal of our own client leaves more tries: the provider was not called.
-    called = not isinstance(error, CircuitOpen | Crowded)
+    called = not isinstance(error, CircuitOpen | Crowded | QuotaSpent)
     if not run.order.may_defer(called=called):
         return _fail(run, type(error).__name__, retryable=True)
     failure = Failure(type(error).__name__, retryable=True, attempts=run.order.deferrals + 1)

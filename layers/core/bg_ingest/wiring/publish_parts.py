@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bg_ingest.accounts.cached_secret import CachedSecret
 from bg_ingest.publishing.eventbridge import EventBridgeSink
-from bg_ingest.publishing.stream import sequence_number
+from bg_ingest.publishing.publish import sequence_number
 from bg_ingest.settings import Environment
 from bg_ingest.wiring import aws_clients
 from bg_ingest.wiring.secret_parts import read_secret
@@ -40,12 +40,12 @@ def sink(own: Process) -> Sink:
     return RabbitMQSink(CachedSecret(partial(_read_url, own), own.clock).get, source, own.clock)
 
 
-def set_aside(own: Process) -> Callable[[Mapping[str, Any], str], None]:
+def dead_letter(own: Process) -> Callable[[Mapping[str, Any], str], None]:
     """Sends the position of a record that cannot be published to a queue; its content stays in the stream."""
-    return partial(_set_aside, own)
+    return partial(_dead_letter, own)
 
 
-def _set_aside(own: Process, record: Mapping[str, Any], kind: str) -> None:
+def _dead_letter(own: Process, record: Mapping[str, Any], kind: str) -> None:
     note = {
         "condition": "RecordUnreadable",
         "raised": kind,

@@ -1,4 +1,4 @@
-"""Every kind of fault, as one type that JSON can be read into."""
+"""The union of all faults, which pydantic can parse JSON into."""
 
 from __future__ import annotations
 
@@ -6,28 +6,36 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from dexcom_sim.faults.answers import (
-    ApplicationFull,
+from dexcom_sim.faults.format_faults import (
+    ExtraMembers,
+    MissingMembers,
+    MmolUnits,
+    PluralRecordType,
+    UnknownEnums,
+)
+from dexcom_sim.faults.measurement_faults import ClockDrift, Duplicates, OddValues, RevisedValues, Unordered
+from dexcom_sim.faults.response_faults import (
     Dropped,
+    FullApplication,
     Maintenance,
     MangledBody,
     SlowBody,
     SlowHeaders,
-    Status,
+    StatusFault,
 )
-from dexcom_sim.faults.dated import DstChange, TimeStrings
-from dexcom_sim.faults.deeds import (
+from dexcom_sim.faults.state_faults import (
     AccessTokenExpired,
     LateUploads,
     QuotaExhausted,
     RefreshTokenUsed,
     UserRevoked,
 )
-from dexcom_sim.faults.measured import ClockDrift, Duplicates, OddValues, RevisedValues, Unordered
-from dexcom_sim.faults.spelled import ExtraMembers, MissingMembers, MmolUnits, PluralRecordType, UnknownEnums
+from dexcom_sim.faults.time_faults import DstChange, TimeStrings
 
-CallFault = Status | Maintenance | ApplicationFull | MangledBody | SlowHeaders | SlowBody | Dropped
-RecordFault = (
+AnyResponseFault = (
+    StatusFault | Maintenance | FullApplication | MangledBody | SlowHeaders | SlowBody | Dropped
+)
+AnyRecordFault = (
     ClockDrift
     | Duplicates
     | RevisedValues
@@ -41,12 +49,12 @@ RecordFault = (
     | TimeStrings
     | DstChange
 )
-Condition = QuotaExhausted | LateUploads  # Stands, but strikes no single call.
-TokenDeed = UserRevoked | RefreshTokenUsed | AccessTokenExpired  # Done and over.
-StandingFault = CallFault | RecordFault | Condition
-Fault = Annotated[StandingFault | TokenDeed, Field(discriminator="kind")]
+LastingStateFault = QuotaExhausted | LateUploads  # Lasts, but acts on no single call.
+TokenFault = UserRevoked | RefreshTokenUsed | AccessTokenExpired  # Acts once and at once.
+LastingFault = AnyResponseFault | AnyRecordFault | LastingStateFault
+Fault = Annotated[LastingFault | TokenFault, Field(discriminator="kind")]
 
 
-def told(fault: StandingFault | TokenDeed) -> dict[str, Any]:
-    """The fault as it was ordered: its kind, and what was said beyond the defaults."""
+def as_ordered(fault: LastingFault | TokenFault) -> dict[str, Any]:
+    """The fault as the control API received it: its kind, and the members that differ from the defaults."""
     return {"kind": fault.kind, **fault.model_dump(mode="json", exclude_defaults=True)}

@@ -4,24 +4,23 @@ import csv
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal
 from itertools import repeat
 from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.facades.native.reading_text import Unit, as_json, csv_lines, json_array, mmol_l, ndjson_lines
+from bg_ingest.facades.native.reading_text import Unit, as_json, csv_lines, json_array, ndjson_lines
 from bg_ingest.readings.columns import HourColumns, to_columns
-from bg_ingest.readings.merging.hour import hour_of
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.readings.stored_reading import StoredReading
+from bg_ingest.utc import hour_of
 from tests.unit.readings.made_up import PHONE, QUICK, at, measured, wild_hours
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bg_ingest.readings.merging.hour import Hour
+    from bg_ingest.readings.stored_reading import Hour
 
 # docs/api.md, "Reading".
 DOCUMENTED = {
@@ -39,7 +38,7 @@ DOCUMENTED = {
 
 
 def documented() -> StoredReading:
-    """The reading of the documentation."""
+    """The reading in docs/api.md."""
     reading = Reading(
         datetime(2026, 4, 26, 14, 30, tzinfo=UTC), 110, "flat", 0.3, local_offset_minutes=-420, device=PHONE
     )
@@ -47,17 +46,17 @@ def documented() -> StoredReading:
 
 
 def one_hour(readings: Sequence[StoredReading]) -> list[HourColumns]:
-    """Readings of one hour, as they are rendered."""
+    """The columns of readings of one hour."""
     return [to_columns(hour_of(stored.reading.at), readings) for stored in readings[:1]]
 
 
-def test_as_documented() -> None:
-    """Names, values and their order are those of the documentation."""
+def test_a_reading_is_rendered_as_documented() -> None:
+    """Names, values and their order are those of docs/api.md."""
     assert list(as_json(documented()).items()) == list(DOCUMENTED.items())
 
 
 def test_everything_optional_is_null() -> None:
-    """The names are always there."""
+    """A member without a value is null, not left out."""
     bare = as_json(replace(documented(), reading=Reading(at(5), 110)))
 
     assert bare.keys() == DOCUMENTED.keys()
@@ -65,30 +64,23 @@ def test_everything_optional_is_null() -> None:
     assert bare["device"] == {"generation": None, "display": None, "app": None}
 
 
-def test_the_transmitter_stays_inside() -> None:
-    """Not even its hash is anybody's business."""
+def test_the_transmitter_is_not_served() -> None:
+    """Its hash is not in the answers either."""
     assert "transmitter" not in json_array(one_hour([documented()]))
 
 
-def test_beside_mmol_l() -> None:
-    """The value in mmol/L stands beside the value in mg/dL."""
+def test_mmol_l_is_added_beside_mg_dl() -> None:
+    """The value in mmol/L follows the value in mg/dL."""
     value = as_json(documented(), "mmol/L")
 
     assert list(value)[:3] == ["timestamp", "glucose_mg_dl", "glucose_mmol_l"]
     assert value["glucose_mmol_l"] == 6.1
 
 
-def test_mmol_l_is_rounded_half_up() -> None:
-    """One decimal, as exact decimal arithmetic has it."""
-    for mg_dl in (*range(602), 18_015_590):
-        exact = (Decimal(mg_dl) / Decimal("18.01559")).quantize(Decimal("0.1"), ROUND_HALF_UP)
-        assert str(mmol_l(mg_dl)) == str(exact)
-
-
 @QUICK
 @given(wild_hours(), st.sampled_from(["mg/dL", "mmol/L"]), st.text(), st.sampled_from([1, 1.0, 0, -0.5]))
-def test_every_form_says_the_same(hour: Hour, unit: Unit, odd: str, rate: float) -> None:
-    """JSON, its lines and CSV have the same readings in order, whatever strings a provider invents."""
+def test_all_forms_contain_the_same_readings(hour: Hour, unit: Unit, odd: str, rate: float) -> None:
+    """JSON, NDJSON and CSV have the same readings in the same order, for any text of a provider."""
     device = Device(display=odd, app="G7")
     readings = [
         *hour.readings,
@@ -108,10 +100,13 @@ def test_every_form_says_the_same(hour: Hour, unit: Unit, odd: str, rate: float)
     rows = list(csv.DictReader(csv_lines(hours, unit)))
     assert [row["timestamp"] for row in rows] == [value["timestamp"] for value in values]
     assert [int(row["glucose_mg_dl"]) for row in rows] == [value["glucose_mg_dl"] for value in values]
+    assert [row["device_generation"] or None for row in rows] == [
+        value["device"]["generation"] for value in values
+    ]
 
 
-def test_csv() -> None:
-    """A line of names, then the readings; nulls are empty fields."""
+def test_csv_has_a_header_and_empty_fields_for_null() -> None:
+    """The names are those of JSON, with the device in three columns."""
     rest = "trend,trend_rate,status,type,local_offset_minutes,stored_at,revision"
     rest += ",device_generation,device_display,device_app"
     lines = list(csv_lines(one_hour([documented()]), "mmol/L"))
@@ -123,8 +118,8 @@ def test_csv() -> None:
     assert list(csv_lines([])) == [f"timestamp,glucose_mg_dl,{rest}\r\n"]
 
 
-def test_csv_is_no_spreadsheet_program() -> None:
-    """A device that calls itself a formula stays text."""
+def test_csv_disarms_formulas() -> None:
+    """A spreadsheet shows a device name that begins with = as text."""
     hostile = StoredReading(measured(at(5), device=Device(display="=1+1", app='a","b')), at(6))
     (row,) = csv.DictReader(csv_lines(one_hour([hostile])))
 

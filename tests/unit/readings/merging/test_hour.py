@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from bg_ingest.readings.merging.hour import HOUR, Hour, hour_of, merge, merge_hours
+from bg_ingest.readings.merging.hour import merge_hours
 from bg_ingest.readings.merging.reading_index import COPIES_MAX
 from bg_ingest.readings.model import Device
+from bg_ingest.readings.stored_reading import Hour
 from tests.unit.readings.made_up import (
     FIVE,
     LATER,
@@ -18,68 +19,67 @@ from tests.unit.readings.made_up import (
     SECOND,
     SIX,
     at,
+    counted,
     measured,
     merged,
-    reported,
 )
 
 
 def test_a_new_reading_is_stored() -> None:
-    """What nobody reported before is kept as it came, with the time it was stored."""
-    hour, report = reported(Hour(FIVE), [measured(at(5), 120)])
+    """The first record of a measurement is stored with the time."""
+    hour, counts = counted(Hour(FIVE), [measured(at(5), 120)])
 
     (stored,) = hour.readings
     assert (stored.reading.mg_dl, stored.stored_at, stored.revision) == (120, LATER + SECOND, 0)
-    assert (report.stored, report.revised, report.duplicates, report.changed) == (1, 0, 0, True)
+    assert counts == (1, 0, 0)
 
 
-def test_an_hour_ends_where_the_next_begins() -> None:
-    """And one that was never written has version 0, whatever was merged into it."""
-    assert (hour_of(at(59, 59)), hour_of(at(60)), FIVE + HOUR) == (FIVE, SIX, SIX)
+def test_merging_does_not_count_as_a_write() -> None:
+    """The version of an hour is counted by the store."""
     assert merged(Hour(FIVE), [measured(at(5))]).version == 0
 
 
-def test_a_reading_comes_back_changed() -> None:
-    """The newest is served, and the old one stays with the time it was stored."""
+def test_a_changed_reading_is_a_revision() -> None:
+    """The newest version is served, and the earlier one keeps the time at which it was stored."""
     once = merged(Hour(FIVE), [measured(at(5), 120)])
-    hour, report = reported(once, [measured(at(5), 125)], LATER + MINUTE)
+    hour, counts = counted(once, [measured(at(5), 125)], LATER + MINUTE)
 
     (stored,) = hour.readings
     assert (stored.reading.mg_dl, stored.revision, stored.stored_at) == (125, 1, LATER + MINUTE + SECOND)
     assert [(was.reading.mg_dl, was.stored_at) for was in stored.earlier] == [(120, LATER + SECOND)]
     assert stored.first_stored_at == LATER + SECOND
-    assert (report.stored, report.revised, report.duplicates) == (0, 1, 0)
+    assert counts == (0, 1, 0)
 
 
 def test_a_new_record_id_is_not_a_revision() -> None:
     """Dexcom does not promise that record ids stay the same."""
     once = merged(Hour(FIVE), [replace(measured(at(5)), record_id="a")])
-    again, report = reported(once, [replace(measured(at(5)), record_id="b")], LATER + MINUTE)
+    again, counts = counted(once, [replace(measured(at(5)), record_id="b")], LATER + MINUTE)
 
     assert again == once
-    assert not report.changed
+    assert counts == (0, 0, 1)
 
 
 def test_phone_and_receiver_count_once() -> None:
-    """The same measurement from two devices, seconds apart, is one reading; the second device is noted."""
+    """The same measurement from two devices, seconds apart, is one reading and one copy."""
     once = merged(Hour(FIVE), [measured(at(5), 120, PHONE, ticks=7)])
-    hour, report = reported(once, [measured(at(5, 4), 121, RECEIVER, ticks=7)], LATER + MINUTE)
+    hour, counts = counted(once, [measured(at(5, 4), 121, RECEIVER, ticks=7)], LATER + MINUTE)
 
     (stored,) = hour.readings
     assert (stored.reading.mg_dl, stored.revision) == (120, 0)
     assert [copy.device for copy in stored.copies] == [RECEIVER]
-    assert (report.stored, report.revised, report.duplicates, report.changed) == (0, 0, 1, True)
+    assert counts == (0, 0, 1)
 
 
-def test_of_two_devices_in_one_second_the_order_of_the_answer_decides_nothing() -> None:
-    """Which device a reading belongs to is settled by a fixed order."""
+def test_two_devices_in_one_second_have_a_fixed_order() -> None:
+    """The device of the reading does not depend on the order of the answer."""
     twins = [measured(at(5), 120, PHONE), measured(at(5), 120, RECEIVER)]
 
     assert merged(Hour(FIVE), twins) == merged(Hour(FIVE), twins[::-1])
 
 
-def test_what_is_known_goes_before_what_is_not() -> None:
-    """Of two contents in one answer, the one that has a trend is served."""
+def test_a_known_trend_wins_over_a_missing_one() -> None:
+    """If one answer has two contents, the one with a trend is served."""
     answer = [measured(at(5)), replace(measured(at(5)), trend=None)]
 
     (stored,) = merged(Hour(FIVE), answer).readings
@@ -87,7 +87,7 @@ def test_what_is_known_goes_before_what_is_not() -> None:
 
 
 def test_a_copy_in_the_same_second_never_revises() -> None:
-    """What the receiver shows is not a correction of what the phone shows."""
+    """A receiver's value does not correct the phone's value."""
     once = merged(Hour(FIVE), [measured(at(5), 120, PHONE)])
 
     (stored,) = merged(once, [measured(at(5), 140, RECEIVER)], LATER + MINUTE).readings
@@ -95,15 +95,15 @@ def test_a_copy_in_the_same_second_never_revises() -> None:
 
 
 def test_a_fingerstick_never_revises_a_sensor() -> None:
-    """Another kind of record is another source, even in the same second from the same phone."""
+    """A record of another kind comes from another source, also in the same second from the same phone."""
     once = merged(Hour(FIVE), [measured(at(5), 120)])
 
     (stored,) = merged(once, [replace(measured(at(5), 140), kind="manual")], LATER + MINUTE).readings
     assert (stored.reading.mg_dl, stored.revision) == (120, 0)
 
 
-def test_a_phone_that_forgets_its_transmitter_still_revises() -> None:
-    """Dexcom leaves the transmitter out at times; a correction must not be lost over it."""
+def test_a_record_without_its_transmitter_still_revises() -> None:
+    """Dexcom omits the transmitter at times, and the correction must not be lost."""
     once = merged(Hour(FIVE), [measured(at(5), 120, PHONE)])
 
     (stored,) = merged(
@@ -112,15 +112,15 @@ def test_a_phone_that_forgets_its_transmitter_still_revises() -> None:
     assert (stored.reading.mg_dl, stored.revision) == (125, 1)
 
 
-def test_the_same_transmitter_ticks_much_later_are_another_measurement() -> None:
-    """A provider that repeats its ticks must not cost a reading."""
+def test_repeated_ticks_much_later_are_another_measurement() -> None:
+    """A transmitter may repeat its ticks, and both readings are kept."""
     hour = merged(Hour(FIVE), [measured(at(5), ticks=7), measured(at(10), ticks=7)])
 
     assert [stored.reading.at for stored in hour.readings] == [at(5), at(10)]
 
 
 def test_one_measurement_across_a_full_hour() -> None:
-    """The phone says 05:59:58, the receiver 06:00:03: one reading, in the hour that had it first."""
+    """The phone says 05:59:58 and the receiver 06:00:03: one reading, in the hour that was stored first."""
     phone, receiver = measured(at(59, 58), 120, PHONE, ticks=7), measured(at(60, 3), 121, RECEIVER, ticks=7)
     for first, second in ((phone, receiver), (receiver, phone)):
         hours = merge_hours({}, [first], fetched_at=LATER, stored_at=LATER)
@@ -132,7 +132,7 @@ def test_one_measurement_across_a_full_hour() -> None:
 
 
 def test_twins_of_two_writers_are_folded() -> None:
-    """One measurement that got into two hours at once is one again with the next merge, the earlier stays."""
+    """If a measurement was stored in two hours, the next merge makes the later reading a copy."""
     phone, receiver = measured(at(59, 58), 120, PHONE, ticks=7), measured(at(60, 3), 121, RECEIVER, ticks=7)
     watch = measured(at(60, 4), 121, replace(PHONE, display="watch"), ticks=7)
     hours = {
@@ -147,17 +147,17 @@ def test_twins_of_two_writers_are_folded() -> None:
 
 
 def test_two_contents_in_one_answer_are_settled() -> None:
-    """An answer that contradicts itself is one reading, the same in either order, with no history."""
+    """An answer that contradicts itself gives one version, the same in either order."""
     answer = [measured(at(5), 120), measured(at(5), 125)]
-    hour, report = reported(Hour(FIVE), answer)
+    hour, counts = counted(Hour(FIVE), answer)
 
     assert hour == merged(Hour(FIVE), reversed(answer))
     assert [(stored.reading.mg_dl, stored.revision) for stored in hour.readings] == [(125, 0)]
-    assert (report.stored, report.duplicates) == (1, 1)
+    assert counts == (1, 0, 1)
 
 
 def test_a_known_reading_and_two_contents_in_one_answer() -> None:
-    """The same order settles what an answer says of a reading that is known."""
+    """The same order decides which content becomes the revision of a stored reading."""
     once = merged(Hour(FIVE), [measured(at(5), 120)])
     hour = merged(once, [measured(at(5), 125), measured(at(5), 110)], LATER + MINUTE)
 
@@ -175,41 +175,48 @@ def test_a_known_reading_and_two_contents_in_one_answer() -> None:
         {"local_offset_minutes": 60},
     ],
 )
-def test_what_counts_as_another_content(change: dict[str, Any]) -> None:
-    """Every part of what a source says may be corrected."""
+def test_each_content_field_makes_a_revision(change: dict[str, Any]) -> None:
+    """A source can correct each of them."""
     once = merged(Hour(FIVE), [measured(at(5))])
-    hour, report = reported(once, [replace(measured(at(5)), **change)], LATER + MINUTE)
+    hour, counts = counted(once, [replace(measured(at(5)), **change)], LATER + MINUTE)
 
-    assert report.revised == 1
+    assert counts == (0, 1, 0)
     assert hour.readings[0].reading == replace(measured(at(5)), **change)
 
 
-def test_times_are_kept_as_exactly_as_they_are_stored() -> None:
-    """Storing to the second, fetching to the millisecond: an hour that is read back is the same."""
+def test_times_are_cut_to_their_stored_precision() -> None:
+    """`stored_at` has seconds and `fetched_at` milliseconds, so an hour that is read back is equal."""
     for fetched_us, kept_ms in ((123_456, 123), (999_000, 999), (999_999, 999)):
         moment = LATER + timedelta(microseconds=fetched_us)
-        (stored,) = merge(Hour(FIVE), [measured(at(5))], fetched_at=moment, stored_at=moment)[0].readings
+        hours = merge_hours({}, [measured(at(5))], fetched_at=moment, stored_at=moment)
+        (stored,) = hours[FIVE].readings
 
         assert stored.stored_at == LATER
         assert stored.fetched_at == LATER + timedelta(milliseconds=kept_ms)
 
 
-def test_more_devices_than_are_noted() -> None:
-    """However many devices report a measurement, it counts once, and its notes stay few."""
+def test_the_number_of_noted_copies_is_limited() -> None:
+    """A measurement counts once, for any number of devices that report it."""
     devices = [Device(display=f"phone {n}", transmitter="t") for n in range(COPIES_MAX + 3)]
     (stored,) = merged(Hour(FIVE), [measured(at(5), device=device) for device in devices]).readings
 
     assert len(stored.copies) == COPIES_MAX
 
 
-def test_a_record_of_another_hour_is_refused() -> None:
-    """An hour never holds what is not its own."""
-    with pytest.raises(ValueError, match="another hour"):
-        merged(Hour(FIVE), [measured(at(60))])
+def test_records_go_to_their_own_hours() -> None:
+    """Also to an hour that was not given."""
+    hours = merge_hours(
+        {FIVE: Hour(FIVE)}, [measured(at(5)), measured(at(60))], fetched_at=LATER, stored_at=LATER
+    )
+
+    assert {start: [each.reading.at for each in hour.readings] for start, hour in hours.items()} == {
+        FIVE: [at(5)],
+        SIX: [SIX],
+    }
 
 
-def test_fractions_of_a_second_do_not_count() -> None:
-    """A reading is named by its second."""
+def test_fractions_of_a_second_are_cut_off() -> None:
+    """A reading is identified by its second."""
     hour = merged(Hour(FIVE), [measured(at(5))])
     for fraction_us in (1, 438_000):
         record = replace(measured(at(5)), at=at(5) + timedelta(microseconds=fraction_us))

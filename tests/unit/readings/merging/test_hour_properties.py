@@ -1,4 +1,4 @@
-"""What holds for any answers, in any order; test_hour.py has the examples."""
+"""Properties of merging that hold for any answers in any order. Examples are in test_hour.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bg_ingest.readings.merging.hour import HOUR, Hour, merge_hours
+from bg_ingest.readings.merging.hour import merge_hours
+from bg_ingest.readings.stored_reading import Hour
+from bg_ingest.utc import HOUR
 from tests.unit.readings.made_up import (
     FIVE,
     LATER,
@@ -17,11 +19,11 @@ from tests.unit.readings.made_up import (
     RECEIVER,
     SECOND,
     at,
+    contents,
+    counted,
     every_copy_is_noted,
     measured,
     merged,
-    reported,
-    said,
     wild_answers,
     wild_hours,
 )
@@ -33,14 +35,14 @@ if TYPE_CHECKING:
 @QUICK
 @given(wild_hours(), wild_answers(), st.randoms(use_true_random=False))
 def test_the_same_answer_again_changes_nothing(hour: Hour, answer: list[Reading], chance: object) -> None:
-    """Reading an answer again, in another order and later, writes nothing, whatever is in it."""
+    """Merging an answer again, later and in another order, changes no reading and no copy."""
     once = merged(hour, answer, LATER + MINUTE * 6)
     assume(every_copy_is_noted(once))
     for later in range(3):
         chance.shuffle(answer)  # type: ignore[attr-defined]  # hypothesis' Random.
-        again, report = reported(once, answer, LATER + MINUTE * (6 + later))
+        again, counts = counted(once, answer, LATER + MINUTE * (6 + later))
         assert again == once
-        assert (report.stored, report.revised, report.changed) == (0, 0, False)
+        assert counts == (0, 0, len(answer))
 
 
 @QUICK
@@ -54,8 +56,8 @@ def test_the_order_within_an_answer_does_not_matter(
 
 @QUICK
 @given(wild_answers(), st.data())
-def test_an_answer_may_be_cut_and_saved_again_in_pieces(answer: list[Reading], data: st.DataObject) -> None:
-    """Whatever part of an answer is saved once more, when all of it is there already, changes nothing."""
+def test_a_part_of_a_stored_answer_changes_nothing(answer: list[Reading], data: st.DataObject) -> None:
+    """If all of an answer is stored, merging any part of it again changes nothing."""
     once = merged(Hour(FIVE), answer)
     assume(every_copy_is_noted(once))
     part = data.draw(st.lists(st.sampled_from(answer))) if answer else []
@@ -66,8 +68,8 @@ def test_an_answer_may_be_cut_and_saved_again_in_pieces(answer: list[Reading], d
 @QUICK
 @given(wild_hours(), wild_answers())
 def test_nothing_is_lost(hour: Hour, answer: list[Reading]) -> None:
-    """Every instant stays where it was, every version stays, and each record has a reading or a note."""
-    after, report = reported(hour, answer)
+    """Every instant and every version stays, and each record has a reading or is noted as a copy."""
+    after, counts = counted(hour, answer)
     assume(every_copy_is_noted(after))
 
     known = {stored.reading.at: stored for stored in after.readings}
@@ -77,15 +79,15 @@ def test_nothing_is_lost(hour: Hour, answer: list[Reading]) -> None:
     for record in answer:
         its_own = known.get(record.at)
         assert its_own or (record.device, record.at, record.transmitter_ticks) in noted
-    assert report.stored == len(after.readings) - len(hour.readings)
-    assert report.stored + report.revised + report.duplicates == len(answer)
-    assert min(report.stored, report.revised, report.duplicates) >= 0
+    assert counts.stored == len(after.readings) - len(hour.readings)
+    assert counts.stored + counts.revised + counts.duplicates == len(answer)
+    assert min(counts.stored, counts.revised, counts.duplicates) >= 0
 
 
 @QUICK
 @given(st.lists(st.sampled_from([110, 111, 112]), min_size=1, max_size=8))
 def test_the_newest_revision_wins_and_the_earlier_stay(values: list[int]) -> None:
-    """Fetch after fetch the last value is served, also one that was there before, and each change is kept."""
+    """The value of the newest fetch is served, also a repeated one, and each change is kept."""
     hour = Hour(FIVE)
     for n, value in enumerate(values):
         hour = merged(hour, [measured(at(5), value)], LATER + MINUTE * n)
@@ -99,10 +101,10 @@ def test_the_newest_revision_wins_and_the_earlier_stay(values: list[int]) -> Non
 @QUICK
 @given(st.data())
 def test_answers_may_be_saved_in_any_order(data: st.DataObject) -> None:
-    """What one source says ends the same, whichever of its answers is saved first, cut in any way."""
+    """The answers of one source give the same readings, in any order and in any parts."""
     answers = []
     for fetch in range(data.draw(st.integers(1, 4))):
-        # Values only ever move on: a value that comes back is what no order but that of the fetches can tell.
+        # Values never come back, because a repetition stores nothing, and then the order of saving matters.
         present = data.draw(st.sets(st.integers(0, 5)))
         moved_on = data.draw(st.integers(fetch, fetch + 1))
         answers.append((LATER + MINUTE * fetch, [measured(at(5 * n), 100 + moved_on // 2) for n in present]))
@@ -114,13 +116,13 @@ def test_answers_may_be_saved_in_any_order(data: st.DataObject) -> None:
     for fetched_at, records in data.draw(st.permutations(pieces)):
         any_order = merged(any_order, records, fetched_at)
 
-    assert said(any_order.readings) == said(in_order.readings)
+    assert contents(any_order.readings) == contents(in_order.readings)
 
 
 @QUICK
 @given(wild_hours(), wild_answers())
 def test_an_older_fetch_saved_late_never_overrides(hour: Hour, answer: list[Reading]) -> None:
-    """What is served came from the newest fetch, not from the last writer."""
+    """The served version comes from the newest fetch, not from the last writer."""
     served = {stored.reading.at: stored.reading for stored in hour.readings}
     after = merged(hour, answer, LATER - MINUTE)
 
@@ -130,7 +132,7 @@ def test_an_older_fetch_saved_late_never_overrides(hour: Hour, answer: list[Read
 @QUICK
 @given(st.data())
 def test_each_measurement_counts_once(data: st.DataObject) -> None:
-    """Two devices, clocks up to a minute apart, any part of a series in any order, any part again."""
+    """For two devices with clocks up to a minute apart, and parts of a series in any order and repeated."""
     apart = SECOND * data.draw(st.integers(-60, 60))
     seen = data.draw(st.sets(st.tuples(st.integers(0, 30), st.sampled_from([PHONE, RECEIVER]))))
     records = [

@@ -6,7 +6,7 @@ from tests.unit.readings.made_up import LATER, MINUTE, SECOND, at, measured
 
 
 def after(*fetches: tuple[int, int]) -> StoredReading:
-    """A reading after fetches at these minutes said these values, saved in this order."""
+    """A reading after fetches of (minute, value), saved in this order."""
     (minute, value), *rest = fetches
     stored = first_version(measured(at(5), value), LATER + MINUTE * minute, LATER)
     for saves, (minute, value) in enumerate(rest, start=1):
@@ -16,39 +16,39 @@ def after(*fetches: tuple[int, int]) -> StoredReading:
 
 
 def values(stored: StoredReading) -> list[int]:
-    """What it said, the served value last."""
+    """The values of its versions, the served one last."""
     return [version.reading.mg_dl for version in stored.versions]
 
 
-def test_the_drawing() -> None:
-    """A repetition adds no version, a change does."""
+def test_a_repetition_adds_no_version() -> None:
+    """The example of `with_record`."""
     assert values(after((0, 110), (15, 110), (30, 112), (60, 112))) == [110, 112]
 
 
-def test_saved_late() -> None:
-    """An older fetch goes among the earlier versions and is not served."""
+def test_an_older_fetch_saved_late_is_not_served() -> None:
+    """It becomes one of the earlier versions."""
     assert values(after((0, 110), (30, 112), (20, 111))) == [110, 111, 112]
     assert values(after((30, 112), (0, 110))) == [110, 112]
 
 
-def test_saved_late_and_not_new() -> None:
-    """An older fetch that says what the fetch before it or after it said adds nothing."""
+def test_a_late_repetition_adds_no_version() -> None:
+    """A late fetch with the content of the fetch before or after it changes nothing."""
     assert after((0, 110), (30, 112), (20, 110)) == after((0, 110), (30, 112))
     assert after((0, 110), (30, 112), (20, 112)) == after((0, 110), (30, 112))
 
 
-def test_saved_late_and_said_again_much_later() -> None:
-    """Only the fetches next to it tell whether a late one said something new, not all that came after."""
+def test_a_late_fetch_is_compared_with_its_neighbours_only() -> None:
+    """A later fetch with the same content, but others in between, does not make it a repetition."""
     assert values(after((0, 110), (30, 112), (60, 115), (15, 115))) == [110, 115, 112, 115]
 
 
-def test_the_rest_of_an_answer_saved_last() -> None:
-    """Its own answer has settled the reading, whatever later fetches said."""
+def test_a_lower_content_of_one_answer_saved_last_is_dropped() -> None:
+    """The higher content of the same answer counts, also after later fetches."""
     assert values(after((0, 110), (15, 120), (30, 130), (15, 115))) == [110, 120, 130]
 
 
-def test_nobody_knows_when_it_was_fetched() -> None:
-    """Any fetch is newer, and what is not yet revised has no earlier version."""
+def test_any_fetch_is_newer_than_an_unknown_fetch() -> None:
+    """A reading without a fetch time has no earlier version and can be revised."""
     stored = StoredReading(measured(at(5), 110), LATER)
     revised = with_record(stored, measured(at(5), 112), LATER, LATER)
 
@@ -56,34 +56,34 @@ def test_nobody_knows_when_it_was_fetched() -> None:
     assert values(revised) == [110, 112]
 
 
-def test_when_a_measurement_became_known() -> None:
-    """With its first version, however often it was revised, and in whatever order."""
+def test_first_stored_at_is_the_time_of_the_first_save() -> None:
+    """Revisions do not change it, in any order of saving."""
     assert after((0, 110)).first_stored_at == LATER
     assert after((0, 110), (15, 112), (30, 115)).first_stored_at == LATER
     assert after((15, 110), (0, 112)).first_stored_at == LATER
 
 
-def test_back_to_an_earlier_value() -> None:
-    """A source may change its mind back; that is a revision like any other."""
+def test_going_back_to_an_earlier_value_is_a_revision() -> None:
+    """110, 112, 110 are three versions."""
     assert values(after((0, 110), (15, 112), (30, 110))) == [110, 112, 110]
 
 
-def test_parts_of_one_answer() -> None:
-    """Two contents with one fetch time are served in the fixed order, whichever part is saved first."""
+def test_two_contents_with_one_fetch_time_have_an_order() -> None:
+    """The higher content is served, whichever is saved first."""
     assert values(after((0, 112), (0, 110))) == [112]
     assert values(after((0, 110), (0, 112))) == [110, 112]
 
 
 def test_each_version_keeps_its_times() -> None:
-    """What was known at a time can be told from the versions."""
+    """Each has the time at which it was fetched and the time at which it was stored."""
     stored = after((0, 110), (15, 112))
 
     assert [version.stored_at for version in stored.versions] == [LATER, LATER + SECOND]
     assert [version.fetched_at for version in stored.versions] == [LATER, LATER + MINUTE * 15]
 
 
-def test_a_source_that_never_settles() -> None:
-    """The versions stay few: the first ones and the newest, which is always served."""
+def test_the_number_of_versions_is_limited() -> None:
+    """The first versions are kept, and the newest, which is always served."""
     stored = after(*((minute, 100 + minute % 2) for minute in range(EARLIER_MAX + 10)))
 
     assert len(stored.earlier) == stored.revision == EARLIER_MAX

@@ -1,1 +1,1 @@
-"""BG Ingest's own JSON, NDJSON and CSV."""
+"""The JSON, NDJSON and CSV of BG Ingest itself."""

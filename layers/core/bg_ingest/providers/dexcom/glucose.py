@@ -20,10 +20,11 @@ import math
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bg_ingest.readings.units import MG_DL_PER_MMOL_L
+
 if TYPE_CHECKING:
     from bg_ingest.readings.model import Status
 
-MG_DL_PER_MMOL_L = 18.01559
 LOW, HIGH = 39, 401  # Dexcom's codes for "below 40" and "above 400".
 # Values up to 12 are error codes of the sensor, in all generations of Dexcom's devices.
 MG_DL_MIN = 13

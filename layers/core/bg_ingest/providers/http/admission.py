@@ -30,11 +30,15 @@ class Breaker(Protocol):
         ...
 
     def succeeded(self, permit: Permit) -> None:
-        """Record that the host answered the call."""
+        """Note in memory that the host answered the call."""
         ...
 
     def failed(self, permit: Permit) -> None:
-        """Record that the host did not answer the call, or answered with a failure of its own."""
+        """Note in memory that the host did not answer the call, or answered with a failure of its own."""
+        ...
+
+    def share(self) -> None:
+        """Write what other processes must know of the noted outcomes; never raises."""
         ...
 
 
@@ -97,16 +101,24 @@ class AdmissionControl:
             return Decision(place.wait_s, permit, spent)
         return Decision(place.wait_s, permit)
 
-    def report(self, decision: Decision, failure: TryLater | None) -> None:
-        """Report the outcome of an admitted attempt; `failure` is a failure or a limit of the host."""
-        assert decision.permit is not None  # noqa: S101 - an admitted attempt has a permit.
+    def report(self, decision: Decision, failure: TryLater | None, *, prompt: bool = True) -> None:
+        """
+        Report the outcome of an admitted attempt; `failure` is a failure or a limit of the host.
+
+        Unless `prompt`, nothing is written before the next call: the answer must be stored first. An answer
+        without news for other processes does not wait for a write either.
+        """
+        permit = decision.permit
+        assert permit is not None  # noqa: S101 - an admitted attempt has a permit.
         if failure is None:
-            self.breaker.succeeded(decision.permit)
-            return
-        # A 429 counts as a failure: the limit belongs to the application, so all calls would get it.
-        self.breaker.failed(decision.permit)
+            self.breaker.succeeded(permit)
+        else:
+            # A 429 counts as a failure: the limit belongs to the application, so all calls would get it.
+            self.breaker.failed(permit)
         if isinstance(failure, Throttled):
             self.rate_limiter.pause(failure.retry_after_s)
+        if prompt and (failure is not None or permit.prober):
+            self.breaker.share()
 
 
 class ProcessBreaker:
@@ -142,3 +154,6 @@ class ProcessBreaker:
         now, prober, account_key = self._clock.now(), permit.prober, permit.account_key
         with self._lock:
             self._circuit = self._circuit.after_failure(prober, account_key, now, self._rules)
+
+    def share(self) -> None:
+        """Do nothing: no other process shares this circuit."""

@@ -6,13 +6,15 @@
 #                           attempt_s_max: pool, TCP, TLS, request, headers, body
 #
 # Rule 1: If less than `attempt_s_min` is left, then no attempt begins.
-# Rule 2: If less than `attempt_s_max` is left, then all timeouts of the attempt are shortened alike.
+# Rule 2: If less than `attempt_s_max` is left for a GET, then all its timeouts are shortened alike.
+# Rule 3: A call that cannot be repeated begins only with time for a whole attempt and `store_s` to store its
+#         answer. Its timeouts are never shortened: an answer that is cut off is lost.
 #
 # The wait before a retry (exponential backoff with full jitter, RFC 9110 Retry-After):
 #
-# Rule 3: If the provider sent Retry-After, then exactly that time is waited.
+# Rule 4: If the provider sent Retry-After, then exactly that time is waited.
 #         If it is longer than `asked_s_max`, then the call fails at once, and the job goes back to the queue.
-# Rule 4: If it sent none, then the wait is random between 0 and a limit that doubles with every attempt.
+# Rule 5: If it sent none, then the wait is random between 0 and a limit that doubles with every attempt.
 #         Callers that fail together therefore do not retry together.
 #
 #     attempt     1         2             3                   4
@@ -103,5 +105,13 @@ class Policy:
     time_s_max: float = 50.0
     # An attempt with less time would often be cut off before a complete response.
     attempt_s_min: float = 5.0
+    # What the caller needs after the answer to a call that cannot be repeated. One write takes milliseconds,
+    # and its first retry after a lost connection begins after 7 s.
+    store_s: float = 10.0
     # 10,000 readings are 5 MB. A user with 1,000 readings a day has 15 MB in thirty days.
     answer_bytes_max: int = 32 * 1024 * 1024
+
+    @property
+    def single_s_min(self) -> float:
+        """The caller's time that a call needs if it cannot be repeated."""
+        return self.timeouts.attempt_s_max + self.store_s

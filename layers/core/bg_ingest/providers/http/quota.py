@@ -14,16 +14,21 @@ Rule 2: A call that is taken and not spent is lost at the end of the hour. A blo
         fixed share of the quota, at most one more than this process has spent in this hour, and smaller if
         less of the quota is left.
 Rule 3: Unspent calls are not carried into the next hour.
+Rule 4: If the item cannot be written, then this process spends its own fair share without a write, and adds
+        it to the item later. If it has spent that as well, then calls are refused for `retry_s`.
 
 The provider's hour may begin at another minute than ours. Then it answers 429, and the call waits.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +56,14 @@ class QuotaRules:
     def block_max(self) -> int:
         """The largest block: if every process loses one, the loss stays within `waste_max`."""
         return max(1, int(self.calls_per_hour * self.waste_max / self.sharers))
+
+    # After a failed write. A throttled item recovers in seconds, and each attempt delays one call.
+    retry_s: float = 10.0
+
+    @property
+    def owed_max(self) -> int:
+        """How many calls one process may make in an hour before it has written them."""
+        return max(1, self.calls_per_hour // self.sharers)
 
     def block(self, taken: int, spent_here: int) -> int:
         """The size of the next block, if all processes have taken `taken` and this one spent `spent_here`."""
@@ -82,6 +95,8 @@ class HourlyQuota:
         self._block_left = 0
         self._spent_here = 0
         self._taken = 0  # By all processes, as of the last write.
+        self._owed = 0  # Spent here without a write (rule 4).
+        self._write_from_s = -math.inf  # No write before this time.
 
     def take(self) -> float:
         """Spend one call and return 0; if none is left, return the seconds until the quota is renewed."""
@@ -90,8 +105,17 @@ class HourlyQuota:
         with self._lock:
             if hour != self._hour:
                 self._hour, self._block_left, self._spent_here, self._taken = hour, 0, 0, 0
+                self._owed = 0
             if self._block_left == 0:
-                self._block_left = self._take_block(hour)
+                try:
+                    self._block_left = self._take_block(hour)
+                except (BotoCoreError, ClientError):
+                    self._write_from_s = self._clock.monotonic_s() + self._rules.retry_s
+            if self._block_left == 0 and self._clock.monotonic_s() < self._write_from_s:
+                if self._owed >= self._rules.owed_max:
+                    return self._rules.retry_s
+                self._owed += 1
+                self._block_left = 1
             if self._block_left == 0:
                 return (hour + HOUR - now).total_seconds()
             self._block_left -= 1
@@ -99,8 +123,11 @@ class HourlyQuota:
             return 0.0
 
     def _take_block(self, hour: datetime) -> int:
-        if self._taken >= self._rules.calls_per_hour:
-            return 0  # The quota is spent: no write until the next hour.
+        if self._taken >= self._rules.calls_per_hour or self._clock.monotonic_s() < self._write_from_s:
+            return 0  # The quota is spent: no write until the next hour. Or the last write failed.
+        if self._owed:
+            self._add(hour, self._owed, self._rules.calls_per_hour + self._owed)
+            self._owed = 0
         wanted = self._rules.block(self._taken, self._spent_here)
         # If the block is refused, one call may still be left. If that is refused too, the quota is spent.
         for block in (wanted, 1):
@@ -109,6 +136,9 @@ class HourlyQuota:
         return 0
 
     def _reserve(self, hour: datetime, block: int) -> bool:
+        return self._add(hour, block, self._rules.calls_per_hour - block)
+
+    def _add(self, hour: datetime, block: int, last: int) -> bool:
         untouched = "attribute_not_exists(taken)"
         enough_left = "taken <= :last"
         write = self._table.update(
@@ -117,7 +147,7 @@ class HourlyQuota:
             "ADD taken :block SET expires_at = :expires_at",
             {
                 ":block": block,
-                ":last": self._rules.calls_per_hour - block,
+                ":last": last,
                 ":expires_at": int((hour + KEPT_FOR).timestamp()),
             },
             f"{untouched} OR {enough_left}",

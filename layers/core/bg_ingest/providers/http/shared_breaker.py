@@ -14,15 +14,20 @@ on the condition that no other process has written since (compare and swap).
 
 from __future__ import annotations
 
+import math
 import uuid
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from bg_ingest.providers.http.circuit import Circuit, CircuitRules, Permit
 from bg_ingest.utc import from_iso, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
@@ -31,6 +36,8 @@ PK = "app#breaker"
 # A write is rejected only if another process wrote, and each write is a failure or a transition. After a few
 # rounds the circuit is open and nothing is left to write. A failure that loses this many rounds is dropped.
 SWAPS_MAX = 20
+# Outcomes that wait for the table. Later ones are dropped: the circuit would have opened by then.
+NOTED_MAX = 100
 
 
 class SharedBreaker:
@@ -54,16 +61,21 @@ class SharedBreaker:
         self._seen = Circuit()
         self._version = 0
         self._read_at_s: float | None = None
+        self._noted: list[Callable[[Circuit], Circuit]] = []
+        self._retry_s = 10.0
+        self._request_from_s = -math.inf  # No request to the table before this time.
 
     def permit(self, account_key: str | None = None) -> Permit:
         """Whether a call for this account can be made now."""
         now = self._clock.now()
         with self._lock:
-            self._refresh(account_key)
+            self._try(partial(self._catch_up, account_key))
             if self._seen.opened_to(account_key) is None:
                 return Permit(allowed=True, account_key=account_key)
             prober = uuid.uuid4().hex
-            self._swap(lambda circuit: circuit.with_prober(prober, account_key, now, self._rules))
+            probing = partial(_with_prober, prober, account_key, now, self._rules)
+            if not self._try(lambda: self._swap(probing)):
+                return Permit(allowed=False, wait_s=self._retry_s)
             if self._seen.opened_to(account_key) is None:  # Another process has just closed it.
                 return Permit(allowed=True, account_key=account_key)
             if self._seen.prober == prober:
@@ -78,15 +90,44 @@ class SharedBreaker:
             return self._seen.opened_to(None) is not None
 
     def succeeded(self, permit: Permit) -> None:
-        """Record that the host answered the call."""
+        """Note in memory that the host answered the call."""
         with self._lock:
-            self._swap(lambda circuit: circuit.after_success(permit.prober, permit.account_key))
+            self._note(lambda circuit: circuit.after_success(permit.prober, permit.account_key))
 
     def failed(self, permit: Permit) -> None:
-        """Record that the host did not answer the call, or answered with a failure of its own."""
+        """Note in memory that the host did not answer the call, or answered with a failure of its own."""
         now, prober, account_key = self._clock.now(), permit.prober, permit.account_key
         with self._lock:
-            self._swap(lambda circuit: circuit.after_failure(prober, account_key, now, self._rules))
+            self._note(lambda circuit: circuit.after_failure(prober, account_key, now, self._rules))
+
+    def share(self) -> None:
+        """Write the noted outcomes; never raises."""
+        with self._lock:
+            self._try(self._write_noted)
+
+    def _note(self, change: Callable[[Circuit], Circuit]) -> None:
+        if len(self._noted) < NOTED_MAX and (self._noted or change(self._seen) != self._seen):
+            self._noted.append(change)
+
+    def _write_noted(self) -> None:
+        while self._noted:
+            self._swap(self._noted[0])
+            del self._noted[0]
+
+    def _catch_up(self, account_key: str | None) -> None:
+        self._write_noted()
+        self._refresh(account_key)
+
+    def _try(self, request: Callable[[], None]) -> bool:
+        """Whether the table answered. After a failed request the last known circuit applies for a while."""
+        if self._clock.monotonic_s() < self._request_from_s:
+            return False
+        try:
+            request()
+        except (BotoCoreError, ClientError):
+            self._request_from_s = self._clock.monotonic_s() + self._retry_s
+            return False
+        return True
 
     def _refresh(self, account_key: str | None) -> None:
         # After a failure every call is preceded by a read: another process may just have opened the circuit.
@@ -117,6 +158,12 @@ class SharedBreaker:
 
     def _see(self, circuit: Circuit, version: int) -> None:
         self._seen, self._version, self._read_at_s = circuit, version, self._clock.monotonic_s()
+
+
+def _with_prober(
+    prober: str, account_key: str | None, now: datetime, rules: CircuitRules, circuit: Circuit
+) -> Circuit:
+    return circuit.with_prober(prober, account_key, now, rules)
 
 
 def _to_item(host: str, circuit: Circuit, version: int) -> Item:

@@ -3,7 +3,8 @@ httpx transport that adds admission control, timeouts, retries and call records 
 
 - A GET is retried after 408, 429, 5xx, 3xx, a timeout, a broken connection or a truncated body.
 - Any other method is not retried. For example, a POST to a token endpoint consumes the refresh token, also
-  if its response is lost.
+  if its response is lost. Such a call begins only with time for a whole attempt, and for storing its answer.
+  Its outcome is kept in memory, and reaches the shared circuit breaker before the next call.
 - The result is a complete response with a 2xx status or one of `Call.accepted`. Everything else is raised
   as a ProviderError.
 - Each attempt, sent or refused, becomes one CallRecord for the observer. This module logs nothing.
@@ -12,13 +13,20 @@ httpx transport that adds admission control, timeouts, retries and call records 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
 import httpx
 
-from bg_ingest.providers.errors import ContractBroken, Garbled, ProviderError, TryLater, Unavailable
+from bg_ingest.providers.errors import (
+    ContractBroken,
+    Garbled,
+    OutOfTime,
+    ProviderError,
+    TryLater,
+    Unavailable,
+)
 from bg_ingest.providers.http.call_record import Call, CallRecord, call_of, ignore_record
 from bg_ingest.providers.http.policy import Policy
 from bg_ingest.providers.http.send import parse_json_object
@@ -123,22 +131,36 @@ class PoliteTransport(httpx.BaseTransport):
 
     def _attempt(self, request: httpx.Request, call: Call, ends_at_s: float) -> Attempt:
         """Make one attempt that ends before `ends_at_s`, if it is admitted."""
-        spare_s = ends_at_s - self._clock.monotonic_s() - self._policy.attempt_s_min
-        decision = self._admission.admit(call, spare_s)
+        repeatable = request.method == "GET"
+        decision = self._admission.admit(call, self._spare_s(call, ends_at_s, repeatable=repeatable))
+        if decision.refusal is None and self._spare_s(call, ends_at_s, repeatable=repeatable) < 0:
+            # Admission took longer than planned. The call of the quota is lost, and a probe has no outcome.
+            decision = replace(decision, refusal=OutOfTime(f"{call.operation}: too little time left"))
         if decision.refusal:
             return Attempt(decision, failure=decision.refusal)
         started_at_s = self._clock.monotonic_s()
         response, failure = self._send(request, call.operation, ends_at_s)
         latency_s = self._clock.monotonic_s() - started_at_s
-        self._admission.report(decision, failure if isinstance(failure, TryLater) else None)
+        retryable = failure if isinstance(failure, TryLater) else None
+        self._admission.report(decision, retryable, prompt=repeatable)
         return Attempt(decision, response, failure, latency_s)
+
+    def _spare_s(self, call: Call, ends_at_s: float, *, repeatable: bool) -> float:
+        """How much later an attempt can begin; negative if it is too late for one."""
+        left_s = ends_at_s - self._clock.monotonic_s()
+        if repeatable:
+            return left_s - self._policy.attempt_s_min
+        whole_s = left_s - self._policy.timeouts.attempt_s_max
+        return min(whole_s, call.time_left_s() - self._policy.single_s_min)
 
     def _send(
         self, request: httpx.Request, operation: str, ends_at_s: float
     ) -> tuple[httpx.Response | None, ProviderError | None]:
         """Send the request, read the body and find the failure, if any."""
         now_s = self._clock.monotonic_s()
-        timeouts = self._policy.timeouts.within(ends_at_s - now_s)
+        timeouts = self._policy.timeouts
+        if request.method == "GET":
+            timeouts = timeouts.within(ends_at_s - now_s)
         request.extensions["timeout"] = timeouts.as_extension()
         # Errors are returned and raised later. Raised here, they would be chained to an error of httpx.
         try:

@@ -1,1 +1,1 @@
-"""Merging fetched records into stored hours; pure functions."""
+"""Merging of fetched records into stored hours. Pure functions."""

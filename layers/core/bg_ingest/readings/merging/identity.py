@@ -1,9 +1,11 @@
-"""When two records are one measurement, one source, or one content; and which goes first."""
+"""When two records have one measurement, one source or one content; and the order of records."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+from bg_ingest.readings.fields import FIELDS, content_values
 
 if TYPE_CHECKING:
     from bg_ingest.readings.model import Device, Reading
@@ -11,13 +13,21 @@ if TYPE_CHECKING:
 
 MeasurementId = tuple[str, int]
 
-# Devices stamp one measurement seconds apart. Half the five minutes between two measurements is generous
-# for that, and too little for a transmitter that repeats its ticks to swallow the measurement next to it.
+# Devices stamp one measurement some seconds apart. The limit is half of the five minutes between
+# measurements. So even if a transmitter repeats its ticks, two neighbouring measurements stay two.
 COPIES_APART_MAX = timedelta(seconds=150)
+
+# `record_order` compares these first, and every other field of a record at the end.
+_ORDERED_FIRST = {"at", "device", "transmitter_ticks", "kind"}
+_ORDERED_LAST = tuple(
+    field.name
+    for field in FIELDS
+    if not (field.is_content or field.of_version or field.name in _ORDERED_FIRST)
+)
 
 
 def measurement_id(device: Device, transmitter_ticks: int | None) -> MeasurementId | None:
-    """What the transmitter itself calls a measurement, whichever device passed it on."""
+    """The transmitter's own name for a measurement; None if it is unknown."""
     if device.transmitter is None or transmitter_ticks is None:
         return None
     return device.transmitter, transmitter_ticks
@@ -25,10 +35,10 @@ def measurement_id(device: Device, transmitter_ticks: int | None) -> Measurement
 
 def same_source(one: Reading, other: Reading) -> bool:
     """
-    Whether both records come from one device and app.
+    Whether both records have the same kind and come from one device and app.
 
-    Parts that either record leaves out do not count against it: Dexcom drops the transmitter and the app
-    at times, and a device that could no longer revise its own records would serve a wrong value for ever.
+    Parts that one record leaves out are ignored. Dexcom omits the transmitter and the app at times, and such
+    a device must still be able to correct its own values.
     """
     if one.kind != other.kind:
         return False
@@ -45,36 +55,25 @@ def _agree(one: str | None, other: str | None) -> bool:
     return one is None or other is None or one == other
 
 
-def content(reading: Reading) -> tuple[Any, ...]:
-    """What a source says about the measurement; record ids are left out, they are not stable."""
-    return (
-        reading.mg_dl,
-        reading.trend,
-        reading.trend_rate,
-        reading.status,
-        reading.local_offset_minutes,
-    )
-
-
 def content_order(reading: Reading) -> tuple[Any, ...]:
-    """A fixed order of contents; it settles two contents in one answer, the higher wins."""
-    return tuple(map(_none_first, content(reading)))
+    """A total order of contents. If one answer has two contents for a reading, the higher one counts."""
+    return tuple(map(_none_first, content_values(reading)))
 
 
 def record_order(reading: Reading) -> tuple[Any, ...]:
-    """A fixed order of records, by instant first; only records alike in everything are equal in it."""
+    """A total order of records, by instant first. Only equal records have the same place."""
     return (
         reading.at,
         _device_order(reading.device),
         _none_first(reading.transmitter_ticks),
         reading.kind,
         content_order(reading),
-        _none_first(reading.record_id),
+        tuple(_none_first(getattr(reading, name)) for name in _ORDERED_LAST),
     )
 
 
 def copy_order(copy: Copy) -> tuple[Any, ...]:
-    """A fixed order of copies, so that their notes read the same in whatever order they came."""
+    """A total order of copies, so that the notes do not depend on the order in which the copies came."""
     return (copy.at, _device_order(copy.device), _none_first(copy.transmitter_ticks))
 
 

@@ -1,4 +1,4 @@
-"""One measurement's versions, and what an answer of the provider adds to them."""
+"""The versions of one measurement, and how a fetched record adds to them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from bisect import bisect_right
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bg_ingest.readings.merging.identity import content, content_order
+from bg_ingest.readings.fields import content_values
+from bg_ingest.readings.merging.identity import content_order
 from bg_ingest.readings.stored_reading import StoredReading, Version
 
 if TYPE_CHECKING:
@@ -14,18 +15,18 @@ if TYPE_CHECKING:
 
     from bg_ingest.readings.model import Reading
 
-# A provider that changes its mind with every answer must not grow an hour beyond what DynamoDB stores
-# (400 KB): 84 readings with this many versions each stay under 150 KB. The oldest are kept, and the newest.
+# A provider that changes a value in every answer must not grow an hour beyond DynamoDB's limit of 400 KB.
+# 84 readings with this many versions each stay under 150 KB. The oldest versions and the newest are kept.
 EARLIER_MAX = 31
 
 
 def first_version(record: Reading, fetched_at: datetime, stored_at: datetime) -> StoredReading:
-    """A measurement nobody reported before."""
+    """A new measurement."""
     return StoredReading(record, stored_at, 0, (), fetched_at)
 
 
 def settled(stored: StoredReading, record: Reading) -> StoredReading:
-    """The first version of a new reading, with what its source says after all in the very same answer."""
+    """A new measurement with the content that counts, if its answer had several."""
     return replace(stored, reading=_in_place_of(stored.reading, record))
 
 
@@ -33,33 +34,34 @@ def with_record(
     stored: StoredReading, record: Reading, fetched_at: datetime, stored_at: datetime
 ) -> StoredReading:
     """
-    The reading after its own source said this in a fetch of that time.
+    The reading after its own source sent this record.
 
         fetched    09:00     09:15      09:30     10:00
                      |         |          |         |
-        said        110       110        112       112
-        versions   [110]                [112]                 a repetition adds nothing
+        value       110       110        112       112
+        versions   [110]                [112]                 a repetition adds no version
 
-    Versions stand in the order of their fetches, whenever they are saved, and the last is served. So a
-    version fetched at 09:20 and saved only now goes between the two and changes nothing that is served.
+    Versions have the order of their fetches, whenever they are saved, and the last one is served. A record
+    that was fetched at 09:20 and is saved only now becomes a version between the two. 112 is still served.
     """
     versions = stored.versions
     order = [(version.fetched_at, content_order(version.reading)) for version in versions]
     place = bisect_right(order, (fetched_at, content_order(record)))
     before, after = versions[:place], versions[place:]
-    if any(content(version.reading) == content(record) for version in (*before[-1:], *after[:1])):
+    content = content_values(record)
+    if any(content_values(version.reading) == content for version in (*before[-1:], *after[:1])):
         return stored
     if after and after[0].fetched_at == fetched_at:
-        return stored  # The rest of its own answer has settled it already.
+        return stored  # Another record of the same answer has a higher content, which counts.
     version = Version(_in_place_of(stored.reading, record), fetched_at, stored_at)
-    return _served_last(stored, (*before, version, *after))
+    return _newest_served(stored, (*before, version, *after))
 
 
 def _in_place_of(first: Reading, record: Reading) -> Reading:
     return replace(record, at=first.at, device=first.device, transmitter_ticks=first.transmitter_ticks)
 
 
-def _served_last(stored: StoredReading, versions: tuple[Version, ...]) -> StoredReading:
+def _newest_served(stored: StoredReading, versions: tuple[Version, ...]) -> StoredReading:
     *earlier, newest = versions
     kept = tuple(earlier[:EARLIER_MAX])
     return replace(

@@ -1,1 +1,1 @@
-"""The stored form of an hour of readings in DynamoDB."""
+"""The stored form of an hour of readings: an item of a DynamoDB table."""

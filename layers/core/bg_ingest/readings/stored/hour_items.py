@@ -1,22 +1,30 @@
-"""One hour as an item of the readings table: its keys, its attributes, its conditional write."""
+"""One hour as an item of the readings table: its key, its attributes, its conditional write."""
 
-#   pk            the user
-#   sk            2026-11-21T05
-#   readings      the text of stored_form
-#   version       counts the writes of this item; the condition of the next one
-#   expires_at    epoch seconds; DynamoDB removes the item within days after, reads stop at once
-#   by            the correlation id of what caused the last write; a UUID as its sixteen bytes, because an
-#                 hour has to stay under a kilobyte. Nothing in items that are older than this attribute
+#   pk            The user.
+#   sk            The hour: 2026-11-21T05.
+#   readings      The readings as JSON text: compact, and readable in the DynamoDB console.
+#   version       The number of writes of this item. The next write is conditional on it.
+#   expires_at    Epoch seconds. Reads stop at once, and DynamoDB removes the item within days.
+#   by            The correlation id of the cause of the last write. A UUID is stored as its sixteen bytes,
+#                 because an hour has to stay under a kilobyte. Items of the first releases have none.
+#
+# Formats of the text:
+# 1. A format that was ever written stays readable. `READERS` and `COLUMN_READERS` only grow.
+# 2. A write uses the newest format. An old hour changes its format with its next write.
+# 3. If a text cannot be read, the whole hour is rejected, with an exception that contains no value.
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from bg_ingest.readings.merging.hour import HOUR, Hour, hour_of
-from bg_ingest.readings.stored.formats import columns_from_text, from_text, to_text
+from bg_ingest.readings.stored import format_1, writer
+from bg_ingest.readings.stored_reading import Hour, StoredReading
+from bg_ingest.utc import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,17 +32,34 @@ if TYPE_CHECKING:
     from bg_ingest.dynamo import Item, Table, Write
     from bg_ingest.readings.columns import HourColumns
 
+Content = TypeVar("Content")
+Reader = Callable[[datetime, Mapping[str, Any]], Content]
+
+READERS: dict[int, Reader[tuple[StoredReading, ...]]] = {1: format_1.read}
+COLUMN_READERS: dict[int, Reader[HourColumns]] = {1: format_1.read_columns}
+
+
+class HourUnreadable(Exception):
+    """A stored hour is in no format that this version reads. A person has to look at it."""
+
+
+def _reject(constant: str) -> None:
+    raise ValueError(constant)
+
+
+_JSON = json.JSONDecoder(parse_constant=_reject)  # Python's default accepts NaN as a number.
+
 
 @dataclass(frozen=True, slots=True)
 class HourItems:
-    """The items of everybody's hours."""
+    """The stored hours of all users."""
 
     table: Table
     retention_days: int
 
-    def first_kept(self, now: datetime) -> datetime:
-        """The oldest hour that has not expired."""
-        return hour_of(now - timedelta(days=self.retention_days))
+    def oldest_kept(self, now: datetime) -> datetime:
+        """The start of the oldest hour that is not expired."""
+        return _start(_sk(now - timedelta(days=self.retention_days)))
 
     def query(
         self,
@@ -46,19 +71,19 @@ class HourItems:
         consistent: bool = True,
         page_items_max: int | None = None,
     ) -> Iterator[Item]:
-        """The items of all hours from the one `first` lies in to the one `last` lies in."""
+        """The items from the hour that contains `first` to the hour that contains `last`."""
         return self.table.query(
             "pk = :user AND sk BETWEEN :first AND :last",
-            {":user": user_id, ":first": _key(first), ":last": _key(last)},
+            {":user": user_id, ":first": _sk(first), ":last": _sk(last)},
             descending=descending,
             consistent=consistent,
             page_items_max=page_items_max,
         )
 
     def write(self, user_id: str, hour: Hour, cause: str | None = None) -> Write:
-        """Store the hour unless somebody else has since it was read; then theirs comes back."""
+        """Store the hour unless another writer stored it since it was read; a refusal returns their item."""
         #   read (version 7)          write (version 8)
-        #       |-- nobody else writes --|                 accepted
+        #       |-- no other write ------|                 accepted
         #       |-- another writes 8 ----|                 refused
         #       |-- the item is removed -|                 refused
         never_written = "attribute_not_exists(pk)"
@@ -67,11 +92,11 @@ class HourItems:
         return self.table.put(
             {
                 "pk": user_id,
-                "sk": _key(hour.start),
+                "sk": _sk(hour.start),
                 "readings": to_text(hour.start, hour.readings),
                 "version": hour.version + 1,
                 "expires_at": int(expires_at.timestamp()),
-                **({"by": _compact(cause)} if cause else {}),
+                **({"by": _packed(cause)} if cause else {}),
             },
             unchanged if hour.version else never_written,
             {":seen": hour.version} if hour.version else None,
@@ -79,34 +104,54 @@ class HourItems:
 
 
 def hour_from_item(item: Item) -> Hour:
-    """The hour an item holds."""
-    start = _start(item)
-    return Hour(start, from_text(start, item["readings"]), item["version"])
+    """The hour of an item."""
+    start = _start(item["sk"])
+    return Hour(start, read_text(READERS, start, item["readings"]), item["version"])
 
 
 def columns_from_item(item: Item) -> HourColumns:
-    """What is served of the hour an item holds."""
-    return columns_from_text(_start(item), item["readings"])
+    """The served fields of the hour of an item."""
+    return read_text(COLUMN_READERS, _start(item["sk"]), item["readings"])
 
 
 def cause_of(item: Item) -> str | None:
-    """The correlation id of what caused the last write of this item, if that is known."""
+    """The correlation id of the cause of the last write; None if it is unknown."""
     cause: str | bytes | None = item.get("by")
     return str(uuid.UUID(bytes=cause)) if isinstance(cause, bytes) else cause
 
 
-def _compact(cause: str) -> str | bytes:
+def to_text(start: datetime, readings: Iterable[StoredReading]) -> str:
+    """The readings of the hour that begins at `start`, in the newest format."""
+    form = writer.write(start, tuple(readings))
+    return json.dumps(form, separators=(",", ":"), allow_nan=False)
+
+
+def read_text(readers: Mapping[int, Reader[Content]], start: datetime, text: str) -> Content:
+    """The content of an hour in any format: READERS give its readings, COLUMN_READERS its columns."""
+    try:
+        form = _JSON.decode(text)
+        reader = readers[form["format"]]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise HourUnreadable("the hour is in no known format") from None
+    try:
+        return reader(start, form)
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
+        # Not "from error": the text of the error may contain a value.
+        raise HourUnreadable(f"the hour is not valid in format {form['format']}") from None
+
+
+def _packed(cause: str) -> str | bytes:
     try:
         identifier = uuid.UUID(cause)
     except ValueError:
         return cause
-    # Only what comes back letter for letter: Python reads other spellings of a UUID, too.
+    # Python accepts other spellings of a UUID, which would not come back letter for letter.
     return identifier.bytes if str(identifier) == cause else cause
 
 
-def _start(item: Item) -> datetime:
-    return datetime.fromisoformat(f"{item['sk']}:00").replace(tzinfo=UTC)
-
-
-def _key(instant: datetime) -> str:
+def _sk(instant: datetime) -> str:
     return instant.strftime("%Y-%m-%dT%H")
+
+
+def _start(sk: str) -> datetime:
+    return datetime.fromisoformat(f"{sk}:00").replace(tzinfo=UTC)
