@@ -69,6 +69,7 @@ def test_ready_says_how_the_provider_is_doing(world: FunctionsWorld, monkeypatch
     breaker = SharedBreaker(own.part(users_table), own.clock, own.settings.dexcom_api_base_url)
     for number in range(5):
         breaker.failed(breaker.permit(f"account-{number}"))
+    breaker.share()
     world.restarted(monkeypatch)
     assert shown() == (200, "unavailable")
 
