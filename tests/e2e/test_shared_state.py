@@ -140,7 +140,7 @@ def test_eight_processes_spend_the_hour_exactly(shared: Shared, crowd: Crowd, de
     assert person.answered(DEVICES).total() - before == 600
 
 
-RULES = CircuitRules(calls_min=5, failures_kept=timedelta(minutes=2))
+RULES = CircuitRules(calls_min=5, settle=timedelta(0), failures_kept=timedelta(minutes=2))
 
 
 def start_polling(
