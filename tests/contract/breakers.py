@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 HOST = "api.provider.test"
 RULES = CircuitRules(
     calls_min=3,
+    settle=timedelta(0),
     alone_failures=3,
     half=timedelta(minutes=1),
     failures_kept=timedelta(minutes=2),

@@ -87,6 +87,15 @@ def test_scattered_failures_refuse_under_one_percent(failure_rate: float, seed: 
     assert fleet.refused_share < 0.01
 
 
+def test_scattered_failures_of_many_processes() -> None:
+    """111 processes with 20 % failures refuse fewer than 1 % of their calls, also in the first second."""
+    fleet = Fleet(111, 10, 0)
+
+    fleet.run(20, 0.2)
+
+    assert fleet.refused_share < 0.01
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_two_percent_in_many_processes_never_opens(seed: int) -> None:
     """111 processes with 10 calls a second each and 2 % failures refuse nothing, for at most 111 writes/s."""
@@ -113,6 +122,7 @@ def test_outage_opens_in_seconds_and_recovers(processes: int, calls_per_s: int, 
     """When every call fails, calls stop within seconds; when the host answers, one probe admits all."""
     fleet = Fleet(processes, calls_per_s, 0)
     fleet.run(20, before)
+    assert fleet.refused == 0
 
     assert fleet.seconds_until_refused(1.0) <= (30 if processes == 1 else 10)
     made = fleet.made

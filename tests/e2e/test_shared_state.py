@@ -140,7 +140,7 @@ def test_eight_processes_use_the_hourly_budget_exactly(
     assert person.answered(DEVICES).total() - before == 600
 
 
-RULES = CircuitRules(calls_min=5, failures_kept=timedelta(minutes=2))
+RULES = CircuitRules(calls_min=5, settle=timedelta(0), failures_kept=timedelta(minutes=2))
 
 
 def start_polling(

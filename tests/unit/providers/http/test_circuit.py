@@ -10,6 +10,7 @@ from tests.support.fakes import NOON
 
 RULES = CircuitRules(
     calls_min=4,
+    settle=timedelta(0),
     half_calls=10,
     half=timedelta(minutes=1),
     alone_failures=3,
@@ -33,7 +34,7 @@ def opened() -> Circuit:
 def test_default_rules() -> None:
     """The defaults are the numbers that docs/dexcom-client.md and the comments state."""
     assert CircuitRules() == CircuitRules(
-        0.5, 20, 100, MINUTE, 5, 2 * MINUTE, 30 * SECOND, 60 * SECOND, 60 * SECOND
+        0.5, 20, 100, MINUTE, 4 * SECOND, 5, 2 * MINUTE, 30 * SECOND, 60 * SECOND, 60 * SECOND
     )
 
 
@@ -43,6 +44,16 @@ def test_opens_at_the_rate_with_the_minimum_volume() -> None:
     assert counted(Circuit(), 4, 1).opened_at is None
     assert counted(Circuit(), 4, 2).opened_at == NOON
     assert counted(counted(Circuit(), 3, 3), 4, 0).opened_at is None
+
+
+def test_rate_is_judged_after_it_settled() -> None:
+    """The circuit stays closed until the processes without failures had time to report their successes."""
+    rules = CircuitRules(calls_min=4)
+    circuit = Circuit().after_calls(None, Tally(20, 20), NOON, rules)
+
+    assert circuit.after_calls(None, Tally(1, 1), NOON + 3 * SECOND, rules).opened_at is None
+    assert circuit.after_calls(None, Tally(1, 1), NOON + 4 * SECOND, rules).opened_at
+    assert circuit.after_calls(None, Tally(30), NOON + 4 * SECOND, rules).opened_at is None
 
 
 def test_old_calls_leave_the_window() -> None:

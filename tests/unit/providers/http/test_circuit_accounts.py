@@ -10,6 +10,7 @@ from tests.support.fakes import NOON
 
 RULES = CircuitRules(
     calls_min=4,
+    settle=timedelta(0),
     half_calls=10,
     alone_failures=3,
     recovery=timedelta(seconds=30),

@@ -8,7 +8,8 @@ then that probe has no outcome, and another call becomes the probe after `probe_
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
@@ -126,7 +127,8 @@ class ProcessBreaker:
 
     def __init__(self, clock: Clock, rules: CircuitRules | None = None) -> None:
         self._clock = clock
-        self._rules = rules or CircuitRules()
+        # One process knows of all its calls at once.
+        self._rules = replace(rules or CircuitRules(), settle=timedelta(0))
         self._lock = Lock()
         self._circuit = Circuit()
         self._probers = count(1)

@@ -24,6 +24,8 @@
 #  2. If the window has at least `calls_min` calls, and at least `failure_rate` of them failed, then the
 #     circuit opens to all accounts. Fewer calls than `calls_min` say nothing about a rate.
 #     Example: 2 of 100 calls fail, in many processes at once: the circuit stays closed.
+#     It opens `settle` after the window's first failure at the earliest. Until then the processes that saw no
+#     failure have not reported their successes, so the rate looks higher than it is.
 #
 # The suspect: one account whose failures say nothing about the host
 #  3. If a call for an account fails while the window has no failure, then this account becomes the suspect.
@@ -63,6 +65,8 @@ class CircuitRules:
     half_calls: int = 100
     # A service with few calls judges its last one to two minutes.
     half: timedelta = timedelta(minutes=1)
+    # Twice the time after which each process has read of the first failure.
+    settle: timedelta = timedelta(seconds=4)
     # In a row, of one account. They are one call with three attempts, and its retry.
     alone_failures: int = 5
     # A process that fails and ends must not leave a suspect behind.
@@ -108,6 +112,7 @@ class Circuit:
     calls_before: int = 0
     failures_before: int = 0
     began_at: datetime | None = None
+    failing_since: datetime | None = None  # The window's first failure.
     suspect: str | None = None
     run: int = 0  # The suspect's failures in a row.
     failed_at: datetime | None = None  # The suspect's last failure.
@@ -168,12 +173,15 @@ class Circuit:
             run = circuit.run + tally.run if tally.run == tally.calls else tally.run
             circuit = replace(circuit, run=run, failed_at=now if tally.failures else circuit.failed_at)
         else:
+            if tally.failures and not (circuit.failures or circuit.failures_before):
+                circuit = replace(circuit, failing_since=now)
             calls, failures = circuit.calls + tally.calls, circuit.failures + tally.failures
             circuit = replace(circuit, calls=calls, failures=failures)
             if circuit.suspect_only and tally.calls > tally.failures:
                 circuit = replace(
                     Circuit(calls, failures, circuit.calls_before, circuit.failures_before),
                     began_at=circuit.began_at,
+                    failing_since=circuit.failing_since,
                 )
         return circuit.judged(now, rules)
 
@@ -194,7 +202,9 @@ class Circuit:
         """The circuit, open if rule 2 or rule 4 says so."""
         calls, failures = self.calls + self.calls_before, self.failures + self.failures_before
         is_open_to_all = self.opened_at is not None and not self.suspect_only
-        if calls >= rules.calls_min and failures >= rules.failure_rate * calls and not is_open_to_all:
+        too_many = calls >= rules.calls_min and failures >= rules.failure_rate * calls
+        settled = self.failing_since is not None and now - self.failing_since >= rules.settle
+        if too_many and settled and not is_open_to_all:
             return Circuit(opened_at=now, suspect=self.suspect)
         if self.opened_at is None and self.run >= rules.alone_failures:
             return replace(self, opened_at=now, suspect_only=True)

@@ -8,8 +8,7 @@ call, or at once after a failed call that can be repeated.
 - While the window has a failure, each process adds its calls to the item once per `fresh_s`, and that write
   returns the item, so it replaces the read. A write that is rejected, because another process has just begun
   a new half of the window, is repeated once. 150 processes cost at most 150 writes a second.
-- While the known calls are too few for a rate, and fail often, each call is preceded by a read. An outage
-  therefore costs `calls_min` calls, those of the suspect, and about one per process.
+- While the known calls are too few for a rate, and fail often, each call is preceded by a read.
 - Counters are added (`ADD`), so that no count of another process is lost. A new half of the window moves the
   counters within the item. Only a transition writes the whole item, on the condition that `version` is
   unchanged.
@@ -165,12 +164,14 @@ class SharedBreaker:
             return self._replace(changed)
         values: Item = {":seen": self._version, ":calls": changed.calls, ":failures": changed.failures}
         values |= {":run": changed.run - seen.run, ":failed_at": to_iso(changed.failed_at)}
+        values |= {":since": to_iso(changed.failing_since)}
         unchanged = "version = :seen"
         if changed.began_at == seen.began_at:
             values[":calls"] -= seen.calls
             values[":failures"] -= seen.failures
             return self._update(
-                "SET failed_at = :failed_at ADD calls :calls, failures :failures, suspect_run :run",
+                "SET failed_at = :failed_at, failing_since = :since "
+                "ADD calls :calls, failures :failures, suspect_run :run",
                 values,
                 unchanged,
             )
@@ -179,7 +180,7 @@ class SharedBreaker:
         values |= {":now": to_iso(changed.began_at), ":began_at": to_iso(seen.began_at)}
         return self._update(
             "SET calls_before = calls, failures_before = failures, calls = :calls, failures = :failures, "
-            "began_at = :now, failed_at = :failed_at ADD suspect_run :run",
+            "began_at = :now, failed_at = :failed_at, failing_since = :since ADD suspect_run :run",
             values,
             f"{unchanged} AND began_at = :began_at",
         )
@@ -240,6 +241,7 @@ def _to_item(host: str, circuit: Circuit, version: int) -> Item:
         "calls_before": circuit.calls_before,
         "failures_before": circuit.failures_before,
         "began_at": to_iso(circuit.began_at),
+        "failing_since": to_iso(circuit.failing_since),
         "suspect": circuit.suspect,
         "suspect_run": circuit.run,
         "failed_at": to_iso(circuit.failed_at),
@@ -261,6 +263,7 @@ def _from_item(item: Item | None) -> Circuit:
         calls_before=item.get("calls_before", 0),
         failures_before=item.get("failures_before", 0),
         began_at=from_iso(item.get("began_at")),
+        failing_since=from_iso(item.get("failing_since")),
         suspect=item.get("suspect"),
         run=item.get("suspect_run", 0),
         failed_at=from_iso(item["failed_at"]) if has_window else None,
