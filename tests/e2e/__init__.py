@@ -1,1 +1,1 @@
-"""The deployed template, and what it shares, on the emulated AWS."""
+"""End-to-end tests of the deployed template on the emulated AWS."""

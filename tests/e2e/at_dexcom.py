@@ -1,4 +1,4 @@
-"""People at the simulated Dexcom whom this cloud's own functions know nothing of."""
+"""Accounts at the simulated Dexcom that the deployed functions never poll."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from bg_ingest.providers.seam import Tokens
 
-# Who sits there is never dispatched: it is among no intervals. So a test alone decides who calls, and when.
+# Users of these accounts are not in the schedule, so only the test decides which process calls, and when.
 NOBODYS_INTERVAL_S = 420
 
 _BACK = "http://127.0.0.1/back"
 
 
 def login(dexcom: httpx.Client, person: str) -> Tokens:
-    """Tokens of a person who has said yes."""
+    """Log this person in and return the tokens."""
     asked = {"client_id": "local-client", "redirect_uri": _BACK, "response_type": "code", "state": "s"}
     sent_back = dexcom.get(
         "/v3/oauth2/login", params={**asked, "scope": "offline_access", "sim_user": person}
@@ -34,7 +34,7 @@ def login(dexcom: httpx.Client, person: str) -> Tokens:
 
 
 def between_readings(dexcom: httpx.Client, person: str, about: datetime) -> datetime:
-    """An instant soon after `about` at which this person's sensor measures nothing, so that a test may."""
+    """Return an instant soon after `about` without a reading, for a test to add one."""
     start, end = about - timedelta(minutes=10), about + timedelta(minutes=10)
     answer = dexcom.get(
         "/v3/users/self/egvs",
@@ -44,6 +44,6 @@ def between_readings(dexcom: httpx.Client, person: str, about: datetime) -> date
     records = answer.raise_for_status().json()["records"]
     taken = [datetime.fromisoformat(record["systemTime"]).astimezone(UTC) for record in records]
     near = timedelta(seconds=30)
-    # The sensor measures every five minutes, to the second or nearly.
+    # The sensor measures about every five minutes.
     tried = (about.astimezone(UTC).replace(microsecond=0) + near * number for number in range(10))
     return next(at for at in tried if all(abs(at - other) >= near for other in taken))

@@ -1,8 +1,7 @@
-"""
-The `aws` command, as far as docs/operations.md uses it, against the emulated AWS.
+"""The part of the AWS CLI that docs/operations.md uses, against the emulated AWS.
 
-The commands in the docs are run as they stand, by a shell that finds this file under the name of the AWS CLI:
-parameters are named as there, botocore checks them, and `--query` and `--output text` mean the same.
+A shell runs the documented commands unchanged and finds this file under the name `aws`. The parameters
+have the same names and are checked by botocore; `--query` and `--output text` mean the same.
 """
 
 import json
@@ -17,7 +16,7 @@ from botocore.validate import validate_parameters
 
 
 def main(service: str, command: str, *options: str) -> None:
-    """Carry out one command and print what the CLI would."""
+    """Run one command and print the output of the CLI."""
     endpoint = os.environ["AWS_ENDPOINT_URL"]  # noqa: TID251 - the CLI reads it, too.
     client: Any = boto3.client(service, endpoint_url=endpoint)  # type: ignore[call-overload]  # noqa: TID251 - there is no wiring here. The stubs want a literal.
     named = _pairs(list(options))
@@ -42,7 +41,7 @@ def main(service: str, command: str, *options: str) -> None:
 
 
 def _move(sqs: Any, source_arn: str) -> dict[str, str]:
-    """What the emulated AWS lacks: every message goes back to the queue whose dead letters these are."""
+    """Move every message back to the source queue of these dead letters, which the emulated AWS cannot do."""
     source = sqs.get_queue_url(QueueName=source_arn.rpartition(":")[2])["QueueUrl"]
     (destination,) = (url for url in sqs.list_queues()["QueueUrls"] if source_arn in _redrive_of(sqs, url))
     while messages := sqs.receive_message(QueueUrl=source, MaxNumberOfMessages=10).get("Messages"):

@@ -1,7 +1,7 @@
-"""
-One local cloud for all end-to-end tests: the real template, deployed, with every function held to its role.
+"""One local cloud for all end-to-end tests: the deployed template, with the role of each function enforced.
 
-It is started once, on free ports and in a folder of its own, so that several checkouts can test at a time.
+It is started once, on free ports and in a folder of its own, so several checkouts can run tests at a
+time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from local.paths import StateFolder
 from local.ports import free_port
 from local.progress import Progress
 from tests.e2e.at_dexcom import between_readings
-from tests.e2e.crowd import Crowd, Shared
+from tests.e2e.crowd import ProcessGroup, Shared
 from tests.support.bare_numbers import unexplained_in_line
 from tests.support.leaks import leaks_in
 from tests.support.scratch import in_memory
@@ -37,31 +37,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A connected user, and who they are at the simulated Dexcom."""
+    """A connected user and their account at the simulated Dexcom."""
 
     user_id: str
     simulated: str
 
 
-# Somebody whose new reading is planted before the first test runs, and found by the schedule alone.
+# This user's new reading is added before the first test, and only the schedule polls the user.
 PATIENT = Person("patient", "SandboxUser3")
 PLANTED_VALUE = 222
-# Whose pages may call the API, and where a person may be sent after a login.
+# The origin that may call the API, and the address for the redirect after a login.
 ORIGIN = "https://app.example.org"
 RETURN_URL = f"{ORIGIN}/connected"
 
 
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path | None]:
-    """A folder in memory, if there is enough of it."""
+    """Return a folder in memory if there is enough memory."""
     with in_memory() as folder:
         yield folder
 
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory, built: Path, scratch: Path | None) -> Iterator[Stack]:
-    """The addresses of a running cloud."""
-    # Uploads are visible at once: waiting for an hour is the simulator's own tests' business.
+    """Return the addresses of a running cloud."""
+    # Uploads are visible at once; the tests of the simulator cover the delay of an hour.
     options = Options(
         port=free_port(),
         enforce_iam=True,
@@ -73,7 +73,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, built: Path, scratch: Path |
     try:
         stack = cloud.start()
         yield stack
-        # After everything the tests made the functions do: good days and bad ones.
+        # Runs after all tests, so the log contains successful and failed calls of the functions.
         lines = function_lines(stack.emulator)
         assert any('"message":"metrics"' in line for line in lines)
         assert {leak for line in lines for leak in leaks_in(line) + unexplained_in_line(line)} == set()
@@ -83,36 +83,36 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, built: Path, scratch: Path |
 
 @pytest.fixture(scope="session")
 def now(cloud: Stack) -> datetime:
-    """When the cloud was ready, to the second."""
+    """Return the second at which the cloud was ready."""
     assert cloud.api
     return SystemClock().now().replace(microsecond=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The API as one caller sees it."""
+    """The API with the token of one caller."""
 
     client: httpx.Client
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        """Ask."""
+        """Send a GET request."""
         return self.client.get(path, headers=headers)
 
     def post(self, path: str, body: Any = None, **headers: str) -> httpx.Response:
-        """Act."""
+        """Send a POST request."""
         return self.client.post(path, json=body, headers=headers)
 
 
 @pytest.fixture(scope="session")
 def http(cloud: Stack) -> Iterator[httpx.Client]:
-    """The API without a token."""
+    """Return a client of the API without a token."""
     with httpx.Client(base_url=cloud.api, timeout=60, trust_env=False) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def caller(cloud: Stack) -> Iterator[Any]:
-    """The API as the person with this id, or with scopes as a service."""
+    """Return a function that makes a client for this user, or for a service with these scopes."""
     clients: list[httpx.Client] = []
 
     def as_caller(user_id: str, *scopes: str) -> Api:
@@ -127,24 +127,23 @@ def caller(cloud: Stack) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def demo_user(caller: Any) -> Api:
-    """The API as the demo user."""
+    """Return the API with the token of the demo user."""
     api: Api = caller(demo.USER_ID)
     return api
 
 
 @pytest.fixture(scope="session")
 def dexcom(cloud: Stack) -> Iterator[httpx.Client]:
-    """The simulated Dexcom."""
+    """Return the simulated Dexcom."""
     with httpx.Client(base_url=cloud.dexcom, timeout=60, trust_env=False) as client:
         yield client
 
 
 @pytest.fixture(scope="session", autouse=True)
 def planted(cloud: Stack, dexcom: httpx.Client, now: datetime) -> datetime:
-    """
-    A reading of the patient that appears at Dexcom after their history was fetched.
+    """Return a reading that appears at Dexcom after the user's history was fetched.
 
-    Planted before any test runs, so that the schedule has had its time when somebody looks.
+    It is added before the first test, so the schedule has had time to find it.
     """
     token = cloud.callers.token(PATIENT.user_id)
     demo.connect(cloud.api, token, PATIENT.user_id, PATIENT.simulated)
@@ -156,15 +155,15 @@ def planted(cloud: Stack, dexcom: httpx.Client, now: datetime) -> datetime:
 
 
 @pytest.fixture(scope="session")
-def crowd() -> Iterator[Crowd]:
-    """Processes with eight threads each."""
-    crowd = Crowd()
+def crowd() -> Iterator[ProcessGroup]:
+    """Return processes with eight threads each."""
+    crowd = ProcessGroup()
     yield crowd
     crowd.end()
 
 
 @pytest.fixture
 def shared(cloud: Stack) -> Shared:
-    """A name of its own for each test, so that tests may share a cloud."""
+    """Return names that are unique to each test, so that tests can share a cloud."""
     key_id = cloud.emulator.client("kms").create_key()["KeyMetadata"]["KeyId"]
     return Shared(cloud.aws_endpoint, cloud.dexcom, cloud.users_table, key_id, f"e2e-{uuid4().hex}")

@@ -1,4 +1,4 @@
-"""Processes that share nothing but an AWS and a Dexcom, as in Lambda, and are let loose at one moment."""
+"""Processes that share only AWS and Dexcom, as on Lambda, and start at the same moment."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 THREADS = 8
 PROCESSES_MAX = 8
-SPAWN = multiprocessing.get_context("spawn")  # A process that shares nothing.
+SPAWN = multiprocessing.get_context("spawn")  # Creates one process, which shares no memory with the others.
 _starting_guns: dict[int, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What a process is told: where the one AWS and the one Dexcom are, and what is this test's own there."""
+    """The input of a process: the addresses of AWS and Dexcom, and a name that is unique to the test."""
 
     endpoint: str
     dexcom: str
     users_table: str
     key_id: str
-    name: str  # A person or a host nobody else uses.
+    name: str  # A user or a host of this test only.
 
     def client(self, service: str) -> Any:
-        """A client of the emulated AWS, with a connection for each thread."""
+        """Return a client of the emulated AWS with a connection for each thread."""
         return boto3.client(  # type: ignore[call-overload]  # noqa: TID251 - there is no wiring here.
             service,
             endpoint_url=self.endpoint,
@@ -45,31 +45,30 @@ class Shared:
 
     @property
     def table(self) -> Table:
-        """The users table."""
+        """Return the users table."""
         return Table(self.client("dynamodb"), self.users_table)
 
 
-class Crowd:
-    """The processes, started once for all tests: starting one takes longer than most of what it is asked."""
+class ProcessGroup:
+    """The processes, started once for all tests because starting one is slow."""
 
     def __init__(self) -> None:
-        # A barrier can be given to a process while it starts and not later.
+        # A barrier can only be given to a process when it starts.
         guns = {count: SPAWN.Barrier(count * THREADS) for count in (4, PROCESSES_MAX)}
         self._guns = guns
         self._pool = ProcessPoolExecutor(PROCESSES_MAX, SPAWN, _remember, (guns,))
 
-    def let_loose(self, processes: int, start: Callable[..., Callable[[], Any]], *args: Any) -> list[Any]:
-        """
-        Have that many processes call `start` once, and what it returns in all their threads, at one moment.
+    def run_at_once(self, processes: int, start: Callable[..., Callable[[], Any]], *args: Any) -> list[Any]:
+        """Call `start` in each process, then its result in all threads at the same moment.
 
-        The answers of all threads; one that raised answers with the exception.
+        Return the answers of all threads; a thread that raised returns its exception.
         """
-        self._guns[processes].reset()  # Somebody may have failed to come to the one before.
+        self._guns[processes].reset()  # A thread may have failed to reach the barrier in the run before.
         running = [self._pool.submit(_one_process, processes, start, args) for _ in range(processes)]
         return [answer for process in running for answer in process.result()]
 
     def end(self) -> None:
-        """Send them home."""
+        """End the processes."""
         self._pool.shutdown()
 
 
@@ -78,14 +77,14 @@ def _remember(guns: dict[int, Any]) -> None:
 
 
 def _one_process(processes: int, start: Callable[..., Callable[[], Any]], args: Any) -> list[Any]:
-    # Nobody is through before all are there, so each of these runs in a process of its own.
+    # Every process waits for all others, so each of these tasks runs in a process of its own.
     act = start(*args)
 
     def one_thread(_: int) -> Any:
         _starting_guns[processes].wait(timeout=WAIT_S_MAX)
         try:
             return act()
-        except Exception as error:  # noqa: BLE001 - an answer like any other.
+        except Exception as error:  # noqa: BLE001 - an exception is returned as the answer.
             return error
 
     with ThreadPoolExecutor(THREADS) as threads:

@@ -1,4 +1,4 @@
-"""An OpenID Connect issuer of the tests' own: it can sign what no honest issuer would."""
+"""An OpenID Connect issuer of the tests, which can also sign invalid tokens."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEY_ID = "the-issuers-key"
 
 
 class Issuer:
-    """Its address, and the tokens it signs; each change of a token is one lie."""
+    """An issuer's address and the tokens it signs; each variant is invalid in one way."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -33,7 +33,7 @@ class Issuer:
         self._strangers_key = _new_key()
 
     def claims(self, person: str, scope: str = "", **changes: Any) -> dict[str, Any]:
-        """What a good token of this person says; a change to None leaves a claim out."""
+        """Return the claims of a valid token with these changes; None removes a claim."""
         now_s = int(SystemClock().now().timestamp())
         good = {
             "iss": self.url,
@@ -48,34 +48,37 @@ class Issuer:
         return {name: value for name, value in (good | changes).items() if value is not None}
 
     def token(self, person: str, scope: str = "", **changes: Any) -> str:
-        """A signed token."""
+        """Return a signed token."""
         return jwt.encode(self.claims(person, scope, **changes), self.key, "RS256", {"kid": _KEY_ID})
 
-    def signed_by_a_stranger(self, person: str) -> str:
-        """By another key that calls itself this one."""
+    def signed_by_another_key(self, person: str) -> str:
+        """Return a token that another key signed under this key's id."""
         return jwt.encode(self.claims(person), self._strangers_key, "RS256", {"kid": _KEY_ID})
 
     def unsigned(self, person: str) -> str:
-        """`alg: none`, which says that there is nothing to check."""
+        """Return a token with `alg: none` and without a signature."""
         return jwt.encode(self.claims(person), "", "none", {"kid": _KEY_ID})
 
     def signed_with_the_public_key(self, person: str) -> str:
-        """`alg: HS256` with what everybody may know as the secret, for who takes the header's word."""
+        """Return a token with `alg: HS256` and the public key as the secret.
+
+        A verifier that trusts the header's algorithm would accept it.
+        """
         public = self.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         header = {"alg": "HS256", "kid": _KEY_ID}
-        # By hand: PyJWT refuses to be used for this attack.
+        # Made without PyJWT, which refuses to build this attack.
         signed = ".".join(_in_url(json.dumps(part).encode()) for part in (header, self.claims(person)))
         return f"{signed}.{_in_url(hmac.digest(public, signed.encode(), 'sha256'))}"
 
     def keys(self) -> dict[str, Any]:
-        """The public key, as it is published."""
+        """Return the published public key."""
         numbers = self.key.public_key().public_numbers()
         one = {"kid": _KEY_ID, "kty": "RSA", "use": "sig", "alg": "RS256"}
         return {"keys": [one | {"n": _as_text(numbers.n), "e": _as_text(numbers.e)}]}
 
 
 def tampered(token: str, **changes: Any) -> str:
-    """The same signature under other claims."""
+    """Return the token with changed claims and the old signature."""
     header, _, signature = token.split(".")
     claims = jwt.decode(token, options={"verify_signature": False}) | changes
     return f"{header}.{_in_url(json.dumps(claims).encode())}.{signature}"
@@ -83,7 +86,7 @@ def tampered(token: str, **changes: Any) -> str:
 
 @contextmanager
 def running() -> Iterator[Issuer]:
-    """An issuer that answers."""
+    """Run an issuer that serves its keys over HTTP."""
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -98,7 +101,7 @@ def running() -> Iterator[Issuer]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Nobody listens."""
+            """Log nothing."""
 
     with ThreadingHTTPServer((HOST, 0), Answers) as server:
         issuer = Issuer(f"http://{HOST}:{server.server_port}")

@@ -1,4 +1,4 @@
-"""What the deployed functions measured, read from the stack's own log."""
+"""Metrics of the deployed functions, read from the stack's log."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Found = dict[tuple[str, ...], list[float]]
 
 
 def lines_of(cloud: Stack) -> list[dict[str, Any]]:
-    """Every line that a function wrote."""
+    """Return every line that a function logged."""
     return [json.loads(line) for line in function_lines(cloud.emulator) if line.startswith("{")]
 
 
 def measured(lines: list[dict[str, Any]]) -> Found:
-    """Every series as CloudWatch would read it: function, name and the dimension's value, if it has one."""
+    """Return every series as CloudWatch would read it: function, name and the dimension's value, if any."""
     found: Found = defaultdict(list)
     for line in lines:
         for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
@@ -37,10 +37,9 @@ def measured(lines: list[dict[str, Any]]) -> Found:
 
 
 def caused_by(cloud: Stack, correlation_id: str, last: str = "api_requests") -> Found:
-    """
-    What one request measured, without the function's own name, which differs with every deployment.
+    """Return the metrics of one request, without the function's name, which differs with every deployment.
 
-    An invocation writes several lines, one after the other: the one with `last` has to be there.
+    An invocation writes several lines one after the other; this waits for the one that contains `last`.
     """
     found: Found = {}
 

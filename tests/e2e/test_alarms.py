@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_deployed_alarms_and_dashboard_use_real_names(cloud: Stack) -> None:
-    """No placeholder is left, metrics belong to functions of the stack, and one topic is notified."""
+    """No placeholder remains, metrics belong to functions of the stack, and alarms notify one topic."""
     watch, names = cloud.emulator.client("cloudwatch"), set(function_names(cloud.emulator).values())
     deployed = watch.describe_alarms()["MetricAlarms"]
     (dashboard,) = watch.list_dashboards()["DashboardEntries"]

@@ -1,10 +1,9 @@
-"""
-Who gets past the door: every route of the deployed template, for every kind of caller.
+"""Access to every route of the deployed template, for every kind of caller.
 
-The routes are those of the template as CloudFormation processed it, so a new one is in here by itself. They
-answer a second time, for an issuer of the tests' own, because only who has the issuer's key can make a token
-that is wrong in one thing alone; the emulated gateway looks at signature, issuer, audience and times. What
-AWS looks at beyond that is in docs/security.md.
+The routes come from the template as CloudFormation processed it, so a new route is included
+automatically. They are deployed a second time for an issuer of the tests, whose key is needed to sign a
+token that is invalid in one way only. The emulated gateway checks signature, issuer, audience and times.
+docs/security.md lists the further checks of AWS.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-# What each caller is answered about one person, whom nothing is known about: 401, 403, or "in": anything
-# but these two. A read is a GET. Open routes are those without a token and without a person in their path;
-# a route with a person and without a token brings its own proof, and here nobody has it.
+# The expected answer to each caller about one unknown user: 401, 403, or "in" for any other status. A read is
+# a GET. Open routes have no token and no user in their path. A route with a user and without a token
+# authenticates its requests itself; none of these requests passes that.
 #
-#                             read   write  own proof  open
+#                             read   write  own check  open
 ANSWERS = {
     "no token":              ("401", "401", "401",     "in"),
     "no JWT":                ("401", "401", "401",     "in"),
@@ -52,20 +51,22 @@ ANSWERS = {
     "the person":            ("in",  "in",  "401",     "in"),
 }  # fmt: skip
 PERSON = "una"
-_COLUMNS = ("read", "write", "own proof", "open")
-_BODIES = {"/settings": {"poll_interval_seconds": 900}}  # Refused before its caller is, without one.
+_COLUMNS = ("read", "write", "own check", "open")
+_BODIES = {
+    "/settings": {"poll_interval_seconds": 900}
+}  # Refused before the token is checked, because the request has none.
 
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[Issuer]:
-    """An issuer whose key the tests have."""
+    """Return an issuer whose key the tests have."""
     with issuers.running() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def routes(cloud: Stack, issuer: Issuer) -> list[tuple[RouteSpec, str]]:
-    """Every route of the template, and where it answers to this issuer's tokens."""
+    """Return every route of the template and its address with this issuer's authorizer."""
     gateway = cloud.emulator.client("apigatewayv2")
     api_id = gateway.create_api(Name="of-the-tests-issuer", ProtocolType="HTTP")["ApiId"]
     made = create_routes(cloud.emulator, api_id, issuer.url, [AUDIENCE])
@@ -75,7 +76,7 @@ def routes(cloud: Stack, issuer: Issuer) -> list[tuple[RouteSpec, str]]:
 
 @pytest.fixture(scope="module")
 def tokens(cloud: Stack, issuer: Issuer) -> dict[str, str | None]:
-    """A token of each caller."""
+    """Return a token of each kind of caller."""
     good, long_ago, soon = issuer.token(PERSON), 1_600_000_000, 4_000_000_000
     return {
         "no token": None,
@@ -88,7 +89,7 @@ def tokens(cloud: Stack, issuer: Issuer) -> dict[str, str | None]:
         "tampered": tampered(issuer.token("eve"), username=PERSON),
         "alg: none": issuer.unsigned(PERSON),
         "alg: HS256": issuer.signed_with_the_public_key(PERSON),
-        "a stranger's key": issuer.signed_by_a_stranger(PERSON),
+        "a stranger's key": issuer.signed_by_another_key(PERSON),
         "another person": issuer.token("eve"),
         "names nobody": issuer.token("", username=None),
         "service, no scope": issuer.token("a-service"),
@@ -101,16 +102,16 @@ def tokens(cloud: Stack, issuer: Issuer) -> dict[str, str | None]:
 
 @pytest.fixture(scope="module")
 def door() -> Iterator[httpx.Client]:
-    """Connections for them all."""
+    """Return an HTTP client for all routes."""
     with httpx.Client(timeout=60, trust_env=False) as client:
         yield client
 
 
 @pytest.mark.parametrize("caller", ANSWERS)
-def test_every_route_answers_each_caller_as_the_table_says(
+def test_every_route_answers_each_caller_by_the_table(
     routes: list[tuple[RouteSpec, str]], tokens: dict[str, str | None], door: httpx.Client, caller: str
 ) -> None:
-    """Whatever the route does, and before it does it."""
+    """The authorizer's answer matches the table for every route and caller."""
     expected = dict(zip(_COLUMNS, ANSWERS[caller], strict=True))
     wrong = {}
     for route, url in routes:
@@ -121,16 +122,16 @@ def test_every_route_answers_each_caller_as_the_table_says(
     assert wrong == {}
 
 
-def test_the_table_is_about_every_kind_of_route(routes: list[tuple[RouteSpec, str]]) -> None:
-    """Readers, writers and open ones are all among them, the last one for what is no route."""
+def test_the_table_covers_every_kind_of_route(routes: list[tuple[RouteSpec, str]]) -> None:
+    """The table has readers, writers and open routes; the last row is for an unknown route."""
     assert {"read", "write", "open"} <= {_column(route) for route, _ in routes} <= set(_COLUMNS)
     assert [route.key for route, _ in routes].count(DEFAULT) == 1
 
 
-def test_a_refused_caller_has_changed_nothing_and_learns_nothing(
+def test_refused_caller_changes_and_learns_nothing(
     routes: list[tuple[RouteSpec, str]], tokens: dict[str, str | None], door: httpx.Client
 ) -> None:
-    """The same words about somebody who exists and about somebody who does not."""
+    """A refused caller gets the same answer for a known and an unknown user, and no data changes."""
     for route, url in routes:
         if _column(route) not in {"read", "write"}:
             continue
@@ -141,10 +142,13 @@ def test_a_refused_caller_has_changed_nothing_and_learns_nothing(
         assert one == other
 
 
-def test_the_emulated_gateway_takes_a_token_without_an_end(
+def test_emulated_gateway_accepts_a_token_without_exp(
     routes: list[tuple[RouteSpec, str]], issuer: Issuer, door: httpx.Client
 ) -> None:
-    """AWS documents that `exp` must be after now; here it may be missing, and docs/security.md says so."""
+    """The emulated gateway accepts a missing `exp`; AWS documents that `exp` must be in the future.
+
+    docs/security.md names this difference.
+    """
     endless = issuer.token(PERSON, exp=None)
     answers = [_asked(door, *route, endless) for route in routes if _column(route[0]) == "read"]
 
@@ -154,7 +158,7 @@ def test_the_emulated_gateway_takes_a_token_without_an_end(
 def _asked(door: httpx.Client, route: RouteSpec, url: str, token: str | None) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
     body: Any = next((body for ending, body in _BODIES.items() if route.path.endswith(ending)), None)
-    # The $default route has every method; one that no other route has.
+    # The $default route has every method, so this uses one that no other route has.
     method = "PATCH" if route.path == DEFAULT else route.method
     return door.request(method, url, headers=headers, json=body)
 
@@ -167,7 +171,7 @@ def _path(route: RouteSpec) -> str:
 def _column(route: RouteSpec) -> str:
     if route.needs_token:
         return "read" if route.method == "GET" else "write"
-    return "own proof" if "{userId}" in route.path else "open"
+    return "own check" if "{userId}" in route.path else "open"
 
 
 def _seen(answer: httpx.Response) -> str:

@@ -1,4 +1,4 @@
-"""Connecting through Dexcom's login page, and the end of a connection."""
+"""Connecting through Dexcom's login page, and ending a connection."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ pytestmark = pytest.mark.e2e
 
 
 def _returned(http: httpx.Client, started: httpx.Response, **choice: str) -> httpx.Response:
-    """The person's way through the login page and back to us."""
+    """Log in at Dexcom's page and follow the redirect back to the API."""
     login = httpx.URL(started.json()["authorize_url"]).copy_merge_params(choice)
     return http.get(http.get(login).headers["location"], headers={"Accept": "text/html"})
 
 
-def test_connecting_fetching_and_ending_it(cloud: Stack, caller: Any, http: httpx.Client) -> None:
-    """A person connects, has a history, disconnects; what was stored stays."""
+def test_connect_fetch_and_disconnect(cloud: Stack, caller: Any, http: httpx.Client) -> None:
+    """A user connects, gets a history and disconnects; the stored readings are kept."""
     ida: Api = caller("ida")
     assert ida.get("/api/bg/ida/connection").json()["state"] == "disconnected"
     demo.connect(cloud.api, cloud.callers.token("ida"), "ida", "SandboxUser5")
@@ -44,8 +44,8 @@ def test_connecting_fetching_and_ending_it(cloud: Stack, caller: Any, http: http
     assert ida.get("/api/bg/ida/latest").status_code == 200
 
 
-def test_saying_no_connects_nothing(caller: Any, http: httpx.Client) -> None:
-    """The person sees a page that says so."""
+def test_a_denied_login_does_not_connect(caller: Any, http: httpx.Client) -> None:
+    """A user who denies access sees a page that says so, and is not connected."""
     bea: Api = caller("bea")
     page = _returned(http, bea.post("/api/bg/bea/connection"), sim_user="SandboxUser1", sim_decision="deny")
 
@@ -54,15 +54,15 @@ def test_saying_no_connects_nothing(caller: Any, http: httpx.Client) -> None:
     assert bea.get("/api/bg/bea/connection").json()["state"] == "disconnected"
 
 
-def _way_back(http: httpx.Client, api: Api, user_id: str, **choice: str) -> httpx.URL:
-    """Where the provider sends a person back to, who has logged in there."""
+def _redirect_target(http: httpx.Client, api: Api, user_id: str, **choice: str) -> httpx.URL:
+    """Return the address that Dexcom redirects a logged-in user to."""
     login = httpx.URL(api.post(f"/api/bg/{user_id}/connection").json()["authorize_url"])
     return httpx.URL(http.get(login.copy_merge_params(choice)).headers["location"])
 
 
 def test_a_login_works_once(caller: Any, http: httpx.Client) -> None:
-    """The way back cannot be walked twice, nor by several at once: one of them connects."""
-    back = _way_back(http, caller("max"), "max", sim_user="SandboxUser1")
+    """The redirect of a login connects once, even if several requests use it at the same time."""
+    back = _redirect_target(http, caller("max"), "max", sim_user="SandboxUser1")
     with ThreadPoolExecutor(3) as threads:
         answers = list(threads.map(lambda _: http.get(back), range(3)))
     answers.append(http.get(back))
@@ -73,9 +73,9 @@ def test_a_login_works_once(caller: Any, http: httpx.Client) -> None:
 
 
 def test_a_code_works_once(caller: Any, http: httpx.Client) -> None:
-    """In another login it is refused by the provider; that login is over, and the first one stands."""
+    """Dexcom refuses a used code in another login; that login ends, and the first connection is kept."""
     lea: Api = caller("lea")
-    first, second = (_way_back(http, lea, "lea", sim_user="SandboxUser1") for _ in range(2))
+    first, second = (_redirect_target(http, lea, "lea", sim_user="SandboxUser1") for _ in range(2))
     stolen = second.copy_set_param("code", first.params["code"])
 
     assert http.get(first).status_code == 200
@@ -85,8 +85,8 @@ def test_a_code_works_once(caller: Any, http: httpx.Client) -> None:
     assert lea.get("/api/bg/lea/connection").json()["state"] == "connected"
 
 
-def test_a_person_is_sent_on_to_where_they_wanted_to_go(caller: Any, http: httpx.Client) -> None:
-    """An address of the list, as it stands there; what went wrong is added to it."""
+def test_a_login_redirects_to_the_requested_address(caller: Any, http: httpx.Client) -> None:
+    """The redirect goes to the listed address unchanged; a failed login appends its error."""
     jon: Api = caller("jon")
     wish = {"return_url": RETURN_URL}
     connected = _returned(http, jon.post("/api/bg/jon/connection", wish), sim_user="SandboxUser1")
@@ -99,15 +99,15 @@ def test_a_person_is_sent_on_to_where_they_wanted_to_go(caller: Any, http: httpx
     assert jon.get("/api/bg/jon/connection").json()["state"] == "connected"
 
 
-def test_another_account_at_dexcom_adds_nothing_to_a_persons_readings(
+def test_readings_of_another_dexcom_account_are_not_stored(
     cloud: Stack, caller: Any, http: httpx.Client
 ) -> None:
-    """Two people's readings never become one history: the job says why, and polling stops."""
+    """Readings of two Dexcom accounts are never mixed: the job fails with the reason, and polling stops."""
     kim: Api = caller("kim")
     demo.connect(cloud.api, cloud.callers.token("kim"), "kim", "SandboxUser1")
     demo.wait_for_backfill(cloud.api, cloud.callers.token("kim"), "kim")
     before = kim.get("/api/bg/kim?limit=1000").json()
-    assert http.get(_way_back(http, kim, "kim", sim_user="SandboxUser2")).status_code == 200
+    assert http.get(_redirect_target(http, kim, "kim", sim_user="SandboxUser2")).status_code == 200
 
     def noticed() -> bool:
         jobs = kim.get("/api/bg/kim/sync/jobs").json()
@@ -118,14 +118,14 @@ def test_another_account_at_dexcom_adds_nothing_to_a_persons_readings(
     assert kim.get("/api/bg/kim/connection").json()["state"] == "needs_reauth"
     after = kim.get("/api/bg/kim?limit=1000").json()
     known = {reading["timestamp"] for reading in before}
-    # What is measured while this runs comes five minutes after the last; another's would be between.
+    # Readings of this account come every five minutes; another account's would lie between them.
     assert [reading for reading in after if reading["timestamp"] <= max(known)] == [
         reading for reading in before if reading["timestamp"] >= after[0]["timestamp"]
     ]
 
 
-def test_a_state_that_nobody_started_is_refused_as_a_page_for_people(http: httpx.Client) -> None:
-    """In a browser there is text to read."""
+def test_an_unknown_state_is_answered_with_a_page(http: httpx.Client) -> None:
+    """A browser with an unknown state gets a page in HTML."""
     page = http.get("/oauth/callback?state=made-up&code=made-up", headers={"Accept": "text/html"})
 
     assert page.status_code == 400

@@ -1,4 +1,4 @@
-"""What docs/operations.md says about dead letters, done: its commands are run as they stand there."""
+"""The dead-letter commands of docs/operations.md, run unchanged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _POISON = '{"this is": "no order"}'
 
 
 class Operator:
-    """Somebody with a shell who reads the section about dead jobs."""
+    """A shell in which an operator follows the section about dead jobs."""
 
     def __init__(self, cloud: Stack, folder: Path) -> None:
         text = (_CHECKOUT / "docs" / "operations.md").read_text()
@@ -43,12 +43,12 @@ class Operator:
         command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).parent / "aws.py"}" "$@"\n')
         command.chmod(0o755)
         self._environ = {**cloud.emulator.credentials(), "PATH": f"{folder}:{os.defpath}"}
-        # What the first step finds out stays in the shell for the others.
+        # Variables that the first step sets stay in the shell for the other steps.
         found = self.run(names.replace("bg-ingest-prod", STACK_NAME), 'echo "$dead $dead_arn"')
         self._environ |= dict(zip(("dead", "dead_arn"), found.split(), strict=True))
 
     def run(self, *steps: str) -> str:
-        """Do these steps in one shell; what they print."""
+        """Run these steps in one shell and return their output."""
         done = subprocess.run(  # noqa: S603 - our own documents.
             ["/bin/sh", "-eu", "-c", "\n".join(steps)],
             env=self._environ,
@@ -61,21 +61,20 @@ class Operator:
 
 
 def _times_received_first(cloud: Stack) -> int:
-    """How often the worker met a message it cannot read that it had not met before."""
+    """Return how often the worker received a new message that it cannot read."""
     lines = (json.loads(line) for line in function_lines(cloud.emulator) if "message unreadable" in line)
     return sum(line["received"] == 1 for line in lines)
 
 
-def test_the_documented_redrive_brings_dead_jobs_back(cloud: Stack, demo_user: Api, tmp_path: Path) -> None:
-    """
-    A poison message dies, the number behind the alarm shows it, and the redrive brings everything back.
+def test_the_documented_redrive_requeues_dead_jobs(cloud: Stack, demo_user: Api, tmp_path: Path) -> None:
+    """A poison message becomes a dead letter, the alarm fires, and the redrive returns all messages.
 
-    What can be carried out by then is carried out; the poison dies once more, and is deleted.
+    The redrive completes the orders that can succeed now. The poison message fails again and is deleted.
     """
     operator, sqs = Operator(cloud, tmp_path), cloud.emulator.client("sqs")
 
     def dead() -> int:
-        """What CloudWatch is told as ApproximateNumberOfMessagesVisible."""
+        """Return the value that CloudWatch gets as ApproximateNumberOfMessagesVisible."""
         name = "ApproximateNumberOfMessages"
         return int(
             sqs.get_queue_attributes(QueueUrl=cloud.dead_queue_url, AttributeNames=[name])["Attributes"][name]
@@ -88,7 +87,7 @@ def test_the_documented_redrive_brings_dead_jobs_back(cloud: Stack, demo_user: A
     assert dead() == 1
     met = _times_received_first(cloud)
 
-    # An order that died of something that has been mended.
+    # An order that failed because of a fault that has since been repaired.
     order = Order("demo", new_id(SystemClock().now()), JobKind.RECONCILE, Trigger.API, "mended")
     sqs.send_message(QueueUrl=cloud.dead_queue_url, MessageBody=json.dumps(order.as_message()))
     operator.run(operator.put_back)

@@ -1,4 +1,4 @@
-"""Erasing a person, and the record of who looked at them, with every function held to its role."""
+"""Erasing a user, and the audit of reads, with the role of every function enforced."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def _stored_about(cloud: Stack, user_id: str) -> list[str]:
     return found
 
 
-def test_erasing_while_the_history_is_fetched_leaves_only_the_receipt(
+def test_erasing_during_a_backfill_leaves_only_the_receipt(
     cloud: Stack, caller: Any, http: httpx.Client
 ) -> None:
-    """The backfill was just queued; nothing of it is there afterwards, and repeating it changes nothing."""
+    """Erasing right after the backfill was queued leaves only the receipt; erasing again changes nothing."""
     ora: Api = caller("ora")
     demo.connect(cloud.api, cloud.callers.token("ora"), "ora", "SandboxUser4")
     answer = http.delete("/api/bg/ora", headers=ora.client.headers)
@@ -42,8 +42,8 @@ def test_erasing_while_the_history_is_fetched_leaves_only_the_receipt(
     assert ora.get("/api/bg/ora/latest").status_code == 404
 
 
-def test_a_service_that_reads_is_recorded_and_the_person_sees_it(caller: Any) -> None:
-    """By the function that may only add to the record."""
+def test_a_service_read_appears_in_the_users_audit(caller: Any) -> None:
+    """The audit function records a service's read, and the user's audit shows it."""
     reader: Api = caller("reporting", "bg/read")
     assert reader.get("/api/bg/pia").status_code == 200
     (entry,) = caller("pia").get("/api/bg/pia/audit").json()

@@ -1,4 +1,4 @@
-"""What is stored arrives on the bus, and what was revised on record, on the deployed system."""
+"""The deployed system publishes stored readings to the bus and records revisions in the audit."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 _NEWCOMER = "eva"
-# Nobody else's: whoever syncs the patient of other tests takes a reading away from the schedule.
+# A user of this test only: a sync here would take a reading from other tests that wait for the schedule.
 _WATCHED = Person("mia", "SandboxUser5")
 
 
 @pytest.fixture(scope="module")
 def listener(cloud: Stack) -> Iterator[BusListener]:
-    """Listening before anything happens to them."""
+    """Return a listener on the bus that starts before any event of these users."""
     listener = BusListener(cloud, _WATCHED.user_id, _NEWCOMER)
     listener.listen()
     yield listener
     listener.stop()
 
 
-def test_a_reading_arrives_on_the_bus_and_its_revision_on_record(
+def test_a_reading_is_published_and_its_revision_audited(
     cloud: Stack, caller: Any, dexcom: httpx.Client, now: datetime, listener: BusListener
 ) -> None:
-    """By a sync that stores it, and by one that finds it changed; each under one id."""
+    """A sync that stores a reading and a sync that finds it changed publish one event id each."""
     patient: Api = caller(_WATCHED.user_id)
     token = cloud.callers.token(_WATCHED.user_id)
     demo.connect(cloud.api, token, _WATCHED.user_id, _WATCHED.simulated)
@@ -77,8 +77,8 @@ def test_a_reading_arrives_on_the_bus_and_its_revision_on_record(
     assert wait_until(is_on_record, WAIT_S_MAX)
 
 
-def test_a_login_is_told_and_no_token_with_it(cloud: Stack, listener: BusListener) -> None:
-    """From the other table's stream, of which most changes wake nobody."""
+def test_a_login_is_published_without_a_token(cloud: Stack, listener: BusListener) -> None:
+    """The users table's stream publishes a login; most other changes of that table are filtered out."""
     demo.connect(cloud.api, cloud.callers.token(_NEWCOMER), _NEWCOMER, "SandboxUser5")
 
     def logins() -> list[dict[str, Any]]:
@@ -92,7 +92,7 @@ def test_a_login_is_told_and_no_token_with_it(cloud: Stack, listener: BusListene
 
 
 def _sync(patient: Api, since: datetime) -> None:
-    """One that ran; the schedule may be at it."""
+    """Run a sync; try again while the schedule's own sync runs."""
     body = {"from": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
 
     def has_run() -> bool:

@@ -1,4 +1,4 @@
-"""`make invoke`: one function, one event."""
+"""`make invoke` runs one function with one event."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 
-def test_it_prints_the_answer_and_the_log(cloud: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    """What sam local invoke would show."""
+def test_invoke_prints_the_answer_and_the_log(cloud: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command prints the output of `sam local invoke`."""
     assert invoke_in(cloud, "QueryFunction", "events/query_latest.json") == 0
 
     printed = capsys.readouterr()
@@ -27,8 +27,8 @@ def test_it_prints_the_answer_and_the_log(cloud: Stack, capsys: pytest.CaptureFi
     assert "request answered" in printed.err
 
 
-def test_what_cannot_be_invoked_is_said_in_one_line(cloud: Stack, tmp_path: Path) -> None:
-    """An unknown function, a missing file, a file that is no JSON."""
+def test_invoke_explains_bad_arguments_in_one_line(cloud: Stack, tmp_path: Path) -> None:
+    """An unknown function, a missing file and a file without JSON each give one line."""
     broken = tmp_path / "broken.json"
     broken.write_text("{")
     for function, event in (

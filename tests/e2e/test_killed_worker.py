@@ -1,4 +1,4 @@
-"""A worker is killed in the middle of a history of ninety days; the next one goes on where it was."""
+"""After a worker is killed during a backfill of 90 days, the next worker continues it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _HISTORY = 3 * BACKFILL_WINDOW
 
 @dataclass
 class Workers:
-    """The real worker's code, environment and tables, with a queue that the deployed one does not see."""
+    """The deployed worker's code, environment and tables, with a queue that only this test uses."""
 
     cloud: Stack
 
@@ -73,7 +73,7 @@ class Workers:
         )["QueueUrl"]
 
     def connect(self, dexcom: httpx.Client) -> Order:
-        """Somebody the schedule leaves alone logs in; their history of ninety days is asked for."""
+        """Connect a user who is not in the schedule, and queue the backfill of 90 days."""
         now, environ = self.clock.now(), self.environ
         kms, key_id = self.cloud.emulator.client("kms"), environ["TOKENS_KEY_ID"]
         sealer = Sealer(DataKeys(kms, key_id, environ["ENVIRONMENT"], self.clock))
@@ -87,7 +87,7 @@ class Workers:
 
     @cached_property
     def environ(self) -> dict[str, str]:
-        """That of the deployed worker, but for the queue, and for where AWS is."""
+        """Return the deployed worker's environment, with this test's queue and the emulated AWS."""
         name = function_names(self.cloud.emulator)["WorkerFunction"]
         function = self.cloud.emulator.client("lambda").get_function_configuration(FunctionName=name)
         return {
@@ -100,7 +100,7 @@ class Workers:
 
     @contextmanager
     def start(self) -> Iterator[tuple[subprocess.Popen[str], str]]:
-        """A worker's process, and the receipt of the message it has taken."""
+        """Start a worker process; return it with the receipt of the message it received."""
         command = [sys.executable, "-m", "tests.e2e.worker_process", self.queue_url]
         with subprocess.Popen(command, env=self.environ, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own.
             assert process.stdout is not None
@@ -109,7 +109,7 @@ class Workers:
             yield process, receipt
 
     def let_time_pass(self, receipt: str) -> None:
-        """As much as it takes: the lease is over, and the queue shows the dead worker's message again."""
+        """Expire the lease and make the killed worker's message visible again."""
         self.users.update(
             _USER, "sync", "SET lease_until = :past", {":past": 0}, "attribute_exists(lease_until)"
         )
@@ -118,18 +118,18 @@ class Workers:
         )
 
     def stored(self, start: datetime, end: datetime) -> list[int]:
-        """The seconds of what is stored, in order."""
+        """Return the seconds of the stored readings, in order."""
         return [int(it.reading.at.timestamp()) for it in self.reading_store.between(_USER, start, end)]
 
     def state(self) -> SyncState:
-        """Where the syncing stands."""
+        """Return the sync state."""
         state = self.states.get(_USER)
         assert state is not None
         return state
 
 
 def _measured(start: datetime, end: datetime) -> list[int]:
-    """When this person's sensors measured something: the same seed gives the same life, here as there."""
+    """Return the instants this account's sensors measured; the same seed gives the same readings here."""
     world = SimulatedDexcom(upload_delay_s=0)
     start_s, end_s = (math.ceil(at.timestamp()) for at in (start, end))
     arrived = world.archive.uploaded_measurements(world.people[_PERSON], start_s, end_s, world.now_s())
@@ -137,19 +137,22 @@ def _measured(start: datetime, end: datetime) -> list[int]:
 
 
 def _windows(dexcom: httpx.Client) -> list[str]:
-    """What Dexcom answered about this person's readings, newest first; a call that hangs is not there."""
+    """Return the windows that Dexcom answered for this account, newest first.
+
+    A call without an answer is not included.
+    """
     calls: list[dict[str, Any]] = dexcom.get("/_sim/calls").json()["recent"]
     return [call["query"] for call in calls if (call["user"], call["path"]) == (_PERSON, _EGVS)]
 
 
-def test_the_next_worker_goes_on_where_the_killed_one_was(
+def test_next_worker_continues_after_a_killed_worker(
     cloud: Stack, caller: Callable[..., Api], dexcom: httpx.Client
 ) -> None:
-    """Everything is stored in the end, and only the window that was under way is fetched twice."""
+    """All readings are stored, and only the unfinished window is fetched twice."""
     workers, kira = Workers(cloud), caller(_USER)
     order, job = workers.connect(dexcom), f"/api/bg/{_USER}/sync/jobs"
     connected_at, before = workers.state().connected_at, len(_windows(dexcom))
-    # Longer than anybody waits for: the third window's answer never comes.
+    # Longer than every timeout, so the third window is never answered.
     hang = {"kind": "slow_headers", "wait_s": 600, "user": _PERSON, "path": _EGVS, "skip": 2, "times": 1}
     fault = dexcom.post("/_sim/faults", json=hang).json()["id"]
 
@@ -162,7 +165,9 @@ def test_the_next_worker_goes_on_where_the_killed_one_was(
         killed.send_signal(signal.SIGKILL)
         assert killed.wait(WAIT_S_MAX) == -signal.SIGKILL
     assert workers.state().backfill.reached == connected_at - 2 * BACKFILL_WINDOW
-    assert kira.get(f"{job}/{order.job_id}").json()["status"] == "running"  # As far as anybody can know.
+    assert (
+        kira.get(f"{job}/{order.job_id}").json()["status"] == "running"
+    )  # The upper limit of the time a worker can have.
     by_the_killed = _windows(dexcom)[: -before or None]
     assert len(by_the_killed) == 2
 
@@ -173,8 +178,8 @@ def test_the_next_worker_goes_on_where_the_killed_one_was(
 
     assert kira.get(f"{job}/{order.job_id}").json()["status"] == "succeeded"
     assert workers.state().backfill.done
-    # The first asked for two windows and hung in the third; the second asked for the third, and for what a
-    # poll would have brought meanwhile. Where the machine is slow a call of its own is made again.
+    # The first worker requested two windows and was killed in the third. The second worker requested the
+    # third window and the range that a poll covers. On a slow machine one of its calls may be repeated.
     by_the_next = _windows(dexcom)[: -before - 2]
     assert len(set(by_the_next)) == 2
     assert not set(by_the_next) & set(by_the_killed)

@@ -1,4 +1,4 @@
-"""A caller's limit is exact however many of their calls arrive at once."""
+"""A caller's limit is exact under concurrent calls."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def _table(cloud: Stack) -> Table:
     return Table(client, cloud.users_table)
 
 
-def test_exactly_as_many_as_allowed_get_through(cloud: Stack) -> None:
-    """Sixteen threads, a hundred calls at once, seven allowed."""
+def test_concurrent_calls_succeed_exactly_up_to_the_limit(cloud: Stack) -> None:
+    """Of a hundred calls in sixteen threads, exactly the seven allowed ones succeed."""
     limit = CallerLimit(_table(cloud), FakeClock(), LimitPolicy(f"e2e-{uuid4().hex}", 7, 60))
     with ThreadPoolExecutor(_THREADS) as threads:
         standings = list(threads.map(lambda _: limit.take("ada"), range(100)))
@@ -45,8 +45,8 @@ def test_exactly_as_many_as_allowed_get_through(cloud: Stack) -> None:
     assert sorted(standing.remaining for standing in standings if standing.accepted) == list(range(7))
 
 
-def test_a_start_says_how_many_are_left(caller: Any) -> None:
-    """The deployed function counts."""
+def test_the_answer_states_the_remaining_calls(caller: Any) -> None:
+    """The deployed function returns the number of remaining calls."""
     eve: Api = caller("eve")
     first, second = (eve.post("/api/bg/eve/connection").headers for _ in range(2))
 

@@ -1,4 +1,4 @@
-"""The metrics that operators see, from the deployed stack's own log: good days, bad days, and who listens."""
+"""The metrics that operators see, read from the deployed stack's log."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _USER, _SIMULATED = "patient-2", "SandboxUser6"
 
 @pytest.fixture(scope="module")
 def person(cloud: Stack, caller: Any) -> Api:
-    """Somebody who has just connected, and whose history is there."""
+    """Return the API as a user who has just connected and whose history is stored."""
     token = cloud.callers.token(_USER)
     demo.connect(cloud.api, token, _USER, _SIMULATED)
     demo.wait_for_backfill(cloud.api, token, _USER)
@@ -45,7 +45,7 @@ def person(cloud: Stack, caller: Any) -> Api:
 
 
 def _synced(cloud: Stack, person: Api, name: str) -> tuple[httpx.Response, Found]:
-    """A sync that ran, and what it measured; one that meets a poll is asked for again."""
+    """Run a sync and return its metrics; try again while a poll runs."""
     answers: list[httpx.Response] = []
 
     def has_run() -> bool:
@@ -58,7 +58,7 @@ def _synced(cloud: Stack, person: Api, name: str) -> tuple[httpx.Response, Found
 
 
 def _queued(person: Api) -> dict[str, Any]:
-    """A sync by the worker, when it is over."""
+    """Queue a sync and return its job after the worker has finished it."""
     where = person.post("/api/bg/patient-2/sync", None, Prefer="respond-async").headers["location"]
     job: dict[str, Any] = {}
 
@@ -75,18 +75,18 @@ def _fault(dexcom: httpx.Client, **fault: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
-    """What became of a webhook of each kind: what was answered, and measured."""
+class WebhookOutcomes:
+    """For each kind of webhook: the status and the metrics."""
 
     accepted: tuple[int, Found]
     duplicate: tuple[int, Found]
-    unproven: tuple[int, Found]
+    unsigned: tuple[int, Found]
     failed: tuple[int, Found]
 
 
 @pytest.fixture(scope="module")
-def webhooks(cloud: Stack, http: httpx.Client, person: Api) -> Brought:
-    """One that is taken, the same again, one without a proof, and one that no gateway would hand over."""
+def webhooks(cloud: Stack, http: httpx.Client, person: Api) -> WebhookOutcomes:
+    """Send a valid webhook, its duplicate, one without a signature, and one that no gateway would pass on."""
     assert person.get(f"/api/bg/{_USER}/latest").status_code == 200
     now = SystemClock().now()
     body = json.dumps(one_reading(now)).encode()
@@ -97,13 +97,13 @@ def webhooks(cloud: Stack, http: httpx.Client, person: Api) -> Brought:
         answer = http.post(f"/api/bg/{_USER}/webhook", content=body, headers=headers)
         return answer.status_code, caused_by(cloud, name, last="webhooks")
 
-    return Brought(
+    return WebhookOutcomes(
         sent("webhook-taken", proof), sent("webhook-again", proof), sent("webhook-bare", {}), _broken(cloud)
     )
 
 
 def _broken(cloud: Stack) -> tuple[int, Found]:
-    """A body that is no text: the only way to a failure of ours that leaves the stack whole."""
+    """Send a body that is not text, the only way to cause an internal failure without damaging the stack."""
     event = json.loads((CHECKOUT / "events" / "webhook_records.json").read_text()) | {"body": 5}
     event["headers"]["x-correlation-id"] = "webhook-broken"
     function = function_names(cloud.emulator)["WebhookFunction"]
@@ -112,21 +112,21 @@ def _broken(cloud: Stack) -> tuple[int, Found]:
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
-    """What each sync answered and measured."""
+class SyncOutcomes:
+    """The answer and the metrics of each sync."""
 
     good: tuple[httpx.Response, Found]
     refreshed: Found
     unreadable: Found
     over: tuple[httpx.Response, Found]
-    of_the_worker: tuple[str | None, ...]  # The error of each order that it carried out.
+    of_the_worker: tuple[str | None, ...]  # The errors of the orders that it ran.
 
 
 @pytest.fixture(scope="module")
-def days(cloud: Stack, dexcom: httpx.Client, person: Api) -> Days:
-    """A good sync, a refresh, an answer nobody can read, and the end of a connection."""
+def outcomes(cloud: Stack, dexcom: httpx.Client, person: Api) -> SyncOutcomes:
+    """Run syncs: a successful one, one with a refresh, an unreadable answer, and an ended connection."""
     person.get(f"/api/bg/{_USER}/latest")
-    # A tick of our own, which the schedule's next one does not mind: it may be a minute away.
+    # A tick of this test, because the next one of the schedule may be a minute away.
     dispatcher = function_names(cloud.emulator)["DispatchFunction"]
     cloud.emulator.client("lambda").invoke(FunctionName=dispatcher, Payload=b"{}")
     good = _synced(cloud, person, "good")
@@ -139,14 +139,14 @@ def days(cloud: Stack, dexcom: httpx.Client, person: Api) -> Days:
     _fault(dexcom, kind="user_revoked")
     second = _queued(person)["error"]
     over = _synced(cloud, person, "over")
-    return Days(
+    return SyncOutcomes(
         good, refreshed, unreadable, over, tuple(error and error["type"] for error in (first, second))
     )
 
 
-def test_a_good_sync_has_the_right_numbers(days: Days) -> None:
-    """Volume, age, calls, latency, failure rate and budget, as the caller was told."""
-    answer, good = days.good
+def test_a_successful_sync_writes_the_right_metrics(outcomes: SyncOutcomes) -> None:
+    """The metrics of volume, age, calls, latency, failure rate and budget match the answer."""
+    answer, good = outcomes.good
     counts = answer.json()["counts"]
 
     assert (good["syncs", "succeeded"], good["sync_failure_percent",]) == ([1], [0])
@@ -162,29 +162,35 @@ def test_a_good_sync_has_the_right_numbers(days: Days) -> None:
     assert all(0 < percent < 100 for percent in good.get(("quota_used_percent",), []))
 
 
-def test_a_refresh_is_counted_once_and_fails_nothing(days: Days) -> None:
-    """The refused call, the refresh, and the sync that succeeded all the same."""
-    assert days.refreshed["token_refreshes", "succeeded"] == [1]
-    assert days.refreshed["provider_errors", "TokenRejected"] == [1]
-    assert (days.refreshed["syncs", "succeeded"], days.refreshed["sync_failure_percent",]) == ([1], [0])
+def test_a_refresh_is_counted_once_and_the_sync_succeeds(outcomes: SyncOutcomes) -> None:
+    """The refused call and the refresh are counted, and the sync succeeds."""
+    assert outcomes.refreshed["token_refreshes", "succeeded"] == [1]
+    assert outcomes.refreshed["provider_errors", "TokenRejected"] == [1]
+    assert (outcomes.refreshed["syncs", "succeeded"], outcomes.refreshed["sync_failure_percent",]) == (
+        [1],
+        [0],
+    )
 
 
-def test_failed_syncs_say_why(days: Days) -> None:
-    """An answer nobody can read is not a person who has to log in again."""
-    answer, over = days.over
+def test_failed_syncs_are_counted_by_their_error(outcomes: SyncOutcomes) -> None:
+    """An unreadable answer and a required login are counted under different errors."""
+    answer, over = outcomes.over
 
-    assert (days.unreadable["syncs", "failed"], days.unreadable["sync_failure_percent",]) == ([1], [100])
-    assert days.unreadable["sync_errors", "ContractBroken"] == [1]
-    assert days.of_the_worker == ("ContractBroken", "reauthorization-needed")
+    assert (outcomes.unreadable["syncs", "failed"], outcomes.unreadable["sync_failure_percent",]) == (
+        [1],
+        [100],
+    )
+    assert outcomes.unreadable["sync_errors", "ContractBroken"] == [1]
+    assert outcomes.of_the_worker == ("ContractBroken", "reauthorization-needed")
     assert (answer.status_code, over["syncs", "failed"], over["api_requests", "4xx"]) == (409, [1], [1])
 
 
-def test_webhooks_are_counted_by_what_became_of_them(webhooks: Brought) -> None:
-    """As the sender was told, once each."""
+def test_webhooks_are_counted_by_their_outcome(webhooks: WebhookOutcomes) -> None:
+    """Each webhook is counted once, under the outcome that the sender got."""
     for status, outcome, (answered, found) in (
         (202, "accepted", webhooks.accepted),
         (200, "duplicate", webhooks.duplicate),
-        (401, "unproven", webhooks.unproven),
+        (401, "unsigned", webhooks.unsigned),
         (500, "failed", webhooks.failed),
     ):
         counted = {series_[1]: values for series_, values in found.items() if series_[0] == "webhooks"}
@@ -193,8 +199,8 @@ def test_webhooks_are_counted_by_what_became_of_them(webhooks: Brought) -> None:
 
 
 @pytest.mark.usefixtures("webhooks")
-def test_how_soon_a_webhook_is_stored_is_measured_where_it_is_stored(cloud: Stack, now: datetime) -> None:
-    """By the worker, which has taken it from the queue; and not in other units than seconds."""
+def test_the_worker_measures_the_delay_of_a_webhook(cloud: Stack, now: datetime) -> None:
+    """The worker that stores a webhook's reading measures the delay, in seconds."""
     worker = function_names(cloud.emulator)["WorkerFunction"]
     found: list[float] = []
 
@@ -207,9 +213,9 @@ def test_how_soon_a_webhook_is_stored_is_measured_where_it_is_stored(cloud: Stac
     assert all(0 <= processing_s < since_start_s for processing_s in found)
 
 
-@pytest.mark.usefixtures("days")
-def test_no_event_goes_uncounted(cloud: Stack) -> None:
-    """What the publisher's lines tell and what its metrics count is the same, over all it did so far."""
+@pytest.mark.usefixtures("outcomes")
+def test_every_published_event_is_counted(cloud: Stack) -> None:
+    """The publisher's log lines and its metrics have the same totals."""
     publisher = function_names(cloud.emulator)["PublishEventBridgeFunction"]
     told: list[tuple[float, ...]] = []
     counted: list[tuple[float, ...]] = []
@@ -236,15 +242,18 @@ def test_no_event_goes_uncounted(cloud: Stack) -> None:
     assert all(0 <= delay_s < 600 for delay_s in delays)
 
 
-@pytest.mark.usefixtures("days", "webhooks")
-def test_every_alarm_listens_to_what_the_stack_said(cloud: Stack) -> None:
-    """An alarm on a series that nobody writes never rings; here each was written, by its own function."""
+@pytest.mark.usefixtures("outcomes", "webhooks")
+def test_every_alarm_reads_a_series_that_was_written(cloud: Stack) -> None:
+    """The function of each alarm has written the alarm's series.
+
+    An alarm on another series would never fire.
+    """
     names = function_names(cloud.emulator)
     wanted = {
         (names[one.function], one.metric, *[value for _, value in one.dimensions[1:]])
         for one in series()
         if one.namespace == NAMESPACE and one.listener.endswith("Alarm")
-        if one.function in names  # RabbitMQ's publisher is not in every stack.
+        if one.function in names  # RabbitMQ's publisher exists in some stacks only.
     }
     missing: set[tuple[str, ...]] = set()
 
@@ -256,9 +265,9 @@ def test_every_alarm_listens_to_what_the_stack_said(cloud: Stack) -> None:
     assert wait_until(is_said, WAIT_S_MAX), missing
 
 
-@pytest.mark.usefixtures("days")
-def test_no_sync_of_the_worker_goes_uncounted(cloud: Stack) -> None:
-    """What its lines tell and what its metrics count is the same, over everything it did so far."""
+@pytest.mark.usefixtures("outcomes")
+def test_every_sync_of_the_worker_is_counted(cloud: Stack) -> None:
+    """The worker's log lines and its metrics have the same totals."""
     worker = function_names(cloud.emulator)["WorkerFunction"]
     told: dict[str, int] = defaultdict(int)
     counted: dict[str, float] = defaultdict(float)

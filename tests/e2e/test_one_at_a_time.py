@@ -1,4 +1,4 @@
-"""Sixty-four syncs of one user at once, on the emulated AWS: one runs, and everybody else is told which."""
+"""Of 64 concurrent syncs of one user, one runs and the others get its job id."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.providers.seam import Fetched
     from local.stack import Stack
-    from tests.e2e.crowd import Crowd, Shared
+    from tests.e2e.crowd import ProcessGroup, Shared
 
 pytestmark = pytest.mark.e2e
 
@@ -44,47 +44,47 @@ _HISTORY = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Counts, over all processes, those who were told that somebody else is at it."""
+class BusySyncs:
+    """Counts, over all processes, the syncs that found another one running."""
 
     table: Table
     user_id: str
 
-    def once_more(self) -> None:
-        """One more."""
+    def add_one(self) -> None:
+        """Add one."""
         self.table.update(
-            self.user_id, "told", "SET times = if_not_exists(times, :none) + :one", {":none": 0, ":one": 1}
+            self.user_id, "busy", "SET times = if_not_exists(times, :none) + :one", {":none": 0, ":one": 1}
         )
 
-    def times(self) -> int:
-        """How many by now."""
-        return int((self.table.get(self.user_id, "told") or {}).get("times", 0))
+    def count(self) -> int:
+        """Return the count."""
+        return int((self.table.get(self.user_id, "busy") or {}).get("times", 0))
 
 
 @dataclass(frozen=True, slots=True)
-class WaitsForTheOthers:
-    """Dexcom's client, which calls only when all other syncs have had their answer."""
+class CallsAfterTheOthers:
+    """A client of Dexcom that waits until all other syncs have their answer, then calls."""
 
     client: DexcomClient
     access_token: str
-    told: Told
+    busy: BusySyncs
 
     def readings(self, _: str, start: datetime, end: datetime) -> Fetched:
-        """What Dexcom has."""
-        assert wait_until(lambda: self.told.times() == _SYNCS - 1, _PATIENCE_S)
+        """Return the readings of Dexcom."""
+        assert wait_until(lambda: self.busy.count() == _SYNCS - 1, _PATIENCE_S)
         return self.client.egvs(self.access_token, start, end)
 
     def uploaded_since(self, *_: object) -> None:
-        """Nobody reconciles here."""
+        """Return None, because no sync here reconciles."""
 
 
 def start_syncing(
     shared: Shared, tables: tuple[str, str], access_token: str
 ) -> Callable[[], tuple[bool, str]]:
-    """A process that syncs the one user in all its threads."""
+    """Make a sync of the one user, which the process runs in all its threads."""
     clock, dynamodb = SystemClock(), shared.client("dynamodb")
     users, readings = (Table(dynamodb, name) for name in tables)
-    told = Told(users, shared.name)
+    busy = BusySyncs(users, shared.name)
     stores = Stores(
         SyncStates(users, clock),
         Jobs(users, clock),
@@ -92,7 +92,7 @@ def start_syncing(
         CompletenessStore(users, clock),
         lambda *_: 0,
     )
-    provider = WaitsForTheOthers(DexcomClient(polite_http(shared.dexcom, clock), clock), access_token, told)
+    provider = CallsAfterTheOthers(DexcomClient(polite_http(shared.dexcom, clock), clock), access_token, busy)
 
     def sync() -> tuple[bool, str]:
         order = Order(shared.name, new_id(clock.now()), JobKind.INCREMENTAL, Trigger.API, "id")
@@ -100,7 +100,7 @@ def start_syncing(
             order, stores=stores, source=provider, clock=clock, time_left_s=lambda: _PATIENCE_S
         )
         if report.busy:
-            told.once_more()
+            busy.add_one()
         assert report.job is not None
         return report.busy, report.job.order.job_id
 
@@ -112,17 +112,17 @@ def _calls_for_readings(dexcom: httpx.Client) -> Any:
     return Counter(calls.get("/v3/users/self/egvs", {})).total()
 
 
-def test_one_runs_and_the_others_are_told(
-    shared: Shared, cloud: Stack, crowd: Crowd, dexcom: httpx.Client
+def test_one_concurrent_sync_runs_and_others_name_its_job(
+    shared: Shared, cloud: Stack, crowd: ProcessGroup, dexcom: httpx.Client
 ) -> None:
-    """One report of success and sixty-three that name its job; Dexcom was called for one."""
+    """One sync reports success, 63 name its job, and Dexcom is called once."""
     states = SyncStates(shared.table, SystemClock())
     states.start_polling(shared.name, NOBODYS_INTERVAL_S, SystemClock().now() - _HISTORY)
     tables, called = (cloud.users_table, cloud.readings_table), _calls_for_readings(dexcom)
 
     token = login(dexcom, _PERSON).access_token
 
-    answers = crowd.let_loose(PROCESSES_MAX, start_syncing, shared, tables, token)
+    answers = crowd.run_at_once(PROCESSES_MAX, start_syncing, shared, tables, token)
 
     assert [answer for answer in answers if isinstance(answer, Exception)] == []
     (ran,) = (job_id for busy, job_id in answers if not busy)

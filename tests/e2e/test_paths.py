@@ -1,4 +1,4 @@
-"""Paths nobody meant: tricks to get at another person's data, and what is no route at all."""
+"""Unexpected paths: attempts to read another user's data, and unknown routes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _PROBLEM = "application/problem+json"
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_no_path_leads_to_somebody_else(cloud: Stack, http: httpx.Client, method: str) -> None:
-    """Byte for byte through the front and the gateway: refused with an id to ask by, and nothing happened."""
+def test_no_path_reads_another_users_data(cloud: Stack, http: httpx.Client, method: str) -> None:
+    """The gateway gets the path byte for byte; the answer is a refusal with an id, and no data is read."""
     eve = {"Authorization": f"Bearer {cloud.callers.token('eve')}"}
     wrong = {}
     for trick in path_tricks.of(PATIENT.user_id, "eve"):
@@ -53,8 +53,8 @@ def test_no_path_leads_to_somebody_else(cloud: Stack, http: httpx.Client, method
         ("GET", "/../../_ministack/health"),
     ],
 )
-def test_what_is_no_route_is_a_problem_with_an_id(cloud: Stack, method: str, path: str) -> None:
-    """The service's own answer, not the gateway's bare one, with the caller's id in it."""
+def test_unknown_route_is_answered_with_a_problem_and_an_id(cloud: Stack, method: str, path: str) -> None:
+    """The service answers an unknown route itself, with the caller's correlation id."""
     asked = {"X-Correlation-ID": "ticket-4711"}
     status, headers, body = _sent(cloud, method, path, asked)
 
@@ -62,8 +62,8 @@ def test_what_is_no_route_is_a_problem_with_an_id(cloud: Stack, method: str, pat
     assert method == "HEAD" or '"type":"https://bg-ingest.dev/problems/not-found"' in body
 
 
-def test_the_gateways_own_refusal_is_bare_and_has_its_own_id(http: httpx.Client) -> None:
-    """As docs/api.md says: an HTTP API lets nobody add to it."""
+def test_gateway_refusal_has_only_the_gateways_id(http: httpx.Client) -> None:
+    """The gateway's own refusal has no correlation id, because an HTTP API cannot add one."""
     answer = http.get("/api/bg/demo/latest")
 
     assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})
@@ -71,8 +71,8 @@ def test_the_gateways_own_refusal_is_bare_and_has_its_own_id(http: httpx.Client)
     assert answer.headers["apigw-requestid"]
 
 
-def test_a_page_of_a_named_origin_may_call_and_others_may_not(http: httpx.Client) -> None:
-    """The answer to what a browser asks beforehand, from the template's own list."""
+def test_preflight_allows_listed_origins_only(http: httpx.Client) -> None:
+    """The answer to a preflight request allows the origins of the template's list only."""
     wish = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization"}
     named, other = (
         http.options("/api/bg/demo/settings", headers=wish | {"Origin": origin})
@@ -87,8 +87,11 @@ def test_a_page_of_a_named_origin_may_call_and_others_may_not(http: httpx.Client
     assert not any(name.startswith("access-control") for name in other.headers)
 
 
-def test_a_page_of_a_named_origin_sees_what_it_needs(http: httpx.Client) -> None:
-    """The answer itself names the origin and the headers a script may read; to another it names none."""
+def test_listed_origin_may_read_the_documented_headers(http: httpx.Client) -> None:
+    """The answer names a listed origin and the headers its script may read.
+
+    For other origins it names none.
+    """
     named, other = (
         http.get("/health", headers={"Origin": origin}).headers
         for origin in (ORIGIN, "https://evil.example.org")
@@ -102,7 +105,7 @@ def test_a_page_of_a_named_origin_sees_what_it_needs(http: httpx.Client) -> None
 def _sent(
     cloud: Stack, method: str, path: str, headers: dict[str, str]
 ) -> tuple[int, Message[str, str], str]:
-    """As a tool of an attacker sends it: httpx would tidy the path up."""
+    """Send the path unchanged; httpx would normalize it."""
     connection = HTTPConnection(urlsplit(cloud.api).netloc, timeout=60)
     try:
         connection.putrequest(method, path)

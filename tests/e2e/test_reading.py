@@ -1,4 +1,4 @@
-"""What callers read is what Dexcom had, and only those read it who may."""
+"""Callers with access read the same readings that Dexcom has."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-# A tick a minute, seen within ten seconds by the emulator, then the queue and the sync.
+# The emulator starts a tick a minute within ten seconds; then the queue and the sync take some time.
 _DEMO = "/api/bg/demo"
 
 
 def _at_dexcom(dexcom: httpx.Client, person: str, start: datetime, end: datetime) -> list[tuple[str, int]]:
-    """What Dexcom itself answers an application about a person: instants and values, in order."""
+    """Return Dexcom's own answer about this account: instants and values, in order."""
     back = "http://127.0.0.1/back"
     login = {"client_id": "local-client", "redirect_uri": back, "response_type": "code", "state": "s"}
     sent_back = dexcom.get(
@@ -52,8 +52,8 @@ def _pairs(readings: list[dict[str, Any]]) -> list[tuple[str, int]]:
     return [(reading["timestamp"], reading["glucose_mg_dl"]) for reading in readings]
 
 
-def test_a_range_is_what_dexcom_has(demo_user: Api, dexcom: httpx.Client, now: datetime) -> None:
-    """Three days, reading for reading, page by page."""
+def test_a_range_equals_dexcoms_readings(demo_user: Api, dexcom: httpx.Client, now: datetime) -> None:
+    """Three days are equal to Dexcom's readings, page by page."""
     start, end = now - timedelta(days=4), now - timedelta(days=1)
     path, got, pages = f"{_DEMO}?from={start:%Y-%m-%dT%H:%M:%SZ}&to={end:%Y-%m-%dT%H:%M:%SZ}", [], 0
     while path:
@@ -67,8 +67,8 @@ def test_a_range_is_what_dexcom_has(demo_user: Api, dexcom: httpx.Client, now: d
     assert pages == 3
 
 
-def test_the_history_is_whole(demo_user: Api, dexcom: httpx.Client, now: datetime) -> None:
-    """What was measured before the person connected is there too, back to the first day that is asked for."""
+def test_the_history_is_complete(demo_user: Api, dexcom: httpx.Client, now: datetime) -> None:
+    """The history before the login is stored, back to the first requested day."""
     start = now - timedelta(days=13, hours=22)
     end = start + timedelta(hours=12)
     page = demo_user.get(f"{_DEMO}?from={start:%Y-%m-%dT%H:%M:%SZ}&to={end:%Y-%m-%dT%H:%M:%SZ}")
@@ -77,22 +77,22 @@ def test_the_history_is_whole(demo_user: Api, dexcom: httpx.Client, now: datetim
 
 
 def test_latest_is_the_newest_of_the_range(demo_user: Api) -> None:
-    """The newest reading, and how old it is."""
+    """The answer is the newest reading and its age."""
     newest = demo_user.get(f"{_DEMO}?order=desc&limit=1").json()[0]
     before = SystemClock().now()
     latest = demo_user.get(f"{_DEMO}/latest")
 
     assert latest.status_code == 200
     assert latest.json().items() >= newest.items()
-    # The simulated sensor has gaps: how old its newest is depends on the time of day.
+    # The simulated sensor has gaps, so the age of its newest reading depends on the time of day.
     measured_at, second = datetime.fromisoformat(newest["timestamp"]), timedelta(seconds=1)
     youngest_s, oldest_s = ((at - measured_at) // second for at in (before, SystemClock().now()))
     assert youngest_s <= latest.json()["age_seconds"] <= oldest_s
 
 
 @pytest.mark.last
-def test_a_new_reading_arrives_by_the_schedule_alone(caller: Any, planted: datetime) -> None:
-    """Nobody asked for a sync since Dexcom got it."""
+def test_the_schedule_alone_stores_a_new_reading(caller: Any, planted: datetime) -> None:
+    """The reading is stored without a requested sync since Dexcom received it."""
     patient: Api = caller(PATIENT.user_id)
     wanted = planted.strftime("%Y-%m-%dT%H:%M:%SZ")
     path = f"/api/bg/{PATIENT.user_id}?from={wanted}&limit=1"
@@ -101,7 +101,7 @@ def test_a_new_reading_arrives_by_the_schedule_alone(caller: Any, planted: datet
         jobs = patient.get(f"/api/bg/{PATIENT.user_id}/sync/jobs").json()
         return [job for job in jobs if job["trigger"] == "schedule"]
 
-    # A job is finished a moment after its readings are stored, so it is the job that is waited for.
+    # A job finishes a moment after its readings are stored, so the test waits for the job.
     assert wait_until(lambda: any(job["counts"]["stored"] for job in scheduled_jobs()), WAIT_S_MAX)
     assert _pairs(patient.get(path).json())[:1] == [(wanted, PLANTED_VALUE)]
 
@@ -110,13 +110,13 @@ def test_a_new_reading_arrives_by_the_schedule_alone(caller: Any, planted: datet
     "header",
     [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Bearer a.b.c"}, {"Authorization": ""}],
 )
-def test_without_a_good_token_nothing_is_shown(http: httpx.Client, header: dict[str, str]) -> None:
+def test_a_missing_or_invalid_token_is_refused(http: httpx.Client, header: dict[str, str]) -> None:
     """The gateway answers 401."""
     assert http.get(f"{_DEMO}/latest", headers=header).status_code == 401
 
 
 def test_a_changed_token_is_refused(http: httpx.Client, cloud: Stack) -> None:
-    """A claim that was edited is no claim."""
+    """A token with an edited claim is refused with 401."""
     header, claims, signature = cloud.demo_token.split(".")
     forged = f"{header}.{claims[:-4]}AAAA.{signature}"
 
@@ -124,8 +124,8 @@ def test_a_changed_token_is_refused(http: httpx.Client, cloud: Stack) -> None:
 
 
 @pytest.mark.parametrize("path", ["/latest", "", "/sync", "/sync/jobs", "/connection"])
-def test_another_person_sees_nothing(caller: Any, path: str) -> None:
-    """A stranger's token is refused alike for a user who exists and for one who does not."""
+def test_another_user_cannot_read(caller: Any, path: str) -> None:
+    """The answer to another user's token is the same for a known and an unknown user."""
     stranger: Api = caller("stranger")
     answers = [stranger.get(f"/api/bg/{user_id}{path}") for user_id in ("demo", "nobody-at-all")]
 
@@ -133,8 +133,8 @@ def test_another_person_sees_nothing(caller: Any, path: str) -> None:
     assert {answer.json()["type"] for answer in answers} == {"https://bg-ingest.dev/problems/forbidden"}
 
 
-def test_a_service_reads_with_the_scope_and_not_without(caller: Any) -> None:
-    """Scopes open what their name says."""
+def test_a_service_reads_only_with_the_scope(caller: Any) -> None:
+    """A service token reads with the scope `bg/read` and is refused without it."""
     reader: Api = caller("reporting", "bg/read")
     writer: Api = caller("acting", "bg/write")
 
@@ -143,8 +143,8 @@ def test_a_service_reads_with_the_scope_and_not_without(caller: Any) -> None:
     assert writer.get(f"{_DEMO}/latest").status_code == 403
 
 
-def test_the_service_token_of_the_stack_file_reads_everyone(cloud: Stack, http: httpx.Client) -> None:
-    """It is what programs on this machine use."""
+def test_the_local_service_token_reads_every_user(cloud: Stack, http: httpx.Client) -> None:
+    """The service token of the local stack's file reads every user's data."""
     token = {"Authorization": f"Bearer {cloud.service_token}"}
 
     assert http.get(f"{_DEMO}/latest", headers=token).status_code == 200

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.readings.store import SaveReport
     from local.stack import Stack
-    from tests.e2e.crowd import Crowd, Shared
+    from tests.e2e.crowd import ProcessGroup, Shared
 
 pytestmark = pytest.mark.e2e
 
@@ -49,14 +49,14 @@ def start_writing(
 
 
 def test_concurrent_writers_store_the_merge_of_all(
-    shared: Shared, cloud: Stack, crowd: Crowd, numbers: Queue[int]
+    shared: Shared, cloud: Stack, crowd: ProcessGroup, numbers: Queue[int]
 ) -> None:
     """
     32 writers in 4 processes store overlapping batches.
 
     No reading is lost or stored twice, and each is reported as stored by exactly one writer.
     """
-    reports = crowd.let_loose(WRITERS // THREADS, start_writing, shared, cloud.readings_table, 1, numbers)
+    reports = crowd.run_at_once(WRITERS // THREADS, start_writing, shared, cloud.readings_table, 1, numbers)
 
     assert_merge_of_all(
         stored_readings(Table(shared.client("dynamodb"), cloud.readings_table), shared.name), reports
@@ -64,10 +64,10 @@ def test_concurrent_writers_store_the_merge_of_all(
 
 
 def test_measurements_of_two_devices_are_stored_once(
-    shared: Shared, cloud: Stack, crowd: Crowd, numbers: Queue[int]
+    shared: Shared, cloud: Stack, crowd: ProcessGroup, numbers: Queue[int]
 ) -> None:
     """Also if the phone's record is in one hour and the receiver's in the next."""
-    crowd.let_loose(WRITERS // THREADS, start_writing, shared, cloud.readings_table, 2, numbers)
+    crowd.run_at_once(WRITERS // THREADS, start_writing, shared, cloud.readings_table, 2, numbers)
 
     assert_each_measurement_stored_once(
         stored_readings(Table(shared.client("dynamodb"), cloud.readings_table), shared.name)

@@ -1,4 +1,4 @@
-"""Comparing with Dexcom what is stored, because somebody asked or because their hour has come."""
+"""Reconciliation compares stored readings with Dexcom, on request and by the hourly schedule."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.e2e
 
 _PERSON = "SandboxUser8"
 _HOUR = int(SystemClock().now().timestamp()) // 3_600
-# Somebody whose hour it is.
+# The user that the hourly schedule reconciles.
 _USER = next(
     name
     for name in map("hourly-{}".format, count())
@@ -39,7 +39,7 @@ _USER = next(
 
 @pytest.fixture(scope="module")
 def hourly(cloud: Stack, caller: Callable[..., Api]) -> Api:
-    """They have just connected, and their history is stored."""
+    """Return the API as a user who has just connected and whose history is stored."""
     token = cloud.callers.token(_USER)
     demo.connect(cloud.api, token, _USER, _PERSON)
     demo.wait_for_backfill(cloud.api, token, _USER)
@@ -47,7 +47,7 @@ def hourly(cloud: Stack, caller: Callable[..., Api]) -> Api:
 
 
 def _upload(dexcom: httpx.Client, ago: timedelta) -> datetime:
-    """A reading from so long ago that no poll looks there is uploaded now."""
+    """Upload a reading that is too old for a poll to find."""
     instant = between_readings(dexcom, _PERSON, SystemClock().now() - ago)
     reading = {"system_time": instant.strftime("%Y-%m-%dT%H:%M:%SZ"), "value": 173}
     dexcom.post(f"/_sim/users/{_PERSON}/readings", json=reading).raise_for_status()
@@ -67,10 +67,8 @@ def _day_of(api: Api, instant: datetime) -> list[dict[str, Any]]:
     return days
 
 
-def test_who_asks_gets_what_is_missing_and_how_complete_each_day_is(
-    hourly: Api, dexcom: httpx.Client
-) -> None:
-    """A reading of ten days ago is repaired, and its day counts it."""
+def test_requested_reconciliation_repairs_a_missing_reading(hourly: Api, dexcom: httpx.Client) -> None:
+    """A missing reading of ten days ago is stored, and the completeness of its day counts it."""
     late = _upload(dexcom, timedelta(days=10, minutes=2))
     assert not _is_stored(hourly, late)
     before = _day_of(hourly, late)
@@ -91,11 +89,11 @@ def test_who_asks_gets_what_is_missing_and_how_complete_each_day_is(
     assert (days[0]["expected"], days[0]["received"]) == (288, before[0]["received"] + 1)
 
 
-def test_everybody_is_reconciled_in_their_hour(cloud: Stack, hourly: Api, dexcom: httpx.Client) -> None:
-    """The hourly schedule's own event, sent by hand: what no poll would find is found."""
+def test_every_user_is_reconciled_in_their_hour(cloud: Stack, hourly: Api, dexcom: httpx.Client) -> None:
+    """The event of the hourly schedule finds a reading that no poll finds."""
     late = _upload(dexcom, timedelta(days=9, minutes=2))
     table = Table(cloud.emulator.client("dynamodb"), cloud.users_table)
-    # As if nothing had been served since the hour this test began in; the schedule may have been quicker.
+    # Reset the served hours to the start of this hour; the schedule may have run already.
     table.update(dispatch.PK, "hour", "SET served = :before REMOVE claimed_until", {":before": _HOUR - 1})
 
     assert invoke_in(cloud, "DispatchFunction", "events/dispatch_reconcile.json") == 0
@@ -106,5 +104,5 @@ def test_everybody_is_reconciled_in_their_hour(cloud: Stack, hourly: Api, dexcom
         jobs = hourly.get(f"/api/bg/{_USER}/sync/jobs").json()
         return {(job["kind"], job["trigger"], job["status"]) for job in jobs}
 
-    # A moment later than its readings.
+    # The job finishes a moment after its readings are stored.
     assert wait_until(lambda: ("reconcile", "schedule", "succeeded") in kinds(), WAIT_S_MAX)

@@ -1,4 +1,7 @@
-"""Every function is held to its role: the whole suite runs so; here one role is cut on purpose."""
+"""A function is refused what its role does not allow.
+
+All end-to-end tests run with the roles enforced; here the policy of one role is removed.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,8 @@ def _role_name(cloud: Stack, logical_id: str) -> str:
     return name
 
 
-def test_a_function_whose_policy_is_cut_is_refused(cloud: Stack, http: httpx.Client) -> None:
-    """Without its policy the site cannot look at the tables, and says which; with it, it can."""
+def test_a_function_without_its_policy_is_refused(cloud: Stack, http: httpx.Client) -> None:
+    """Without its policy the site function cannot describe the tables and names them; with it, it can."""
     iam, role = cloud.emulator.client("iam"), _role_name(cloud, "SiteFunctionRole")
     (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
     document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]

@@ -1,4 +1,4 @@
-"""A service signs in with the template's own client, as docs/operations.md says."""
+"""A service gets a token with the template's client, as docs/operations.md describes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 
-def test_a_service_gets_a_token_by_its_client_and_secret(cloud: Stack, http: httpx.Client) -> None:
-    """At the address that is an output of the stack; the token reads anybody's data and changes nothing."""
+def test_a_service_gets_a_token_with_client_id_and_secret(cloud: Stack, http: httpx.Client) -> None:
+    """The token endpoint is an output of the stack; the token reads every user's data and changes none."""
     cloudformation, pool = cloud.emulator.client("cloudformation"), cloud.emulator.client("cognito-idp")
     (stack,) = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
@@ -29,7 +29,7 @@ def test_a_service_gets_a_token_by_its_client_and_secret(cloud: Stack, http: htt
     )["UserPoolClient"]
 
     assert (domain["UserPoolId"], rest) == (outputs["UserPoolId"], "auth.eu-west-1.amazoncognito.com")
-    answer = httpx.post(  # The name resolves on AWS alone; the emulated one answers at its own address.
+    answer = httpx.post(  # The host name resolves on AWS only; the emulated one answers at its own address.
         cloud.aws_endpoint + address.path,
         auth=(client["ClientId"], client["ClientSecret"]),
         data={"grant_type": "client_credentials", "scope": "bg/read"},

@@ -1,4 +1,4 @@
-"""Health, version and the description of the interface, from the deployed stack."""
+"""Health, version and API description of the deployed stack."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ pytestmark = pytest.mark.e2e
 
 
 def test_health_says_which_version_is_running(http: httpx.Client) -> None:
-    """Through the front that people use, without a token, and never from a cache."""
+    """The public address answers without a token, and the answer is never cached."""
     answer = http.get("/health")
 
     assert answer.json() == {"status": "ok", "version": VERSION}
     assert "no-store" in answer.headers["cache-control"]
 
 
-def test_document_and_page_are_open(http: httpx.Client) -> None:
-    """The document is that of this checkout, and the files of the page have the hashes it names."""
+def test_api_document_and_page_need_no_token(http: httpx.Client) -> None:
+    """The document equals this checkout's, and the page's files have the hashes that it names."""
     assert http.get("/openapi.json").json() == document()
     page = http.get("/docs").text
     assert page.startswith("<!doctype html>")

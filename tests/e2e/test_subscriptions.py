@@ -9,7 +9,7 @@ import pytest
 from bg_ingest.clock import SystemClock
 from bg_ingest.providers.dexcom import DexcomClient, polite_http
 from local.deploy import function_names
-from tests.e2e.witness import Witness
+from tests.e2e.witness import DexcomAccount
 
 if TYPE_CHECKING:
     import httpx
@@ -20,11 +20,11 @@ pytestmark = pytest.mark.e2e
 
 
 def test_a_subscription_is_registered_listed_and_removed(cloud: Stack, dexcom: httpx.Client) -> None:
-    """Through the client, with what the worker's configuration says."""
+    """A subscription is made and removed with the client and the worker's configuration."""
     worker = function_names(cloud.emulator)["WorkerFunction"]
     configured = cloud.emulator.client("lambda").get_function_configuration(FunctionName=worker)
     path = configured["Environment"]["Variables"]["DEXCOM_SUBSCRIPTIONS_PATH"]
-    token = Witness(dexcom, "SandboxUser9").login().access_token
+    token = DexcomAccount(dexcom, "SandboxUser9").login().access_token
     clock = SystemClock()
     with polite_http(str(dexcom.base_url), clock) as http:
         ours = DexcomClient(http, clock, subscriptions_path=path).subscriptions

@@ -1,4 +1,4 @@
-"""Syncs that somebody asks for."""
+"""Syncs that a caller requests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _finished(api: Api, location: str) -> dict[str, Any]:
 
 
 def _synced(api: Api, body: Any = None) -> httpx.Response:
-    """A sync that ran; one that found another running is asked for again, as a caller would."""
+    """Run a sync; try again while another one runs, as a caller would."""
     answers: list[httpx.Response] = []
 
     def has_run() -> bool:
@@ -51,7 +51,7 @@ def _synced(api: Api, body: Any = None) -> httpx.Response:
 
 
 def test_a_sync_answers_with_its_finished_job(demo_user: Api) -> None:
-    """Counts, window and the correlation id that is in the answer's header."""
+    """The answer has the counts, the window and the correlation id of the answer's header."""
     answer = _synced(demo_user)
     job = answer.json()
 
@@ -63,19 +63,19 @@ def test_a_sync_answers_with_its_finished_job(demo_user: Api) -> None:
     assert job["correlation_id"] == answer.headers["x-correlation-id"]
 
 
-def test_asking_again_stores_nothing_twice(demo_user: Api) -> None:
-    """The same range a second time is all duplicates."""
+def test_a_repeated_sync_stores_only_duplicates(demo_user: Api) -> None:
+    """A second sync of the same range reports duplicates only."""
     body = {"from": demo_user.get("/api/bg/demo?limit=1").json()[0]["timestamp"]}
     _synced(demo_user, body)
     counts = _synced(demo_user, body).json()["counts"]
 
     assert counts["fetched"] > 0
     assert counts["fetched"] == counts["duplicates"] + counts["stored"]
-    assert counts["stored"] <= 1  # A reading may have been measured in between.
+    assert counts["stored"] <= 1  # A new reading may have been measured in between.
 
 
-def test_a_queued_sync_has_an_address_that_answers_at_once(demo_user: Api) -> None:
-    """Its job can be watched until it is over."""
+def test_the_address_of_a_queued_sync_answers_at_once(demo_user: Api) -> None:
+    """The job's address answers until the job has finished."""
     answer = demo_user.post(_SYNC, None, Prefer="respond-async")
 
     assert answer.status_code == 202
@@ -83,8 +83,8 @@ def test_a_queued_sync_has_an_address_that_answers_at_once(demo_user: Api) -> No
     assert _finished(demo_user, answer.headers["location"])["status"] == "succeeded"
 
 
-def test_the_callers_correlation_id_comes_back_and_is_kept(demo_user: Api) -> None:
-    """One id ties the request, its answer and its job together."""
+def test_correlation_id_is_returned_and_kept_in_the_job(demo_user: Api) -> None:
+    """The request, its answer and its job have the same correlation id."""
     answer = demo_user.post(_SYNC, None, Prefer="respond-async", **{"X-Correlation-ID": "ticket-4711"})
     job = demo_user.get(answer.headers["location"]).json()
 
@@ -92,15 +92,15 @@ def test_the_callers_correlation_id_comes_back_and_is_kept(demo_user: Api) -> No
     assert job["correlation_id"] == "ticket-4711"
 
 
-def test_while_one_runs_callers_are_told_which(cloud: Stack, demo_user: Api, dexcom: httpx.Client) -> None:
-    """Ten at once get 409 and the job's id, whose view says that it runs; Dexcom is called by none."""
+def test_a_running_sync_answers_409_with_its_job(cloud: Stack, demo_user: Api, dexcom: httpx.Client) -> None:
+    """Ten concurrent calls get 409 and the id of the running job, and Dexcom is not called."""
     states = SyncStates(
         Table(cloud.emulator.client("dynamodb"), cloud.users_table), SystemClock(), default_interval_s=60
     )
     taken: list[Lease] = []
 
     def runs(order: Order) -> bool:
-        """A sync of another process than the functions'; the schedule may be at it just now."""
+        """Run a sync in a process of the test; try again while the schedule's sync runs."""
         lease = states.take(order)
         taken.extend([lease] if isinstance(lease, Lease) else [])
         return bool(taken)
@@ -129,8 +129,8 @@ def _calls_of(dexcom: httpx.Client) -> int:
     return sum(sum(counts.values()) for counts in seen.values())
 
 
-def test_who_never_connected_is_told_so(caller: Any) -> None:
-    """There is nothing to sync from."""
+def test_a_sync_without_a_connection_is_refused(caller: Any) -> None:
+    """A user without a connection has no source to sync from."""
     newcomer: Api = caller("newcomer")
     answer = newcomer.post("/api/bg/newcomer/sync")
 

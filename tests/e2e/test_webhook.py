@@ -1,4 +1,4 @@
-"""What a sender pushes is readable within seconds, and only what proves itself is taken."""
+"""A pushed reading is readable within seconds, and unauthenticated pushes are refused."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ def _jobs(api: Api, address: str, correlation_id: str) -> list[dict[str, Any]]:
 
 
 def _ahead(now: datetime) -> datetime:
-    """Ahead of every reading of the simulated sensor, as of a device whose clock is."""
+    """Return an instant after every reading of the simulated sensor, as from a device whose clock is fast."""
     return now + timedelta(hours=2)
 
 
 @pytest.fixture(scope="module")
 def grace(cloud: Stack, caller: Any) -> Api:
-    """Somebody who has connected just now; their history is still being fetched."""
+    """Return the API as a user who has just connected and whose history is still being fetched."""
     demo.connect(cloud.api, cloud.callers.token("grace"), "grace", "SandboxUser5")
     api: Api = caller("grace")
     return api
 
 
-def test_a_reading_that_is_sent_many_times_at_once_is_the_latest_once(
+def test_concurrent_deliveries_store_one_latest_reading(
     cloud: Stack, http: httpx.Client, grace: Api, now: datetime
 ) -> None:
-    """Forty deliveries by sixteen threads: one is accepted, there is one job, and one reading more."""
+    """Of 40 deliveries in 16 threads one is accepted; one job and one reading are stored."""
     address = "/api/bg/grace"
     body = json.dumps(one_reading(_ahead(now), _VALUE)).encode()
     with ThreadPoolExecutor(16) as threads:
@@ -66,7 +66,7 @@ def test_a_reading_that_is_sent_many_times_at_once_is_the_latest_once(
     accepted = [answer for answer in answers if answer.status_code == 202]
 
     assert {answer.status_code for answer in answers} == {200, 202}
-    # More than one only where a machine was so slow that the first was given up.
+    # More than one only if a slow machine let the first one time out.
     (correlation_id,) = {answer.json()["correlation_id"] for answer in accepted}
 
     def is_latest() -> bool:
@@ -82,10 +82,10 @@ def test_a_reading_that_is_sent_many_times_at_once_is_the_latest_once(
     assert len(grace.get(f"{address}?{around}&{until}").json()) == 1
 
 
-def test_a_range_that_is_announced_is_fetched(
+def test_an_announced_range_is_fetched(
     cloud: Stack, http: httpx.Client, demo_user: Api, now: datetime
 ) -> None:
-    """It ends in a job like any other."""
+    """An announced range is fetched by a job."""
     start, end = (f"{now - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}" for hours in (30, 26))
     body = json.dumps({"type": "egvs.available", "data": {"start": start, "end": end}}).encode()
     answer = _sent(http, cloud, "msg_e2e_range", body)
@@ -99,16 +99,19 @@ def test_a_range_that_is_announced_is_fetched(
 
 
 @pytest.mark.usefixtures("grace")
-def test_what_python_m_local_webhook_sends_is_taken(cloud: Stack) -> None:
-    """A reading of now, and a body out of events/; the same id again is a duplicate."""
+def test_webhooks_of_the_local_sender_are_accepted(cloud: Stack) -> None:
+    """A reading of now and a body from events/ are accepted; the same id again is a duplicate."""
     file = "events/webhook_records_base64.json"
     answers = [send(cloud, "grace"), *(send(cloud, "grace", file, "msg_e2e_file") for _ in range(2))]
 
     assert [answer.status_code for answer in answers] == [202, 202, 200]
 
 
-def test_nothing_is_told_without_a_proof(cloud: Stack, http: httpx.Client) -> None:
-    """Known or unknown, the answer is the same; with a proof, an unknown user is said to be one."""
+def test_unsigned_push_does_not_reveal_whether_a_user_exists(cloud: Stack, http: httpx.Client) -> None:
+    """Without a signature, a known and an unknown user get the same answer.
+
+    A signed push names the unknown user.
+    """
     body = b'{"type": "egvs.created", "data": {"records": []}}'
     stranger = "/api/bg/nobody-at-all/webhook"
     refused = [http.post(address, content=body) for address in (_ADDRESS, stranger)]

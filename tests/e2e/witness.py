@@ -1,4 +1,4 @@
-"""The simulated Dexcom as a witness: who connects to it, what goes wrong there, and what it was asked."""
+"""One user at the simulated Dexcom: login, faults, and the calls that Dexcom counted."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ APPLICATION = Application("local-client", "local-secret", _BACK)
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
-    """What it knows of one person that only one test connects."""
+class DexcomAccount:
+    """One account that only one test connects."""
 
     dexcom: httpx.Client
     person: str
 
     def login(self) -> Tokens:
-        """The person connects."""
+        """Log this person in."""
         login = {"client_id": APPLICATION.client_id, "redirect_uri": _BACK, "response_type": "code"}
         more = {"scope": "offline_access", "state": "s", "sim_user": self.person}
         sent_back = self.dexcom.get("/v3/oauth2/login", params=login | more)
@@ -38,16 +38,16 @@ class Witness:
             return OAuth(http, APPLICATION, clock).exchange(code)
 
     def order(self, kind: str, **members: Any) -> int | None:
-        """Let something go wrong for this person; the number it can be taken back by."""
+        """Add a fault for this account and return its number."""
         fault = {"kind": kind, "user": self.person, **members}
         number: int | None = self.dexcom.post("/_sim/faults", json=fault).raise_for_status().json()["id"]
         return number
 
     def take_back(self, number: int | None) -> None:
-        """Let it go wrong no longer."""
+        """Remove the fault."""
         self.dexcom.delete(f"/_sim/faults/{number}").raise_for_status()
 
     def answered(self, path: str) -> Counter[str]:
-        """How often it was asked that about this person, by the status it answered with."""
+        """Return how many of these calls Dexcom answered, by status."""
         calls = self.dexcom.get("/_sim/calls").raise_for_status().json()
         return Counter(calls["by_user"].get(self.person, {}).get(path, {}))

@@ -1,4 +1,4 @@
-"""A worker as a process of its own: takes one message from a queue and hands it to the real handler."""
+"""A worker in a process of its own, which passes one message of a queue to the real handler."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TRIES_MAX = 12
 
 
 def main(queue_url: str) -> None:
-    """Take a message, say so, carry it out, and give it up if the handler says that it is done."""
+    """Receive a message, print its receipt, run the handler, and delete the message if it was processed."""
     sqs = aws_clients.sqs(load().aws_region)
     for _ in range(_TRIES_MAX):
         received = sqs.receive_message(
@@ -22,14 +22,14 @@ def main(queue_url: str) -> None:
         if "Messages" in received:
             break
     (message,) = received["Messages"]
-    print("taken", message["ReceiptHandle"], flush=True)  # noqa: T201 - to the test that started this.
+    print("taken", message["ReceiptHandle"], flush=True)  # noqa: T201 - the parent test reads it.
     record = {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
         "attributes": message["Attributes"],
     }
-    if lambda_handler({"Records": [record]}, LambdaContext()) == {"batchItemFailures": []}:  # type: ignore[arg-type]  # As much of a context as it needs.
+    if lambda_handler({"Records": [record]}, LambdaContext()) == {"batchItemFailures": []}:  # type: ignore[arg-type]  # The part of a context that the handler uses.
         sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 

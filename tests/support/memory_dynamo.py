@@ -106,7 +106,7 @@ class MemoryDynamo:
             reasons = [{"Code": "None" if holding else "ConditionalCheckFailed"} for holding in held]
             error: Any = {"Error": {"Code": "TransactionCanceledException", "Message": "refused"}}
             raise ClientError(error | {"CancellationReasons": reasons}, "TransactWriteItems")
-        operations: dict[str, Any] = {
+        operations: dict[str, Callable[..., Attributes]] = {
             "Put": self.put_item,
             "Update": self.update_item,
             "Delete": self.delete_item,

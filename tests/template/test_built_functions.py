@@ -56,7 +56,7 @@ def test_a_built_function_imports_with_the_runtime_alone(built: Path, function: 
     loaded = set(done.stdout.split())
     assert "bg_ingest.telemetry" in loaded
     assert not loaded & {"awscrt", "niquests", "aws_xray_sdk", "moto", "fastapi"}
-    if function in {"query", "dispatch", "site", "webhook", "publish", "audit"}:
+    if function in {"query", "insight", "dispatch", "site", "webhook", "publish", "audit"}:
         assert not loaded & {"httpx", "cryptography", "jwt"}
     assert "pika" not in loaded  # 100 ms for the one function that needs it, when it does.
 

@@ -140,6 +140,31 @@ def test_a_message_refused_three_times_raises_an_error() -> None:
     assert len(sqs.sent) == 10
 
 
+@pytest.mark.parametrize(("received", "failed"), [(4, []), (5, [5]), (6, [6])])
+def test_the_last_delivery_ends_the_job(received: int, failed: list[int]) -> None:
+    """The message then becomes a dead letter, even if the end of the job cannot be stored."""
+    seen: list[int] = []
+
+    def fail_job(_: Order, deliveries: int) -> None:
+        seen.append(deliveries)
+        raise LookupError
+
+    def sync(_: Order) -> SyncResult:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        handle_delivery(
+            Delivery("1", "receipt", json.dumps(ORDER.as_message()), received),
+            sync=sync,
+            fail_job=fail_job,
+            jobs_queue=JobsQueue(cast("Any", RecordingSqs()), "queue"),
+            clock=FakeClock(),
+            jitter=lambda: 0.5,
+        )
+
+    assert seen == failed
+
+
 SPREAD = st.floats(min_value=0, max_value=1, exclude_max=True)
 NEARLY_ONE = 1 - 1e-6
 TIMES = st.integers(min_value=0, max_value=1_000)

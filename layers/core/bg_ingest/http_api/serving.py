@@ -259,7 +259,7 @@ def _as_get(event: dict[str, Any]) -> dict[str, Any]:
 def _refuse_wrong_names(
     app: APIGatewayHttpResolver, route: Next, open_queries: Collection[str]
 ) -> Response[Any]:
-    # After the guard: a caller without access gets 403, whatever the query is.
+    # After the guard: a caller without access gets 403 for any query.
     faults = _faults_in_query(app, open_queries)
     if faults:
         raise Problem(problems.INVALID_REQUEST, errors=faults)

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from bg_ingest.providers.errors import CircuitOpen, Crowded, OutOfTime, QuotaSpent, Throttled, TryLater
-from bg_ingest.providers.http.circuit import Circuit, CircuitRules, Permit
+from bg_ingest.providers.http.circuit import Circuit, CircuitRules, Permit, Tally
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock
@@ -146,14 +146,20 @@ class ProcessBreaker:
 
     def succeeded(self, permit: Permit) -> None:
         """Record that the host answered the call."""
-        with self._lock:
-            self._circuit = self._circuit.after_success(permit.prober, permit.account_key)
+        self._record(permit, failed=False)
 
     def failed(self, permit: Permit) -> None:
         """Record that the host did not answer the call, or answered with a failure of its own."""
-        now, prober, account_key = self._clock.now(), permit.prober, permit.account_key
-        with self._lock:
-            self._circuit = self._circuit.after_failure(prober, account_key, now, self._rules)
+        self._record(permit, failed=True)
 
     def share(self) -> None:
         """Do nothing: no other process shares this circuit."""
+
+    def _record(self, permit: Permit, *, failed: bool) -> None:
+        now, prober, account_key = self._clock.now(), permit.prober, permit.account_key
+        with self._lock:
+            if prober:
+                self._circuit = self._circuit.after_probe(prober, account_key, now, failed=failed)
+            else:
+                tally = Tally().plus(failed=failed)
+                self._circuit = self._circuit.after_calls(account_key, tally, now, self._rules)
