@@ -67,7 +67,7 @@ class Fleet:
             self.clock.advance(1 / self.calls_per_s)
 
     def seconds_until_refused(self, failure_rate: float, seconds_max: int = 120) -> float:
-        """How long the calls go on until none is admitted for a whole second."""
+        """The seconds until no call is admitted for a whole second."""
         for second in range(seconds_max):
             made = self.made
             self.run(1, failure_rate)
@@ -138,7 +138,7 @@ def test_outage_opens_in_seconds_and_recovers(processes: int, calls_per_s: int, 
 @pytest.mark.parametrize("before", [0.0, 0.02, 0.2])
 @pytest.mark.parametrize(("processes", "calls_per_s"), [(5, 8), (111, 10)])
 def test_half_dead_provider_opens(processes: int, calls_per_s: int, before: float) -> None:
-    """A provider that fails 60 % of the calls is left alone within seconds."""
+    """A provider that fails 60 % of the calls is not called any more within seconds."""
     fleet = Fleet(processes, calls_per_s, 0)
     fleet.run(20, before)
 

@@ -20,7 +20,7 @@ from bg_ingest.dynamo import Table
 from bg_ingest.publishing.publish import SinkResult, events_of, publish_records
 from bg_ingest.readings.store import ReadingStore
 from tests.support.fakes import FakeClock
-from tests.support.memory_stream import Killed, StreamingDynamo, deliver
+from tests.support.memory_stream import HandlerKilled, StreamingDynamo, deliver
 from tests.unit.readings.made_up import realistic
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ class HostileSink:
         """Take some of them."""
         for place, event in enumerate(events):
             if self.chance.random() < 0.02:
-                raise Killed
+                raise HandlerKilled
             if self.chance.random() < 0.02:
                 return SinkResult(place, "SinkDown")
             self.arrived.append(event)
         if self.chance.random() < 0.05:
-            raise Killed  # Everything arrived, and nobody got to say so.
+            raise HandlerKilled  # Everything arrived, and nobody got to say so.
         return SinkResult(len(events))
 
 
