@@ -1,1 +1,1 @@
-"""What hours of trouble do to everybody at once; tests/simulation has what seconds of it do to one."""
+"""Long faults and their effect on all users; tests/simulation covers short faults and one user."""

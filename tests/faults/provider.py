@@ -1,4 +1,4 @@
-"""A provider of many people whose phones upload an hour late, and which can be down."""
+"""A provider of many users whose phones upload an hour late, and which can be down."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.support.fakes import FakeClock
 
-# The history begins at midnight, so that whole days can be counted.
+# The history begins at midnight, so only whole days are counted.
 EVERY, UPLOADED_AFTER = timedelta(minutes=5), timedelta(hours=1)
 HISTORY = timedelta(hours=36)
 _PHONE = Device("g7", "iOS", "G7", "transmitter")
@@ -25,7 +25,7 @@ _PHONE = Device("g7", "iOS", "G7", "transmitter")
 
 @dataclass
 class Provider:
-    """Everybody has a reading every five minutes, each at seconds and with values of their own."""
+    """Every user has a reading every five minutes, with seconds and values of their own."""
 
     clock: FakeClock
     down: bool = False
@@ -33,18 +33,18 @@ class Provider:
     _begins: datetime = field(default=NOON - HISTORY)
 
     def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
-        """What has been uploaded of `[start, end)` by now."""
+        """Return the uploaded readings of `[start, end)`."""
         self._called()
         return Fetched(tuple(one for one in self.visible(user_id) if start <= one.at < end))
 
     def uploaded_since(self, user_id: str, since: datetime) -> Span | None:
-        """From when to when there is data that was uploaded since."""
+        """Return the range of readings uploaded since then."""
         self._called()
         new = [one.at for one in self.visible(user_id) if one.at + UPLOADED_AFTER > since]
         return Span(new[0], new[-1]) if new else None
 
     def visible(self, user_id: str) -> Iterator[Reading]:
-        """Everything that has been uploaded by now, in order."""
+        """Return all uploaded readings, in order."""
         number = int(user_id.rpartition("-")[2])
         at, ticks = self._begins + timedelta(seconds=number % 300), 0
         while at + UPLOADED_AFTER <= self.clock.now():

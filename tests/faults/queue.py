@@ -1,4 +1,4 @@
-"""The jobs queue of a whole service: at least once, with delays, and dead letters in the end."""
+"""The jobs queue of the whole service: at-least-once delivery, delays and dead letters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Message:
 
 @dataclass
 class Queue:
-    """As much of SQS as the service uses; its time is one that no step of the clock moves."""
+    """The part of SQS that the service uses, with a clock that never steps."""
 
     clock: FakeClock
     messages: dict[str, Message] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Queue:
     _count: int = 0
 
     def send_message_batch(self, *, Entries: list[dict[str, Any]], **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's.
-        """Take all of them."""
+        """Accept all messages."""
         for entry in Entries:
             self._count += 1
             visible_at_s = self.clock.monotonic_s() + entry["DelaySeconds"]
@@ -41,11 +41,11 @@ class Queue:
         return {}
 
     def change_message_visibility(self, *, ReceiptHandle: str, VisibilityTimeout: int, **_: Any) -> None:  # noqa: N803 - boto3's.
-        """Hide a message for that long."""
+        """Hide a message for this time."""
         self.messages[ReceiptHandle].visible_at_s = self.clock.monotonic_s() + VisibilityTimeout
 
     def receive(self, messages_max: int) -> list[Message]:
-        """The oldest that can be seen, hidden from now on."""
+        """Return the oldest visible messages and hide them."""
         now_s = self.clock.monotonic_s()
         found = [one for one in self.messages.values() if one.visible_at_s <= now_s][:messages_max]
         for message in found:
@@ -56,5 +56,5 @@ class Queue:
         return [message for message in found if message.received <= RECEIVES_MAX]
 
     def delete(self, message: Message) -> None:
-        """It is done."""
+        """Delete a processed message."""
         del self.messages[str(message.number)]

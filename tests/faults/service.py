@@ -1,4 +1,4 @@
-"""The real dispatch, work and sync_user for many users, minute after minute, in a time that is made up."""
+"""The real dispatch, work and sync_user for many users, minute by minute in simulated time."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from tests.faults.queue import Message
 
 INTERVAL_S = 900
-# Five workers, each of which may call Dexcom a hundred times a minute.
+# Five workers, each with a hundred calls to Dexcom per minute.
 MESSAGES_A_MINUTE_MAX = 500
 
 
 @dataclass
 class ThrottledDynamo:
-    """DynamoDB that refuses some calls: what is left of them after the client's own tries."""
+    """A DynamoDB that refuses some calls, which are those left after the client's own retries."""
 
     memory: MemoryDynamo
     chance: Random
@@ -58,10 +58,10 @@ class ThrottledDynamo:
 
 
 class Service:
-    """So many users who connected at noon, and their history is stored."""
+    """Users that connected at noon and whose history is stored."""
 
     def __init__(self, users: int) -> None:
-        self.clock, self.chance = FakeClock(), Random(users)  # noqa: S311 - reproducible is the point.
+        self.clock, self.chance = FakeClock(), Random(users)  # noqa: S311 - the sequence must be reproducible.
         self.provider, self.queue = Provider(self.clock), Queue(self.clock)
         self.dynamo = ThrottledDynamo(MemoryDynamo(page_items_max=1_000), self.chance)
         self.table = Table(cast("Any", self.dynamo), "users")
@@ -72,7 +72,7 @@ class Service:
             Jobs(self.table, self.clock),
             self.reading_store,
             CompletenessStore(self.table, self.clock),
-            lambda *_: 0,  # This provider has nothing that cannot be read.
+            lambda *_: 0,  # This provider has no unreadable records.
         )
         self.connections = Connections(self.table, self.clock)
         self.third = ThirdProvider(self.provider)
@@ -84,16 +84,16 @@ class Service:
         self.run(minutes=INTERVAL_S // 60)
 
     def ask(self, user_id: str, kind: JobKind) -> None:
-        """Somebody asks for a sync, and is promised that it will be done."""
+        """Request a sync for this user; the request is accepted."""
         order = Order(user_id, new_id(self.clock.now()), kind, Trigger.API, "id")
         enqueue(order, jobs=self.stores.jobs, send=self.jobs_queue.send)
 
     def run(self, minutes: int) -> None:
-        """Let so many minutes pass, each with its tick."""
+        """Run this many minutes, each with its tick."""
         for _ in range(minutes):
             self.clock.advance(60)
             for schedule in (POLLS, RECONCILIATIONS):
-                with suppress(ClientError):  # The next tick makes up for it.
+                with suppress(ClientError):  # The next tick covers the missed minutes.
                     dispatch(
                         schedule,
                         table=self.table,
@@ -105,8 +105,8 @@ class Service:
             for message in self.queue.receive(MESSAGES_A_MINUTE_MAX):
                 self._work(message)
 
-    def minutes_until_whole(self, minutes_max: int) -> int:
-        """How long it takes until nothing is missing and no order is left."""
+    def minutes_until_complete(self, minutes_max: int) -> int:
+        """Return how many minutes it takes until all readings are stored and no order is left."""
         for minutes in range(minutes_max):
             if not self.queue.messages and not self.incomplete():
                 return minutes
@@ -114,10 +114,10 @@ class Service:
         raise AssertionError(f"not whole after {minutes_max} minutes")
 
     def incomplete(self, but_for: timedelta = EVERY * (INTERVAL_S // 300 + 1)) -> list[str]:
-        """Those of whom something is missing that was there to be fetched an interval ago, or is wrong."""
-        return [user_id for user_id in self.users if not self._is_whole(user_id, but_for)]
+        """Return the users with a wrong reading, or without one that was available an interval ago."""
+        return [user_id for user_id in self.users if not self._is_complete(user_id, but_for)]
 
-    def _is_whole(self, user_id: str, but_for: timedelta) -> bool:
+    def _is_complete(self, user_id: str, but_for: timedelta) -> bool:
         now = self.clock.now()
         stored = [it.reading for it in self.reading_store.between(user_id, now - 3 * HISTORY, now + HISTORY)]
         shown = list(self.provider.visible(user_id))
@@ -125,7 +125,7 @@ class Service:
         return stored == shown[: len(stored)] and len(stored) >= len(due)
 
     def missing(self) -> int:
-        """What the completeness of everybody's days, up to now, says is missing."""
+        """Return how many readings are missing by the completeness of all users' days."""
         now, begun = self.clock.now(), NOON - HISTORY
         followed = Followed(history_from=begun, connected_at=NOON)
         days = (
@@ -142,7 +142,7 @@ class Service:
         return sum(day.missing for day in days)
 
     def held(self) -> list[str]:
-        """Those whose lease somebody still holds."""
+        """Return the users whose lease is held."""
         states = {user_id: self.stores.states.get(user_id) for user_id in self.users}
         return [user_id for user_id, state in states.items() if state is None or state.running]
 
@@ -157,7 +157,9 @@ class Service:
             clock=self.clock,
             time_left_s=lambda: 110.0,
         )
-        with suppress(ClientError):  # What fails by our own fault stays in the queue, hidden for a while.
+        with suppress(
+            ClientError
+        ):  # An order that fails because of an internal fault stays in the queue, hidden for a while.
             worked = handle_delivery(
                 delivery, sync=sync, jobs_queue=self.jobs_queue, clock=self.clock, jitter=self.chance.random
             )

@@ -1,1 +1,1 @@
-"""Tests of template."""
+"""Tests of the CloudFormation template."""

@@ -1,4 +1,4 @@
-"""The template, as SAM makes it."""
+"""The template as SAM transforms it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from local.paths import CHECKOUT, EMULATOR_BIN
 
 @pytest.fixture(scope="session")
 def processed() -> dict[str, Any]:
-    """The template as SAM makes it: what CloudFormation is given."""
+    """Return the template that CloudFormation gets from SAM."""
     command = [EMULATOR_BIN / "python", CHECKOUT / "local" / "transformed.py"]
-    done = subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own code.
+    done = subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - a tool of this project.
     document: dict[str, Any] = json.loads(done.stdout)
     return document

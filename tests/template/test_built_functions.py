@@ -1,4 +1,4 @@
-"""What is deployed works with what Lambda's own Python has, and with nothing else."""
+"""The built functions run with Lambda's own Python packages and the layer only."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from tests.functions.conftest import FUNCTIONS
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Nothing is installed there but the Lambda runtime client and boto3.
+# Only the Lambda runtime client and boto3 are installed there.
 RUNTIME = CHECKOUT / ".venv-runtime" / "bin" / "python"
 LAYER_BYTES_MAX = 25_000_000
 _CALL = "import app, types; app.lambda_handler({}, types.SimpleNamespace(aws_request_id='x'))"
 
 
-# Two functions are made of this folder, one for each sink.
+# Two functions are built from this folder, one for each sink.
 _NAMED_OTHERWISE = {"publish": "PublishEventBridge"}
 
 
 def _run(built: Path, function: str, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    environment |= {"PYTHONDONTWRITEBYTECODE": "1"}  # Others deploy what is read here.
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1"}  # The settings here are those of the deployed functions.
     path = os.pathsep.join(
         [
             str(built / f"{_NAMED_OTHERWISE.get(function, function.title())}Function"),
             str(built / "CoreLayer" / "python"),
         ]
     )
-    return subprocess.run(  # noqa: S603 - our own code.
+    return subprocess.run(  # noqa: S603 - code of this project.
         [RUNTIME, "-c", code],
         env={"PYTHONPATH": path, "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", **environment},
         cwd=built,
@@ -47,8 +47,8 @@ def _run(built: Path, function: str, code: str, **environment: str) -> subproces
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_built_function_imports_with_the_runtime_alone(built: Path, function: str) -> None:
-    """No dependency is missing from the layer; what must stay out of it is not loaded."""
+def test_built_function_imports_with_runtime_and_layer_only(built: Path, function: str) -> None:
+    """Every dependency is in the layer, and modules that slow the start down are not imported."""
     code = "import app, awslambdaric, sys; print(*sorted(sys.modules))"
     done = _run(built, function, code)
 
@@ -58,11 +58,12 @@ def test_a_built_function_imports_with_the_runtime_alone(built: Path, function: 
     assert not loaded & {"awscrt", "niquests", "aws_xray_sdk", "moto", "fastapi"}
     if function in {"query", "insight", "dispatch", "site", "webhook", "publish", "audit"}:
         assert not loaded & {"httpx", "cryptography", "jwt"}
-    assert "pika" not in loaded  # 100 ms for the one function that needs it, when it does.
+    # It takes 100 ms, so the function that uses it imports it at its first use.
+    assert "pika" not in loaded
 
 
-def test_the_sink_for_rabbitmq_is_in_the_layer(built: Path) -> None:
-    """Its function loads it when it connects first; here that is nowhere."""
+def test_the_rabbitmq_client_is_in_the_layer(built: Path) -> None:
+    """The RabbitMQ publisher's sink can be made from the layer, without a broker."""
     code = (
         "from bg_ingest.wiring.process import process; from bg_ingest.wiring.publish_parts import sink; "
         "print(type(process().part(sink)).__name__)"
@@ -72,8 +73,8 @@ def test_the_sink_for_rabbitmq_is_in_the_layer(built: Path) -> None:
     assert done.stdout.strip() == "RabbitMQSink", done.stderr
 
 
-def test_the_layer_is_small_and_leaves_boto3_to_the_runtime(built: Path) -> None:
-    """Under 25 MB as it is uploaded."""
+def test_the_layer_is_small_and_does_not_contain_boto3(built: Path) -> None:
+    """The layer has less than 25 MB as uploaded."""
     layer, packed = built / "CoreLayer" / "python", io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in layer.rglob("*"):
@@ -102,16 +103,16 @@ _AT_FAULT: list[tuple[dict[str, str], str]] = [
 
 @pytest.mark.parametrize(
     ("function", "environment", "name"),
-    # Each function reads its settings first; what is wrong with them is found by the same code for all.
+    # Each function reads its settings first, with the same code.
     [
         *((function, *_AT_FAULT[0]) for function in FUNCTIONS),
         *(("worker", *fault) for fault in _AT_FAULT[1:]),
     ],
 )
-def test_a_setting_at_fault_stops_the_function_with_its_name(
+def test_an_invalid_setting_stops_the_function_with_its_name(
     built: Path, function: str, environment: dict[str, str], name: str
 ) -> None:
-    """One line, and the process ends."""
+    """The function logs one line and the process ends."""
     done = _run(built, function, _CALL, **environment)
 
     assert done.returncode == 1

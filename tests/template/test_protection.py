@@ -1,4 +1,4 @@
-"""What in template.yaml protects people's data, held to its word."""
+"""Protection of personal data in template.yaml."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ IN_PRODUCTION_ONLY = {"Fn::If": ["IsProduction", True, False]}
 
 @pytest.mark.parametrize("table", ["ReadingsTable", "UsersTable"])
 def test_tables_cannot_be_deleted_in_production(table: str) -> None:
-    """Nor can the user pool; a stage for trying things out can."""
+    """The user pool cannot be deleted either; a development stage can be."""
     assert resource(table)["DeletionProtectionEnabled"] == IN_PRODUCTION_ONLY
     assert resource("UserPool")["DeletionProtection"] == {"Fn::If": ["IsProduction", "ACTIVE", "INACTIVE"]}
 
 
-def test_access_logs_hold_no_token_no_path_and_no_query() -> None:
-    """A path names a user, a query may carry a login's code, a header a token."""
+def test_access_logs_contain_no_token_path_or_query() -> None:
+    """A path contains a user id, a query may contain a login's code, and a header may contain a token."""
     wanted = resource("HttpApi")["AccessLogSettings"]
     line = json.loads(wanted["Format"])
 
@@ -46,8 +46,8 @@ def _api(processed: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def test_pages_of_other_origins_are_let_in_by_name_only(processed: dict[str, Any]) -> None:
-    """None by default, never everybody, and never with cookies; with all it takes when one is named."""
+def test_only_listed_origins_may_call_the_api(processed: dict[str, Any]) -> None:
+    """No origin is allowed by default, `*` and cookies never; a listed origin gets all required headers."""
     condition, named, otherwise = _api(processed)["x-amazon-apigateway-cors"]["Fn::If"]
 
     assert (condition, otherwise) == ("HasCorsOrigins", {"Ref": "AWS::NoValue"})
@@ -71,14 +71,14 @@ def test_pages_of_other_origins_are_let_in_by_name_only(processed: dict[str, Any
         ("https://app.example.org/", False),
     ],
 )
-def test_an_origin_is_named_in_full(origins: str, fits: bool) -> None:  # noqa: FBT001 - the table's second column.
-    """CloudFormation refuses a deployment that would let everybody in."""
+def test_an_origin_must_be_given_in_full(origins: str, fits: bool) -> None:  # noqa: FBT001 - the second column of the table.
+    """CloudFormation refuses a deployment with a wildcard origin."""
     assert template()["Parameters"]["CorsOrigins"]["Default"] == ""
     assert bool(re.fullmatch(template()["Parameters"]["CorsOrigins"]["AllowedPattern"], origins)) is fits
 
 
-def test_every_route_about_a_person_asks_for_a_token_or_a_proof(processed: dict[str, Any]) -> None:
-    """As CloudFormation is given it: the authorizer of the pool or of the operator's issuer."""
+def test_every_user_route_requires_authentication(processed: dict[str, Any]) -> None:
+    """Every other route about a user has the JWT authorizer in the processed template."""
     security = {
         f"{method} {path}": operation["security"]
         for path, methods in _api(processed)["paths"].items()
@@ -94,8 +94,8 @@ def test_every_route_about_a_person_asks_for_a_token_or_a_proof(processed: dict[
     assert scheme["jwtConfiguration"].keys() == {"issuer", "audience"}
 
 
-def test_a_person_cannot_ask_for_a_services_scopes() -> None:
-    """Their client knows no scope of ours, and nobody can sign themselves up."""
+def test_a_user_cannot_get_a_services_scopes() -> None:
+    """A user's client has no scope of this API, and users cannot sign themselves up."""
     person, service = resource("PersonClient"), resource("ServiceClient")
 
     assert not {"AllowedOAuthScopes", "AllowedOAuthFlows", "AllowedOAuthFlowsUserPoolClient"} & set(person)
@@ -115,7 +115,7 @@ def _http_events() -> list[dict[str, Any]]:
 
 
 def test_every_exception_from_a_policy_rule_has_its_reason() -> None:
-    """In the line that names it: what checkov finds is mended, or answered."""
+    """The reason is in the line of the exception; other findings of checkov are repaired."""
     skipped = [line for line in CHECKOV.read_text().splitlines() if line.startswith("  - ")]
 
     assert skipped
@@ -123,14 +123,14 @@ def test_every_exception_from_a_policy_rule_has_its_reason() -> None:
 
 
 def test_every_queue_is_encrypted_and_refuses_plain_http() -> None:
-    """The dead letters too, everywhere but on a laptop."""
+    """Dead-letter queues are included; only the local stack is exempt."""
     queues = {name for name, entry in template()["Resources"].items() if entry["Type"] == "AWS::SQS::Queue"}
     policy = template()["Resources"]["QueuesOverTlsOnly"]
     (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
     behind_the_bus = {
         "ChangesQueue",
         "DeadChangesQueue",
-    }  # A queue has one policy; theirs is the next test's.
+    }  # A queue has one policy; the next test covers these queues.
 
     assert all(resource(name)["SqsManagedSseEnabled"] for name in queues)
     assert {name["Ref"] for name in policy["Properties"]["Queues"]} == queues - behind_the_bus
@@ -140,8 +140,8 @@ def test_every_queue_is_encrypted_and_refuses_plain_http() -> None:
     assert policy["Condition"] == "IsStrict"
 
 
-def test_the_queues_behind_the_bus_take_from_one_rule_and_over_tls() -> None:
-    """EventBridge may send what that rule sends; whoever speaks plain HTTP may nothing."""
+def test_bus_queues_accept_one_rule_and_tls_only() -> None:
+    """The policy admits messages of that EventBridge rule only and denies plain HTTP."""
     policy = resource("ChangesQueuePolicy")
     allow, deny = policy["PolicyDocument"]["Statement"]
     queues = {"ChangesQueue", "DeadChangesQueue"}
@@ -156,8 +156,8 @@ def test_the_queues_behind_the_bus_take_from_one_rule_and_over_tls() -> None:
         assert {arn["Fn::GetAtt"][0] for arn in statement["Resource"]} == queues
 
 
-def test_no_value_gets_into_the_queue_of_changes() -> None:
-    """Who, when and how many is picked out; the readings stay on the bus."""
+def test_the_queue_of_changes_gets_no_glucose_value() -> None:
+    """The rule selects user, time and counts; the readings stay on the bus."""
     (target,) = resource("ChangesRule")["Targets"]
     picked = target["InputTransformer"]["InputPathsMap"]
 
@@ -172,14 +172,14 @@ def test_no_value_gets_into_the_queue_of_changes() -> None:
     }
 
 
-def test_the_brokers_password_is_shown_nowhere() -> None:
-    """Neither in the console nor in the template's outputs."""
+def test_the_brokers_password_is_not_shown() -> None:
+    """The password is in neither the console nor the template's outputs."""
     assert template()["Parameters"]["RabbitMqUrl"]["NoEcho"] is True
     assert "RabbitMq" not in json.dumps(template()["Outputs"])
 
 
-def test_the_key_is_used_for_this_stages_tokens_only() -> None:
-    """Who looks after the key cannot open what it seals, and a stage's context is no other's."""
+def test_the_key_encrypts_this_stages_tokens_only() -> None:
+    """An administrator of the key cannot decrypt, and the encryption context differs between stages."""
     look_after, use = resource("TokensKey")["KeyPolicy"]["Statement"]
     using = {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncrypt", "kms:CreateGrant", "kms:*"}
 
@@ -201,8 +201,8 @@ def _statements(function: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_only_the_eraser_deletes_readings_and_it_opens_no_token() -> None:
-    """Nobody else has the right to, and it has no key."""
+def test_only_eraser_deletes_readings_and_cannot_decrypt() -> None:
+    """No other function has the permission, and the eraser has no access to the key."""
     for name, entry in template()["Resources"].items():
         if entry["Type"] != "AWS::Serverless::Function":
             continue
@@ -218,8 +218,8 @@ def test_only_the_eraser_deletes_readings_and_it_opens_no_token() -> None:
     assert "kms" not in json.dumps(_statements("EraseFunction"))
 
 
-def test_the_function_that_reads_may_add_to_the_audit_and_nothing_else() -> None:
-    """What it may write in the users table begins with audit#."""
+def test_the_query_function_may_write_audit_entries_only() -> None:
+    """The condition allows keys that begin with audit# only."""
     (statement,) = [
         statement
         for statement in _statements("QueryFunction")

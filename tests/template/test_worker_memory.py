@@ -1,4 +1,4 @@
-"""How much a worker holds at once, and how much memory it is given."""
+"""The worker's memory limit, compared with the size of the orders it runs at once."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tests.support.template_document import resource, template
 from tests.unit.providers.dexcom.json_records import a_record
 from tests.unit.providers.http.fake_provider import polite
 
-# What one person may measure.
+# The largest number of measurements of one user.
 READINGS_PER_DAY_MAX = 1_000
-# What a worker holds before its first order: Python, boto3, httpx and the package (90 MB on a laptop).
+# The worker's memory before its first order: Python, boto3, httpx and the package (90 MB on a laptop).
 IDLE_BYTES = 130_000_000
 _RECORDS = 2_000
 
 
-def test_histories_that_a_worker_takes_at_once_fit_into_its_memory() -> None:
-    """One window of each, from the provider's answer to the stored hours."""
+def test_concurrent_backfills_fit_into_the_worker_memory() -> None:
+    """One window of each order, from the provider's answer to the stored hours."""
     worker = resource("WorkerFunction")
     at_once = worker["Events"]["Jobs"]["Properties"]["BatchSize"]
     memory_mb = worker.get("MemorySize", template()["Globals"]["Function"]["MemorySize"])
@@ -37,12 +37,12 @@ def test_histories_that_a_worker_takes_at_once_fit_into_its_memory() -> None:
 
 
 def _bytes_of_a_record() -> float:
-    """What one takes at most: as text, as JSON, as a reading, and in its hour."""
+    """Return the largest size of a record: as text, as JSON, as a reading, and in its hour."""
     clock, answer = FakeClock(), _answer()
     client = DexcomClient(polite(clock, lambda _: httpx.Response(200, content=answer)), clock)
     reading_store = ReadingStore(Table(MemoryDynamo.client(), "readings"), clock, 730)
     start = NOON - BACKFILL_WINDOW
-    client.egvs("token", start, NOON)  # Whatever is made only once is made by now.
+    client.egvs("token", start, NOON)  # Objects that are made only once exist by now.
     tracemalloc.start()
     try:
         assert reading_store.save("ada", client.egvs("token", start, NOON).readings, NOON).stored == _RECORDS

@@ -1,1 +1,1 @@
-"""Faults on the deployed stack: the real functions, queue, tables and client; then all have to be whole."""
+"""Fault injection on the deployed stack: real functions, queue, tables and client."""

@@ -1,4 +1,4 @@
-"""`python -m tests.faults.deployed`: faults strike the deployed stack; after each, all have to be whole."""
+"""`python -m tests.faults.deployed` injects faults into the deployed stack and checks all data after each."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ from local.paths import CHECKOUT, StateFolder
 from local.ports import free_port
 from local.rabbitmq import server as rabbitmq
 from local.waiting import wait_until
-from tests.faults.deployed import told, trouble
+from tests.faults.deployed import fault_report, injection
+from tests.faults.deployed.connected_users import ConnectedUsers
+from tests.faults.deployed.deployed_stack import DeployedStack
 from tests.faults.deployed.listening import Listener
-from tests.faults.deployed.people import People
-from tests.faults.deployed.stage import Stage
-from tests.faults.deployed.throttling import ThrottlingProxy, lead_through
+from tests.faults.deployed.throttling import ThrottlingProxy, route_through
 from tests.support.scratch import in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Fault = Callable[[Stage], str]
+    Fault = Callable[[DeployedStack], str]
 
 FAULTS: dict[str, Fault] = {
-    "workers killed": trouble.workers_killed,
-    "DynamoDB throttles": trouble.tables_throttled,
-    "the provider's clock steps": trouble.clock_steps,
-    "the provider is down": trouble.provider_down,
+    "workers killed": injection.workers_killed,
+    "DynamoDB throttles": injection.tables_throttled,
+    "the provider's clock steps": injection.clock_steps,
+    "the provider is down": injection.provider_down,
 }
-NEEDS_BROKER: dict[str, Fault] = {"RabbitMQ is gone": trouble.broker_gone}
+NEEDS_BROKER: dict[str, Fault] = {"RabbitMQ is gone": injection.broker_gone}
 _HISTORY_DAYS = 3
 _PATIENCE_S = 600.0
-# Instead of 720 s, for which nobody here would wait; longer than the lease, as the template's own.
+# Instead of 720 s, to shorten the run; longer than the lease, as in the template.
 _VISIBILITY_S = 160
 _LOG = CHECKOUT / ".local" / "faults-functions.log"
 
 
 def main() -> int:
-    """Start, let the faults strike, tell."""
-    # Whoever ends this by a signal wants everything ended that it has started.
+    """Start the stack, inject the faults, write the report."""
+    # A signal ends this process in a way that also ends all processes it started.
     signal.signal(signal.SIGTERM, _as_exit)
     clock, lacking = SystemClock(), rabbitmq.missing()
     began_s, outcomes = clock.monotonic_s(), []
     with ExitStack() as running:
         try:
-            stage = _set(running, with_broker=lacking is None)
+            stage = _started(running, with_broker=lacking is None)
             for name, fault in (FAULTS | ({} if lacking else NEEDS_BROKER)).items():
-                outcomes.append(_struck(stage, name, fault))
+                outcomes.append(_outcome_of(stage, name, fault))
                 print(f"  {name}: {'clean' if outcomes[-1].is_clean else 'NOT CLEAN'}", flush=True)
         except CannotStart as it:
             print(it, file=sys.stderr)
             return 1
         readings = stage.people.readings()
     took_s = clock.monotonic_s() - began_s
-    text = told.report(
+    text = fault_report.report(
         outcomes,
         people=len(stage.people.everybody),
         readings=readings,
@@ -73,18 +73,18 @@ def main() -> int:
     return 0 if all(outcome.is_clean for outcome in outcomes) else 1
 
 
-def _set(running: ExitStack, *, with_broker: bool) -> Stage:
-    """Start everything; it ends with `running`."""
+def _started(running: ExitStack, *, with_broker: bool) -> DeployedStack:
+    """Start everything; closing `running` ends it."""
     folder = Path(running.enter_context(TemporaryDirectory(prefix="bg-ingest-faults-")))
     broker = running.enter_context(rabbitmq.running()) if with_broker else None
     listener = Listener(broker) if broker else None
     limits = dict.fromkeys(
         ("ConnectionsPerHourMax", "SyncsPerMinuteMax"), "10000"
-    )  # One caller for everybody.
+    )  # One caller for all users.
     options = Options(
         port=free_port(),
         enforce_iam=True,
-        simulator_arguments=("--upload-delay-seconds", "0", "--people", str(trouble.PEOPLE)),
+        simulator_arguments=("--upload-delay-seconds", "0", "--people", str(injection.PEOPLE)),
         parameters={
             "BackfillDaysMax": str(_HISTORY_DAYS),
             **limits,
@@ -95,49 +95,50 @@ def _set(running: ExitStack, *, with_broker: bool) -> Stage:
     stack = cloud.start()
     running.callback(cloud.end)
     proxy = running.enter_context(ThrottlingProxy(stack.emulator.endpoint))
-    people = People(stack)
+    people = ConnectedUsers(stack)
     running.callback(people.close)
     (emulator_pid,) = (process.pid for process in cloud.processes.all() if process.name == "emulator")
-    stage = Stage(stack, emulator_pid, people, proxy, listener)
+    stage = DeployedStack(stack, emulator_pid, people, proxy, listener)
     _LOG.parent.mkdir(exist_ok=True)
     running.callback(save_function_lines, stack.emulator, _LOG)
     stack.emulator.client("sqs").set_queue_attributes(
         QueueUrl=stack.queue_url, Attributes={"VisibilityTimeout": str(_VISIBILITY_S)}
     )
-    # Their processes start anew, and nobody's work is to be cut short by that.
+    # The functions' processes restart here, which must not interrupt an order.
     if not wait_until(stage.is_idle, _PATIENCE_S):
         raise CannotStart("The demo user's polls do not end.")
-    lead_through(stack.emulator, proxy.endpoint)
-    stage.move_clock(trouble.BEHIND_HOURS)
+    route_through(stack.emulator, proxy.endpoint)
+    stage.move_clock(injection.BEHIND_HOURS)
     return stage
 
 
-def _struck(stage: Stage, name: str, fault: Fault) -> told.Outcome:
-    """Let one fault strike, and wait until nothing is left of it."""
+def _outcome_of(stage: DeployedStack, name: str, fault: Fault) -> fault_report.Outcome:
+    """Inject one fault, and wait until the stack has recovered."""
     clock = SystemClock()
-    stage.forget_calls()
+    stage.reset_calls()
     began_s = clock.monotonic_s()
     what: str | None = None
     try:
         what = fault(stage)
-    except trouble.Missed as missed:
+    except injection.Missed as missed:
         print(f"{name}: {missed}", file=sys.stderr)
     lasted_s, calls = clock.monotonic_s() - began_s, stage.calls()
-    stage.calm()
-    due, left = stage.people.now_there(), list(stage.people.everybody)
+    stage.remove_faults()
+    due, left = stage.people.provider_now(), list(stage.people.everybody)
 
     def is_over() -> bool:
         while left and not stage.flaws(left[-1], due):
             left.pop()
         return not left and stage.is_idle()
 
-    whole_after_s = clock.monotonic_s() - began_s - lasted_s if wait_until(is_over, _PATIENCE_S) else None
-    # Once more and all at once. A lease counts that outlasts the orders: polls come and go meanwhile.
+    recovered_after_s = clock.monotonic_s() - began_s - lasted_s if wait_until(is_over, _PATIENCE_S) else None
+    # All users again, at the same time. Only a lease that is held when no order is left counts: polls run
+    # meanwhile.
     flawed = stage.flawed(due)
     for user_id, wrong in flawed.items():
         print(f"{name}: {user_id}: {', '.join(wrong)}", file=sys.stderr)
     held = 0 if wait_until(stage.is_idle, _PATIENCE_S) else stage.leases()
-    return told.Outcome(name, what, lasted_s, whole_after_s, calls, stage.dead(), held, flawed)
+    return fault_report.Outcome(name, what, lasted_s, recovered_after_s, calls, stage.dead(), held, flawed)
 
 
 def _as_exit(_number: int, _frame: object) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What a consumer at the broker has heard of everybody, since before anything was published."""
+"""A consumer at the broker that records the published readings of every user."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _QUEUE = "everything"
 
 
 class Listener:
-    """A durable queue for every event, and whose readings were told in it."""
+    """A durable queue for every event, and the readings it received of each user."""
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
-        self._told: defaultdict[str, set[datetime]] = defaultdict(set)
+        self._published: defaultdict[str, set[datetime]] = defaultdict(set)
         with self._channel() as channel:
             channel.exchange_declare(UNROUTED, "fanout", durable=True)
             channel.exchange_declare(
@@ -34,17 +34,17 @@ class Listener:
             channel.queue_declare(_QUEUE, durable=True)
             channel.queue_bind(_QUEUE, EXCHANGE, "bg.#")
 
-    def told(self, user_id: str) -> set[datetime]:
-        """The instants of this person's readings that have arrived."""
-        return self._told[user_id]
+    def published(self, user_id: str) -> set[datetime]:
+        """Return the instants of this user's readings that have arrived."""
+        return self._published[user_id]
 
-    def hear(self) -> None:
-        """Take in what has come."""
+    def receive(self) -> None:
+        """Receive the waiting messages."""
         with self._channel() as channel:
             while (got := channel.basic_get(_QUEUE, auto_ack=True))[0] is not None:
                 about = json.loads(got[2])["data"]
                 instants = (datetime.fromisoformat(it["timestamp"]) for it in about.get("readings", []))
-                self._told[about["user_id"]].update(instants)
+                self._published[about["user_id"]].update(instants)
 
     @contextmanager
     def _channel(self) -> Iterator[Any]:

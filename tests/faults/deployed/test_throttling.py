@@ -1,4 +1,4 @@
-"""The proxy's refusals are DynamoDB's own for boto3, and what it lets through is as it was."""
+"""The proxy's refusals look to boto3 like DynamoDB's own, and admitted calls are unchanged."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class _Tables(BaseHTTPRequestHandler):
-    """As much of DynamoDB as says which call came, from whom, to which host."""
+    """The part of DynamoDB that records the operation, credentials and host of each call."""
 
     def do_POST(self) -> None:
-        """Name the call, as a list of tables."""
+        """Record the call and answer with a list of tables."""
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         host, target = self.headers["Host"], self.headers["X-Amz-Target"]
         body = json.dumps({"TableNames": [host, target, json.dumps(asked)]}).encode()
@@ -33,12 +33,12 @@ class _Tables(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def proxy() -> Iterator[ThrottlingProxy]:
-    """In front of a DynamoDB that answers everything."""
+    """Return a proxy in front of a DynamoDB that answers every call."""
     server = HTTPServer((HOST, 0), _Tables)
     thread = Thread(target=server.serve_forever)
     thread.start()
@@ -62,8 +62,8 @@ def _client(proxy: ThrottlingProxy, tries: int) -> Any:
     )
 
 
-def test_what_is_let_through(proxy: ThrottlingProxy) -> None:
-    """Call, body and the host that was signed arrive, and the answer comes back."""
+def test_admitted_calls_pass_unchanged(proxy: ThrottlingProxy) -> None:
+    """Operation, body and signed host arrive unchanged, and the answer is returned."""
     answer = _client(proxy, tries=1).list_tables(Limit=7)
 
     host = proxy.endpoint.removeprefix("http://")
@@ -71,8 +71,8 @@ def test_what_is_let_through(proxy: ThrottlingProxy) -> None:
     assert (proxy.asked, proxy.refused) == (1, 0)
 
 
-def test_both_refusals_arrive_as_what_they_are(proxy: ThrottlingProxy) -> None:
-    """As the error codes that botocore knows as throttling."""
+def test_both_refusals_are_throttling_errors(proxy: ThrottlingProxy) -> None:
+    """Botocore classifies both refusals as throttling, by their error codes."""
     proxy.rate, client = 1.0, _client(proxy, tries=1)
     codes = set()
     for _ in range(2):
@@ -83,8 +83,8 @@ def test_both_refusals_arrive_as_what_they_are(proxy: ThrottlingProxy) -> None:
     assert codes == {"ProvisionedThroughputExceededException", "ThrottlingException"}
 
 
-def test_a_refused_call_is_tried_again(proxy: ThrottlingProxy) -> None:
-    """Botocore hides a refusal that does not last, as it would on AWS."""
+def test_botocore_retries_a_refused_call(proxy: ThrottlingProxy) -> None:
+    """Botocore retries a refused call, as it would on AWS."""
     proxy.rate = 1.0
     with pytest.raises(ClientError):
         _client(proxy, tries=2).list_tables()

@@ -1,8 +1,7 @@
-"""
-What stands between the deployed functions and DynamoDB: it passes calls on, and refuses a share of them.
+"""A proxy between the deployed functions and DynamoDB that refuses a share of the calls.
 
-A refusal has DynamoDB's own form, so all that comes after it is as it would be: botocore's retries, then our
-stores, then the queue. The functions are led here by DYNAMODB_ENDPOINT, which they have for DynamoDB Local.
+A refusal has DynamoDB's own form, so botocore, the stores and the queue react as on AWS. The functions
+get the proxy's address in DYNAMODB_ENDPOINT, which otherwise names DynamoDB Local.
 """
 
 from __future__ import annotations
@@ -26,23 +25,23 @@ if TYPE_CHECKING:
 
     from local.emulator import Emulator
 
-# How a table with capacity of its own says it, and one that is paid for by the call.
+# The error of a table with provisioned capacity, and the error of an on-demand table.
 REFUSALS = (
     "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
     "com.amazon.coral.availability#ThrottlingException",
 )
 _ANSWER_WITHIN_S = 60.0
 _CHANGED_S_MAX = 60.0
-# Belong to one connection, not to the message.
+# Headers of one connection, not of the message.
 _OWN = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
 
 
 class ThrottlingProxy:
-    """A door that can be narrowed: `rate` is the share of calls it refuses."""
+    """A proxy that refuses a share of the calls, given by `rate`."""
 
     def __init__(self, target: str, seed: int = 1) -> None:
         self.rate, self.asked, self.refused = 0.0, 0, 0
-        self._chance, self._lock = Random(seed), Lock()  # noqa: S311 - reproducible is the point.
+        self._chance, self._lock = Random(seed), Lock()  # noqa: S311 - the sequence must be reproducible.
         handler = type("Handler", (_Handler,), {"proxy": self, "target": urlsplit(target).netloc})
         self._server = ThreadingHTTPServer((HOST, 0), handler)
         self._server.daemon_threads = True
@@ -59,11 +58,11 @@ class ThrottlingProxy:
 
     @property
     def endpoint(self) -> str:
-        """Where it listens."""
+        """The proxy's address."""
         return f"http://{HOST}:{self._server.server_address[1]}"
 
     def refusal(self) -> str | None:
-        """Why the next call is refused; None if it is let through."""
+        """Return the error for the next call, or None to admit it."""
         with self._lock:
             self.asked += 1
             if self._chance.random() >= self.rate:
@@ -75,17 +74,17 @@ class ThrottlingProxy:
 class _Handler(BaseHTTPRequestHandler):
     """One connection of a client."""
 
-    protocol_version = "HTTP/1.1"  # Clients keep their connections.
+    protocol_version = "HTTP/1.1"  # Clients keep their connections open.
     proxy: ThrottlingProxy
     target: str
 
     def handle(self) -> None:
-        """Serve until the client hangs up, as a killed one does at any time."""
+        """Serve until the client disconnects, which a killed client does at any time."""
         with suppress(ConnectionError):
             super().handle()
 
     def do_POST(self) -> None:
-        """Pass a call on, or refuse it."""
+        """Forward a call or refuse it."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         refusal = self.proxy.refusal()
         if refusal:
@@ -95,17 +94,17 @@ class _Handler(BaseHTTPRequestHandler):
             return
         upstream = HTTPConnection(self.target, timeout=_ANSWER_WITHIN_S)
         try:
-            # The headers as they came, Host as well: the signature is about them.
+            # The headers are unchanged, including Host, because the signature covers them.
             upstream.request("POST", self.path, body, dict(self.headers.items()))
             answer = upstream.getresponse()
             self._answer(answer.status, answer.getheaders(), answer.read())
         except (HTTPException, OSError):
-            self.close_connection = True  # As the client would see it without us.
+            self.close_connection = True  # The answer is unchanged.
         finally:
             upstream.close()
 
     def log_message(self, *_: object) -> None:
-        """Calls are counted, not told."""
+        """Log nothing; calls are counted instead."""
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.send_response_only(status)
@@ -117,8 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def lead_through(emulator: Emulator, endpoint: str) -> None:
-    """Let every deployed function reach DynamoDB at this address; their processes start anew."""
+def route_through(emulator: Emulator, endpoint: str) -> None:
+    """Set this address of DynamoDB in every deployed function, which restarts their processes."""
     functions = emulator.client("lambda")
     for name in function_names(emulator).values():
         variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]

@@ -1,1 +1,1 @@
-"""What a benchmark says is what it measured."""
+"""Tests of the benchmarks' calculations."""

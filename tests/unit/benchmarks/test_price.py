@@ -7,7 +7,7 @@ from benchmarks.measured import Measured
 
 
 def measured(**changes: float) -> list[Measured]:
-    """What a bill is made of: round numbers, the plain way twice as dear."""
+    """Return the inputs of a bill: round numbers, with the plain design twice as expensive."""
     numbers = {
         cost.POLLED_WRITES: 96.0,
         cost.POLLED_BOOKKEEPING: 3.0,
@@ -22,12 +22,12 @@ def measured(**changes: float) -> list[Measured]:
 
 
 def bill(slowness: float = 1.0, **changes: float) -> dict[str, Measured]:
-    """Its lines by their names."""
+    """Return the bill's lines by their names."""
     return {line.what: line for line in price.bill(measured(**changes), slowness)}
 
 
 def test_the_bill_of_a_month() -> None:
-    """2.88 million polls, of four writes and ten reads each, at the prices the report names."""
+    """2.88 million polls of four writes and ten reads each, at the listed prices."""
     lines = bill()
 
     assert lines["messages"].value == 2_880_000
@@ -37,8 +37,8 @@ def test_the_bill_of_a_month() -> None:
     assert lines["SQS"].beside == pytest.approx(10 * lines["SQS"].value)
 
 
-def test_the_lines_add_up() -> None:
-    """Nothing is left out of the sum, on either side."""
+def test_the_total_is_the_sum_of_the_lines() -> None:
+    """The total includes every line, for both designs."""
     lines = bill()
     items = [line for what, line in lines.items() if line.unit == "USD" and what != "together"]
 
@@ -46,16 +46,16 @@ def test_the_lines_add_up() -> None:
     assert lines["together"].beside == pytest.approx(sum(line.beside or 0.0 for line in items))
 
 
-def test_threads_wait_together_and_compute_one_after_the_other() -> None:
-    """Ten polls in one invocation cost one wait and ten times the CPU; the plain way has one of each."""
+def test_threads_share_waits_and_add_up_cpu_time() -> None:
+    """Ten polls in one invocation cost one wait and ten times the CPU; the plain design has one of each."""
     line = bill()["one invocation"]
 
     assert line.value == pytest.approx(2 + 300 + 6 * 5 + 10 * 10 / (512 / 1_769))
     assert line.beside == pytest.approx(2 + 300 + 12 * 5 + 1 * 20 / (512 / 1_769))
 
 
-def test_the_schedule_is_part_of_it() -> None:
-    """A tick a minute is billed whether anybody is due or not."""
+def test_the_bill_includes_the_schedule() -> None:
+    """A tick a minute is billed, with or without due users."""
     schedule = bill()["schedule"].value
 
     assert schedule == pytest.approx(43_200 * (0.2e-6 + 0.002 * 0.5 * 13.3334e-6))
@@ -64,8 +64,8 @@ def test_the_schedule_is_part_of_it() -> None:
     )
 
 
-def test_a_slow_machine_makes_nothing_dearer() -> None:
-    """What took twice as long on a machine half as fast costs the same."""
+def test_a_slow_machine_does_not_raise_the_price() -> None:
+    """Twice the time on a machine of half the speed costs the same."""
     here = bill(2.0, **{throughput.POLL_CPU: 20.0, f"1,000 users: {fleet.CPU}": 30.0})
     there = bill(1.0, **{throughput.POLL_CPU: 10.0, f"1,000 users: {fleet.CPU}": 15.0})
 

@@ -8,8 +8,8 @@ from benchmarks.report import as_json, as_markdown
 MACHINE = {"cores": "2"}
 
 
-def test_a_budget_is_kept_up_to_its_last_unit() -> None:
-    """At the budget is met, above it is missed, and without one there is nothing to say."""
+def test_a_value_equal_to_its_budget_is_met() -> None:
+    """A value at the budget is met, above it is missed, and without a budget the verdict is empty."""
     lines = [
         Measured("S", "w", value, "WU", budget) for value, budget in ((130, 130), (131, 130), (131, None))
     ]
@@ -17,8 +17,8 @@ def test_a_budget_is_kept_up_to_its_last_unit() -> None:
     assert [line.verdict(1.0) for line in lines] == ["met", "MISSED", ""]
 
 
-def test_a_slow_machine_excuses_its_own_slowness_and_no_more() -> None:
-    """Half as fast, twice the time is no fault of ours; a unit costs the same everywhere."""
+def test_a_slow_machine_excuses_only_its_own_slowness() -> None:
+    """At half the reference's speed twice the time is excused; a count is the same on every machine."""
     times = [Measured("S", "w", value, "ms", 25) for value in (25, 50, 50.1)]
 
     assert [line.verdict(2.0) for line in times] == ["met", "slow machine", "MISSED"]
@@ -26,8 +26,8 @@ def test_a_slow_machine_excuses_its_own_slowness_and_no_more() -> None:
     assert Measured("S", "w", 26, "ms", 25).verdict(0.5) == "MISSED"
 
 
-def test_the_table_says_what_was_measured() -> None:
-    """The value, its budget, the verdict, the plain way and how many times as much that is."""
+def test_the_table_shows_the_measurements() -> None:
+    """A row has the value, its budget, the verdict, the plain design and the ratio."""
     line = Measured("Units", "a day", 96, "WU", 130, 3_840)
 
     table = as_markdown(MACHINE, 1.0, [line])
@@ -36,15 +36,15 @@ def test_the_table_says_what_was_measured() -> None:
     assert "| a day | 96.0 WU | 130 WU | met | 3,840 WU | 40.0 |" in table
 
 
-def test_what_has_neither_budget_nor_comparison_leaves_them_empty() -> None:
-    """An empty cell, not a zero that looks measured."""
+def test_missing_budget_or_comparison_leaves_the_cell_empty() -> None:
+    """The cell is empty, because a zero would look like a measurement."""
     assert "| a day | 7.50 ms |  |  |  |  |" in as_markdown(
         MACHINE, 1.0, [Measured("Time", "a day", 7.5, "ms")]
     )
 
 
-def test_programs_read_the_same_numbers() -> None:
-    """The JSON has every line of the table, with its verdict."""
+def test_the_json_has_the_same_numbers() -> None:
+    """The JSON has every row of the table with its verdict."""
     document = json.loads(as_json(MACHINE, 1.0, [Measured("Units", "a day", 140, "WU", 130, 3_840)]))
 
     assert document["machine"] == MACHINE

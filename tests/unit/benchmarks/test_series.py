@@ -6,8 +6,8 @@ from bg_ingest.utc import hour_of
 from tests.support.fakes import NOON
 
 
-def test_every_reading_is_a_measurement_of_its_own() -> None:
-    """A benchmark of fewer readings than it says would look cheap: merging loses none of them."""
+def test_every_reading_is_a_separate_measurement() -> None:
+    """No reading is merged with another, since fewer readings would look cheaper."""
     given = readings_of(NOON, 25)
     hours = merge_hours({}, given, fetched_at=NOON, stored_at=NOON)
 
@@ -16,10 +16,10 @@ def test_every_reading_is_a_measurement_of_its_own() -> None:
 
 
 def test_every_run_measures_the_same_readings() -> None:
-    """Two runs can be compared."""
+    """The same series makes two runs comparable."""
     assert readings_of(NOON, 2) == readings_of(NOON, 2)
 
 
-def test_several_sensors_were_worn() -> None:
-    """A year on one transmitter would be stored in less space than anybody's."""
+def test_the_series_has_several_sensors() -> None:
+    """A year on one transmitter would take less storage than a real user's."""
     assert len({reading.device.transmitter for reading in readings_of(NOON, 25)}) == 3

@@ -1,9 +1,9 @@
-# What was served must be what the provider has, and the completeness of the days must not deny it:
+# The served readings must equal the provider's, and the completeness of the days must agree with them:
 #
 #     the provider has   o  o  o  o  o  o  o  o | o  o     newest at the right
 #     served             o  o  o  o  o  o  o  o | o        may end anywhere behind `due`, and has nothing else
 #                                              due         what came later may still be on its way
-"""Whether one person's readings are whole."""
+"""Check that one user's readings are complete and correct."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One reading, as much of it as both sides show."""
+    """One reading, with the fields that both sides have."""
 
     at: datetime
     mg_dl: int
@@ -27,7 +27,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class ShownDay:
-    """What the completeness of one day says."""
+    """The completeness of one day."""
 
     date: date
     received: int
@@ -39,9 +39,13 @@ def flaws(
     had: Sequence[Shown],
     days: Sequence[ShownDay],
     due: datetime,
-    told: AbstractSet[datetime] | None = None,
+    published: AbstractSet[datetime] | None = None,
 ) -> list[str]:
-    """What is wrong, in a word each. `had` was asked for last; `told` is what was heard, if at all."""
+    """Return the names of all flaws.
+
+    `had` was fetched last; `published` has the instants of the published events, or is None without a
+    broker.
+    """
     instants = [one.at for one in served]
     wanted = [one for one in had if one.at < due]
     found = {
@@ -49,14 +53,14 @@ def flaws(
         "out of order": instants != sorted(instants),
         "missing": bool({one.at for one in wanted} - set(instants)),
         "not the provider's": bool(set(served) - set(had)),
-        "denied by its day": any(_denies(day, wanted) for day in days),
-        "not told": told is not None and bool({one.at for one in wanted} - told),
+        "contradicted by its day": any(_contradicts(day, wanted) for day in days),
+        "not published": published is not None and bool({one.at for one in wanted} - published),
     }
     return [word for word, is_so in found.items() if is_so]
 
 
-def _denies(day: ShownDay, wanted: Sequence[Shown]) -> bool:
-    """Whether it counts fewer than there are, or says that one is missing that is there."""
+def _contradicts(day: ShownDay, wanted: Sequence[Shown]) -> bool:
+    """Return whether the day counts too few readings, or has a gap where a reading is."""
     too_few = day.received < sum(one.at.date() == day.date for one in wanted)
-    # Nothing is known strictly inside a gap; its ends are readings, or the day's own.
+    # A gap is open at both ends, which are readings or the limits of the day.
     return too_few or any(start < one.at < end for start, end in day.gaps for one in wanted)

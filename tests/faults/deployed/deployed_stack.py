@@ -1,4 +1,4 @@
-"""The deployed stack that faults strike, and the look at all of it that tells whether it has recovered."""
+"""The deployed stack under fault injection, and the checks of its recovery."""
 
 from __future__ import annotations
 
@@ -19,58 +19,58 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from local.stack import Stack
+    from tests.faults.deployed.connected_users import ConnectedUser, ConnectedUsers
     from tests.faults.deployed.listening import Listener
-    from tests.faults.deployed.people import People, Person
     from tests.faults.deployed.throttling import ThrottlingProxy
 
 _COUNTS = ("", "NotVisible", "Delayed")
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Everything a fault needs to strike, and everything that has to be whole afterwards."""
+class DeployedStack:
+    """Access to everything that a fault needs and that a check reads."""
 
     stack: Stack
     emulator_pid: int
-    people: People
+    people: ConnectedUsers
     proxy: ThrottlingProxy
-    listener: Listener | None  # None where there is no RabbitMQ.
+    listener: Listener | None  # None without RabbitMQ.
 
-    def order(self, kind: str, **members: Any) -> int:
-        """Let something go wrong at the provider; the number to ask about it by."""
+    def add_fault(self, kind: str, **members: Any) -> int:
+        """Add a fault at the provider and return its number."""
         answer = self.people.dexcom.post("/_sim/faults", json={"kind": kind, **members})
         number: int = answer.raise_for_status().json()["id"]
         return number
 
-    def calm(self) -> None:
-        """Let nothing go wrong any longer."""
+    def remove_faults(self) -> None:
+        """Remove all faults."""
         self.proxy.rate = 0.0
         self.people.dexcom.delete("/_sim/faults").raise_for_status()
 
-    def struck(self, number: int) -> int:
-        """How many calls a fault has hit so far."""
+    def affected(self, number: int) -> int:
+        """Return how many calls a fault has affected so far."""
         faults = self.people.dexcom.get("/_sim/faults").raise_for_status().json()["faults"]
-        hits: int = next(fault["struck"] for fault in faults if fault["id"] == number)
+        hits: int = next(fault["affected"] for fault in faults if fault["id"] == number)
         return hits
 
     def move_clock(self, hours: float) -> None:
-        """Move the provider's time."""
+        """Move the provider's clock."""
         move = {"advance_s": hours * 3_600}
         self.people.dexcom.post("/_sim/clock", json=move).raise_for_status()
 
     def calls(self) -> int:
-        """How often the provider was called since they were last forgotten."""
+        """Return how many calls the provider got since the last reset."""
         total: int = self.people.dexcom.get("/_sim/calls").raise_for_status().json()["total"]
         return total
 
-    def forget_calls(self) -> None:
-        """Count from zero."""
+    def reset_calls(self) -> None:
+        """Reset the provider's count of calls."""
         self.people.dexcom.delete("/_sim/calls").raise_for_status()
 
     def kill_workers(self) -> int:
-        """Kill what carries out orders now: the emulator's own children, known by their folder's name."""
+        """Kill the worker processes: the children of the emulator with their folder's name."""
         listed = subprocess.run(
-            ["ps", "-A", "-o", "pid=,ppid=,command="],  # noqa: S607 - wherever ps is.
+            ["ps", "-A", "-o", "pid=,ppid=,command="],  # noqa: S607 - the folder of ps differs between systems.
             capture_output=True,
             text=True,
             check=True,
@@ -81,26 +81,26 @@ class Stage:
             int(pid) for pid, parent, command in rows if int(parent) == self.emulator_pid and ours in command
         ]
         for pid in found:
-            with suppress(ProcessLookupError):  # It has just ended by itself.
+            with suppress(ProcessLookupError):  # The process has just ended by itself.
                 os.kill(pid, signal.SIGKILL)
         return len(found)
 
-    def says(self, message: str) -> int:
-        """How many lines of the functions say so."""
+    def count_in_log(self, message: str) -> int:
+        """Return how many log lines of the functions contain this text."""
         return sum(f'"message":"{message}"' in line for line in function_lines(self.stack.emulator))
 
-    def vain_publishes(self) -> int:
-        """How many batches of changes got nothing through to a sink."""
+    def failed_publishes(self) -> int:
+        """Return how many batches of changes failed completely at a sink."""
         lines = function_lines(self.stack.emulator)
         published = (json.loads(line) for line in lines if '"message":"changes published"' in line)
         return sum(bool(line["trouble"]) and not line["events"] for line in published)
 
     def is_idle(self) -> bool:
-        """No order waits, is under way or is put off, and nobody is being synced."""
+        """Return whether no order is waiting, running or deferred, and no lease is held."""
         return not self._waiting(self.stack.queue_url) and not self.leases()
 
     def leases(self) -> int:
-        """How many people's syncs have not given their lease back."""
+        """Return how many leases are held."""
         dynamo = self.stack.emulator.client("dynamodb")
         pages = dynamo.get_paginator("scan").paginate(
             TableName=self.stack.users_table, FilterExpression="attribute_exists(lease_until)"
@@ -108,19 +108,19 @@ class Stage:
         return sum(page["Count"] for page in pages)
 
     def dead(self) -> int:
-        """How many dead letters there are, in all queues for them."""
+        """Return how many messages are in all dead-letter queues."""
         return sum(self._waiting(url) for url in self._dead_queues)
 
-    def flaws(self, person: Person, due: datetime) -> list[str]:
-        """What is wrong with one person; nothing if they are whole."""
+    def flaws(self, person: ConnectedUser, due: datetime) -> list[str]:
+        """Return the flaws of one user; empty if the data is complete."""
         return self.flawed(due, [person]).get(person.user_id, [])
 
-    def flawed(self, due: datetime, people: Sequence[Person] | None = None) -> dict[str, list[str]]:
-        """Who is not whole, and why; of everybody unless said otherwise."""
+    def flawed(self, due: datetime, people: Sequence[ConnectedUser] | None = None) -> dict[str, list[str]]:
+        """Return the flaws of each user with any, for these users or for every user."""
         if self.listener:
-            self.listener.hear()
-        told = self.listener.told if self.listener else None
-        return self.people.flawed(due, told, people)
+            self.listener.receive()
+        published = self.listener.published if self.listener else None
+        return self.people.flawed(due, published, people)
 
     def _waiting(self, queue_url: str) -> int:
         names = [f"ApproximateNumberOfMessages{which}" for which in _COUNTS]

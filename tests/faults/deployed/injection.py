@@ -1,0 +1,112 @@
+"""The injected faults, one function each, which returns a description of its effect.
+
+A function raises Missed if its fault had no effect. The caller ends the fault with
+`DeployedStack.remove_faults`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bg_ingest.clock import SystemClock
+from local.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.faults.deployed.deployed_stack import DeployedStack
+
+# Number 7 is the demo user and is already connected. Every eighth account is a receiver that uploads once in
+# some days. Such an account is polled once an hour, which is longer than the timeouts here.
+PEOPLE = 32
+_NEW = [f"SandboxUser{it}" for it in range(1, PEOPLE + 1) if it != 7 and it % 8 != 4]
+# The delay of an answer while workers are killed; the client's timeout is 15 s.
+_HANGS_S = 10.0
+_KILLED_ROUNDS = 2
+_CAUGHT_MIN = 3
+# Botocore tries three times, so one call in forty fails. A sync makes ten calls, so every fourth sync fails.
+_REFUSED_SHARE = 0.3
+_FAILED_MIN = 8
+# Longer than the interval, so every user is polled in it.
+_OUTAGE_S = 75.0
+_OUTAGE_HOURS = 6
+# Forward beyond the life of an access token, back before the start, and to the start again.
+_STEPS_HOURS = (3, -4, 1)
+# The provider's clock starts this far back, so the outage ends in the present.
+BEHIND_HOURS = -_OUTAGE_HOURS
+_PATIENCE_S = 180.0
+
+
+class Missed(Exception):
+    """A fault had no effect, so the checks after it would show nothing."""
+
+
+def workers_killed(stage: DeployedStack) -> str:
+    """Kill the worker processes during backfills while the provider answers slowly."""
+    slow = stage.add_fault("slow_headers", wait_s=_HANGS_S, path="/v3/users/self/egvs")
+    stage.people.connect(_NEW)
+    killed = 0
+    for _ in range(_KILLED_ROUNDS):
+        enough = stage.affected(slow) + _CAUGHT_MIN
+        _wait_for(lambda enough=enough: stage.affected(slow) >= enough)  # type: ignore[misc]  # Bound in this iteration.
+        killed += stage.kill_workers()
+    unfinished = stage.people.unfinished()
+    if not killed or not unfinished:
+        raise Missed("no backfill was interrupted")
+    return f"{killed} processes killed, {unfinished} histories of {len(_NEW)} unfinished"
+
+
+def tables_throttled(stage: DeployedStack) -> str:
+    """Throttle a share of all DynamoDB calls while every user is synced and every token must be refreshed."""
+    proxy, failed = stage.proxy, stage.count_in_log("order failed")
+    asked, refused = proxy.asked, proxy.refused
+    for person in stage.people.everybody:
+        stage.add_fault("access_token_expired", user=person.simulated)
+    proxy.rate = _REFUSED_SHARE
+    promised = stage.people.ask_for_syncs()
+    _wait_for(lambda: stage.count_in_log("order failed") >= failed + _FAILED_MIN)
+    failed = stage.count_in_log("order failed") - failed
+    effect = f"{proxy.refused - refused:,} of {proxy.asked - asked:,} calls refused"
+    return f"{effect}, {failed} orders failed, {promised} syncs promised"
+
+
+def clock_steps(stage: DeployedStack) -> str:
+    """Move the provider's clock beyond its tokens' life and back; sync every user after each step."""
+    for hours in _STEPS_HOURS:
+        stage.move_clock(hours)
+        stage.people.ask_for_syncs()
+        wait_until(stage.is_idle, _PATIENCE_S)  # The flaws are checked after the fault.
+    return ", ".join(f"{hours:+} h" for hours in _STEPS_HOURS)
+
+
+def provider_down(stage: DeployedStack) -> str:
+    """Let the provider answer 503, and move its clock by six hours before it recovers."""
+    down = stage.add_fault("status", status=503)
+    promised = stage.people.ask_for_syncs()
+    stage.move_clock(_OUTAGE_HOURS)
+    SystemClock().sleep(_OUTAGE_S)
+    if not stage.affected(down):
+        raise Missed("no process called")
+    return f"{_OUTAGE_HOURS} h by its clock, {promised} syncs promised"
+
+
+def broker_gone(stage: DeployedStack) -> str:
+    """Stop RabbitMQ, add a reading of every user, which is stored and served, and start RabbitMQ again."""
+    assert stage.listener is not None
+    failed = stage.failed_publishes()
+    stage.listener.broker.stop()
+    try:
+        planted = stage.people.plant()
+        due = stage.people.provider_now() + timedelta(seconds=1)
+        stage.people.ask_for_syncs()
+        _wait_for(lambda: not stage.people.flawed(due))
+        _wait_for(lambda: stage.failed_publishes() > failed)
+    finally:
+        stage.listener.broker.start()
+    return f"{planted} readings stored and served meanwhile"
+
+
+def _wait_for(strikes: Callable[[], bool]) -> None:
+    if not wait_until(strikes, _PATIENCE_S):
+        raise Missed(f"not within {_PATIENCE_S:.0f} s")
