@@ -16,6 +16,7 @@ from bg_ingest.connecting.connection_json import connection_as_json, login_as_js
 from bg_ingest.connecting.flow import ConnectDeps
 from bg_ingest.http_api import login_responses, params, serving
 from bg_ingest.http_api.description import CONNECTING, RATE_HEADERS, describe, response
+from bg_ingest.http_api.last_error import account_changed, last_error_as_json
 from bg_ingest.http_api.login_responses import ConnectionJson, StartedLoginJson
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.wiring.connect_parts import connect_deps, connection_limit
@@ -79,9 +80,10 @@ def build(
 
     @app.get("/api/bg/<user_id>/connection", **SHOW)
     def show(user_id: params.UserId) -> Response[str]:
-        return serving.json_response(
-            connection_as_json(deps.connections.get(user_id), deps.provider_login.endpoint)
-        )
+        connection, sync_state = deps.connections.get(user_id), deps.states.get(user_id)
+        shown = connection_as_json(connection, deps.provider_login.endpoint)
+        shown["last_error"] = last_error_as_json(sync_state, shown["state"])
+        return serving.json_response(shown | {"account_changed": account_changed(sync_state)})
 
     @app.delete("/api/bg/<user_id>/connection", **REMOVE)
     def remove(user_id: params.UserId) -> Response[str]:

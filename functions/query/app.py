@@ -88,7 +88,7 @@ def build(
         return serving.cacheable_response(app, body, validated_by=validated_by)
 
     @app.get("/api/bg/<user_id>", **RANGE)
-    def readings(
+    def readings(  # noqa: PLR0913, PLR0917 - one argument for each parameter of a request.
         user_id: params.UserId,
         from_: params.From = None,
         to: params.To = None,
@@ -96,10 +96,13 @@ def build(
         order: params.Order = "asc",
         unit: params.Unit = "mg/dL",
         cursor: params.Cursor = None,
+        as_of: params.AsOf = None,
     ) -> Response[str]:
-        window = params.parse_range(from_, to, clock.now())
+        now = clock.now()
+        then = params.parse_as_of(as_of, now)
+        window = params.parse_range(from_, to, then or now)
         page = range_response.read_page(
-            reading_store, user_id, window, limit=limit, order=order, cursor=cursor
+            reading_store, user_id, window, limit=limit, order=order, cursor=cursor, as_of=then
         )
         accept = app.current_event.headers.get("accept")
         body, content_type = range_response.rendered(page.hours, unit, accept)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -24,6 +24,8 @@ from bg_ingest.http_api import serving
 from bg_ingest.http_api.description import SERVICE, describe, not_modified, response
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.problems import Problem
+from bg_ingest.providers.dexcom.regions import base_url
+from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from bg_ingest.version import VERSION
 from bg_ingest.wiring.process import Process, process, readings_table, users_table
 
@@ -39,9 +41,10 @@ class HealthJson(TypedDict):
 
 
 class ReadyJson(TypedDict):
-    """The service can handle requests."""
+    """The service can handle requests; `provider` says whether the provider answers its calls."""
 
     status: Literal["ok"]
+    provider: Literal["ok", "unavailable", "unknown"]
 
 
 class NotReadyJson(TypedDict):
@@ -91,7 +94,9 @@ _ASSETS = {
 _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 
 
-def build(tables: Iterable[tuple[str, Table]], api: ApiSettings) -> APIGatewayHttpResolver:
+def build(
+    tables: Iterable[tuple[str, Table]], provider_is_down: Callable[[], bool], api: ApiSettings
+) -> APIGatewayHttpResolver:
     """Build the routes; `tables` are what the service needs to be ready."""
     # None of these routes is about a user, so there is no access to check. The page at /docs adds a hash to
     # the addresses of its files.
@@ -111,7 +116,8 @@ def build(tables: Iterable[tuple[str, Table]], api: ApiSettings) -> APIGatewayHt
         if failing:
             body = {"status": "unavailable", "failing": failing}
             return serving.json_response(body, HTTPStatus.SERVICE_UNAVAILABLE)
-        return serving.json_response({"status": "ok"})
+        # Stored readings are served during an outage of the provider, so the service is still ready.
+        return serving.json_response({"status": "ok", "provider": _provider_state(provider_is_down)})
 
     @app.not_found
     def no_route(_: NotFoundError) -> Response[str]:
@@ -167,6 +173,14 @@ def page_headers(page: str) -> dict[str, str]:
     return {"Content-Security-Policy": "; ".join(policy), "Referrer-Policy": "no-referrer"}
 
 
+def _provider_state(is_down: Callable[[], bool]) -> str:
+    try:
+        return "unavailable" if is_down() else "ok"
+    except Exception as error:  # noqa: BLE001 - of any failure: only this member depends on it.
+        telemetry.log("provider's state unknown", level=logging.WARNING, raised=error)
+        return "unknown"
+
+
 def _first_failing(tables: Iterable[tuple[str, Table]]) -> str | None:
     return next((name for name, table in tables if not _is_active(table)), None)
 
@@ -201,7 +215,9 @@ def _file(name: str) -> str:
 
 def _app(own: Process) -> APIGatewayHttpResolver:
     tables = [("readings table", own.part(readings_table)), ("users table", own.part(users_table))]
-    return build(tables, ApiSettings.of(own.settings))
+    host = base_url(own.settings.dexcom_api_base_url)
+    breaker = SharedBreaker(own.part(users_table), own.clock, host)
+    return build(tables, breaker.is_open, ApiSettings.of(own.settings))
 
 
 @telemetry.entry_point(process)

@@ -42,9 +42,10 @@ START = describe(
     response(200, "The job has ended", JobJson, headers=RATE_HEADERS),
     response(
         202,
-        "The job is queued or still running; Location is its URL. It may be the job of an earlier request",
+        "The job is queued or running; Location is its URL. It may be the job of an earlier request, with "
+        "Retry-After if the provider is unavailable",
         JobJson,
-        headers=["Location", *RATE_HEADERS],
+        headers=["Location", "Retry-After", *RATE_HEADERS],
     ),
     scope=WRITE_SCOPE,
     problems=[

@@ -58,7 +58,7 @@ def tokens() -> list[str | None]:
 @pytest.fixture(scope="module")
 def viewer(tmp_path_factory: pytest.TempPathFactory, tokens: list[str | None]) -> Iterator[Browser]:
     """A browser with scripts, in front of the site function."""
-    app = build([], ApiSettings("sub", None, frozenset()))
+    app = build([], lambda: False, ApiSettings("sub", None, frozenset()))
 
     def respond(path: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         if path.partition("?")[0] == READINGS:

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 HOST = "api.provider.test"
 RULES = CircuitRules(
-    failures_max=3,
+    calls_min=3,
+    settle=timedelta(0),
+    alone_failures=3,
+    half=timedelta(minutes=1),
     failures_kept=timedelta(minutes=2),
     recovery=timedelta(seconds=30),
     probe_max=timedelta(seconds=60),

@@ -1,4 +1,4 @@
-"""Every store, against moto's DynamoDB and against the one in memory that the simulation runs on."""
+"""Fixtures that run each store's tests on moto's DynamoDB and on the in-memory DynamoDB."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-# What the simulation uses, and what erasing does beside: the one in memory is held to all of it.
+# Test modules that also run on the in-memory DynamoDB, which the simulation uses.
 _IN_MEMORY = (
     "dispatch",
     "jobs",
@@ -30,7 +30,7 @@ _IN_MEMORY = (
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Which stores are held to both; and what takes too many calls for moto, which needs 10 ms for each."""
+    """Choose the databases of a test; exhaustive ones run in memory, unless `--integration` is given."""
     if "tables" not in metafunc.fixturenames:
         return
     name = metafunc.module.__name__.rpartition(".")[2].removeprefix("test_")

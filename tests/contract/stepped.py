@@ -1,4 +1,4 @@
-"""AWS clients that stop at every step, so that a test decides what happens between two of them."""
+"""AWS clients that stop at every step, so that a test can act between two calls."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Client = TypeVar("Client")
 
 
 class Crash(BaseException):
-    """The process dies here; not an Exception, so that no clean-up of ours runs."""
+    """The process dies here; not an Exception, so that no clean-up code runs."""
 
 
 def crash() -> None:
-    """Die."""
+    """Raise the crash."""
     raise Crash
 
 
@@ -50,45 +50,45 @@ class _Stepped:
 
 
 class At:
-    """Does something at the nth occurrence of a step, once; remembers all steps."""
+    """An action at the nth occurrence of a step, which is taken once; all steps are recorded."""
 
-    def __init__(self, step: str, deed: Callable[[], object], nth: int = 1) -> None:
+    def __init__(self, step: str, action: Callable[[], object], nth: int = 1) -> None:
         self._step = step
-        self._deed = deed
+        self._action = action
         self._nth = nth
         self.steps: list[str] = []
 
     def __call__(self, step: str) -> None:
-        """Take note, and do it when it is time."""
+        """Record the step, and take the action if this is its step."""
         self.steps.append(step)
         if step == self._step and self.steps.count(step) == self._nth:
-            self._deed()
+            self._action()
 
 
 class HalfWay:
-    """Runs something in a thread and holds it at a step until told to go on; only one side ever moves."""
+    """A thread that pauses at a step until the test resumes it, so that only one side runs at a time."""
 
     def __init__(self, step: str, nth: int = 1) -> None:
         self._at = At(step, self._stop, nth)
-        self._there = Event()
-        self._go_on = Event()
+        self._paused = Event()
+        self._resumed = Event()
         self._pool = ThreadPoolExecutor(max_workers=1)
 
     def __call__(self, step: str) -> None:
-        """Take note, and stop when it is time."""
+        """Record the step, and pause if this is the step."""
         self._at(step)
 
     def start(self, run: Callable[[], object]) -> None:
         """Run until the step."""
         self._outcome = self._pool.submit(run)
-        assert self._there.wait(timeout=WAIT_S_MAX)
+        assert self._paused.wait(timeout=WAIT_S_MAX)
 
     def finish(self) -> object:
-        """Let it run to its end; what it returned or raised."""
-        self._go_on.set()
+        """Resume the thread, and return or raise its result."""
+        self._resumed.set()
         self._pool.shutdown()
         return self._outcome.result()
 
     def _stop(self) -> None:
-        self._there.set()
-        assert self._go_on.wait(timeout=WAIT_S_MAX)
+        self._paused.set()
+        assert self._resumed.wait(timeout=WAIT_S_MAX)

@@ -12,7 +12,7 @@ from tests.support.fakes import NOON, FakeClock
 
 @pytest.fixture
 def audit(users_table: Table, clock: FakeClock) -> Audit:
-    """Kept for a year."""
+    """An audit whose entries are kept for a year."""
     return Audit(users_table, clock, kept_days=365)
 
 
@@ -22,8 +22,8 @@ def _entry(audit: Audit, user_id: str = "ada", actor: str = "eve") -> AuditEntry
     )
 
 
-def test_an_entry_comes_back_as_it_was_kept(audit: Audit) -> None:
-    """Who, what, when, and what became of it."""
+def test_a_saved_entry_is_read_back_unchanged(audit: Audit) -> None:
+    """The actor, the time, the action and the outcome are read back."""
     kept = _entry(audit)
 
     assert list(audit.newest_first("ada")) == [kept]
@@ -36,8 +36,8 @@ def test_an_entry_comes_back_as_it_was_kept(audit: Audit) -> None:
     }
 
 
-def test_entries_are_listed_newest_first_and_go_on_where_a_page_ended(audit: Audit, clock: FakeClock) -> None:
-    """A page's last entry is not shown twice, and none is left out."""
+def test_entries_are_newest_first_and_continue_after_a_page(audit: Audit, clock: FakeClock) -> None:
+    """A page's last entry is not shown twice, and no entry is left out."""
     kept = []
     for _ in range(5):
         kept.append(_entry(audit))
@@ -48,8 +48,8 @@ def test_entries_are_listed_newest_first_and_go_on_where_a_page_ended(audit: Aud
     assert page + rest == kept[::-1]
 
 
-def test_what_became_of_an_entry_replaces_that_it_was_attempted(audit: Audit) -> None:
-    """One deed is one entry."""
+def test_an_outcome_replaces_the_attempted_state(audit: Audit) -> None:
+    """One action has one entry."""
     entry = audit.save(audit.new_entry("ada", actor="eve", action="POST /x", correlation_id="c-1"))
     assert [found.outcome for found in audit.newest_first("ada")] == [AuditOutcome.ATTEMPTED]
 
@@ -57,10 +57,10 @@ def test_what_became_of_an_entry_replaces_that_it_was_attempted(audit: Audit) ->
     assert [found.outcome for found in audit.newest_first("ada")] == [AuditOutcome.REFUSED]
 
 
-def test_entries_belong_to_their_user_and_end_after_a_year(
+def test_entries_belong_to_one_user_and_expire_after_a_year(
     audit: Audit, users_table: Table, clock: FakeClock
 ) -> None:
-    """Somebody whose name begins alike sees none of them; reads do not wait for DynamoDB to tidy up."""
+    """A user with a similar id sees none of them, and an expired entry is hidden before TTL removes it."""
     _entry(audit)
     assert list(audit.newest_first("ad")) == list(audit.newest_first("ada2")) == []
     (item,) = users_table.client.scan(TableName=users_table.name)["Items"]
@@ -70,8 +70,8 @@ def test_entries_belong_to_their_user_and_end_after_a_year(
     assert list(audit.newest_first("ada")) == []
 
 
-def test_an_entry_that_cannot_be_completed_says_so(audit: Audit, clock: FakeClock) -> None:
-    """The deed is done; it stays "attempted"."""
+def test_completing_an_entry_returns_false_on_failure(audit: Audit, clock: FakeClock) -> None:
+    """If the outcome cannot be written, then the entry stays "attempted"."""
     entry = _entry(audit)
     nowhere = Audit(Table(audit.table.client, "no-such-table"), clock, 365)
 
@@ -79,8 +79,8 @@ def test_an_entry_that_cannot_be_completed_says_so(audit: Audit, clock: FakeCloc
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
-def test_an_entrys_repr_names_nobody(user_id: str, actor: str) -> None:
-    """It may end up in a log."""
+def test_the_repr_of_an_entry_contains_no_user_id(user_id: str, actor: str) -> None:
+    """An entry that is logged shows neither the user nor the actor."""
     entry = AuditEntry(user_id, "0" * 28, NOON, actor, "GET /x", "c-1")
 
     assert repr(entry) == repr(AuditEntry("", "0" * 28, NOON, "", "GET /x", "c-1"))

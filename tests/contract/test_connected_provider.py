@@ -1,4 +1,4 @@
-"""What a sync asks of the simulated Dexcom, through the real client, vault and connection."""
+"""The calls that a sync makes to the simulated Dexcom, through the real client, vault and connection."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ _REGION = Endpoint("dexcom", "custom", "http://dexcom.sim")
 
 @dataclass(frozen=True)
 class Slow:
-    """A client whose answers take long enough for something to happen."""
+    """A client that runs an action before it returns an answer."""
 
     client: DexcomClient
-    deed: Callable[[], object]
+    action: Callable[[], object]
 
     def egvs(self, access_token: str, start: datetime, end: datetime) -> Fetched:
-        """What Dexcom said before it happened."""
+        """Dexcom's answer from before the action."""
         answer = self.client.egvs(access_token, start, end)
-        self.deed()
+        self.action()
         return answer
 
     def data_range(self, access_token: str, last_sync_time: datetime | None = None) -> DataRange:
-        """As the client itself."""
+        """The answer of the client itself."""
         return self.client.data_range(access_token, last_sync_time)
 
 
@@ -63,25 +63,25 @@ class Ada:
     provider: ConnectedProvider
 
     def uploaded_since(self, since: datetime) -> tuple[datetime, datetime] | None:
-        """From when to when there is data that Dexcom was given since."""
+        """The range of the data that was uploaded since then."""
         span = self.provider.uploaded_since("ada", since)
         return (span.start, span.end) if span else None
 
     def log_in_as(self, person: str) -> None:
-        """She logs in as whom she chooses."""
+        """Log in as this person at Dexcom."""
         code = self.caller.world.consents.grant_code(person, CALLBACK)
         tokens = self.caller.oauth.exchange(code)
         self.vault.store("ada", _REGION, tokens, data_from=self.caller.now - 90 * DAY)
 
-    def fetch_while(self, deed: Callable[[], object]) -> Fetched:
-        """The last hour's readings, asked for again; something is done while the answer is on its way."""
+    def fetch_while(self, action: Callable[[], object]) -> Fetched:
+        """Fetch the last hour a second time, and run an action before the answer is returned."""
         self.provider.readings("ada", self.caller.now - HOUR, self.caller.now)
-        slow = Slow(self.caller.client, deed)
+        slow = Slow(self.caller.client, action)
         provider = ConnectedProvider(self.connections, self.vault, client_provider(slow), lambda: math.inf)
         return provider.readings("ada", self.caller.now - HOUR, self.caller.now)
 
     def add(self, at: datetime) -> None:
-        """A device uploads a reading now that it made then."""
+        """Upload a reading that was measured at this time."""
         world = self.caller.world
         reading = AddedReading(system_time=at, value=120)
         world.add_readings(world.people[PERSON], [reading])
@@ -89,7 +89,7 @@ class Ada:
 
 @pytest.fixture
 def ada(users_table: Table) -> Ada:
-    """She has just logged in; everything she measured has been uploaded."""
+    """A user who has just logged in, and all of whose data has been uploaded."""
     caller = connected()
     kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
     sealer = Sealer(DataKeys(kms, kms.create_key()["KeyMetadata"]["KeyId"], "test", caller.clock))
@@ -100,8 +100,8 @@ def ada(users_table: Table) -> Ada:
     return Ada(caller, connections, vault, ConnectedProvider(connections, vault, providers, lambda: math.inf))
 
 
-def test_nothing_new_is_nothing(ada: Ada) -> None:
-    """Her phone is out of reach: nothing was uploaded since, and one call says so."""
+def test_without_uploads_one_call_returns_no_range(ada: Ada) -> None:
+    """If the phone is offline, then one call shows that nothing was uploaded."""
     ada.caller.order(LateUploads(user=PERSON, delay_s=86_400))
     since = ada.caller.now
     ada.caller.clock.advance(3_600)
@@ -110,8 +110,8 @@ def test_nothing_new_is_nothing(ada: Ada) -> None:
     assert ada.caller.calls == 1
 
 
-def test_it_says_from_when_on_something_was_uploaded(ada: Ada) -> None:
-    """A reading of three weeks ago, uploaded a minute ago, is where the span begins; it ends now."""
+def test_uploaded_since_begins_at_the_oldest_new_reading(ada: Ada) -> None:
+    """A reading from three weeks ago that was just uploaded is the start of the range."""
     since = ada.caller.now
     ada.caller.clock.advance(3_600)
     late = since - 21 * DAY
@@ -126,8 +126,8 @@ def test_it_says_from_when_on_something_was_uploaded(ada: Ada) -> None:
     assert ada.uploaded_since(ada.caller.now) is None
 
 
-def test_what_it_names_can_be_fetched(ada: Ada) -> None:
-    """The two ends of the span are readings of the very range."""
+def test_the_uploaded_range_can_be_fetched(ada: Ada) -> None:
+    """Both ends of the range are readings of that range."""
     since = ada.caller.now
     ada.caller.clock.advance(7_200)
     span = ada.uploaded_since(since)
@@ -138,16 +138,16 @@ def test_what_it_names_can_be_fetched(ada: Ada) -> None:
     assert {min(it.at for it in fetched), max(it.at for it in fetched)} == set(span)
 
 
-def test_after_a_month_it_asks_for_everything(ada: Ada) -> None:
-    """Dexcom's answers about what is older are wrong, so it is asked for all there is."""
+def test_after_a_month_all_data_is_in_the_range(ada: Ada) -> None:
+    """Dexcom's answers for older times are wrong, so the whole history is requested."""
     span = ada.uploaded_since(ada.caller.now - 31 * DAY)
 
     assert span is not None
     assert span[0] < ada.caller.now - 300 * DAY
 
 
-def test_a_token_that_is_not_accepted_is_refreshed_once(ada: Ada) -> None:
-    """A call that is refused, a refresh, and the call again."""
+def test_a_rejected_token_is_refreshed_once(ada: Ada) -> None:
+    """A rejected call costs one refresh and a second call."""
     ada.caller.order(AccessTokenExpired(user=PERSON))
     ada.caller.clock.advance(3_600)
 
@@ -156,8 +156,8 @@ def test_a_token_that_is_not_accepted_is_refreshed_once(ada: Ada) -> None:
 
 
 @pytest.mark.parametrize("ask", ["uploaded_since", "readings"])
-def test_consent_that_was_withdrawn_ends_the_connection(ada: Ada, ask: str) -> None:
-    """Whatever is asked for: only the person can help."""
+def test_withdrawn_consent_ends_the_connection(ada: Ada, ask: str) -> None:
+    """For every kind of call, withdrawn consent raises NotConnected."""
     ada.caller.order(UserRevoked(user=PERSON))
     now = ada.caller.now
     arguments = (now - HOUR,) if ask == "uploaded_since" else (now - HOUR, now)
@@ -166,15 +166,15 @@ def test_consent_that_was_withdrawn_ends_the_connection(ada: Ada, ask: str) -> N
         getattr(ada.provider, ask)("ada", *arguments)
 
 
-def test_who_never_connected_is_not_asked_about(ada: Ada) -> None:
-    """No connection, no call."""
+def test_an_unconnected_user_causes_no_call(ada: Ada) -> None:
+    """Without a connection NotConnected is raised before any call."""
     with pytest.raises(NotConnected):
         ada.provider.uploaded_since("bob", ada.caller.now)
     assert ada.caller.calls == 0
 
 
-def test_another_persons_readings_are_not_taken(ada: Ada) -> None:
-    """She logs in again as somebody else at Dexcom: what comes back is not hers."""
+def test_readings_of_another_account_are_rejected(ada: Ada) -> None:
+    """After a login with another Dexcom account, its readings raise AccountChanged."""
     now = ada.caller.now
     assert ada.provider.readings("ada", now - HOUR, now).readings
     ada.log_in_as("SandboxUser1")
@@ -183,23 +183,23 @@ def test_another_persons_readings_are_not_taken(ada: Ada) -> None:
         ada.provider.readings("ada", now - HOUR, now)
     connection = ada.connections.get("ada")
     assert connection is not None
-    assert connection.state is ConnectionState.NEEDS_REAUTH  # Nobody is told that all is well.
+    assert connection.state is ConnectionState.NEEDS_REAUTH  # The user sees that a login is needed.
 
 
-def test_an_answer_that_comes_after_an_erasure_is_not_taken(ada: Ada) -> None:
-    """It was asked for in a life that is over."""
+def test_an_answer_that_arrives_after_an_erasure_is_dropped(ada: Ada) -> None:
+    """A fetch that began before the erasure raises NotConnected."""
     with pytest.raises(NotConnected):
         ada.fetch_while(lambda: ada.connections.table.delete("ada", "connection"))
 
 
-def test_an_answer_that_comes_after_the_connection_was_ended_is_not_taken(ada: Ada) -> None:
-    """Whoever ended it said that nothing more is to come in."""
+def test_an_answer_that_arrives_after_a_disconnect_is_dropped(ada: Ada) -> None:
+    """A fetch that began before the disconnect raises NotConnected."""
     with pytest.raises(NotConnected):
         ada.fetch_while(lambda: ada.connections.disconnect("ada"))
 
 
-def test_an_answer_to_the_login_before_is_not_taken(ada: Ada) -> None:
-    """Erased, and logged in as somebody else while Dexcom was slow: the old account is not the new one's."""
+def test_an_answer_to_an_earlier_login_is_dropped(ada: Ada) -> None:
+    """After an erasure and a login with another account, the old account's answer raises LeaseLost."""
 
     def starts_anew() -> None:
         ada.connections.table.delete("ada", "connection")
@@ -212,8 +212,8 @@ def test_an_answer_to_the_login_before_is_not_taken(ada: Ada) -> None:
     assert ada.fetch_while(lambda: None).readings
 
 
-def test_a_refresh_meanwhile_does_not_matter(ada: Ada) -> None:
-    """New tokens are no new login."""
+def test_a_refresh_during_a_fetch_does_not_drop_the_answer(ada: Ada) -> None:
+    """New tokens are not a new login."""
     used = token_for(ada.vault, ada.connections, "ada")
 
     assert ada.fetch_while(lambda: token_for(ada.vault, ada.connections, "ada", rejected=used)).readings

@@ -27,24 +27,24 @@ def connections(users_table: Table, clock: FakeClock) -> Connections:
 
 
 def connect(connections: Connections, sealed: bytes = b"tokens 1") -> Connection:
-    """Ada logs in."""
+    """Log the user in."""
     return connections.save_new(ADA, EU, sealed, data_from=CONSENT)
 
 
 def now(connections: Connections) -> Connection:
-    """Ada's connection, which must exist."""
+    """The user's connection, which must exist."""
     connection = connections.get(ADA)
     assert connection is not None
     return connection
 
 
-def test_a_stranger_has_no_connection(connections: Connections) -> None:
-    """Nobody is connected before they log in."""
+def test_a_user_without_a_login_has_no_connection(connections: Connections) -> None:
+    """Before the first login there is no connection."""
     assert connections.get(ADA) is None
 
 
-def test_a_connection_is_read_back_as_it_was_made(connections: Connections) -> None:
-    """What was agreed at the login is what is remembered."""
+def test_a_connection_is_read_back_unchanged(connections: Connections) -> None:
+    """The region, the state, the consent's start and the tokens are read back."""
     made = connect(connections)
 
     assert now(connections) == made
@@ -52,8 +52,8 @@ def test_a_connection_is_read_back_as_it_was_made(connections: Connections) -> N
     assert (made.connected_at, made.sealed_tokens) == (NOON, b"tokens 1")
 
 
-def test_a_connection_does_not_print_secrets(connections: Connections) -> None:
-    """A log line that shows a connection names neither the person, the account nor the tokens."""
+def test_the_repr_of_a_connection_contains_no_secret(connections: Connections) -> None:
+    """A connection that is logged shows neither the user, the account nor the tokens."""
     connect(connections)
     connections.note_account(now(connections), "hash-of-account")
 
@@ -73,8 +73,8 @@ def test_reconnecting_makes_a_new_generation(connections: Connections) -> None:
     assert now(connections) == second
 
 
-def test_reconnecting_elsewhere_moves_the_connection(connections: Connections) -> None:
-    """The region belongs to the login."""
+def test_reconnecting_in_another_region_moves_the_connection(connections: Connections) -> None:
+    """The region and the consent's start are those of the last login."""
     connect(connections)
     us = Endpoint("dexcom", "us", "https://api.dexcom.com")
 
@@ -82,7 +82,7 @@ def test_reconnecting_elsewhere_moves_the_connection(connections: Connections) -
     assert now(connections).data_from == NOON
 
 
-def test_an_erased_person_who_returns_meets_no_write_of_their_first_life(
+def test_a_write_from_before_an_erasure_is_refused(
     connections: Connections, users_table: Table, clock: FakeClock
 ) -> None:
     """A refresh that began before the erasure cannot put old tokens into the new connection."""
@@ -95,10 +95,10 @@ def test_an_erased_person_who_returns_meets_no_write_of_their_first_life(
     assert now(connections) == second
 
 
-def test_an_erased_person_is_not_brought_back_by_a_late_write(
+def test_a_late_write_does_not_restore_an_erased_connection(
     connections: Connections, users_table: Table
 ) -> None:
-    """Erased means erased, whatever was under way."""
+    """No write of a process that was running during the erasure creates the connection again."""
     erased = connect(connections)
     users_table.delete(ADA, "connection")
 
@@ -111,8 +111,8 @@ def test_an_erased_person_is_not_brought_back_by_a_late_write(
     assert connections.get(ADA) is None
 
 
-def test_giving_up_is_remembered_once(connections: Connections) -> None:
-    """The first refusal changes the state; a second one is no news."""
+def test_needs_reauth_is_recorded_once(connections: Connections) -> None:
+    """The first refusal changes the state, and a second one does not."""
     connection = connect(connections)
 
     assert connections.mark_needs_reauth(ADA, connection.generation)
@@ -120,8 +120,8 @@ def test_giving_up_is_remembered_once(connections: Connections) -> None:
     assert now(connections).state is ConnectionState.NEEDS_REAUTH
 
 
-def test_fresh_tokens_bring_a_given_up_connection_back(connections: Connections) -> None:
-    """Whoever holds the successor of the stored token holds the only living one, however late."""
+def test_fresh_tokens_restore_a_connection_that_needs_reauth(connections: Connections) -> None:
+    """The successor of the stored refresh token is the only valid one, so it is accepted late, too."""
     connection = connect(connections)
     connections.mark_needs_reauth(ADA, connection.generation)
 
@@ -129,8 +129,8 @@ def test_fresh_tokens_bring_a_given_up_connection_back(connections: Connections)
     assert now(connections).state is ConnectionState.CONNECTED
 
 
-def test_storing_refreshed_tokens_twice_is_storing_them_once(connections: Connections) -> None:
-    """A write repeated because its answer got lost succeeds again and counts once."""
+def test_saving_refreshed_tokens_twice_counts_once(connections: Connections) -> None:
+    """A write that is repeated because its answer was lost succeeds and increases the generation once."""
     connection = connect(connections)
 
     assert connections.save_refreshed(ADA, connection.generation, b"refreshed")
@@ -138,8 +138,8 @@ def test_storing_refreshed_tokens_twice_is_storing_them_once(connections: Connec
     assert now(connections).generation == connection.generation + 1
 
 
-def test_disconnecting_forgets_the_tokens(connections: Connections) -> None:
-    """Afterwards nothing in the item could be used to ask the provider."""
+def test_disconnecting_removes_the_tokens(connections: Connections) -> None:
+    """A disconnected connection contains no tokens."""
     connect(connections)
 
     assert connections.disconnect(ADA)
@@ -147,8 +147,8 @@ def test_disconnecting_forgets_the_tokens(connections: Connections) -> None:
     assert now(connections).sealed_tokens is None
 
 
-def test_a_refresh_under_way_does_not_undo_a_disconnect(connections: Connections) -> None:
-    """Tokens that arrive after the person said stop are not kept."""
+def test_a_late_refresh_does_not_undo_a_disconnect(connections: Connections) -> None:
+    """Tokens that arrive after the disconnect are not stored."""
     connection = connect(connections)
     connections.disconnect(ADA)
 
@@ -158,8 +158,8 @@ def test_a_refresh_under_way_does_not_undo_a_disconnect(connections: Connections
     assert now(connections).sealed_tokens is None
 
 
-def test_the_first_account_is_remembered(connections: Connections) -> None:
-    """The first answer tells whose data this is; it is told apart from later ones."""
+def test_the_first_account_is_recorded(connections: Connections) -> None:
+    """The first answer decides the account, and is distinguished from later ones."""
     connection = connect(connections)
 
     assert connections.note_account(connection, "account A") is AccountSeen.FIRST
@@ -167,8 +167,8 @@ def test_the_first_account_is_remembered(connections: Connections) -> None:
     assert connections.note_account(now(connections), "account A") is AccountSeen.SAME
 
 
-def test_another_account_after_reconnecting_is_noticed(connections: Connections) -> None:
-    """Logging in as somebody else does not mix two people's readings; it is reported, each time."""
+def test_another_account_after_reconnecting_is_reported(connections: Connections) -> None:
+    """A login with another account is reported each time, so that readings of two people are not mixed."""
     connections.note_account(connect(connections), "account A")
     connections.disconnect(ADA)
     reconnected = connect(connections)
@@ -178,16 +178,16 @@ def test_another_account_after_reconnecting_is_noticed(connections: Connections)
     assert now(connections).account == "account A"
 
 
-def test_another_account_is_noticed_by_who_read_before_the_first_was_known(connections: Connections) -> None:
-    """Two first answers at once, from two accounts: the second is the other one."""
+def test_a_second_first_account_is_reported_as_other(connections: Connections) -> None:
+    """If two first answers name two accounts, then the second one is the other account."""
     connection = connect(connections)
     connections.note_account(connection, "account A")
 
     assert connections.note_account(connection, "account B") is AccountSeen.OTHER
 
 
-def test_an_answer_to_an_old_login_names_no_account(connections: Connections, clock: FakeClock) -> None:
-    """A late answer from before the reconnect must not decide whose connection this is."""
+def test_an_answer_to_an_old_login_records_no_account(connections: Connections, clock: FakeClock) -> None:
+    """A late answer from before the reconnect does not decide the account."""
     old = connect(connections)
     clock.advance(60)
     connect(connections)
@@ -196,8 +196,8 @@ def test_an_answer_to_an_old_login_names_no_account(connections: Connections, cl
     assert now(connections).account is None
 
 
-def test_one_holder_has_the_refresh_lease(connections: Connections, users_table: Table) -> None:
-    """While one refreshes, nobody else may, and everybody can see it."""
+def test_the_refresh_lease_has_one_holder(connections: Connections, users_table: Table) -> None:
+    """While one process refreshes, no other gets the lease, and the connection shows until when."""
     connection = connect(connections)
 
     assert refresh_lease.claim(users_table, connection, "one", NOON, MINUTE)
@@ -206,16 +206,16 @@ def test_one_holder_has_the_refresh_lease(connections: Connections, users_table:
     assert now(connections).refresh_until is not None
 
 
-def test_the_lease_of_a_dead_holder_is_taken_over(connections: Connections, users_table: Table) -> None:
-    """Once it has run out, to the second."""
+def test_an_expired_refresh_lease_is_taken_over(connections: Connections, users_table: Table) -> None:
+    """The lease of a crashed holder can be claimed at the second in which it expires."""
     connection = connect(connections)
     refresh_lease.claim(users_table, connection, "dead", NOON, MINUTE)
 
     assert refresh_lease.claim(users_table, connection, "two", NOON + MINUTE, MINUTE)
 
 
-def test_only_its_holder_gives_the_lease_back(connections: Connections, users_table: Table) -> None:
-    """Somebody whose lease was taken over cannot take it from the new holder."""
+def test_only_its_holder_releases_the_refresh_lease(connections: Connections, users_table: Table) -> None:
+    """A process whose lease was taken over cannot release the new holder's lease."""
     connection = connect(connections)
     refresh_lease.claim(users_table, connection, "slow", NOON, MINUTE)
     refresh_lease.claim(users_table, connection, "two", NOON + MINUTE, MINUTE)
@@ -228,8 +228,10 @@ def test_only_its_holder_gives_the_lease_back(connections: Connections, users_ta
 
 
 @pytest.mark.parametrize("moved", ["refreshed", "reconnected", "given up", "disconnected"])
-def test_no_lease_for_tokens_that_moved_on(connections: Connections, users_table: Table, moved: str) -> None:
-    """Who read before a change and claims after it would spend a dead refresh token."""
+def test_no_refresh_lease_for_changed_tokens(
+    connections: Connections, users_table: Table, moved: str
+) -> None:
+    """A process that read the connection before a change would refresh with a used token."""
     read_before = connect(connections)
     match moved:
         case "refreshed":
@@ -245,8 +247,10 @@ def test_no_lease_for_tokens_that_moved_on(connections: Connections, users_table
 
 
 @pytest.mark.parametrize("end", ["refreshed", "reconnected", "given up", "disconnected"])
-def test_the_lease_ends_with_what_it_was_for(connections: Connections, users_table: Table, end: str) -> None:
-    """Nobody waits for a refresh that is over."""
+def test_a_changed_connection_ends_its_refresh_lease(
+    connections: Connections, users_table: Table, end: str
+) -> None:
+    """No process waits for a refresh that has ended."""
     connection = connect(connections)
     refresh_lease.claim(users_table, connection, "one", NOON, MINUTE)
     match end:

@@ -14,8 +14,8 @@ def _day(number: int, missing: int = 0) -> Day:
     return Day((NOON + number * DAY).date(), 288, 288 - missing, 3, missing, gaps)
 
 
-def test_days_come_back_as_they_were_recorded(users_table: Table, clock: FakeClock) -> None:
-    """The asked ones, oldest first, gaps included, and nobody else's."""
+def test_saved_days_are_read_back_unchanged(users_table: Table, clock: FakeClock) -> None:
+    """Only the requested days of the user are returned, oldest first and with their gaps."""
     days = CompletenessStore(users_table, clock)
     days.save("ada", [_day(number, missing=number % 2 * 11) for number in range(5)])
     days.save("bob", [_day(1)])
@@ -25,8 +25,8 @@ def test_days_come_back_as_they_were_recorded(users_table: Table, clock: FakeClo
     assert found == [_day(1, 11), _day(2), _day(3, 11)]
 
 
-def test_a_day_that_is_looked_at_again_is_replaced(users_table: Table, clock: FakeClock) -> None:
-    """What was repaired is missing no more."""
+def test_a_second_save_replaces_a_day(users_table: Table, clock: FakeClock) -> None:
+    """A gap that was filled is not returned any more."""
     days = CompletenessStore(users_table, clock)
     days.save("ada", [_day(0, missing=11)])
     days.save("ada", [_day(0)])

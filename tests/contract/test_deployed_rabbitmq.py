@@ -107,7 +107,7 @@ def _history(cloud: Stack, broker: Broker, received: dict[str, dict[str, Any]]) 
 def test_broker_and_bus_receive_the_same_event(
     cloud: Stack, broker: Broker, bus: BusListener, received: dict[str, dict[str, Any]]
 ) -> None:
-    """The event of a sync is equal in both."""
+    """The event of a sync is the same at the broker and on the bus."""
     at = _added_reading(cloud, back=4)
     _sync(cloud, at)
 

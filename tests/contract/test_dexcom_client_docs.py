@@ -69,7 +69,7 @@ def _varying(line: dict[str, Any]) -> dict[str, Any]:
         f"{Policy().time_s_max:.0f} s, or the caller's time",
         f"with less than {Policy().attempt_s_min:.0f} s is not begun",
         f"{Policy().answer_bytes_max // 2**20} MiB",
-        f"opens after {CircuitRules().failures_max} failures in a row",
+        f"if half of at least {CircuitRules().calls_min} calls failed",
         f"then one call each {CircuitRules().recovery.total_seconds():.0f} s",
     ],
 )

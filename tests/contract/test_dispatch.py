@@ -13,19 +13,19 @@ from tests.support.fakes import NOON, FakeClock
 USERS = [f"user-{number}" for number in range(30)]
 
 
-class Sent:
-    """What was sent to the queue, by user."""
+class DispatchQueue:
+    """The orders that were sent to the queue."""
 
     def __init__(self) -> None:
         self.orders: list[Order] = []
 
     def __call__(self, orders: Iterable[Order]) -> None:
-        """Take them."""
+        """Record the orders."""
         self.orders += orders
 
     @property
     def times(self) -> Counter[str]:
-        """How often each user was sent."""
+        """The number of orders of each user."""
         return Counter(order.user_id for order in self.orders)
 
 
@@ -37,13 +37,13 @@ def table(users_table: Table, clock: FakeClock) -> Table:
     return users_table
 
 
-def _tick(table: Table, clock: FakeClock, sent: Sent) -> Dispatched:
+def _tick(table: Table, clock: FakeClock, sent: DispatchQueue) -> Dispatched:
     return dispatch(table=table, send=sent, intervals_s={300, 900}, correlation_id="id", clock=clock)
 
 
-def test_every_user_is_sent_once_an_interval(table: Table, clock: FakeClock) -> None:
-    """Five ticks, a minute apart, serve everybody once."""
-    sent = Sent()
+def test_every_user_is_polled_once_per_interval(table: Table, clock: FakeClock) -> None:
+    """Five ticks, one minute apart, send each user once."""
+    sent = DispatchQueue()
     for _ in range(5):
         _tick(table, clock, sent)
         clock.advance(60)
@@ -51,20 +51,20 @@ def test_every_user_is_sent_once_an_interval(table: Table, clock: FakeClock) -> 
     assert sent.times == Counter(USERS)
 
 
-def test_a_doubled_tick_does_nothing(table: Table, clock: FakeClock) -> None:
-    """The minute belongs to whoever claimed it first."""
-    sent = Sent()
+def test_a_repeated_tick_sends_nothing(table: Table, clock: FakeClock) -> None:
+    """A minute is served by the first tick that claims it."""
+    sent = DispatchQueue()
     for _ in range(5):
         _tick(table, clock, sent)
-        assert _tick(table, clock, Sent()) == Dispatched(0, 0)
+        assert _tick(table, clock, DispatchQueue()) == Dispatched(0, 0)
         clock.advance(60)
 
     assert sent.times == Counter(USERS)
 
 
-def test_missed_ticks_are_made_up_for(table: Table, clock: FakeClock) -> None:
-    """After four minutes of silence one tick serves who was due in them, each once."""
-    sent = Sent()
+def test_missed_ticks_are_caught_up(table: Table, clock: FakeClock) -> None:
+    """After four minutes without a tick, one tick sends each user who was due, once."""
+    sent = DispatchQueue()
     _tick(table, clock, sent)
     clock.advance(4 * 60)
     _tick(table, clock, sent)
@@ -72,28 +72,28 @@ def test_missed_ticks_are_made_up_for(table: Table, clock: FakeClock) -> None:
     assert sent.times == Counter(USERS)
 
 
-def test_a_long_silence_sends_nobody_twice(table: Table, clock: FakeClock) -> None:
-    """Two hours without a tick are one poll for each user, not twenty-four."""
-    _tick(table, clock, Sent())
+def test_a_long_outage_causes_one_poll_per_user(table: Table, clock: FakeClock) -> None:
+    """Two hours without a tick cause one poll for each user and not twenty-four."""
+    _tick(table, clock, DispatchQueue())
     clock.advance(2 * 3_600)
-    sent = Sent()
+    sent = DispatchQueue()
     _tick(table, clock, sent)
 
     assert sent.times == Counter(USERS)
 
 
-def test_a_clock_that_steps_back_sends_nobody_again(table: Table, clock: FakeClock) -> None:
-    """Minutes that were served stay served."""
-    _tick(table, clock, Sent())
+def test_a_clock_that_steps_back_sends_no_user_again(table: Table, clock: FakeClock) -> None:
+    """Minutes that were served are not served again."""
+    _tick(table, clock, DispatchQueue())
     clock.advance(-120)
 
-    assert _tick(table, clock, Sent()) == Dispatched(0, 0)
+    assert _tick(table, clock, DispatchQueue()) == Dispatched(0, 0)
 
 
-def test_who_disconnected_is_not_sent(table: Table, clock: FakeClock) -> None:
-    """No seat, no poll."""
+def test_a_disconnected_user_is_not_sent(table: Table, clock: FakeClock) -> None:
+    """A user without a poll slot is not polled."""
     SyncStates(table, clock).stop_polling("user-7")
-    sent = Sent()
+    sent = DispatchQueue()
     for _ in range(5):
         _tick(table, clock, sent)
         clock.advance(60)
@@ -101,15 +101,13 @@ def test_who_disconnected_is_not_sent(table: Table, clock: FakeClock) -> None:
     assert set(sent.times) == set(USERS) - {"user-7"}
 
 
-def test_a_tick_that_dies_before_it_has_sent_everything_is_made_up_for(
-    table: Table, clock: FakeClock
-) -> None:
-    """The minute counts as served only afterwards, so the next tick sends again."""
+def test_a_tick_that_crashes_while_sending_is_repeated(table: Table, clock: FakeClock) -> None:
+    """A minute counts as served only after sending, so the next tick sends again."""
 
     def dies(_: Iterable[Order]) -> None:
         raise ZeroDivisionError
 
-    sent = Sent()
+    sent = DispatchQueue()
     for _ in range(5):
         with pytest.raises(ZeroDivisionError):
             dispatch(table=table, send=dies, intervals_s={300}, correlation_id="id", clock=clock)
@@ -120,12 +118,12 @@ def test_a_tick_that_dies_before_it_has_sent_everything_is_made_up_for(
     assert set(sent.times) == set(USERS)
 
 
-def test_two_ticks_at_once_do_not_both_send(table: Table, clock: FakeClock) -> None:
-    """While one is at it the other finds nothing to do."""
+def test_two_concurrent_ticks_do_not_both_send(table: Table, clock: FakeClock) -> None:
+    """While one tick sends, another finds nothing to do."""
     meanwhile: list[Dispatched] = []
 
     def send(orders: Iterable[Order]) -> None:
-        meanwhile.append(_tick(table, clock, Sent()))
+        meanwhile.append(_tick(table, clock, DispatchQueue()))
         list(orders)
 
     dispatch(table=table, send=send, intervals_s={300}, correlation_id="id", clock=clock)
@@ -133,10 +131,10 @@ def test_two_ticks_at_once_do_not_both_send(table: Table, clock: FakeClock) -> N
     assert meanwhile == [Dispatched(0, 0)]
 
 
-def test_a_default_of_the_past_is_still_looked_at(table: Table, clock: FakeClock) -> None:
-    """Who sits on a seat of the old default is found until they have moved."""
+def test_a_former_default_interval_is_still_served(table: Table, clock: FakeClock) -> None:
+    """A user in a slot of the old default interval is found until the user has moved."""
     SyncStates(table, clock, 420).start_polling("late", None, NOON - timedelta(days=1))
-    sent = Sent()
+    sent = DispatchQueue()
     for minute in range(8):
         intervals_s = {300, 420} if minute == 0 else {300}
         dispatch(table=table, send=sent, intervals_s=intervals_s, correlation_id="id", clock=clock)
@@ -146,10 +144,10 @@ def test_a_default_of_the_past_is_still_looked_at(table: Table, clock: FakeClock
 
 
 @pytest.mark.exhaustive
-def test_everybody_is_reconciled_once_a_day(table: Table, clock: FakeClock) -> None:
-    """Twenty-four hourly ticks reach each user once, in whatever seat they sit."""
+def test_every_user_is_reconciled_once_a_day(table: Table, clock: FakeClock) -> None:
+    """Twenty-four hourly ticks reach each user once, in any slot."""
     SyncStates(table, clock).start_polling("slow", 86_400, NOON - timedelta(days=1))
-    sent = Sent()
+    sent = DispatchQueue()
     for _ in range(24):
         dispatch(
             RECONCILIATIONS,

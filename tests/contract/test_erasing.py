@@ -4,7 +4,7 @@ import pytest
 
 from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import SECOND_LOOK_S, Eraser
-from tests.contract.people import People, kinds
+from tests.contract.account_world import AccountWorld, kinds
 from tests.contract.stepped import Crash, HalfWay, crash
 from tests.contract.token_world import TokenProvider, TokenWorld
 from tests.support.fakes import FakeClock
@@ -12,44 +12,44 @@ from tests.support.moto_kms import kms_client, quick_key
 
 
 @pytest.fixture
-def people(users_table: Table, readings_table: Table, clock: FakeClock) -> People:
-    """Nobody yet."""
+def accounts(users_table: Table, readings_table: Table, clock: FakeClock) -> AccountWorld:
+    """Empty tables."""
     kms = kms_client()
     world = TokenWorld(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
-    return People(world, readings_table, clock)
+    return AccountWorld(world, readings_table, clock)
 
 
 def plenty() -> float:
-    """What an erasure has left."""
+    """The time that an erasure has left, in seconds."""
     return 29.0
 
 
-class AtStep:
-    """Does something at the nth step of a process, whatever step it is; counts them all."""
+class AtNthStep:
+    """An action at the nth step of a process, of any kind; all steps are counted."""
 
-    def __init__(self, nth: int, deed: Callable[[], object]) -> None:
+    def __init__(self, nth: int, action: Callable[[], object]) -> None:
         self.nth = nth
-        self.deed = deed
+        self.action = action
         self.steps = 0
 
     def __call__(self, step: str) -> None:
-        """Take note, and do it when it is time."""
+        """Count the step, and take the action if this is its step."""
         assert step
         self.steps += 1
         if self.steps == self.nth:
-            self.deed()
+            self.action()
 
 
-def test_an_erasure_leaves_only_its_receipt(people: People) -> None:
-    """Readings, tokens, jobs, logins, audit: gone, and counted."""
-    people.connect("ada")
-    people.connect("bob")
-    people.backfill("ada")
-    before = people.stored_about("bob")
-    receipt = people.eraser().erase("ada", plenty)
+def test_an_erasure_leaves_only_its_receipt(accounts: AccountWorld) -> None:
+    """Readings, tokens, jobs, logins and audit entries are removed and counted."""
+    accounts.connect("ada")
+    accounts.connect("bob")
+    accounts.backfill("ada")
+    before = accounts.stored_about("bob")
+    receipt = accounts.eraser().erase("ada", plenty)
 
-    assert kinds(people.stored_about("ada")) == {"receipt"}
-    assert receipt.erased_at == people.clock.now()
+    assert kinds(accounts.stored_about("ada")) == {"receipt"}
+    assert receipt.erased_at == accounts.clock.now()
     assert receipt.as_json()["removed"] == {
         "hours": 7,
         "readings": 7,
@@ -58,24 +58,24 @@ def test_an_erasure_leaves_only_its_receipt(people: People) -> None:
         "connections": 1,
         "logins": 1,
         "sync_states": 1,
-        "days": 21,  # One for each of the history.
+        "days": 21,  # One for each day of the history.
     }
-    assert people.stored_about("bob") == before
+    assert accounts.stored_about("bob") == before
 
 
-def test_repeating_it_answers_with_the_same_receipt(people: People) -> None:
-    """Nothing is left to remove, so nothing is added."""
-    people.connect("ada")
-    first = people.eraser().erase("ada", plenty)
-    people.clock.advance(5)
+def test_a_repeated_erasure_returns_the_same_receipt(accounts: AccountWorld) -> None:
+    """A second erasure finds nothing to remove and adds no receipt."""
+    accounts.connect("ada")
+    first = accounts.eraser().erase("ada", plenty)
+    accounts.clock.advance(5)
 
-    assert people.eraser().erase("ada", plenty) == first
-    assert len(people.stored_about("ada")) == 1
+    assert accounts.eraser().erase("ada", plenty) == first
+    assert len(accounts.stored_about("ada")) == 1
 
 
-def test_somebody_nobody_knows_is_erased_like_anybody(people: People) -> None:
-    """The answer does not tell whether there was anything."""
-    assert people.eraser().erase("nobody", plenty).as_json()["removed"] == {
+def test_an_unknown_user_is_erased_like_any_other(accounts: AccountWorld) -> None:
+    """The answer does not show whether data existed."""
+    assert accounts.eraser().erase("nobody", plenty).as_json()["removed"] == {
         "hours": 0,
         "readings": 0,
         "jobs": 0,
@@ -84,48 +84,48 @@ def test_somebody_nobody_knows_is_erased_like_anybody(people: People) -> None:
 
 
 @pytest.mark.exhaustive
-def test_nothing_is_left_wherever_a_backfill_was_when_its_user_was_erased(people: People) -> None:
-    """Step by step: the worker is paused there, the person erased, and the worker goes on to its end."""
-    people.connect("counted")
-    counted = AtStep(0, lambda: None)
-    people.backfill("counted", counted)
+def test_an_erasure_during_a_backfill_leaves_nothing(accounts: AccountWorld) -> None:
+    """The worker is paused at each step, the user is erased, and the worker continues to its end."""
+    accounts.connect("counted")
+    counted = AtNthStep(0, lambda: None)
+    accounts.backfill("counted", counted)
     assert counted.steps > 20
 
     for step in range(1, counted.steps + 1):
         user_id = f"ada-{step}"
-        people.connect(user_id)
-        eraser = people.eraser()
-        people.backfill(user_id, AtStep(step, lambda e=eraser, u=user_id: e.erase(u, plenty)))  # type: ignore[misc]
-        people.let_everything_end()
+        accounts.connect(user_id)
+        eraser = accounts.eraser()
+        accounts.backfill(user_id, AtNthStep(step, lambda e=eraser, u=user_id: e.erase(u, plenty)))  # type: ignore[misc]
+        accounts.let_everything_end()
 
-        assert kinds(people.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
+        assert kinds(accounts.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
 
 
 @pytest.mark.exhaustive
-def test_nothing_is_left_wherever_a_webhook_was_when_its_user_was_erased(people: People) -> None:
-    """Taken in or carried out: it is paused there, the person erased, and it goes on to its end."""
-    people.connect("counted")
-    receiving, storing = AtStep(0, lambda: None), AtStep(0, lambda: None)
-    people.receive("counted", receiving)
-    people.store_records(people.orders[-1], storing)
+def test_an_erasure_during_a_webhook_leaves_nothing(accounts: AccountWorld) -> None:
+    """Receiving and storing are paused at each step, the user is erased, and they continue to their end."""
+    accounts.connect("counted")
+    receiving, storing = AtNthStep(0, lambda: None), AtNthStep(0, lambda: None)
+    accounts.receive("counted", receiving)
+    accounts.store_records(accounts.orders[-1], storing)
 
-    # Every second: right after a call is right before the next.
+    # Every second step: the step after a call equals the step before the next one.
     for step in range(1, receiving.steps + storing.steps + 1, 2):
         user_id = f"ada-{step}"
-        people.connect(user_id)
-        eraser = people.eraser()
+        accounts.connect(user_id)
+        eraser = accounts.eraser()
         erase = lambda e=eraser, u=user_id: e.erase(u, plenty)  # noqa: E731
-        known = len(people.orders)
-        people.receive(user_id, AtStep(step, erase))
-        for order in people.orders[known:]:
-            people.store_records(order, AtStep(step - receiving.steps, erase))
-        people.let_everything_end()
+        known = len(accounts.orders)
+        accounts.receive(user_id, AtNthStep(step, erase))
+        for order in accounts.orders[known:]:
+            accounts.store_records(order, AtNthStep(step - receiving.steps, erase))
+        accounts.let_everything_end()
 
-        assert kinds(people.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
+        assert kinds(accounts.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
 
 
-def test_an_erasure_waits_for_a_sync_that_is_about_to_end(people: People) -> None:
-    """Without tokens it ends at its next call; then there is nothing that could come late."""
+def test_an_erasure_waits_for_a_sync_that_is_ending(accounts: AccountWorld) -> None:
+    """Without tokens a sync ends at its next call, and a short wait prevents late writes."""
 
     class Clock(FakeClock):
         def sleep(self, wait_s: float) -> None:
@@ -133,105 +133,105 @@ def test_an_erasure_waits_for_a_sync_that_is_about_to_end(people: People) -> Non
             worker.finish()
 
     worker, clock = HalfWay("after fetch"), Clock()
-    people.connect("ada")
-    worker.start(lambda: people.backfill("ada", worker))
-    people.eraser(clock=clock).erase("ada", plenty)
+    accounts.connect("ada")
+    worker.start(lambda: accounts.backfill("ada", worker))
+    accounts.eraser(clock=clock).erase("ada", plenty)
 
     assert clock.naps == [0.5]
-    assert kinds(people.stored_about("ada")) == {"receipt"}
+    assert kinds(accounts.stored_about("ada")) == {"receipt"}
 
 
-def test_an_erasure_does_not_wait_for_ever(people: People) -> None:
-    """A worker that died holds its lease for minutes; what it stored goes at once."""
-    people.connect("ada")
+def test_an_erasure_waits_ten_seconds_at_most(accounts: AccountWorld) -> None:
+    """A crashed worker holds its lease for minutes, so the erasure does not wait for the lease's end."""
+    accounts.connect("ada")
     with pytest.raises(Crash):
-        people.backfill("ada", _crash_at("after fetch"))
-    began = people.clock.now()
-    receipt = people.eraser().erase("ada", plenty)
+        accounts.backfill("ada", _crash_at("after fetch"))
+    began = accounts.clock.now()
+    receipt = accounts.eraser().erase("ada", plenty)
 
     assert receipt.erased_at is not None
     assert (receipt.erased_at - began).total_seconds() <= 10
-    assert kinds(people.stored_about("ada")) == {"receipt"}
+    assert kinds(accounts.stored_about("ada")) == {"receipt"}
 
 
 @pytest.mark.exhaustive
-def test_an_erasure_that_dies_is_carried_on(people: People) -> None:
-    """Whatever step it died at, the second look finishes it, and the receipt says what was removed."""
-    people.connect("counted")
-    counted = AtStep(0, lambda: None)
-    people.eraser(counted).erase("counted", plenty)
+def test_an_erasure_that_crashes_is_completed(accounts: AccountWorld) -> None:
+    """After a crash at any step, the second look finishes the erasure and its receipt."""
+    accounts.connect("counted")
+    counted = AtNthStep(0, lambda: None)
+    accounts.eraser(counted).erase("counted", plenty)
 
     for step in range(3, counted.steps + 1):
         user_id = f"ada-{step}"
-        people.connect(user_id)
+        accounts.connect(user_id)
         with pytest.raises(Crash):
-            people.eraser(AtStep(step, crash)).erase(user_id, plenty)
-        people.let_everything_end()
+            accounts.eraser(AtNthStep(step, crash)).erase(user_id, plenty)
+        accounts.let_everything_end()
 
-        assert kinds(people.stored_about(user_id)) == {"receipt"}, f"died at step {step}"
-        receipt = people.eraser().receipts.newest(user_id)
+        assert kinds(accounts.stored_about(user_id)) == {"receipt"}, f"died at step {step}"
+        receipt = accounts.eraser().receipts.newest(user_id)
         assert receipt is not None
         assert receipt.erased_at is not None
 
 
-def test_an_erasure_that_runs_out_of_time_goes_on_by_itself(people: People) -> None:
-    """It says so by a receipt without a time, and counts everything once."""
-    people.connect("ada")
-    people.backfill("ada")
-    unfinished = people.eraser().erase("ada", lambda: 1.0)
+def test_an_erasure_that_runs_out_of_time_is_completed(accounts: AccountWorld) -> None:
+    """An unfinished erasure returns a receipt without a time, and each item is counted once."""
+    accounts.connect("ada")
+    accounts.backfill("ada")
+    unfinished = accounts.eraser().erase("ada", lambda: 1.0)
     assert unfinished.erased_at is None
-    assert people.looks == [("ada", SECOND_LOOK_S), ("ada", 0)]
+    assert accounts.looks == [("ada", SECOND_LOOK_S), ("ada", 0)]
 
-    people.let_everything_end()
-    receipt = people.eraser().receipts.newest("ada")
+    accounts.let_everything_end()
+    receipt = accounts.eraser().receipts.newest("ada")
     assert receipt is not None
     assert receipt.receipt_id == unfinished.receipt_id
     assert (receipt.removed["hours"], receipt.removed["readings"]) == (7, 7)
-    assert kinds(people.stored_about("ada")) == {"receipt"}
+    assert kinds(accounts.stored_about("ada")) == {"receipt"}
 
 
-def test_whoever_connects_again_keeps_what_is_new(people: People) -> None:
-    """The second look is for what came late from before."""
-    people.connect("ada")
-    people.eraser().erase("ada", plenty)
-    people.clock.advance(1)
-    people.connect("ada")
-    people.let_everything_end()
+def test_a_user_who_connects_again_keeps_new_data(accounts: AccountWorld) -> None:
+    """The second look removes only data from before the erasure."""
+    accounts.connect("ada")
+    accounts.eraser().erase("ada", plenty)
+    accounts.clock.advance(1)
+    accounts.connect("ada")
+    accounts.let_everything_end()
 
-    assert kinds(people.stored_about("ada")) >= {"receipt", "connection", "sync", "login"}
-    assert people.world.connections.get("ada") is not None
+    assert kinds(accounts.stored_about("ada")) >= {"receipt", "connection", "sync", "login"}
+    assert accounts.world.connections.get("ada") is not None
 
 
-def test_what_is_recorded_after_an_erasure_stays(people: People) -> None:
-    """Somebody who looked for an erased user is to be found in the audit."""
-    people.connect("ada")
-    people.eraser().erase("ada", plenty)
-    people.clock.advance(1)
-    audit = people.deps().audit
+def test_an_audit_entry_after_an_erasure_is_kept(accounts: AccountWorld) -> None:
+    """A request for an erased user's data stays in the audit."""
+    accounts.connect("ada")
+    accounts.eraser().erase("ada", plenty)
+    accounts.clock.advance(1)
+    audit = accounts.deps().audit
     late = audit.save(audit.new_entry("ada", actor="eve", action="GET /x", correlation_id="c"))
-    people.let_everything_end()
+    accounts.let_everything_end()
 
     assert list(audit.newest_first("ada")) == [late]
 
 
-def test_more_than_one_batch_is_removed(people: People) -> None:
-    """An hour that cannot be read included."""
+def test_an_erasure_removes_more_than_one_batch(accounts: AccountWorld) -> None:
+    """More hours than one batch holds are removed, including hours that cannot be read."""
     for hour in range(60):
-        people.readings_table.put(
+        accounts.readings_table.put(
             {"pk": "ada", "sk": f"2026-01-{hour:02d}T00", "readings": "?", "version": 1}
         )
-    receipt = people.eraser().erase("ada", plenty)
+    receipt = accounts.eraser().erase("ada", plenty)
 
     assert (receipt.removed["hours"], receipt.removed.get("readings", 0)) == (60, 0)
-    assert kinds(people.stored_about("ada")) == {"receipt"}
+    assert kinds(accounts.stored_about("ada")) == {"receipt"}
 
 
-def test_an_eraser_tells_nobodys_name(people: People) -> None:
-    """A receipt's repr may end up in a log, beside an id in hexadecimal, which could spell "ada"."""
-    receipt = people.eraser().erase("olga", plenty)
+def test_the_repr_of_a_receipt_contains_no_user_id(accounts: AccountWorld) -> None:
+    """A receipt that is logged shows no user id; the id here cannot occur in hexadecimal digits."""
+    receipt = accounts.eraser().erase("olga", plenty)
 
     assert "olga" not in repr(receipt)
-    assert isinstance(people.eraser(), Eraser)
+    assert isinstance(accounts.eraser(), Eraser)
 
 
 def _crash_at(step: str) -> Callable[[str], None]:

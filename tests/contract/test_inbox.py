@@ -9,12 +9,12 @@ from tests.support.fakes import FakeClock
 
 @pytest.fixture
 def inbox(users_table: Table, clock: FakeClock) -> Inbox:
-    """Nothing came yet."""
+    """An empty inbox."""
     return Inbox(users_table, clock)
 
 
-def test_the_first_claim_is_ours_and_every_other_sees_it(inbox: Inbox, clock: FakeClock) -> None:
-    """With the job and the correlation id of the first, and when that was."""
+def test_only_the_first_claim_of_an_id_succeeds(inbox: Inbox, clock: FakeClock) -> None:
+    """Later claims get the job, the correlation id and the time of the first one."""
     first = inbox.claim("ada", "msg_1", "job-1", "c-1")
     clock.advance(1)
     second = inbox.claim("ada", "msg_1", "job-2", "c-2")
@@ -27,7 +27,7 @@ def test_the_first_claim_is_ours_and_every_other_sees_it(inbox: Inbox, clock: Fa
 
 
 def test_a_claim_is_pending_until_it_is_accepted(inbox: Inbox) -> None:
-    """Both are seen by whoever looks, and by whoever claims."""
+    """A reader and a second claim see whether the message was accepted."""
     inbox.claim("ada", "msg_1", "job-1", "c")
     pending = inbox.find("ada", "msg_1")
     inbox.accept("ada", "msg_1")
@@ -39,16 +39,16 @@ def test_a_claim_is_pending_until_it_is_accepted(inbox: Inbox) -> None:
     assert inbox.claim("ada", "msg_1", "job-2", "c").accepted
 
 
-def test_users_have_inboxes_of_their_own(inbox: Inbox) -> None:
-    """An id is its sender's, about one user."""
+def test_each_user_has_an_inbox(inbox: Inbox) -> None:
+    """The same message id for two users is two messages."""
     inbox.claim("ada", "msg_1", "job-1", "c")
 
     assert inbox.find("bob", "msg_1") is None
     assert inbox.claim("bob", "msg_1", "job-2", "c").ours
 
 
-def test_what_expired_is_nothing_whether_ttl_has_removed_it_or_not(inbox: Inbox, clock: FakeClock) -> None:
-    """To the second, and it can be claimed anew."""
+def test_an_expired_claim_is_ignored_before_ttl_removes_it(inbox: Inbox, clock: FakeClock) -> None:
+    """A claim ends at the second of its expiry, and the id can then be claimed again."""
     inbox.claim("ada", "msg_1", "job-1", "c")
     clock.advance(KEPT.total_seconds() - 1)
     assert inbox.find("ada", "msg_1") is not None
@@ -59,15 +59,15 @@ def test_what_expired_is_nothing_whether_ttl_has_removed_it_or_not(inbox: Inbox,
     assert inbox.claim("ada", "msg_1", "job-3", "c").ours
 
 
-def test_an_erased_user_does_not_come_back_as_half_an_item(inbox: Inbox) -> None:
-    """Accepting what is not there leaves it so."""
+def test_accepting_an_erased_claim_creates_no_item(inbox: Inbox) -> None:
+    """Accepting a message whose claim does not exist changes nothing."""
     inbox.accept("ada", "msg_1")
 
     assert inbox.table.get("ada", PREFIX + "msg_1") is None
 
 
-def test_ttl_removes_it(inbox: Inbox, clock: FakeClock) -> None:
-    """By the attribute the template names."""
+def test_a_claim_has_an_expiry_for_ttl(inbox: Inbox, clock: FakeClock) -> None:
+    """The expiry is in the attribute that the template declares for TTL."""
     inbox.claim("ada", "msg_1", "job-1", "c")
     item = inbox.table.get("ada", PREFIX + "msg_1")
 
@@ -76,8 +76,8 @@ def test_ttl_removes_it(inbox: Inbox, clock: FakeClock) -> None:
 
 
 @pytest.mark.integration
-def test_of_many_at_once_one_gets_it(inbox: Inbox) -> None:
-    """Sixteen threads, a hundred claims."""
+def test_only_one_of_many_concurrent_claims_succeeds(inbox: Inbox) -> None:
+    """A hundred claims from sixteen threads have one success and one job."""
     with ThreadPoolExecutor(16) as threads:
         claims = list(threads.map(lambda n: inbox.claim("ada", "msg_1", f"job-{n}", "c"), range(100)))
 

@@ -21,8 +21,8 @@ def _job(clock: FakeClock, user_id: str = "ada", **changes: object) -> Job:
     return Job(order, **{"status": JobStatus.SUCCEEDED, **changes})  # type: ignore[arg-type]  # Each test names its own.
 
 
-def test_a_job_comes_back_as_it_was_kept(jobs: Jobs, clock: FakeClock) -> None:
-    """Counts, failure, window and times included."""
+def test_a_saved_job_is_read_back_unchanged(jobs: Jobs, clock: FakeClock) -> None:
+    """Counts, failure, window and times are read back."""
     job = _job(
         clock,
         status=JobStatus.FAILED,
@@ -42,15 +42,17 @@ def test_a_job_comes_back_as_it_was_kept(jobs: Jobs, clock: FakeClock) -> None:
 
 
 def test_a_job_belongs_to_its_user(jobs: Jobs, clock: FakeClock) -> None:
-    """Somebody else's id does not open it."""
+    """A job cannot be read with another user's id."""
     job = _job(clock)
     jobs.save(job)
 
     assert jobs.get("bob", job.order.job_id) is None
 
 
-def test_jobs_are_listed_newest_first_and_only_jobs(jobs: Jobs, users_table: Table, clock: FakeClock) -> None:
-    """Whatever else is kept about the user does not show up among them."""
+def test_jobs_are_listed_newest_first_without_other_items(
+    jobs: Jobs, users_table: Table, clock: FakeClock
+) -> None:
+    """Other items of the user are not listed as jobs."""
     for sk in ("connection", "sync", "jinx", "job", "joc"):
         users_table.put({"pk": "ada", "sk": sk})
     kept = []
@@ -64,8 +66,8 @@ def test_jobs_are_listed_newest_first_and_only_jobs(jobs: Jobs, users_table: Tab
     assert [job.order.job_id for job in jobs.newest_first("ada")] == kept[::-1]
 
 
-def test_a_page_continues_where_the_one_before_ended(jobs: Jobs, clock: FakeClock) -> None:
-    """A job that is added meanwhile neither repeats one nor hides one."""
+def test_a_page_continues_after_the_previous_one(jobs: Jobs, clock: FakeClock) -> None:
+    """A job that is added between two pages neither repeats nor hides a job."""
     for _ in range(5):
         jobs.save(_job(clock))
         clock.advance(1)
@@ -78,8 +80,8 @@ def test_a_page_continues_where_the_one_before_ended(jobs: Jobs, clock: FakeCloc
     assert max(rest) < min(first)
 
 
-def test_a_job_is_forgotten_after_thirty_days(jobs: Jobs, users_table: Table, clock: FakeClock) -> None:
-    """DynamoDB is told when."""
+def test_a_job_expires_after_thirty_days(jobs: Jobs, users_table: Table, clock: FakeClock) -> None:
+    """The item has the time at which DynamoDB removes it."""
     job = _job(clock)
     jobs.save(job)
     item = users_table.get("ada", f"job#{job.order.job_id}")
@@ -88,8 +90,8 @@ def test_a_job_is_forgotten_after_thirty_days(jobs: Jobs, users_table: Table, cl
     assert item["expires_at"] == (NOON + timedelta(days=30)).timestamp()
 
 
-def test_an_order_survives_the_queue(clock: FakeClock) -> None:
-    """What is sent is what is carried out, window included."""
+def test_an_order_is_unchanged_by_the_queue(clock: FakeClock) -> None:
+    """The received order equals the sent one, including its window."""
     order = Order(
         "ada", new_id(clock.now()), JobKind.BACKFILL, Trigger.API, "id", (NOON, NOON + timedelta(days=1))
     )

@@ -7,12 +7,12 @@ from tests.support.fakes import FakeClock
 
 @pytest.fixture
 def limit(users_table: Table, clock: FakeClock) -> CallerLimit:
-    """Three calls a minute."""
+    """A limit of three calls a minute."""
     return CallerLimit(users_table, clock, LimitPolicy("sync", 3, 60))
 
 
-def test_what_is_within_the_limit_is_accepted_and_no_more(limit: CallerLimit) -> None:
-    """The standing counts down to nothing, and stays there."""
+def test_calls_over_the_limit_are_rejected(limit: CallerLimit) -> None:
+    """The number of remaining calls decreases to zero and stays there."""
     assert [limit.take("ada") for _ in range(5)] == [
         LimitStatus(accepted=True, remaining=2, resets_in_s=60),
         LimitStatus(accepted=True, remaining=1, resets_in_s=60),
@@ -22,8 +22,8 @@ def test_what_is_within_the_limit_is_accepted_and_no_more(limit: CallerLimit) ->
     ]
 
 
-def test_waiting_as_long_as_told_helps(limit: CallerLimit, clock: FakeClock) -> None:
-    """And a second less does not."""
+def test_a_caller_is_accepted_after_the_reset_time(limit: CallerLimit, clock: FakeClock) -> None:
+    """A call one second before the reset time is rejected."""
     for _ in range(4):
         limit.take("ada")
     clock.advance(59)
@@ -33,8 +33,8 @@ def test_waiting_as_long_as_told_helps(limit: CallerLimit, clock: FakeClock) -> 
     assert limit.take("ada") == LimitStatus(accepted=True, remaining=2, resets_in_s=60)
 
 
-def test_callers_and_limits_do_not_disturb_each_other(limit: CallerLimit, users_table: Table) -> None:
-    """One caller's calls are no other's, and a sync is no webhook."""
+def test_callers_and_limits_are_counted_separately(limit: CallerLimit, users_table: Table) -> None:
+    """Another caller has its own count, and so has another limit."""
     for _ in range(3):
         limit.take("ada")
     other = CallerLimit(users_table, limit.clock, LimitPolicy("webhook", 3, 60))
@@ -44,10 +44,10 @@ def test_callers_and_limits_do_not_disturb_each_other(limit: CallerLimit, users_
     assert not limit.take("ada").accepted
 
 
-def test_a_count_goes_when_its_window_is_over_and_names_nobody(
+def test_a_count_expires_and_contains_no_caller_id(
     limit: CallerLimit, users_table: Table, clock: FakeClock
 ) -> None:
-    """DynamoDB tidies up; the key is a hash."""
+    """The item has the expiry of its window, and its key is a hash."""
     limit.take("grace")
     (item,) = users_table.client.scan(TableName=users_table.name)["Items"]
 

@@ -36,7 +36,7 @@ def meter(table: Table) -> Meter:
 
 
 def test_a_small_write_costs_one_unit(table: Table, meter: Meter) -> None:
-    """It counts for its own table only."""
+    """A small write counts one unit, for its own table only."""
     table.put({"pk": "ada", "sk": "day"})
 
     assert meter.written("users") == 1
@@ -44,7 +44,7 @@ def test_a_small_write_costs_one_unit(table: Table, meter: Meter) -> None:
 
 
 def test_a_refused_write_costs_one_unit(table: Table, meter: Meter) -> None:
-    """It changes nothing, but DynamoDB charges for it."""
+    """A refused write changes nothing, but DynamoDB charges for it."""
     table.put({"pk": "ada", "sk": "day"}, ABSENT)
     refused = table.put({"pk": "ada", "sk": "day"}, ABSENT)
 

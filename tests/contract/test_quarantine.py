@@ -48,8 +48,8 @@ def _items(users_table: Table, user_id: str = "ada") -> list[dict[str, object]]:
     return list(users_table.query("pk = :pk", {":pk": user_id}))
 
 
-def test_a_kept_record_comes_back_with_its_reason(quarantine: Quarantine) -> None:
-    """As it came from the provider, and when it was kept."""
+def test_a_quarantined_record_is_read_back_with_its_reason(quarantine: Quarantine) -> None:
+    """The record is as the provider sent it, with the time at which it was saved."""
     assert quarantine.save("ada", [TIMELESS]) == 1
 
     assert list(quarantine.newest_first("ada")) == [
@@ -57,10 +57,10 @@ def test_a_kept_record_comes_back_with_its_reason(quarantine: Quarantine) -> Non
     ]
 
 
-def test_the_newest_is_first_and_only_quarantine_is_shown(
+def test_records_are_newest_first_without_other_items(
     quarantine: Quarantine, users_table: Table, clock: FakeClock
 ) -> None:
-    """Whatever else is kept about the user does not show up among it."""
+    """Other items of the user are not listed as quarantined records."""
     for sk in ("connection", "quarantine", "quarantines#1", "quarry", "sync"):
         users_table.put({"pk": "ada", "sk": sk})
     quarantine.save("ada", [TIMELESS])
@@ -71,7 +71,7 @@ def test_the_newest_is_first_and_only_quarantine_is_shown(
 
 
 def test_a_record_is_not_readable_in_the_table(quarantine: Quarantine, users_table: Table) -> None:
-    """It is somebody's health; only the reason stands there in plain text."""
+    """A record is health data, so only the reason is stored as plain text."""
     quarantine.save("ada", [VALUELESS])
     (item,) = _items(users_table)
 
@@ -80,7 +80,7 @@ def test_a_record_is_not_readable_in_the_table(quarantine: Quarantine, users_tab
 
 
 def test_a_record_belongs_to_its_user(quarantine: Quarantine, users_table: Table) -> None:
-    """Nobody else sees it, even if the item is copied to them."""
+    """Another user cannot read the record, even from a copy of the item."""
     quarantine.save("ada", [TIMELESS])
     assert list(quarantine.newest_first("bob")) == []
 
@@ -88,8 +88,8 @@ def test_a_record_belongs_to_its_user(quarantine: Quarantine, users_table: Table
     assert [held.record for held in quarantine.newest_first("bob")] == [None]
 
 
-def test_the_same_record_fetched_again_is_kept_once(quarantine: Quarantine, clock: FakeClock) -> None:
-    """A gap is asked for again with every poll; a new record beside it is kept."""
+def test_a_record_that_is_fetched_again_is_saved_once(quarantine: Quarantine, clock: FakeClock) -> None:
+    """Polls fetch a record repeatedly; a new record in the same answer is saved."""
     quarantine.save("ada", [TIMELESS, TIMELESS])
     clock.advance(900)
 
@@ -98,8 +98,8 @@ def test_the_same_record_fetched_again_is_kept_once(quarantine: Quarantine, cloc
     assert len(list(quarantine.newest_first("ada"))) == 2
 
 
-def test_a_fault_in_every_record_is_shown_by_a_few(quarantine: Quarantine, users_table: Table) -> None:
-    """Whatever the provider sends, a sync keeps no more than the limit."""
+def test_one_sync_quarantines_a_limited_number(quarantine: Quarantine, users_table: Table) -> None:
+    """If every record is invalid, then a sync saves as many as the limit."""
     spoilt = [Rejected("value-missing", {"recordId": number}) for number in range(300)]
 
     assert quarantine.save("ada", spoilt) == RECORDS_MAX
@@ -107,17 +107,17 @@ def test_a_fault_in_every_record_is_shown_by_a_few(quarantine: Quarantine, users
     assert len(_items(users_table)) == RECORDS_MAX
 
 
-def test_a_sync_without_a_fault_costs_nothing(clock: FakeClock) -> None:
-    """Neither the table nor KMS is asked."""
+def test_a_sync_without_rejections_makes_no_request(clock: FakeClock) -> None:
+    """Neither DynamoDB nor KMS is called."""
     nothing: object = None
 
     assert Quarantine(nothing, nothing, clock).save("ada", []) == 0  # type: ignore[arg-type]  # That is the claim.
 
 
-def test_a_record_is_forgotten_after_thirty_days(
+def test_a_quarantined_record_expires_after_thirty_days(
     quarantine: Quarantine, users_table: Table, clock: FakeClock
 ) -> None:
-    """DynamoDB is told when, and until it gets to it the record is not shown."""
+    """The item has an expiry for DynamoDB, and is not shown after it."""
     quarantine.save("ada", [TIMELESS])
     assert _items(users_table)[0]["expires_at"] == (NOON + timedelta(days=30)).timestamp()
 
@@ -127,23 +127,23 @@ def test_a_record_is_forgotten_after_thirty_days(
     assert list(quarantine.newest_first("ada")) == []
 
 
-def test_neither_record_nor_value_is_in_what_a_log_may_show(quarantine: Quarantine) -> None:
-    """The reason is, and the time."""
+def test_the_repr_of_a_quarantined_record_has_no_value(quarantine: Quarantine) -> None:
+    """A log of the result shows no content of the record."""
     quarantine.save("ada", [TIMELESS])
 
     assert "187" not in repr(list(quarantine.newest_first("ada")))
 
 
-def test_a_rare_fault_is_not_hidden_by_a_common_one() -> None:
-    """The one record without a time is among those shown, after three hundred without a value."""
+def test_a_frequent_reason_does_not_hide_a_rare_one() -> None:
+    """The only record without a time is chosen, after three hundred without a value."""
     chosen = first_of_each_reason([VALUELESS] * 300 + [TIMELESS])
 
     assert ("system-time-missing", '{"value":187}') in chosen
 
 
 @given(rejections)
-def test_every_reason_is_shown_and_none_crowds_out_another(rejected: list[Rejected]) -> None:
-    """As many as fit; a reason has two more than another only if the other has no more."""
+def test_every_reason_is_chosen_equally(rejected: list[Rejected]) -> None:
+    """A reason has two records more than another only if the other one has no more."""
     chosen = first_of_each_reason(rejected)
     shown = Counter(reason for reason, _ in chosen)
     there = Counter(unreadable.reason for unreadable in rejected)
@@ -154,8 +154,8 @@ def test_every_reason_is_shown_and_none_crowds_out_another(rejected: list[Reject
 
 
 @given(json_values)
-def test_whatever_json_a_record_is_it_can_be_stored(record: object) -> None:
-    """In no more than the limit, and as text that can be encoded."""
+def test_any_json_record_can_be_stored(record: object) -> None:
+    """The text is within the limit and can be encoded."""
     ((_, text),) = first_of_each_reason([Rejected("not-a-record", record)])
 
     assert 0 < len(text) <= RECORD_CHARS_MAX
@@ -163,15 +163,15 @@ def test_whatever_json_a_record_is_it_can_be_stored(record: object) -> None:
 
 
 def test_a_long_record_is_cut() -> None:
-    """Its beginning is shown, and costs no more than the limit."""
+    """The beginning is stored, up to the limit."""
     ((_, text),) = first_of_each_reason([Rejected("not-a-record", "x" * 10_000)])
 
     assert text == '"' + "x" * (RECORD_CHARS_MAX - 1)
 
 
 @pytest.mark.parametrize("kind", ["endless nesting", "endless number"])
-def test_a_record_that_cannot_be_written_down_does_not_stop_a_sync(kind: str) -> None:
-    """It is noted that there was one."""
+def test_a_record_that_cannot_be_json_does_not_stop_a_sync(kind: str) -> None:
+    """A fixed text is stored in its place."""
     record: object = 10**5_000
     if kind == "endless nesting":
         for _ in range(100_000):

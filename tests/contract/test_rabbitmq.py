@@ -144,7 +144,7 @@ def interrupted_at(batch: list[Event], place: int, happens: Callable[[], None]) 
 def test_events_arrive_as_cloudevents_in_their_order(
     broker: Broker, queue: str, sink_at: Callable[[str], RabbitMQSink]
 ) -> None:
-    """They are persistent, routed by their type, and have the headers that consumers need."""
+    """Events are persistent, routed by their type, and have the headers that consumers need."""
     batch = events(3)
     delivery = sink_at(broker.url).publish(batch)
     messages = take_all(broker, queue)

@@ -49,7 +49,7 @@ def test_saved_readings_are_read(reading_store: ReadingStore) -> None:
 
 
 def test_an_item_holds_one_hour(reading_store: ReadingStore) -> None:
-    """It has the time of its expiry and a readable text."""
+    """The item of an hour has its expiry and a readable text."""
     (record,) = series(NOON + MINUTE * 7, 1)
     reading_store.save("ada", [record], NOON)
 
@@ -66,7 +66,7 @@ def test_an_item_holds_one_hour(reading_store: ReadingStore) -> None:
 
 
 def test_saving_again_writes_nothing(reading_store: ReadingStore) -> None:
-    """It costs one query and no write."""
+    """Saving stored readings again costs one query and no write."""
     reading_store.save("ada", series(NOON - DAY, 300), NOON)
     calls = At("never", crash)
 
@@ -109,7 +109,7 @@ def test_readings_far_apart_are_saved_with_two_queries(reading_store: ReadingSto
 
 @pytest.mark.parametrize("descending", [False, True])
 def test_a_range_is_read_in_either_order(reading_store: ReadingStore, *, descending: bool) -> None:
-    """From the start up to the end, which is not included, and at most as many readings as the limit."""
+    """A range includes its start and not its end, and has at most as many readings as the limit."""
     reading_store.save("ada", series(NOON, 40), NOON)
     start, end = NOON + MINUTE * 35, NOON + MINUTE * 125
     wanted = [NOON + MINUTE * 5 * n for n in range(7, 25)]
@@ -123,8 +123,8 @@ def test_a_range_is_read_in_either_order(reading_store: ReadingStore, *, descend
         assert [instant for hour in hours for instant in hour.instants] == wanted[:limit]
 
 
-def test_an_empty_range(reading_store: ReadingStore) -> None:
-    """A range that is empty, reversed or without readings gives none."""
+def test_an_empty_range_has_no_readings(reading_store: ReadingStore) -> None:
+    """A range that is empty, reversed or without readings returns no reading."""
     reading_store.save("ada", series(NOON, 12), NOON)
 
     for start, end in ((NOON, NOON), (FAR_AHEAD, LONG_AGO), (NOON - HOUR, NOON), (NOON + HOUR, FAR_AHEAD)):
@@ -167,15 +167,15 @@ def test_the_hour_after_the_range_is_not_read(reading_store: ReadingStore) -> No
 
 
 def test_users_do_not_see_each_others_readings(reading_store: ReadingStore) -> None:
-    """Also if one user id is the beginning of the other."""
+    """A user id that begins with another user id is a different user."""
     reading_store.save("ada", series(NOON, 3), NOON)
 
     assert everything(reading_store, "ad") == everything(reading_store, "adam") == []
     assert reading_store.latest("adam") is None
 
 
-def test_instants_of_a_range(reading_store: ReadingStore, clock: FakeClock) -> None:
-    """In order, within the range, and without expired readings."""
+def test_instants_are_ordered_and_within_the_range(reading_store: ReadingStore, clock: FakeClock) -> None:
+    """The instants are ordered, within the range, and without those of expired readings."""
     reading_store.save("ada", series(NOON, 20), NOON)
 
     whole = [NOON + MINUTE * 5 * n for n in range(20)]
@@ -187,14 +187,14 @@ def test_instants_of_a_range(reading_store: ReadingStore, clock: FakeClock) -> N
 
 
 def test_only_instants_are_read_eventually_consistent(reading_store: ReadingStore) -> None:
-    """That costs half. All other reads are consistent."""
+    """Eventually consistent reads cost half, and all other reads are consistent."""
     consistent: list[bool] = []
 
     class Recording:
         """A client of DynamoDB that records the consistency of each query."""
 
         def query(self, **request: Any) -> Any:
-            """Record, then query."""
+            """Record the consistency, then query."""
             consistent.append(request["ConsistentRead"])
             return reading_store.table.client.query(**request)
 
@@ -211,7 +211,7 @@ def test_only_instants_are_read_eventually_consistent(reading_store: ReadingStor
 
 
 def test_latest_is_the_newest_reading(reading_store: ReadingStore) -> None:
-    """By its instant, not by the time at which it was saved."""
+    """The newest reading is the one measured last, and not the one saved last."""
     reading_store.save("ada", series(NOON - HOUR * 2, 20), NOON)
     reading_store.save("ada", series(NOON - DAY, 20), NOON)
 
@@ -255,7 +255,7 @@ def test_latest_skips_an_empty_hour(reading_store: ReadingStore) -> None:
 
 
 def test_expired_readings_are_not_read(reading_store: ReadingStore, clock: FakeClock) -> None:
-    """They are hidden at once, although DynamoDB removes their items days later."""
+    """Expired readings are hidden at once, although DynamoDB removes their items days later."""
     reading_store.save("ada", series(NOON, 12), NOON)
     reading_store.save("ada", series(NOON + HOUR, 12), NOON)
 
@@ -294,7 +294,7 @@ def test_expired_readings_are_not_saved(reading_store: ReadingStore) -> None:
 
 
 @pytest.mark.parametrize("descending", [False, True])
-def test_paging_while_readings_arrive(reading_store: ReadingStore, *, descending: bool) -> None:
+def test_pages_neither_skip_nor_repeat_readings(reading_store: ReadingStore, *, descending: bool) -> None:
     """Each reading that was stored before is on exactly one page, in order, and no reading is on two."""
     for seed in range(4):
         chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret.
@@ -324,7 +324,7 @@ def test_paging_while_readings_arrive(reading_store: ReadingStore, *, descending
 
 
 def test_a_day_of_polls_costs_at_most_130_write_units(reading_store: ReadingStore, clock: FakeClock) -> None:
-    """For ninety-six polls with three new readings each."""
+    """Ninety-six polls with three new readings each cost at most 130 write units."""
     user_id = "7d9c1f6e-3b52-4a0e-9f0b-2f6f8a1c5d3e"
     calls = At("never", crash)
     store = interrupted(reading_store, calls)

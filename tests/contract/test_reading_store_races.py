@@ -105,7 +105,7 @@ def nested_writers(
 
 
 def test_a_save_that_is_always_overtaken_fails(reading_store: ReadingStore) -> None:
-    """It raises HourContended, and the readings of the other writers are stored."""
+    """A save that loses every race raises HourContended, and the other readings are stored."""
     values = iter(range(40, 400))
 
     def overtake(step: str) -> None:
@@ -141,7 +141,7 @@ def test_one_measurement_across_an_hour_is_stored_once(
     assert (again.stored, again.duplicates, again.hours_written) == (0, 2, 0)
 
 
-def test_a_crash_can_leave_a_measurement_twice(reading_store: ReadingStore) -> None:
+def test_a_measurement_stored_twice_by_a_crash_is_folded(reading_store: ReadingStore) -> None:
     """The next save near it folds the two into one and reports no stored reading."""
     phone = measured(NOON + MINUTE * 59 + SECOND * 58, 120, PHONE, ticks=7)
     receiver = measured(NOON + HOUR + SECOND * 3, 121, RECEIVER, ticks=7)
@@ -163,7 +163,7 @@ def test_a_crash_can_leave_a_measurement_twice(reading_store: ReadingStore) -> N
 
 @pytest.mark.parametrize("step", ["before put_item", "after put_item"])
 def test_saving_again_completes_a_crashed_save(reading_store: ReadingStore, step: str) -> None:
-    """It stores the rest, and no reading twice."""
+    """A repeated save stores the missing readings, and no reading twice."""
     records = series(NOON, 36)
     for nth in (1, 2, 3):
         user_id = f"ada-{nth}"

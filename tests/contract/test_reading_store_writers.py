@@ -45,7 +45,7 @@ def test_concurrent_writers_store_the_merge_of_all(readings_table: Table) -> Non
 
 
 def test_measurements_of_two_devices_are_stored_once(readings_table: Table) -> None:
-    """Also if the phone's record is in one hour and the receiver's in the next."""
+    """A measurement is stored once, even if its two records are in different hours."""
     write_at_once(readings_table, devices=2)
 
     assert_each_measurement_stored_once(stored_readings(readings_table, "ada"))

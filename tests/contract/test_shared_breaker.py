@@ -28,16 +28,16 @@ def test_first_call_is_admitted(process: Callable[[], SharedBreaker]) -> None:
     assert process().permit().allowed
 
 
-def test_outage_costs_failures_max_calls(process: Callable[[], SharedBreaker]) -> None:
-    """After `failures_max` failures the process makes no more calls."""
-    assert outage(process()) == RULES.failures_max
+def test_outage_costs_calls_min_calls(process: Callable[[], SharedBreaker]) -> None:
+    """After `calls_min` failures the process makes no more calls."""
+    assert outage(process()) == RULES.calls_min
 
 
 def test_failures_of_all_processes_are_counted_together(process: Callable[[], SharedBreaker]) -> None:
-    """Ten processes together make `failures_max` calls during an outage."""
+    """Ten processes together make `calls_min` calls during an outage."""
     processes = [process() for _ in range(10)]
 
-    assert sum(call(breaker, succeeds=False) for breaker in processes * 3) == RULES.failures_max
+    assert sum(call(breaker, succeeds=False) for breaker in processes * 3) == RULES.calls_min
 
 
 def test_recent_read_costs_at_most_one_call_per_process(process: Callable[[], SharedBreaker]) -> None:
@@ -47,7 +47,7 @@ def test_recent_read_costs_at_most_one_call_per_process(process: Callable[[], Sh
 
     calls = sum(call(breaker, succeeds=False) for breaker in processes * 3)
 
-    assert RULES.failures_max <= calls <= RULES.failures_max + len(processes) - 1
+    assert RULES.calls_min <= calls <= RULES.calls_min + len(processes) - 1
 
 
 def test_other_processes_see_the_opening_in_seconds(
@@ -71,13 +71,12 @@ def test_refusal_has_the_time_until_recovery(process: Callable[[], SharedBreaker
     assert process().permit() == Permit(allowed=False, wait_s=20)
 
 
-def test_success_ends_the_run_of_failures(process: Callable[[], SharedBreaker]) -> None:
-    """Only failures without a success between them are counted together."""
+def test_successes_keep_the_rate_low(process: Callable[[], SharedBreaker]) -> None:
+    """If each failure is followed by three successes, then no call is refused."""
     breaker = process()
     for _ in range(10):
         assert call(breaker, succeeds=False)
-        assert call(breaker, succeeds=False)
-        assert call(breaker, succeeds=True)
+        assert all(call(breaker, succeeds=True) for _ in range(3))
 
 
 def test_old_failures_are_not_counted(process: Callable[[], SharedBreaker], clock: FakeClock) -> None:
@@ -146,7 +145,7 @@ def test_failed_probe_restarts_the_recovery_time(
         clock.advance(1)
         calls += call(breaker, succeeds=False)
 
-    assert calls == RULES.failures_max + 600 / RULES.recovery.total_seconds()
+    assert calls == RULES.calls_min + 600 / RULES.recovery.total_seconds()
 
 
 def test_probe_max_is_longer_than_an_attempt() -> None:
@@ -243,4 +242,4 @@ def test_deleted_item_closes_the_circuit(
     users_table.delete("app#breaker", HOST)
     clock.advance(2)
 
-    assert outage(breaker) == RULES.failures_max
+    assert outage(breaker) == RULES.calls_min

@@ -15,7 +15,7 @@ HISTORY = timedelta(days=90)
 
 @pytest.fixture
 def states(users_table: Table, clock: FakeClock) -> SyncStates:
-    """One user, connected."""
+    """The sync states with one connected user."""
     states = SyncStates(users_table, clock)
     states.start_polling("ada", 900, NOON - HISTORY)
     return states
@@ -31,8 +31,8 @@ def _take(states: SyncStates, clock: FakeClock) -> Lease:
     return lease
 
 
-def test_a_second_sync_is_told_which_one_runs(states: SyncStates, clock: FakeClock) -> None:
-    """One sync per user at a time, whoever asks."""
+def test_a_second_sync_gets_the_running_job(states: SyncStates, clock: FakeClock) -> None:
+    """One sync runs per user, and another one gets its job, for any trigger."""
     first = _order(clock)
     states.take(first)
     second = states.take(_order(clock))
@@ -42,15 +42,15 @@ def test_a_second_sync_is_told_which_one_runs(states: SyncStates, clock: FakeClo
     assert second.job.order.job_id == first.job_id
 
 
-def test_a_lease_given_back_can_be_taken_at_once(states: SyncStates, clock: FakeClock) -> None:
-    """Nobody waits for a sync that is over."""
+def test_a_released_lease_can_be_taken_at_once(states: SyncStates, clock: FakeClock) -> None:
+    """The next sync does not wait after the previous one has ended."""
     states.release(_take(states, clock), succeeded=True, data_until=NOON)
 
     assert isinstance(states.take(_order(clock)), Lease)
 
 
-def test_a_dead_holders_lease_is_anybodys_once_it_expires(states: SyncStates, clock: FakeClock) -> None:
-    """Not a second before, and no later."""
+def test_an_expired_sync_lease_can_be_taken(states: SyncStates, clock: FakeClock) -> None:
+    """The lease of a crashed sync can be taken at the second in which it expires."""
     _take(states, clock)
     clock.advance(LEASE_TTL.total_seconds() - 1)
     assert isinstance(states.take(_order(clock)), Busy)
@@ -59,8 +59,8 @@ def test_a_dead_holders_lease_is_anybodys_once_it_expires(states: SyncStates, cl
     assert isinstance(states.take(_order(clock)), Lease)
 
 
-def test_a_holder_that_slept_past_its_lease_changes_nothing(states: SyncStates, clock: FakeClock) -> None:
-    """It can neither release nor move what its successor holds."""
+def test_a_holder_whose_lease_expired_changes_nothing(states: SyncStates, clock: FakeClock) -> None:
+    """It can neither release the lease of its successor nor move the history cursor."""
     slept = _take(states, clock)
     clock.advance(LEASE_TTL.total_seconds())
     _take(states, clock)
@@ -73,10 +73,10 @@ def test_a_holder_that_slept_past_its_lease_changes_nothing(states: SyncStates, 
     assert (state.last_success_at, state.backfill.done) == (None, False)
 
 
-def test_a_holder_from_before_an_erasure_has_no_say_afterwards(
+def test_a_holder_from_before_an_erasure_changes_nothing(
     states: SyncStates, users_table: Table, clock: FakeClock
 ) -> None:
-    """A person who was erased and came back has a history that nobody of before moves or ends."""
+    """After an erasure and a new login, an older sync neither moves nor ends the history."""
     before = _take(states, clock)
     users_table.delete("ada", "sync")
     clock.advance(30)
@@ -89,8 +89,8 @@ def test_a_holder_from_before_an_erasure_has_no_say_afterwards(
     assert isinstance(states.take(_order(clock)), Busy)
 
 
-def test_the_history_cursor_moves_and_holds_the_lease(states: SyncStates, clock: FakeClock) -> None:
-    """A long history keeps its lease as long as it makes progress."""
+def test_moving_the_history_cursor_extends_the_lease(states: SyncStates, clock: FakeClock) -> None:
+    """A long backfill keeps its lease as long as it makes progress."""
     lease = _take(states, clock)
     clock.advance(LEASE_TTL.total_seconds() - 1)
     assert states.advance(lease, NOON - timedelta(days=30))
@@ -103,8 +103,8 @@ def test_the_history_cursor_moves_and_holds_the_lease(states: SyncStates, clock:
     assert not state.backfill.done
 
 
-def test_failures_are_counted_until_one_succeeds(states: SyncStates, clock: FakeClock) -> None:
-    """A success starts the count anew, and only a success moves its time."""
+def test_failures_are_counted_until_a_success(states: SyncStates, clock: FakeClock) -> None:
+    """A success resets the count and sets the time of the last success."""
     for _ in range(2):
         states.release(_take(states, clock), succeeded=False, data_until=None)
         clock.advance(60)
@@ -118,18 +118,18 @@ def test_failures_are_counted_until_one_succeeds(states: SyncStates, clock: Fake
     assert (working.failures, working.last_success_at, working.data_until) == (0, clock.now(), NOON)
 
 
-def test_a_user_who_never_connected_has_no_lease_and_gets_no_item(
+def test_an_unconnected_user_gets_no_lease_and_no_item(
     states: SyncStates, users_table: Table, clock: FakeClock
 ) -> None:
-    """A late message about an erased user must not bring half of them back."""
+    """A late message about an erased user does not create an item."""
     assert states.take(_order(clock, "bob")) is None
     states.stop_polling("bob")
 
     assert users_table.get("bob", "sync") is None
 
 
-def test_a_connected_user_has_a_seat_and_a_disconnected_one_none(states: SyncStates) -> None:
-    """Only who sits is polled."""
+def test_only_a_connected_user_has_a_poll_slot(states: SyncStates) -> None:
+    """A disconnected user has no poll slot, and so is not polled."""
     state = states.get("ada")
     assert state is not None
     assert state.slot == poll_slots.poll_slot("ada", 900)
@@ -140,8 +140,8 @@ def test_a_connected_user_has_a_seat_and_a_disconnected_one_none(states: SyncSta
     assert stopped.slot is None
 
 
-def test_data_that_came_without_a_sync_moves_how_far_it_goes_and_never_back(states: SyncStates) -> None:
-    """Whoever knows less than is true by now changes nothing; nor does anybody make an item of it."""
+def test_record_newest_never_moves_data_until_back(states: SyncStates) -> None:
+    """An older time changes nothing, and an unknown user gets no item."""
     begun = _known(states)
     states.record_newest(begun, NOON)
     early = _known(states)
@@ -155,10 +155,8 @@ def test_data_that_came_without_a_sync_moves_how_far_it_goes_and_never_back(stat
     assert states.get("nobody") is None
 
 
-def test_a_sync_that_found_nothing_newer_leaves_what_came_meanwhile(
-    states: SyncStates, clock: FakeClock
-) -> None:
-    """A webhook's reading is minutes old, and a poll sees what is an hour old."""
+def test_a_sync_without_newer_data_keeps_a_webhooks_progress(states: SyncStates, clock: FakeClock) -> None:
+    """A webhook's reading is newer than the readings that a poll finds."""
     states.record_newest(_known(states), NOON)
     lease = _take(states, clock)
     states.record_newest(lease.state, NOON + timedelta(minutes=5))

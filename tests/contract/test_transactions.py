@@ -47,7 +47,7 @@ class _Cancelling:
     tries: list[Any] = field(default_factory=list)
 
     def transact_write_items(self, **request: Any) -> None:
-        """Cancel, as long as it does."""
+        """Cancel the first transactions, and accept the others."""
         self.tries.append(request)
         if len(self.tries) <= self.times:
             error: Any = {"Error": {"Code": "TransactionCanceledException", "Message": ""}}
@@ -59,8 +59,8 @@ class _Cancelling:
     ("reason", "times", "tries"),
     [("TransactionConflict", 3, 4), ("TransactionConflict", 9, 4), ("ThrottlingError", 9, 1)],
 )
-def test_a_conflict_is_tried_again(reason: str, times: int, tries: int) -> None:
-    """A write of another process is over in milliseconds; what stays is raised."""
+def test_a_transaction_conflict_is_retried(reason: str, times: int, tries: int) -> None:
+    """A conflict is retried three times and then raised; other reasons are raised at once."""
     client = _Cancelling(reason, times)
     table = Table(cast("DynamoDBClient", client), "users")
     if times < tries:

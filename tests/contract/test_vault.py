@@ -27,21 +27,21 @@ MARGIN = VaultLimits().margin
 
 @pytest.fixture
 def world(users_table: Table, clock: FakeClock) -> TokenWorld:
-    """Ada has logged in."""
+    """A user who has logged in."""
     kms = kms_client()
     world = TokenWorld(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     world.login()
     return world
 
 
-def test_a_valid_token_is_given_out_as_it_is(world: TokenWorld) -> None:
-    """The provider is asked for tokens when they run out, not before."""
+def test_a_valid_token_is_returned_without_a_refresh(world: TokenWorld) -> None:
+    """A token that has not expired costs no call to the provider."""
     assert world.process().token_for(ADA) == "access-1"
     assert world.provider.refreshes == 0
 
 
 def test_a_token_is_refreshed_shortly_before_it_expires(world: TokenWorld, clock: FakeClock) -> None:
-    """Five minutes before the end, once for all who ask, and not a second earlier."""
+    """The refresh happens once for all callers, exactly five minutes before the expiry."""
     clock.advance((LIFETIME - MARGIN - timedelta(seconds=1)).total_seconds())
     assert world.process().token_for(ADA) == "access-1"
 
@@ -51,7 +51,7 @@ def test_a_token_is_refreshed_shortly_before_it_expires(world: TokenWorld, clock
 
 
 def test_refreshed_tokens_can_be_refreshed(world: TokenWorld, clock: FakeClock) -> None:
-    """The rotated refresh token is kept; a day without a login is nothing special."""
+    """The rotated refresh token is stored, so that a connection lasts for a day of refreshes."""
     vault = world.process()
     for _ in range(12):
         clock.advance(LIFETIME.total_seconds())
@@ -62,14 +62,14 @@ def test_refreshed_tokens_can_be_refreshed(world: TokenWorld, clock: FakeClock) 
 
 
 def test_a_rejected_token_is_refreshed(world: TokenWorld) -> None:
-    """The provider said 401 to a token that should be good: it is replaced, once."""
+    """A token that the provider rejected with 401 is replaced once."""
     assert world.process().token_for(ADA, rejected="access-1") == "access-2"
     assert world.process().token_for(ADA, rejected="access-1") == "access-2"
     assert world.provider.refreshes == 1
 
 
-def test_a_refresh_asks_the_region_of_the_connection(world: TokenWorld) -> None:
-    """Tokens of Japan are worth nothing in Europe."""
+def test_a_refresh_uses_the_region_of_the_connection(world: TokenWorld) -> None:
+    """Tokens of Japan are refreshed in Japan."""
     japan = Endpoint("dexcom", "jp", "https://api.dexcom.jp")
     vault = world.process()
     vault.store(ADA, japan, world.provider.login(), data_from=world.clock.now())
@@ -79,16 +79,16 @@ def test_a_refresh_asks_the_region_of_the_connection(world: TokenWorld) -> None:
     assert world.provider.requested_at == ["https://api.dexcom.jp"]
 
 
-def test_a_stranger_has_no_token(world: TokenWorld) -> None:
-    """Who never connected is told so, not that it might work later."""
+def test_a_user_without_a_connection_has_no_token(world: TokenWorld) -> None:
+    """A user who never connected gets NotConnected, which is not retried."""
     with pytest.raises(NotConnected) as refusal:
         world.process().token_for("bob")
 
     assert refusal.value.state is None
 
 
-def test_who_disconnected_has_no_token(world: TokenWorld) -> None:
-    """And the provider hears nothing of it."""
+def test_a_disconnected_user_has_no_token(world: TokenWorld) -> None:
+    """The user gets NotConnected without a call to the provider."""
     world.connections.disconnect(ADA)
 
     with pytest.raises(NotConnected) as refusal:
@@ -98,7 +98,7 @@ def test_who_disconnected_has_no_token(world: TokenWorld) -> None:
 
 
 def test_invalid_grant_ends_the_connection(world: TokenWorld) -> None:
-    """The person has to log in again; until then the provider is left alone."""
+    """The user has to log in again, and until then the provider is not called."""
     world.provider.revoke()
 
     for _ in range(3):
@@ -109,8 +109,8 @@ def test_invalid_grant_ends_the_connection(world: TokenWorld) -> None:
     assert world.provider.refreshes == 1
 
 
-def test_logging_in_again_mends_it(world: TokenWorld) -> None:
-    """A new login is all it takes."""
+def test_a_new_login_restores_the_connection(world: TokenWorld) -> None:
+    """After invalid_grant a new login is sufficient."""
     world.provider.revoke()
     with pytest.raises(NotConnected):
         world.process().token_for(ADA, rejected="access-1")
@@ -121,8 +121,8 @@ def test_logging_in_again_mends_it(world: TokenWorld) -> None:
 
 
 @pytest.mark.parametrize("trouble", [TryLater("maintenance"), ValueError("nonsense")])
-def test_any_other_failure_leaves_the_connection_alone(world: TokenWorld, trouble: Exception) -> None:
-    """An hour of nightly maintenance, or an answer nobody can read, costs nobody a login."""
+def test_other_failures_leave_the_connection_unchanged(world: TokenWorld, trouble: Exception) -> None:
+    """Maintenance or an unreadable answer does not make a new login necessary."""
     world.provider.trouble = trouble
     for _ in range(3):
         with pytest.raises(type(trouble)):
@@ -133,15 +133,15 @@ def test_any_other_failure_leaves_the_connection_alone(world: TokenWorld, troubl
 
 
 def test_tokens_are_not_readable_in_the_table(world: TokenWorld) -> None:
-    """Whoever sees the item sees no token."""
+    """The item contains no token in plain text."""
     item = world.table.get(ADA, SK)
 
     assert "access-1" not in repr(item)
     assert "refresh-1" not in repr(item)
 
 
-def test_tokens_do_not_open_for_another_person(world: TokenWorld) -> None:
-    """Copying Ada's item to Bob gives Bob nothing."""
+def test_tokens_cannot_be_opened_for_another_user(world: TokenWorld) -> None:
+    """A copy of the item under another user id raises SealBroken."""
     item = world.table.get(ADA, SK)
     assert item
     world.table.put(item | {"pk": "bob"})
@@ -151,17 +151,17 @@ def test_tokens_do_not_open_for_another_person(world: TokenWorld) -> None:
 
 
 def test_a_connection_stores_its_endpoint(world: TokenWorld) -> None:
-    """The vault keeps more than tokens: where they are good for."""
+    """The region of the tokens is stored with the connection."""
     assert world.connection.endpoint == EU
 
 
 def everything_said(error: BaseException | None) -> str:
-    """An exception and all it came from, as a log might show them."""
+    """The text of an exception and of all its causes, as a log might show them."""
     return repr((error, vars(error))) + everything_said(error.__context__) if error else ""
 
 
 def fail(error: Exception) -> Callable[[str], None]:
-    """AWS refuses every write."""
+    """Make every write to AWS fail."""
 
     def refuse(step: str) -> None:
         if step == "before update_item":
@@ -171,8 +171,8 @@ def fail(error: Exception) -> Callable[[str], None]:
 
 
 @pytest.mark.parametrize("case", ["stranger", "revoked", "trouble", "no writes", "waited in vain", "damaged"])
-def test_no_failure_tells_a_secret(world: TokenWorld, case: str) -> None:
-    """Neither a token nor a person's id, whatever goes wrong."""
+def test_no_failure_contains_a_secret(world: TokenWorld, case: str) -> None:
+    """No failure contains a token or a user id."""
     turn: Callable[[str], None] = lambda _: None  # noqa: E731 - the one that does nothing.
     match case:
         case "stranger":
@@ -188,7 +188,7 @@ def test_no_failure_tells_a_secret(world: TokenWorld, case: str) -> None:
         case "damaged":
             world.table.put((world.table.get(ADA, SK) or {}) | {"sealed_tokens": b"\x01 damaged"})
 
-    with pytest.raises(Exception) as failure:  # noqa: PT011 - whichever it is.
+    with pytest.raises(Exception) as failure:  # noqa: PT011 - any failure.
         world.process(turn).token_for(ADA, rejected="access-1")
 
     said = everything_said(failure.value)

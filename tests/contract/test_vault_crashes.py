@@ -1,4 +1,4 @@
-"""A refresh that dies, or whose requests fail, at each of its steps."""
+"""A refresh that crashes, or whose requests fail, at each of its steps."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ TIMELINE = [
     ("before update_item", True),  # Claim the lease.
     ("after update_item", True),
     ("before refresh", True),
-    ("after refresh", False),  # The window: spent at the provider, not yet stored here.
-    ("before update_item", False),  # Still the window: one write wide.
+    ("after refresh", False),  # The window: the refresh token is used, and the new one is not stored.
+    ("before update_item", False),  # Still the window, which is one write long.
     ("after update_item", True),
 ]
 
 
 @pytest.fixture
 def world(users_table: Table, clock: FakeClock) -> TokenWorld:
-    """Ada has logged in, and her access token has expired."""
+    """A user who has logged in and whose access token has expired."""
     kms = kms_client()
     world = TokenWorld(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     world.login()
@@ -49,13 +49,13 @@ def world(users_table: Table, clock: FakeClock) -> TokenWorld:
 
 
 def step_at(index: int) -> tuple[str, int]:
-    """A step of the timeline, and its how manieth it is."""
+    """A step of the timeline, and its number among the steps of the same name."""
     steps = [step for step, _ in TIMELINE[: index + 1]]
     return steps[-1], steps.count(steps[-1])
 
 
-def test_the_timeline_is_what_happens(world: TokenWorld) -> None:
-    """No step is missing above, and nothing lies between the provider's answer and our write."""
+def test_the_timeline_equals_the_steps_of_a_refresh(world: TokenWorld) -> None:
+    """The timeline has all steps, and none is between the provider's answer and the write."""
     seen = At("never", crash)
 
     world.process(seen).token_for(ADA)
@@ -64,11 +64,13 @@ def test_the_timeline_is_what_happens(world: TokenWorld) -> None:
 
 
 @pytest.mark.parametrize("index", range(len(TIMELINE)))
-def test_a_crash_at_any_step_but_one(world: TokenWorld, clock: FakeClock, index: int) -> None:
+def test_a_crash_at_a_step_leaves_a_usable_connection(
+    world: TokenWorld, clock: FakeClock, index: int
+) -> None:
     """
-    Once the dead process's lease has run out the next one gets a living token.
+    After the lease of the crashed process has expired, the next process gets a valid token.
 
-    The exception is the documented window, and there the connection says that it needs a login.
+    The exception is the documented window, after which the connection needs a login.
     """
     step, nth = step_at(index)
     with pytest.raises(Crash):
@@ -85,12 +87,11 @@ def test_a_crash_at_any_step_but_one(world: TokenWorld, clock: FakeClock, index:
 
 
 @pytest.mark.parametrize("index", [i for i, (step, _) in enumerate(TIMELINE) if "refresh" not in step])
-def test_a_failed_request_at_any_step(world: TokenWorld, clock: FakeClock, index: int) -> None:
+def test_a_failed_request_leaves_a_usable_connection(world: TokenWorld, clock: FakeClock, index: int) -> None:
     """
-    AWS refuses one request, or its answer is lost: the connection survives, and so does the lease's promise.
+    If AWS refuses one request or its answer is lost, then one refresh is made and its tokens are used.
 
-    That includes the write after the provider's answer: it is repeated, and a repeated write that
-    finds its own work done is satisfied.
+    The write after the provider's answer is repeated, and succeeds if the first write was made.
     """
     step, nth = step_at(index)
 
@@ -106,8 +107,8 @@ def test_a_failed_request_at_any_step(world: TokenWorld, clock: FakeClock, index
     assert world.provider.refreshes == 1
 
 
-def test_kms_being_away_takes_no_lease(world: TokenWorld) -> None:
-    """The next one need not wait for a lease to run out."""
+def test_a_kms_failure_takes_no_refresh_lease(world: TokenWorld) -> None:
+    """The next refresh does not wait for a lease to expire."""
 
     def fail() -> None:
         raise ReadTimeoutError(endpoint_url="kms")
@@ -118,8 +119,8 @@ def test_kms_being_away_takes_no_lease(world: TokenWorld) -> None:
     assert world.connection.refresh_until is None
 
 
-def test_an_outage_after_the_providers_answer_is_outwaited(world: TokenWorld, clock: FakeClock) -> None:
-    """What cannot be asked for again is written as often as it takes, within reason."""
+def test_saving_refreshed_tokens_is_retried(world: TokenWorld, clock: FakeClock) -> None:
+    """A refresh cannot be repeated, so the write of its tokens is repeated several times."""
     writes = At("never", crash)
 
     def outage(step: str) -> None:

@@ -1,4 +1,4 @@
-"""What other processes may do between any two steps of a refresh, played one interleaving at a time."""
+"""Races of a refresh with other processes, one interleaving at a time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LIMITS = VaultLimits()
 
 @pytest.fixture
 def world(users_table: Table, clock: FakeClock) -> TokenWorld:
-    """Ada has logged in, and the provider has begun to answer 401 to her first token."""
+    """A user who has logged in and whose first access token is rejected with 401."""
     kms = kms_client()
     world = TokenWorld(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     world.login()
@@ -36,19 +36,19 @@ def world(users_table: Table, clock: FakeClock) -> TokenWorld:
 
 
 def refresh(world: TokenWorld, turn: Callable[[str], None] = lambda _: None) -> str:
-    """What a process gets that was told 401 for the first token; `turn` sees its every step."""
+    """The token of a process whose first token was rejected; `turn` is called at every step."""
     return world.process(turn).token_for(ADA, rejected="access-1")
 
 
-def test_the_loser_of_the_race_uses_the_winners_tokens(world: TokenWorld) -> None:
-    """Somebody refreshes between our look and our claim: we look again, and do not refresh."""
+def test_the_loser_of_a_refresh_race_uses_the_new_tokens(world: TokenWorld) -> None:
+    """If another process refreshes before this one has the lease, then its tokens are used."""
     assert refresh(world, At("before update_item", lambda: refresh(world))) == "access-2"
     assert world.provider.refreshes == 1
 
 
 @pytest.mark.parametrize("step", ["before refresh", "after refresh"])
-def test_who_finds_a_refresh_under_way_waits_for_it(world: TokenWorld, step: str) -> None:
-    """The tokens appear while we wait; one refresh served both."""
+def test_a_running_refresh_is_awaited(world: TokenWorld, step: str) -> None:
+    """The second process waits for the tokens, and one refresh serves both."""
     other = HalfWay(step)
     other.start(lambda: refresh(world, other))
 
@@ -56,8 +56,8 @@ def test_who_finds_a_refresh_under_way_waits_for_it(world: TokenWorld, step: str
     assert world.provider.refreshes == 1
 
 
-def test_short_lived_tokens_serve_all_who_waited(world: TokenWorld) -> None:
-    """Should the provider's tokens live for less than our margin, those who wait still do not queue up."""
+def test_tokens_with_a_short_lifetime_serve_all_waiting(world: TokenWorld) -> None:
+    """Tokens that live shorter than the refresh margin are used by all waiting processes."""
     world.provider.lifetime = LIMITS.margin / 2
     other = HalfWay("before refresh")
     other.start(lambda: refresh(world, other))
@@ -66,8 +66,8 @@ def test_short_lived_tokens_serve_all_who_waited(world: TokenWorld) -> None:
     assert world.provider.refreshes == 1
 
 
-def test_nobody_waits_for_ever(world: TokenWorld, clock: FakeClock) -> None:
-    """A refresh that takes too long sends the work back to the queue; the provider is not asked twice."""
+def test_waiting_for_a_refresh_is_limited(world: TokenWorld, clock: FakeClock) -> None:
+    """If a refresh takes too long, then the job is retried later, and the provider is called once."""
     other = HalfWay("before refresh")
     other.start(lambda: refresh(world, other))
 
@@ -79,16 +79,16 @@ def test_nobody_waits_for_ever(world: TokenWorld, clock: FakeClock) -> None:
     assert world.provider.refreshes == 1
 
 
-def test_a_lease_outlives_every_refresh() -> None:
-    """It may run out only once its holder has surely been answered, or never will be."""
+def test_the_lease_is_longer_than_a_refresh() -> None:
+    """The lease expires only after the call has ended and its result has been stored."""
     answer_s_max = Policy().time_s_max
     storing_s_max = sum(LIMITS.save_pauses_s)
 
     assert answer_s_max + storing_s_max < LIMITS.lease.total_seconds()
 
 
-def test_who_waited_for_a_failure_does_not_repeat_it(world: TokenWorld) -> None:
-    """One of many asks a provider in trouble; the others go back to the queue with that answer."""
+def test_a_failed_refresh_is_not_repeated_by_waiting_callers(world: TokenWorld) -> None:
+    """One process calls a failing provider, and the waiting ones raise TryLater."""
     world.provider.trouble = TryLater("maintenance")
     other = HalfWay("before refresh")
     other.start(lambda: refresh(world, other))
@@ -102,8 +102,8 @@ def test_who_waited_for_a_failure_does_not_repeat_it(world: TokenWorld) -> None:
     assert world.provider.refreshes == 1
 
 
-def test_a_dead_holder_is_succeeded_by_who_waits(world: TokenWorld, clock: FakeClock) -> None:
-    """The lease runs out while we wait: we refresh."""
+def test_a_waiting_process_takes_over_an_expired_lease(world: TokenWorld, clock: FakeClock) -> None:
+    """The lease of a crashed process expires during the wait, and the waiting process refreshes."""
     with pytest.raises(Crash):
         refresh(world, At("before refresh", crash))
     clock.advance(LIMITS.lease.total_seconds() - 1)
@@ -111,19 +111,17 @@ def test_a_dead_holder_is_succeeded_by_who_waits(world: TokenWorld, clock: FakeC
     assert refresh(world) == "access-2"
 
 
-def test_a_dead_refresh_token_ends_nothing_if_a_new_one_is_stored(world: TokenWorld) -> None:
-    """Invalid_grant for tokens that were replaced meanwhile: the new ones are used."""
+def test_invalid_grant_is_ignored_if_new_tokens_are_stored(world: TokenWorld) -> None:
+    """If a login replaced the tokens during the refresh, then the new tokens are used."""
     assert refresh(world, At("before refresh", world.login)) == "access-2"
     assert world.connection.state is ConnectionState.CONNECTED
 
 
-def test_a_holder_that_slept_over_its_lease_still_saves_the_connection(
-    world: TokenWorld, clock: FakeClock
-) -> None:
+def test_a_late_refresh_restores_the_connection(world: TokenWorld, clock: FakeClock) -> None:
     """
-    The provider answered, then the process froze for a minute; another got invalid_grant for the spent token.
+    A process freezes after the provider's answer, and another one gets invalid_grant for the used token.
 
-    The sleeper holds the only living tokens. When it wakes they are stored and the connection is back.
+    The frozen process has the only valid tokens. It stores them when it continues.
     """
 
     def another_tries() -> None:
@@ -137,27 +135,23 @@ def test_a_holder_that_slept_over_its_lease_still_saves_the_connection(
     assert world.provider.lets_in(refresh(world))
 
 
-def at_every_step(world: TokenWorld, deed: Callable[[str], object]) -> Iterator[str | Exception]:
-    """
-    What a refresh comes to when somebody else's `deed` falls on one of its steps, for each step in turn.
-
-    Every round begins with a new login whose access token, which `deed` is told, has just been rejected.
-    """
+def at_every_step(world: TokenWorld, action: Callable[[str], object]) -> Iterator[str | Exception]:
+    """Refresh once per step, and run `action` of another process at that step; yield each result."""
     steps = At("never", crash)
     world.process(steps).token_for(ADA, rejected="access-1")
     for index, step in enumerate(steps.steps):
         world.login()
         world.provider.refreshes = 0
         rejected = world.provider.access_token
-        turn = At(step, partial(deed, rejected), nth=steps.steps[: index + 1].count(step))
+        turn = At(step, partial(action, rejected), nth=steps.steps[: index + 1].count(step))
         try:
             yield world.process(turn).token_for(ADA, rejected=rejected)
         except (NotConnected, TryLater) as error:
             yield error
 
 
-def test_a_second_refresher_at_any_step(world: TokenWorld) -> None:
-    """Wherever it comes, there is one refresh; both have the new token, or one is told to come back."""
+def test_a_second_refresh_at_any_step_is_not_sent(world: TokenWorld) -> None:
+    """One refresh is made; both processes have the new token, or one of them raises TryLater."""
     theirs: list[str | None] = []
 
     def they_refresh(rejected: str) -> None:
@@ -172,21 +166,21 @@ def test_a_second_refresher_at_any_step(world: TokenWorld) -> None:
         assert world.provider.refreshes == 1
 
 
-def test_a_login_at_any_step(world: TokenWorld) -> None:
-    """Whoever logs in while a refresh is under way is connected afterwards, with tokens that work."""
+def test_a_login_at_any_step_of_a_refresh_wins(world: TokenWorld) -> None:
+    """After a login during a refresh the user is connected with valid tokens."""
     for outcome in at_every_step(world, lambda _: world.login()):
         assert isinstance(outcome, str)
         assert world.provider.lets_in(world.process().token_for(ADA))
 
 
-def test_disconnecting_at_any_step(world: TokenWorld) -> None:
-    """Whoever disconnects while a refresh is under way stays disconnected, and no token is kept."""
+def test_a_disconnect_at_any_step_of_a_refresh_wins(world: TokenWorld) -> None:
+    """After a disconnect during a refresh the user is disconnected, and no token is stored."""
     for _ in at_every_step(world, lambda _: world.connections.disconnect(ADA)):
         assert world.connection.state is ConnectionState.DISCONNECTED
         assert world.connection.sealed_tokens is None
 
 
-def test_erasure_at_any_step(world: TokenWorld) -> None:
-    """Whoever is erased while a refresh is under way stays erased."""
+def test_an_erasure_at_any_step_of_a_refresh_wins(world: TokenWorld) -> None:
+    """After an erasure during a refresh the connection does not exist."""
     for _ in at_every_step(world, lambda _: world.table.delete(ADA, SK)):
         assert world.table.get(ADA, SK) is None

@@ -165,7 +165,7 @@ def test_throttled_bookkeeping_keeps_a_refreshed_token(wired: Wired) -> None:
     assert wired.token() == "access-1"
 
 
-def test_nothing_between_answer_and_store(wired: Wired) -> None:
+def test_no_request_between_a_refresh_and_its_storing(wired: Wired) -> None:
     """Between the answer to a refresh and the write of its tokens there is no other request."""
     wired.fail_a_call()
     wired.log.clear()
@@ -177,7 +177,7 @@ def test_nothing_between_answer_and_store(wired: Wired) -> None:
 
 
 def test_throttled_bookkeeping_fails_no_data_call(wired: Wired) -> None:
-    """While the item is throttled for five minutes, data calls go on and their answers are used."""
+    """While the item is throttled for five minutes, data calls continue and their answers are used."""
     wired.fail_a_call()
     wired.fault.on = True
     wired.host.status = 200

@@ -1,4 +1,4 @@
-"""A provider whose refresh tokens work once, and processes of ours that share one table and one key."""
+"""A provider whose refresh tokens work once, and processes that share one table and one key."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LIFETIME = timedelta(hours=2)
 
 
 class TokenProvider:
-    """Gives out tokens as Dexcom does; remembers which are alive, and how often it was asked."""
+    """A provider that issues tokens as Dexcom does, and counts the refreshes."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -39,10 +39,10 @@ class TokenProvider:
         self.lifetime = LIFETIME
         self.refreshes = 0
         self.requested_at: list[str] = []
-        self.trouble: Exception | None = None  # What refreshing fails with, while it does.
+        self.trouble: Exception | None = None  # The error that every refresh raises, if it is set.
 
     def login(self) -> Tokens:
-        """New tokens; the ones before are dead."""
+        """Issue new tokens, and invalidate the previous ones."""
         self._given += 1
         return Tokens(
             access_token=f"access-{self._given}",
@@ -51,12 +51,12 @@ class TokenProvider:
         )
 
     def revoke(self) -> None:
-        """The person withdraws the consent at the provider: no token is alive."""
+        """Withdraw the consent at the provider, so that no token is valid."""
         self._given += 1
 
     @property
     def access_token(self) -> str:
-        """The living one."""
+        """The valid access token."""
         return f"access-{self._given}"
 
     def lets_in(self, access_token: str) -> bool:
@@ -64,7 +64,7 @@ class TokenProvider:
         return access_token == self.access_token
 
     def refresh(self, account: ProviderAccount, refresh_token: str) -> Tokens:
-        """New tokens for the live refresh token, which is used up."""
+        """New tokens for the valid refresh token, which is then invalid."""
         self.refreshes += 1
         self.requested_at.append(account.endpoint.base_url)
         if self.trouble:
@@ -76,7 +76,7 @@ class TokenProvider:
 
 @dataclass(frozen=True, slots=True)
 class SteppedLogin:
-    """The provider's login, whose refreshes a test can stop at."""
+    """The provider's login, whose refreshes report their steps."""
 
     provider: TokenProvider
     turn: Callable[[str], None]
@@ -91,7 +91,7 @@ class SteppedLogin:
 
 @dataclass(frozen=True, slots=True)
 class RefreshingProvider:
-    """As much of a provider as the vault uses."""
+    """The part of a provider that the vault uses."""
 
     login: SteppedLogin
 
@@ -120,7 +120,7 @@ class TokenWorld:
     def process(
         self, turn: Callable[[str], None] = lambda _: None, limits: VaultLimits | None = None
     ) -> ProcessVault:
-        """A process that has just started; `turn` is called before its every step."""
+        """A process that has just started; `turn` is called at its every step."""
         connections = Connections(Table(stepped(self.table.client, turn), self.table.name), self.clock)
         keys = DataKeys(stepped(self.kms, turn), self.key_id, "test", self.clock)
         provider: Any = RefreshingProvider(SteppedLogin(self.provider, turn))
@@ -128,16 +128,16 @@ class TokenWorld:
 
     @property
     def connections(self) -> Connections:
-        """The connections as an onlooker sees them."""
+        """The connections as another process sees them."""
         return Connections(self.table, self.clock)
 
     @property
     def connection(self) -> Connection:
-        """Ada's connection as it is now."""
+        """The user's current connection."""
         connection = self.connections.get(ADA)
         assert connection is not None
         return connection
 
     def login(self) -> Connection:
-        """Ada logs in."""
+        """Log the user in."""
         return self.process().store(ADA, EU, self.provider.login(), data_from=self.clock.now())

@@ -51,6 +51,7 @@ def store_history(world: FunctionsWorld, user_id: str) -> dict[str, list[str]]:
         "cursor": [*ids, encode(Cursor(now - _HOUR)), encode(Cursor(now - _HOUR, descending=True))],
         "from": [*dates, *instants],
         "to": [*dates, *instants],
+        "as_of": instants,
         "state": parse_qs(urlsplit(json.loads(login["body"])["authorize_url"]).query)["state"],
         "If-None-Match": ["*", newest["headers"]["ETag"]],
         "Prefer": ["respond-async"],

@@ -17,6 +17,8 @@ STATUSES: dict[str, int] = {
     "query_range_csv": 200,
     "query_forbidden": 403,
     "query_audit": 200,
+    "insight_statistics": 200,
+    "insight_profile": 200,
     "sync_start": 503,
     "sync_start_async": 202,
     "sync_state": 200,

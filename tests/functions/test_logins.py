@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bg_ingest.clock import SystemClock
 from bg_ingest.connecting.flow import LoginOutcome, LoginResult
 from bg_ingest.http_api import login_responses
-from bg_ingest.wiring import aws_clients
+from bg_ingest.ids import new_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
+from bg_ingest.sync.state import Lease
+from bg_ingest.wiring import aws_clients, queue_parts
 from bg_ingest.wiring.connect_parts import connect_deps
 from bg_ingest.wiring.process import users_table
 from tests.functions.conftest import REGION, part
@@ -155,3 +159,58 @@ def test_the_backfill_is_no_longer_than_the_retention(
     world.restarted(monkeypatch, RETENTION_DAYS=kept, BACKFILL_DAYS_MAX=fetched)
 
     assert part(connect_deps).history == timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    ("failure", "state", "detail"),
+    [
+        ("reauthorization-needed", "needs_reauth", "Start a new login"),
+        ("account-changed", "connected", "another account"),
+        ("Unavailable", "connected", "retried automatically"),
+        ("internal", "connected", "fault on our side"),
+    ],
+)
+def test_the_last_error_says_what_to_do(world: FunctionsWorld, failure: str, state: str, detail: str) -> None:
+    """A revoked consent, a wrong account and an outage are distinguished, in both states."""
+    connections, states = part(queue_parts.connections), part(queue_parts.states)
+    known = connections.get("demo")
+    assert known is not None
+    if state == "needs_reauth":
+        connections.mark_needs_reauth("demo", known.generation)
+    order = Order("demo", new_id(SystemClock().now()), JobKind.INCREMENTAL, Trigger.SCHEDULE, "id")
+    lease = states.take(order)
+    assert isinstance(lease, Lease)
+    states.release(lease, succeeded=False, error=failure, data_until=None)
+
+    connection = json.loads(world.invoke("connect", world.event("connect_state"))["body"])
+    sync = json.loads(world.invoke("sync", world.event("sync_state"))["body"])
+
+    assert connection["state"] == state
+    assert connection["last_error"] == sync["last_error"]
+    assert connection["last_error"]["type"] == failure
+    assert connection["last_error"]["at"].endswith("Z")
+    assert detail in connection["last_error"]["detail"]
+    assert connection["account_changed"] is (failure == "account-changed")
+
+
+def test_a_success_or_a_login_ends_the_last_error(world: FunctionsWorld) -> None:
+    """It is null before the first failure, after the next success and after a new login."""
+    states = part(queue_parts.states)
+
+    def shown() -> Any:
+        return json.loads(world.invoke("connect", world.event("connect_state"))["body"])["last_error"]
+
+    def sync(*, succeeded: bool) -> None:
+        order = Order("demo", new_id(SystemClock().now()), JobKind.INCREMENTAL, Trigger.SCHEDULE, "id")
+        lease = states.take(order)
+        assert isinstance(lease, Lease)
+        states.release(lease, succeeded=succeeded, error="Unavailable", data_until=None)
+
+    assert shown() is None
+    sync(succeeded=False)
+    assert shown()["type"] == "Unavailable"
+    sync(succeeded=True)
+    assert shown() is None
+    sync(succeeded=False)
+    states.start_polling("demo", None, SystemClock().now())
+    assert shown() is None

@@ -19,6 +19,8 @@ ABOUT_A_USER = [
     "query_latest",
     "query_range",
     "query_audit",
+    "insight_statistics",
+    "insight_profile",
     "sync_settings",
     "connect_remove",
     "erase_user",

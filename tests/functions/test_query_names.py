@@ -60,7 +60,7 @@ def test_a_number_with_a_comma_is_422(world: FunctionsWorld) -> None:
     assert fault["field"] == "limit"
 
 
-def test_a_name_that_is_no_name_is_not_repeated(world: FunctionsWorld) -> None:
+def test_a_name_that_is_not_plain_is_not_repeated(world: FunctionsWorld) -> None:
     """A caller may have put a glucose value or a token in its place."""
     (fault,) = _faults(world, "/api/bg/demo?110%20mg=1")
 
@@ -102,7 +102,7 @@ def test_the_callback_ignores_parameters_of_a_provider(world: FunctionsWorld) ->
 
 
 def test_all_faults_of_a_query_come_together(world: FunctionsWorld) -> None:
-    """A caller mends them in one go; a parameter is named once."""
+    """A caller sees them at once; a parameter is named once."""
     faults = _faults(world, "/api/bg/demo?start=x&limit=a&limit=b&order=up")
 
     assert [fault["field"] for fault in faults] == ["start", "limit", "order"]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bg_ingest.providers.http.shared_breaker import SharedBreaker
+from bg_ingest.wiring.process import process, users_table
 from tests.functions.gateway import DEFAULT_ROUTE, Request, send
 
 if TYPE_CHECKING:
@@ -53,6 +55,35 @@ def test_the_root_redirects_to_the_docs(world: FunctionsWorld) -> None:
     _, answer = send(world, Request("GET", "/"))
 
     assert (answer["statusCode"], answer["headers"]["Location"]) == (302, "/docs")
+
+
+def test_ready_says_how_the_provider_is_doing(world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An outage of the provider is no 503: stored readings are served meanwhile."""
+
+    def shown() -> tuple[int, str]:
+        _, answer = send(world, Request("GET", "/ready"))
+        return answer["statusCode"], json.loads(answer["body"])["provider"]
+
+    assert shown() == (200, "ok")
+    own = process()
+    breaker = SharedBreaker(own.part(users_table), own.clock, own.settings.dexcom_api_base_url)
+    for number in range(5):
+        breaker.failed(breaker.permit(f"account-{number}"))
+    breaker.share()
+    world.restarted(monkeypatch)
+    assert shown() == (200, "unavailable")
+
+
+def test_ready_does_not_depend_on_the_breakers_item(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If it cannot be read, then only `provider` is unknown."""
+    item = {"pk": "app#breaker", "sk": process().settings.dexcom_api_base_url, "version": 1}
+    process().part(users_table).put(item)
+    world.restarted(monkeypatch)
+    _, answer = send(world, Request("GET", "/ready"))
+
+    assert (answer["statusCode"], json.loads(answer["body"])["provider"]) == (200, "unknown")
 
 
 def test_a_preflight_request_is_204(world: FunctionsWorld) -> None:

@@ -57,7 +57,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.statistics.summary": (_SUMMARY,),
     "bg_ingest.statistics.as_json": (f"{_STATISTICS}/test_as_json.py", _SUMMARY),
     "bg_ingest.webhooks.signature": ("tests/unit/webhooks/test_signature.py",),
-    "bg_ingest.sync.pushed_records": ("tests/unit/webhooks/test_payload.py",),
+    "bg_ingest.sync.pushed_records": ("tests/unit/sync/test_pushed_records_payload.py",),
 }
 
 

@@ -44,8 +44,8 @@ BREAKS = (
     Break(
         "the lease is released without naming the fence",
         "sync/state.py",
-        'return self._update(lease, f"SET {outcome} REMOVE lease_until, running", values).accepted',
-        'change = f"SET {outcome} REMOVE lease_until, running"\n'
+        'return self._update(lease, f"SET {outcome} REMOVE {removed}", values).accepted',
+        'change = f"SET {outcome} REMOVE {removed}"\n'
         "        return self.table.update(lease.state.user_id, SK, change, values, _KNOWN).accepted",
     ),
     Break(

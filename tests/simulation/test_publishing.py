@@ -19,7 +19,7 @@ from bg_ingest.dynamo import Table
 from bg_ingest.publishing.publish import SinkResult, events_of, publish_records
 from bg_ingest.readings.store import ReadingStore
 from tests.support.fakes import FakeClock
-from tests.support.memory_stream import Killed, StreamingDynamo, deliver
+from tests.support.memory_stream import HandlerKilled, StreamingDynamo, deliver
 from tests.unit.readings.made_up import realistic
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ class HostileSink:
         """Accept some of the events."""
         for place, event in enumerate(events):
             if self.chance.random() < 0.02:
-                raise Killed
+                raise HandlerKilled
             if self.chance.random() < 0.02:
                 return SinkResult(place, "SinkDown")
             self.arrived.append(event)
         if self.chance.random() < 0.05:
-            raise Killed  # Every event arrived, but the answer was lost.
+            raise HandlerKilled  # Every event arrived, but the answer was lost.
         return SinkResult(len(events))
 
 

@@ -1,4 +1,4 @@
-"""An authority of the tests' own, and a certificate of it for this machine."""
+"""A certificate authority for tests, and a certificate that it signed for this machine."""
 
 from __future__ import annotations
 

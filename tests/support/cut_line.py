@@ -1,4 +1,4 @@
-"""A line to a server that can be cut, at once or with the server's next answer on it."""
+"""A TCP proxy whose connections a test can cut, at once or at the server's next answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHUNK_BYTES = 65_536
 
 @dataclass
 class CutLine:
-    """Passes bytes between whoever connects to `port` and a server behind it."""
+    """Passes bytes between the clients of `port` and a server."""
 
     server_port: int
     connections: int = 0
@@ -24,19 +24,19 @@ class CutLine:
     _lock: Lock = field(default_factory=Lock)
 
     def __enter__(self) -> Self:
-        """Listen."""
+        """Start to listen."""
         self._listener = socket.create_server((HOST, 0))
         self.port: int = self._listener.getsockname()[1]
         Thread(target=self._accept, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Listen no more."""
+        """Stop listening, and end all connections."""
         _end(self._listener)
         self.cut()
 
     def cut(self) -> None:
-        """End every connection there is; new ones are possible."""
+        """End all connections; new ones are possible."""
         with self._lock:
             gone, self._open = self._open, []
         for end in gone:

@@ -1,4 +1,4 @@
-"""The real engine and the real client over tables in memory, with the simulated Dexcom behind them."""
+"""The sync engine and the Dexcom client over in-memory tables and a simulated Dexcom."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _CALLBACK = "https://service.test/oauth/callback"
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """Tokens that work: whoever needs new ones logs in again. How tokens are kept, the vault's tests show."""
+    """A vault whose tokens are always valid, because a user without a valid token logs in again."""
 
     world: SimulatedDexcom
     people: dict[str, SimulatedPerson]
     _tokens: dict[str, str] = field(default_factory=dict)
 
     def access_token(self, connection: Connection, _: ProviderAccount, *, rejected: str | None = None) -> str:
-        """A token that works, and is not the rejected one."""
+        """A valid token other than the rejected one."""
         user_id, consents = connection.user_id, self.world.consents
         token = self._tokens.get(user_id)
         if token is None or token == rejected or consents.user_of_access_token(token) is None:
@@ -64,11 +64,11 @@ class LoggedIn:
 
 @dataclass
 class Engine:
-    """Everything that all processes share: two tables, one Dexcom, one time."""
+    """The parts that all processes share: two tables, one Dexcom and one clock."""
 
     world: SimulatedDexcom
     clock: Clock
-    people: dict[str, SimulatedPerson] = field(default_factory=dict)  # Who each of our users is at Dexcom.
+    people: dict[str, SimulatedPerson] = field(default_factory=dict)  # The person at Dexcom of each user.
 
     def __post_init__(self) -> None:
         self.memory = MemoryDynamo()
@@ -84,20 +84,20 @@ class Engine:
         self.tokens = LoggedIn(self.world, self.people)
 
     def connect(self, user_id: str, person: str, history_from: datetime) -> None:
-        """One of our users is that person, and is polled from now on."""
+        """Connect a user as this person, and start polling."""
         self.people[user_id] = self.world.people[person]
         self.connections.save_new(user_id, AT_DEXCOM, b"sealed", data_from=history_from)
         self.stores.states.start_polling(user_id, None, history_from)
 
     def http(self, inner: httpx.BaseTransport | None = None) -> httpx.Client:
-        """One process's connections to Dexcom: a pace of its own, the breaker and the budget of all."""
+        """The HTTP client of one process, with its own rate limit and the shared breaker and quota."""
         breaker = SharedBreaker(self.users, self.clock, AT_DEXCOM.base_url)
         admission = admission_control(self.clock, breaker=breaker, quota=HourlyQuota(self.users, self.clock))
         inner = inner or InProcessTransport(self.world)
         return polite_http(AT_DEXCOM.base_url, self.clock, admission=admission, inner=inner)
 
     def source(self, http: httpx.Client, time_left_s: Callable[[], float]) -> ConnectedProvider:
-        """The provider as one process sees it."""
+        """The provider of one process."""
         refuse: Any = None  # No user logs in through it.
         dexcom = DexcomProvider(lambda _: http, refuse, self.clock, AT_DEXCOM.base_url)
         return ConnectedProvider(self.connections, self.tokens, {dexcom.name: dexcom}, time_left_s)
@@ -105,7 +105,7 @@ class Engine:
     def sync(
         self, order: Order, http: httpx.Client, time_left_s: Callable[[], float] = lambda: 110.0
     ) -> SyncResult:
-        """Carry an order out, in a process with these connections."""
+        """Run an order in a process with this HTTP client."""
         return sync_user(
             order,
             stores=self.stores,
@@ -117,15 +117,15 @@ class Engine:
     def order(
         self, user_id: str, kind: JobKind = JobKind.INCREMENTAL, trigger: Trigger = Trigger.SCHEDULE
     ) -> Order:
-        """Somebody asks."""
+        """A new order for a user."""
         return Order(user_id, new_id(self.clock.now()), kind, trigger, "id")
 
     def shown(self, user_id: str, start: datetime) -> set[int]:
-        """The seconds of everything Dexcom shows by now of what was measured since."""
+        """The times, in seconds, of all readings since `start` that Dexcom serves by now."""
         now_s, person = self.world.now_s(), self.people[user_id]
         return {it.at_s for it in self.world.archive.visible_records(person, unix_s(start), now_s + 1, now_s)}
 
     def stored(self, user_id: str, start: datetime) -> set[int]:
-        """The seconds of everything that is stored."""
+        """The times, in seconds, of all stored readings since `start`."""
         end = self.clock.now().replace(year=3000)
         return {unix_s(it.reading.at) for it in self.stores.reading_store.between(user_id, start, end)}

@@ -1,4 +1,4 @@
-"""Small working stand-ins; each obeys the contract of the thing it stands for."""
+"""Fakes that several tests use; each obeys the contract of its original."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ NOON = datetime(2026, 4, 26, 12, 0, tzinfo=UTC)
 
 
 class FakeClock:
-    """A clock that moves only when told to; sleeping moves it and is remembered."""
+    """A clock that is advanced by the test; sleeping advances it and is recorded."""
 
     def __init__(self, now: datetime = NOON) -> None:
         self._now = now
@@ -14,23 +14,23 @@ class FakeClock:
         self.naps: list[float] = []
 
     def now(self) -> datetime:
-        """The time it was set to."""
+        """The time that was set."""
         return self._now
 
     def monotonic_s(self) -> float:
-        """Seconds slept or advanced so far."""
+        """The seconds that were slept or advanced."""
         return self._monotonic_s
 
     def sleep(self, wait_s: float) -> None:
-        """Advance at once, and remember having slept."""
+        """Advance at once, and record the sleep."""
         self.naps.append(wait_s)
         self.advance(wait_s)
 
     def advance(self, elapsed_s: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self._now += timedelta(seconds=elapsed_s)
         self._monotonic_s += elapsed_s
 
     def set_back(self, step_s: float) -> None:
-        """Set the time of day; what is monotonic does not notice."""
+        """Set the time of day back, and leave the monotonic clock unchanged."""
         self._now -= timedelta(seconds=step_s)

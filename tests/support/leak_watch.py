@@ -1,11 +1,11 @@
 """
-Watches all that the test run logs, measures and raises, and fails the test in which something leaked.
+Fails a test whose log records, metrics, output or exceptions contain personal data or secrets.
 
-Watched are: each record of our loggers as the line it becomes, metrics being records, too; records of
-libraries that Lambda would print; what the functions' tests print; and the text of each exception of our own
-classes, caught or not. What is ours may not hold a number either that nothing explains. Exceptions of other
-classes are not watched: our log never writes their text (`telemetry.entry_point` and `JsonLines`, which have
-tests of their own).
+It checks each record of the project's own loggers, as the line that is written, and each metric. It
+checks the records of libraries that Lambda would print, and the output of the tests of functions. It checks
+the text of each exception of the project's own classes, even if it is caught. The project's own lines and
+exceptions may also contain no number that the documents do not explain. Exceptions of other classes are not
+checked, because their text is never logged; `telemetry.entry_point` and `JsonLines` have tests for that.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LINES = JsonLines("test")
 
 
 class LeakWatch:
-    """One for a test process; pytest calls its hooks."""
+    """A pytest plugin, with one instance for each test process."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -39,7 +39,7 @@ class LeakWatch:
         self._watched: set[type] = set()
 
     def start(self) -> None:
-        """See every record that is made from now on, by whichever logger."""
+        """Record every log record of all loggers from now on."""
         make = logging.getLogRecordFactory()
 
         def noting(*args: Any, **kwargs: Any) -> logging.LogRecord:
@@ -54,7 +54,7 @@ class LeakWatch:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Look through what this part of the test did."""
+        """Check the output of this phase of the test."""
         report = yield
         found = self.drain()
         if "tests/functions" in item.path.as_posix() and call.when == "call":
@@ -67,11 +67,11 @@ class LeakWatch:
         return report
 
     def pytest_runtest_setup(self) -> None:
-        """Modules may have been imported since the test before."""
+        """Watch the exception classes of modules that were imported since the previous test."""
         self.watch_exceptions()
 
     def watch_exceptions(self) -> None:
-        """Note every exception of our own classes as it is made."""
+        """Record every new exception of the project's own classes."""
         for kind in _classes_beneath(BaseException):
             if kind.__module__.startswith(_OURS) and kind not in self._watched:
                 self._watched.add(kind)
@@ -79,7 +79,7 @@ class LeakWatch:
                     setattr(kind, "__init__", self._noting(getattr(kind, "__init__")))  # noqa: B009, B010 - mypy refuses the plain form.
 
     def drain(self) -> list[str]:
-        """What leaked since the last time."""
+        """The leaks since the previous call."""
         with self._lock:
             records, self._records = self._records, []
             raised, self._raised = self._raised, []

@@ -1,21 +1,21 @@
-"""What nobody may see in a line, a metric or an exception: how the tests' own secrets and people look."""
+"""Finds secrets and personal data of the tests in a line, a metric or an exception."""
 
 from __future__ import annotations
 
 import re
 
-# What the tests' senders of webhooks sign with, as they are given it: the secret, and the one it replaced.
+# The webhook secrets of the tests: the current one, and the one that it replaced.
 WEBHOOK_SECRET = "whsec_bWFkZSB1cCBmb3IgdGhlIHRlc3RzLCBub2JvZHlz"
 OLD_WEBHOOK_SECRET = "whsec_dGhlIG9uZSBiZWZvcmUsIG1hZGUgdXAgYXMgd2VsbA=="
 
-# Every user id of the tests and of events/ that is no ordinary word, and those that are, as whole words.
+# The user ids of the tests and of events/; those that are ordinary words are matched as whole words.
 _PEOPLE = r"SandboxUser\d*|\bhourly-\d+|\b(?:ada|bob|demo|grace|patient|stranger|kira|joan|mia|eva)\b"
 _MADE_UP = r"access-token-of-\w+|\b(?:access|refresh|old|new)-\d+\b|hunter2|in-the-clear"
 _CREDENTIALS = (
     r"(?:local|bg-ingest)-secret\b|\bBearer\s+\S+|\beyJ[\w-]{10,}\.[\w-]+|"
     r"whsec_[\w+/]{8,}|\bv1,[\w+/]{20,}"
 )
-# The simulator's codes, tokens and transmitters are 64 hexadecimal digits or more; our pseudonyms are 16.
+# The simulator's codes, tokens and transmitters have 64 hexadecimal digits or more; pseudonyms have 16.
 _OPAQUE = r"\b(?=[0-9a-f]*[a-f])(?:[0-9a-f]{64,}|[0-9a-f]{16})\b"
 _GLUCOSE = (
     r"\d\s*(?:mg/dL|mmol/L)|"
@@ -30,7 +30,7 @@ _FORBIDDEN = {
 
 
 def leaks_in(text: str) -> list[str]:
-    """What of it nobody may see, by kind and never in full: this goes into a log, too."""
+    """The kinds of leaks in a text, each with its first characters only, because the result is logged."""
     return [
         f"{kind} ({found[0][:12]}...)"
         for kind, pattern in _FORBIDDEN.items()

@@ -25,7 +25,7 @@ _UNITS_S = {"s": 1, "min": 60, "h": 3_600, "days": 86_400}
 
 
 class Limit(NamedTuple):
-    """One number, and the file that defines it."""
+    """A limit, and the file that defines it."""
 
     where: str  # Below bg_ingest, or template.yaml.
     name: str
@@ -51,7 +51,7 @@ def limits_in_code() -> Iterator[Limit]:
 
 
 def value_of(limit: Limit) -> Any:
-    """The number itself; LookupError or AttributeError if there is none of that name."""
+    """The value of a limit; LookupError or AttributeError if the name does not exist."""
     first, *rest = limit.name.split(".")
     if limit.where == "template.yaml":
         found: Any = resource(first)

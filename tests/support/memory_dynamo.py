@@ -45,7 +45,7 @@ class MemoryDynamo:
 
     @classmethod
     def client(cls) -> DynamoDBClient:
-        """A new one, typed as boto3's client."""
+        """A new in-memory DynamoDB, typed as boto3's client."""
         return cast("DynamoDBClient", cls())
 
     def get_item(self, *, TableName: str, Key: Attributes, **_: Any) -> Attributes:  # noqa: N803 - boto3's.

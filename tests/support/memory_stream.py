@@ -20,7 +20,7 @@ TTL = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 DELIVERIES_MAX = 10_000
 
 
-class Killed(BaseException):
+class HandlerKilled(BaseException):
     """The process was killed, so no exception handler may run."""
 
 
@@ -82,7 +82,7 @@ def deliver(records: Sequence[Record], handler: Handler, batch_size: int = 100) 
         batch = records[place : place + size]
         try:
             answer = handler(batch)
-        except (Exception, Killed):  # noqa: BLE001 - Lambda retries after any error.
+        except (Exception, HandlerKilled):  # noqa: BLE001 - Lambda retries after any error.
             size = max(1, len(batch) // 2)
             continue
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}

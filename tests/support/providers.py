@@ -30,7 +30,7 @@ class ClientProvider:
 
     @property
     def capabilities(self) -> Capabilities:
-        """As Dexcom's."""
+        """The capabilities of Dexcom."""
         return _PARSER.capabilities
 
     @property

@@ -1,4 +1,4 @@
-"""A folder in memory, for a local cloud to unpack the layer into."""
+"""A temporary folder in memory, into which a local cloud unpacks the layer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The emulator unpacks the layer for every function. A disk takes half a minute to forget so many files.
+# The emulator unpacks the layer for every function. Deleting so many files from a disk takes half a minute.
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it.
 _MEMORY_BYTES_MIN = 2 * 2**30
 
@@ -30,5 +30,5 @@ def _is_good() -> bool:
     if not _MEMORY.is_dir():
         return False
     kept = os.statvfs(_MEMORY)
-    # Containers often have 64 MB of it, or a kind that libraries cannot be loaded from.
+    # Containers often have 64 MB, or do not allow loading libraries from it.
     return kept.f_bavail * kept.f_frsize > _MEMORY_BYTES_MIN and not kept.f_flag & os.ST_NOEXEC

@@ -1,4 +1,4 @@
-"""A third provider in a few lines: the engine's whole suite runs over it, through the seam."""
+"""A third provider in a few lines, over which all tests of the engine run."""
 
 # ruff: noqa: D102 - the seam documents these methods.
 

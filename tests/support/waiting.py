@@ -1,4 +1,4 @@
-"""How long a test waits for a condition at most, on a busy machine."""
+"""The longest time that a test waits for a condition, on a busy machine."""
 
 from __future__ import annotations
 

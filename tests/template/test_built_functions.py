@@ -56,7 +56,7 @@ def test_built_function_imports_with_runtime_and_layer_only(built: Path, functio
     loaded = set(done.stdout.split())
     assert "bg_ingest.telemetry" in loaded
     assert not loaded & {"awscrt", "niquests", "aws_xray_sdk", "moto", "fastapi"}
-    if function in {"query", "dispatch", "site", "webhook", "publish", "audit"}:
+    if function in {"query", "insight", "dispatch", "site", "webhook", "publish", "audit"}:
         assert not loaded & {"httpx", "cryptography", "jwt"}
     # It takes 100 ms, so the function that uses it imports it at its first use.
     assert "pika" not in loaded

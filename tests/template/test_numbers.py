@@ -15,6 +15,7 @@ from bg_ingest.providers.http.policy import Policy
 from bg_ingest.providers.http.quota import QuotaRules
 from bg_ingest.providers.http.rate_limiter import RateRules
 from bg_ingest.settings import Settings
+from bg_ingest.sync.dead_jobs import DELIVERIES_MAX
 from bg_ingest.sync.dispatch import CLAIM_S
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.pushed_records import BODY_BYTES_MAX, pack
@@ -215,7 +216,7 @@ def test_a_change_stays_hidden_while_it_is_recorded() -> None:
 def test_dead_letters_are_kept_for_the_longest_retention() -> None:
     """The retention is fourteen days, so that an operator has time to look."""
     assert resource("DeadJobsQueue")["MessageRetentionPeriod"] == 14 * 86_400
-    assert resource("JobsQueue")["RedrivePolicy"]["maxReceiveCount"] > 1
+    assert resource("JobsQueue")["RedrivePolicy"]["maxReceiveCount"] == DELIVERIES_MAX > 1
 
 
 def test_every_variable_of_the_template_is_a_setting() -> None:

@@ -228,3 +228,15 @@ def test_the_query_function_may_write_audit_entries_only() -> None:
 
     assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["audit#*"]}}
     assert statement["Action"] == ["dynamodb:Query", "dynamodb:PutItem"]
+
+
+def test_the_function_for_statistics_only_adds_to_the_audit() -> None:
+    """It queries readings, and the one item it may write is an audit record."""
+    readings, users = _statements("InsightFunction")
+
+    assert (readings["Action"], readings["Resource"]) == (
+        "dynamodb:Query",
+        {"Fn::GetAtt": ["ReadingsTable", "Arn"]},
+    )
+    assert users["Action"] == "dynamodb:PutItem"
+    assert users["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["audit#*"]}}

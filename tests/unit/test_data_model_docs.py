@@ -101,7 +101,9 @@ def written() -> dict[str, set[str]]:
 def _connect(users: Table, clock: FakeClock) -> None:
     connections, logins = Connections(users, clock), Logins(users, clock)
     state, _ = logins.start(USER, None)
-    assert logins.finish(state)
+    login = logins.finish(state)
+    assert login
+    assert users.transact([logins.finished(login)])
     connection = connections.save_new(USER, AT_PROVIDER, b"sealed", data_from=NOON)
     connections.note_account(connection, "account")
     assert refresh_lease.claim(users, connection, "holder", clock.now(), timedelta(seconds=60))
@@ -116,6 +118,9 @@ def _sync(users: Table, clock: FakeClock) -> None:
     assert isinstance(lease, Lease)
     assert states.advance(lease, NOON)
     assert states.release(lease, succeeded=True, data_until=NOON, reconciled_at=NOON)
+    lease = states.take(order)
+    assert isinstance(lease, Lease)
+    assert states.release(lease, succeeded=False, error="Unavailable", data_until=NOON)
     followed = Followed(NOON - timedelta(days=1), NOON)
     CompletenessStore(users, clock).save(
         USER, completeness([], NOON.date(), NOON.date(), NOON + timedelta(days=2), followed)
@@ -126,6 +131,7 @@ def _shared(users: Table, clock: FakeClock) -> None:
     dispatch(POLLS, table=users, send=lambda _: None, intervals_s=[900], correlation_id="id", clock=clock)
     breaker = SharedBreaker(users, clock, AT_PROVIDER.base_url)
     breaker.failed(breaker.permit("account"))
+    breaker.share()
     HourlyQuota(users, clock).take()
     CallerLimit(users, clock, LimitPolicy("syncs", 30, 60)).take("caller")
 

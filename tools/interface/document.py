@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-FUNCTIONS = ("query", "sync", "connect", "webhook", "erase", "site")
+FUNCTIONS = ("query", "insight", "sync", "connect", "webhook", "erase", "site")
 # The published names of three schemas differ from their classes: a rename would break generated clients.
 _PUBLISHED_NAMES = {"JobKind": "Kind", "JobStatus": "Status", "AuditOutcome": "Outcome"}
 

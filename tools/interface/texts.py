@@ -57,6 +57,7 @@ callers together may send 1,000 requests a second, in bursts of 2,000; beyond th
 
 TAGS = {
     description.READINGS: "The stored glucose readings of a user.",
+    description.STATISTICS: "Figures of a user's glucose over local days, and the glucose profile.",
     description.SYNCING: "Fetching from the provider: start a sync, and follow its state and jobs.",
     description.CONNECTING: "A user's consent at the provider: start a login, show the connection, end it.",
     description.PRIVACY: "The audit log, and the right to erasure.",

@@ -15,8 +15,8 @@ instants = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st
 
 
 @given(policies, instants)
-def test_whoever_waits_as_long_as_told_is_in_the_next_window(policy: LimitPolicy, now: datetime) -> None:
-    """Retry-After is long enough, and never more than a second too long."""
+def test_the_reset_time_is_in_the_next_window(policy: LimitPolicy, now: datetime) -> None:
+    """Retry-After is long enough, and at most one second too long."""
     wait_s = resets_in_s(policy, now)
 
     assert 1 <= wait_s <= policy.window_s
@@ -26,7 +26,7 @@ def test_whoever_waits_as_long_as_told_is_in_the_next_window(policy: LimitPolicy
 
 @given(policies, instants, st.integers(min_value=0, max_value=10**6))
 def test_windows_follow_each_other_without_gaps(policy: LimitPolicy, now: datetime, later_s: int) -> None:
-    """Time never leads back into a window that is over, and a window is as long as the policy says."""
+    """Time never returns to an earlier window, and a window is as long as its policy states."""
     passed = window_of(policy, now + timedelta(seconds=later_s)) - window_of(policy, now)
 
     assert passed >= 0

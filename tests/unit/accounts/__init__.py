@@ -1,1 +1,1 @@
-"""A person's connection and its secrets."""
+"""Tests of connections and their secrets."""

@@ -1,4 +1,4 @@
-"""Moto's KMS: contexts and keys are really checked."""
+"""Fixtures with moto's KMS, which checks contexts and keys."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[KMSClient]:
 
 @pytest.fixture
 def key_id(kms: KMSClient) -> str:
-    """A key of ours in KMS."""
+    """The id of a new key in KMS."""
     return quick_key(kms)

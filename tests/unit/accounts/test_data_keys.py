@@ -19,14 +19,14 @@ LIMITS = KeyLimits(
 
 
 class CountedKeys(DataKeys):
-    """Data keys, and what KMS was asked for them."""
+    """Data keys that count the calls to KMS."""
 
     def __init__(self, kms: KMSClient, key_id: str, clock: FakeClock) -> None:
         self._seen = At("never", lambda: None)
         super().__init__(stepped(kms, self._seen), key_id, "test", clock, LIMITS)
 
     def calls(self, operation: str) -> int:
-        """How often KMS was asked for this."""
+        """The number of calls of this operation."""
         return self._seen.steps.count(f"before {operation}")
 
 
@@ -36,15 +36,15 @@ def keys(kms: KMSClient, key_id: str, clock: FakeClock) -> CountedKeys:
     return CountedKeys(kms, key_id, clock)
 
 
-def test_a_key_seals_so_often_and_no_oftener(keys: CountedKeys) -> None:
-    """The damage of one stolen key is bounded."""
+def test_a_data_key_seals_a_limited_number_of_times(keys: CountedKeys) -> None:
+    """After three seals a new data key is used, which limits the damage of a stolen key."""
     handed_out = [keys.for_one_seal().wrapped for _ in range(7)]
 
     assert [handed_out.count(wrapped) for wrapped in dict.fromkeys(handed_out)] == [3, 3, 1]
 
 
-def test_a_key_seals_so_long_and_no_longer(keys: CountedKeys, clock: FakeClock) -> None:
-    """A key disabled in KMS seals nothing more after five minutes."""
+def test_a_data_key_seals_for_five_minutes(keys: CountedKeys, clock: FakeClock) -> None:
+    """A key that is disabled in KMS seals nothing after that."""
     first = keys.for_one_seal()
     clock.advance(299)
     assert keys.for_one_seal().wrapped == first.wrapped
@@ -53,10 +53,10 @@ def test_a_key_seals_so_long_and_no_longer(keys: CountedKeys, clock: FakeClock) 
     assert keys.for_one_seal().wrapped != first.wrapped
 
 
-def test_a_known_key_opens_without_kms(
+def test_a_cached_data_key_opens_without_kms(
     keys: CountedKeys, kms: KMSClient, key_id: str, clock: FakeClock
 ) -> None:
-    """The second opening of the same key is free."""
+    """The second opening with the same data key makes no call to KMS."""
     wrapped = CountedKeys(kms, key_id, clock).for_one_seal().wrapped
 
     keys.for_opening(wrapped)
@@ -65,10 +65,10 @@ def test_a_known_key_opens_without_kms(
     assert keys.calls("decrypt") == 1
 
 
-def test_an_opened_key_is_asked_for_again_after_an_hour(
+def test_a_cached_data_key_is_decrypted_again_after_an_hour(
     keys: CountedKeys, kms: KMSClient, key_id: str, clock: FakeClock
 ) -> None:
-    """A key disabled in KMS opens nothing more after that."""
+    """A key that is disabled in KMS opens nothing after that."""
     wrapped = CountedKeys(kms, key_id, clock).for_one_seal().wrapped
     keys.for_opening(wrapped)
 
@@ -81,10 +81,10 @@ def test_an_opened_key_is_asked_for_again_after_an_hour(
     assert keys.calls("decrypt") == 2
 
 
-def test_memory_holds_the_keys_used_last(
+def test_the_cache_holds_the_most_recently_used_keys(
     keys: CountedKeys, kms: KMSClient, key_id: str, clock: FakeClock
 ) -> None:
-    """Room for two: the one not used for longest makes place for a third."""
+    """The cache has room for two keys, and a third one replaces the least recently used one."""
     old, used, new = (CountedKeys(kms, key_id, clock).for_one_seal().wrapped for _ in range(3))
 
     for wrapped in (used, old, used, new, used):
@@ -95,8 +95,8 @@ def test_memory_holds_the_keys_used_last(
     assert keys.calls("decrypt") == 4
 
 
-def test_a_key_does_not_print_itself(keys: CountedKeys) -> None:
-    """Its repr says how old it is and nothing else."""
+def test_the_repr_of_a_data_key_hides_the_key(keys: CountedKeys) -> None:
+    """The repr shows the key's age only."""
     key = keys.for_one_seal()
 
     assert str(key.wrapped) not in repr(key)

@@ -19,19 +19,19 @@ SECRET = b"access and refresh"
 
 
 def sealer_of(kms: KMSClient, key_id: str, environment: str = "test") -> Sealer:
-    """A process that has just started."""
+    """The sealer of a process that has just started."""
     return Sealer(DataKeys(kms, key_id, environment, FakeClock()))
 
 
-def test_what_was_sealed_opens_in_another_process(kms: KMSClient, key_id: str) -> None:
-    """A seal carries all that is needed to open it, beside the right to use the key."""
+def test_a_secret_opens_in_another_process(kms: KMSClient, key_id: str) -> None:
+    """A sealed secret needs only the permission to use the KMS key."""
     stored = sealer_of(kms, key_id).seal("ada", SECRET)
 
     assert sealer_of(kms, key_id).open("ada", stored) == SECRET
 
 
-def test_the_stored_form_does_not_show_the_secret(kms: KMSClient, key_id: str) -> None:
-    """Not even in part, and not twice the same."""
+def test_a_sealed_secret_shows_nothing_of_the_secret(kms: KMSClient, key_id: str) -> None:
+    """The sealed bytes contain no part of the secret, and differ each time."""
     sealer = sealer_of(kms, key_id)
 
     one, two = sealer.seal("ada", SECRET), sealer.seal("ada", SECRET)
@@ -40,8 +40,8 @@ def test_the_stored_form_does_not_show_the_secret(kms: KMSClient, key_id: str) -
     assert one != two
 
 
-def test_a_seal_opens_for_its_person_only(kms: KMSClient, key_id: str) -> None:
-    """Copied into another person's item it is worthless, though both share a data key."""
+def test_a_sealed_secret_opens_for_its_user_only(kms: KMSClient, key_id: str) -> None:
+    """A copy in another user's item raises SealBroken, although both share a data key."""
     sealer = sealer_of(kms, key_id)
     stored = sealer.seal("ada", SECRET)
 
@@ -49,42 +49,42 @@ def test_a_seal_opens_for_its_person_only(kms: KMSClient, key_id: str) -> None:
         sealer.open("adam", stored)
 
 
-def test_a_seal_opens_in_its_environment_only(kms: KMSClient, key_id: str) -> None:
-    """Staging's data is worthless in production, even under the same key."""
+def test_a_sealed_secret_opens_in_its_environment_only(kms: KMSClient, key_id: str) -> None:
+    """Staging's data cannot be opened in production, even with the same KMS key."""
     stored = sealer_of(kms, key_id, "staging").seal("ada", SECRET)
 
     with pytest.raises(SealBroken):
         sealer_of(kms, key_id, "production").open("ada", stored)
 
 
-class Outage:
-    """KMS cannot be reached while this is on."""
+class KmsOutage:
+    """KMS cannot be reached while `on` is true."""
 
     def __init__(self) -> None:
         self.on = False
 
     def __call__(self, step: str) -> None:
-        """Refuse the connection."""
+        """Fail the call."""
         if self.on and step.startswith("before"):
             raise EndpointConnectionError(endpoint_url="kms")
 
 
-def test_kms_in_trouble_is_not_a_broken_seal(kms: KMSClient, key_id: str) -> None:
-    """What may work later is not reported as lost for ever."""
+def test_a_kms_failure_is_not_a_broken_seal(kms: KMSClient, key_id: str) -> None:
+    """An error that may disappear is not reported as a permanent loss."""
     stored = sealer_of(kms, key_id).seal("ada", SECRET)
-    outage = Outage()
+    outage = KmsOutage()
     outage.on = True
 
     with pytest.raises(EndpointConnectionError):
         sealer_of(stepped(kms, outage), key_id).open("ada", stored)
 
 
-def test_every_byte_of_a_seal_matters(kms: KMSClient, key_id: str) -> None:
-    """Version, length, wrapped key, nonce, ciphertext: a flipped bit anywhere is refused."""
+def test_a_changed_byte_of_a_sealed_secret_is_refused(kms: KMSClient, key_id: str) -> None:
+    """A flipped bit in the version, length, wrapped key, nonce or ciphertext raises SealBroken."""
     sealer = sealer_of(kms, key_id)
     stored = sealer.seal("ada", SECRET)
 
-    # Moto keeps the key's name in the wrapped key, in the clear; damaged, it answers "no such key".
+    # Moto stores the key's id in the wrapped key as plain text; if it is damaged, moto finds no key.
     keys_name = range(3, 3 + len(key_id))
     for index in set(range(len(stored))) - set(keys_name):
         damaged = bytearray(stored)
@@ -93,8 +93,8 @@ def test_every_byte_of_a_seal_matters(kms: KMSClient, key_id: str) -> None:
             sealer.open("ada", bytes(damaged))
 
 
-def test_every_cut_of_a_seal_is_refused(kms: KMSClient, key_id: str) -> None:
-    """A truncated seal is a broken seal, not a crash."""
+def test_a_truncated_sealed_secret_is_refused(kms: KMSClient, key_id: str) -> None:
+    """Each truncated length raises SealBroken and no other exception."""
     sealer = sealer_of(kms, key_id)
     stored = sealer.seal("ada", SECRET)
 
@@ -103,9 +103,9 @@ def test_every_cut_of_a_seal_is_refused(kms: KMSClient, key_id: str) -> None:
             sealer.open("ada", stored[:length])
 
 
-def test_a_seal_that_is_ready_needs_no_kms(kms: KMSClient, key_id: str) -> None:
-    """Who is about to receive something irreplaceable has talked to KMS before, not after."""
-    outage = Outage()
+def test_a_prepared_seal_needs_no_kms(kms: KMSClient, key_id: str) -> None:
+    """A process calls KMS before it receives tokens that it cannot receive again."""
+    outage = KmsOutage()
     seal = sealer_of(stepped(kms, outage), key_id).ready()
 
     outage.on = True
@@ -113,8 +113,8 @@ def test_a_seal_that_is_ready_needs_no_kms(kms: KMSClient, key_id: str) -> None:
     assert sealer_of(kms, key_id).open("ada", seal("ada", SECRET)) == SECRET
 
 
-def test_any_secret_of_any_person_comes_back(kms: KMSClient, key_id: str) -> None:
-    """Tokens are opaque and of any length; ids are whatever the identity provider says."""
+def test_any_secret_of_any_user_opens(kms: KMSClient, key_id: str) -> None:
+    """Tokens have any bytes and length, and user ids have any characters."""
     sealer = sealer_of(kms, key_id)
 
     @given(st.text(st.characters(exclude_categories=["Cs"])), st.binary(max_size=5_000))
@@ -124,8 +124,8 @@ def test_any_secret_of_any_person_comes_back(kms: KMSClient, key_id: str) -> Non
     comes_back()
 
 
-def test_polling_costs_no_kms_call(kms: KMSClient, key_id: str) -> None:
-    """One call makes a data key that seals and opens for everybody."""
+def test_one_data_key_serves_many_users(kms: KMSClient, key_id: str) -> None:
+    """One call to KMS creates a data key that seals and opens for all users."""
     calls = At("never", lambda: None)
     sealer = sealer_of(stepped(kms, calls), key_id)
 

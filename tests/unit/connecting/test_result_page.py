@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bg_ingest.connecting.result_page import CONNECTED, DENIED, EXPIRED, FAILED, result_page
 
-# What HTML cannot carry at all: a parser turns these into something else.
+# Characters that HTML can carry; a parser changes all others.
 _TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=60)
 
 
@@ -31,8 +31,8 @@ def _seen(html: str) -> _Seen:
 
 
 @given(_TEXT, _TEXT)
-def test_whatever_is_said_is_text_and_never_markup(title: str, text: str) -> None:
-    """The page has the same elements for every text, and shows it letter for letter."""
+def test_any_text_on_the_page_is_escaped(title: str, text: str) -> None:
+    """The page has the same elements for every text, and shows it unchanged."""
     seen = _seen(result_page(title, text))
 
     assert seen.tags == _seen(result_page("t", "x")).tags
@@ -41,8 +41,8 @@ def test_whatever_is_said_is_text_and_never_markup(title: str, text: str) -> Non
 
 
 @pytest.mark.parametrize("text", [CONNECTED, DENIED, EXPIRED, FAILED])
-def test_the_page_needs_nothing_from_anywhere(text: tuple[str, str]) -> None:
-    """No script, no image, no address: it works without JavaScript and tells nobody about the visit."""
+def test_the_page_loads_nothing(text: tuple[str, str]) -> None:
+    """The page has no script, image or address, so it works without JavaScript and sends no request."""
     html = result_page(*text)
 
     assert not set(_seen(html).tags) & {"script", "img", "iframe", "form", "a"}

@@ -1,4 +1,4 @@
-"""One user, real stores on tables in memory, and a provider in a few lines."""
+"""One user, real stores on in-memory tables, and a simulated provider."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Stage:
-    """Ada connected at noon, with a history of thirty days."""
+class SyncStage:
+    """A user who connected at noon, with a history of thirty days."""
 
     known: list[Known] = field(default_factory=list)
     clock: FakeClock = field(default_factory=FakeClock)
@@ -66,17 +66,17 @@ class Stage:
         self.calls += 1
 
     def order(self, kind: JobKind = JobKind.INCREMENTAL, trigger: Trigger = Trigger.SCHEDULE) -> Order:
-        """Somebody asks."""
+        """A new order for the user."""
         return Order("ada", new_id(self.clock.now()), kind, trigger, "id")
 
     def source(self) -> ConnectedProvider:
-        """The connected user's provider, through the seam."""
+        """The user's provider, as a sync sees it."""
         third = ThirdProvider(self.provider)
         providers = {third.name: third, "dexcom": third}
         return ConnectedProvider(self.connections, UserIdTokens(), providers, lambda: self.time_left_s)
 
     def sync(self, order: Order | None = None, source: Source | None = None) -> SyncResult:
-        """Carry out an order; a poll unless said otherwise."""
+        """Run an order, by default a poll."""
         return sync_user(
             order or self.order(),
             stores=self.stores,
@@ -86,16 +86,16 @@ class Stage:
         )
 
     def stored(self) -> set[datetime]:
-        """The instants that are stored."""
+        """The instants of all stored readings."""
         now = self.clock.now()
         return {it.reading.at for it in self.stores.reading_store.between("ada", now - 200 * DAY, now + DAY)}
 
     def missing(self) -> list[datetime]:
-        """What the provider shows and is not stored."""
+        """The instants that the provider serves and that are not stored."""
         stored = self.stored()
         return [known.at for known in self.provider.visible("ada") if known.at not in stored]
 
 
 def seen_at_once(instants: Iterable[datetime]) -> list[Known]:
-    """Readings that are uploaded when they are made."""
+    """Readings that are uploaded when they are measured."""
     return [Known(at, at, 100, None) for at in instants]

@@ -1,4 +1,4 @@
-"""A history of years is fetched in the memory that one window takes."""
+"""A backfill of years needs the memory of one window."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from bg_ingest.providers.seam import Fetched
 from bg_ingest.readings.model import Reading
 from bg_ingest.sync.job import JobKind, Trigger
 from tests.simulation.provider import DAY
-from tests.unit.sync.stage import Stage
+from tests.unit.sync.stage import SyncStage
 
 if TYPE_CHECKING:
     from datetime import datetime
     from weakref import ReferenceType
 
 
-class Brought(Fetched):
+class TrackedFetched(Fetched):
     """Fetched readings that a weak reference can watch."""
 
 
 @dataclass
-class Watching:
-    """A provider that looks, at each fetch, how much of what it brought before is still held."""
+class MemoryWatchingProvider:
+    """A provider that records, at each fetch, how many of its earlier results are still in memory."""
 
-    payload: list[ReferenceType[Brought]] = field(default_factory=list)
+    payload: list[ReferenceType[TrackedFetched]] = field(default_factory=list)
     held_at_most: int = 0
 
-    def readings(self, user_id: str, start: datetime, end: datetime) -> Brought:  # noqa: ARG002 - the protocol names it.
-        """A reading each day."""
+    def readings(self, user_id: str, start: datetime, end: datetime) -> TrackedFetched:  # noqa: ARG002 - the protocol names it.
+        """One reading for each day."""
         self.held_at_most = max(self.held_at_most, sum(one() is not None for one in self.payload))
-        payload = Brought(tuple(Reading(start + DAY * day, 100) for day in range((end - start).days)))
+        payload = TrackedFetched(tuple(Reading(start + DAY * day, 100) for day in range((end - start).days)))
         self.payload.append(ref(payload))
         return payload
 
     def uploaded_since(self, user_id: str, since: datetime) -> None:
-        """Nothing: this test reconciles no user."""
+        """No uploads, because this test does not reconcile."""
 
 
-def test_nothing_of_a_window_is_held_when_the_next_is_fetched() -> None:
-    """What is stored is let go, so that memory does not grow with the years."""
-    stage, provider = Stage(), Watching()
+def test_a_window_is_released_before_the_next_is_fetched() -> None:
+    """A stored window is released, so that memory does not grow with the length of the history."""
+    stage, provider = SyncStage(), MemoryWatchingProvider()
     stage.stores.states.start_polling("ada", None, stage.clock.now() - 700 * DAY)
     order = stage.order(JobKind.BACKFILL, Trigger.CONNECTION)
 

@@ -11,8 +11,8 @@ from bg_ingest.sync.job_history import JobHistory
 from bg_ingest.sync.jobs import enqueue
 from tests.simulation.provider import DAY, HOUR
 from tests.support.fakes import NOON
-from tests.unit.sync.stage import Stage, seen_at_once
-from tests.unit.sync.test_sync_user import Failing
+from tests.unit.sync.stage import SyncStage, seen_at_once
+from tests.unit.sync.test_sync_user import FailingProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,153 +23,153 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Onlooker:
-    """A provider during whose every answer somebody looks at the jobs."""
+class ObservedProvider:
+    """A provider that reads the jobs during each of its answers."""
 
-    stage: Stage
+    stage: SyncStage
     look: Callable[[], object]
     seen: list[object] = field(default_factory=list)
 
     def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
-        """What there is."""
+        """The readings of the range."""
         self.seen.append(self.look())
         return self.stage.provider.readings(user_id, start, end)
 
     def uploaded_since(self, *_: object) -> None:
-        """Nothing."""
+        """No uploads."""
 
 
-def _trail(stage: Stage) -> JobHistory:
+def _history(stage: SyncStage) -> JobHistory:
     return JobHistory(stage.stores.jobs, stage.stores.states)
 
 
-def _status(trail: JobHistory, order: Order) -> JobStatus | None:
-    job = trail.get(order.user_id, order.job_id)
+def _status(history: JobHistory, order: Order) -> JobStatus | None:
+    job = history.get(order.user_id, order.job_id)
     return job.status if job else None
 
 
-def _queued(stage: Stage, kind: JobKind = JobKind.INCREMENTAL) -> Order:
+def _queued(stage: SyncStage, kind: JobKind = JobKind.INCREMENTAL) -> Order:
     order = stage.order(kind, Trigger.API)
     enqueue(order, jobs=stage.stores.jobs, send=lambda _: None)
     return order
 
 
 @pytest.mark.parametrize("kind", list(JobKind))
-def test_a_queued_job_runs_while_its_lease_is_held(kind: JobKind) -> None:
-    """Queued before, running at every call to the provider, and over afterwards."""
-    stage = Stage(seen_at_once([NOON - HOUR, NOON - 10 * DAY]))
-    order, trail = _queued(stage, kind), _trail(stage)
-    assert _status(trail, order) is JobStatus.QUEUED
+def test_a_queued_job_is_running_while_its_lease_is_held(kind: JobKind) -> None:
+    """The job is queued before the sync, running at each call to the provider, and finished afterwards."""
+    stage = SyncStage(seen_at_once([NOON - HOUR, NOON - 10 * DAY]))
+    order, history = _queued(stage, kind), _history(stage)
+    assert _status(history, order) is JobStatus.QUEUED
 
-    onlooker = Onlooker(
-        stage, lambda: (_status(trail, order), [job.status for job in trail.newest_first("ada")])
+    observed = ObservedProvider(
+        stage, lambda: (_status(history, order), [job.status for job in history.newest_first("ada")])
     )
-    stage.sync(order, onlooker)
+    stage.sync(order, observed)
 
-    assert onlooker.seen
-    assert set(map(repr, onlooker.seen)) == {repr((JobStatus.RUNNING, [JobStatus.RUNNING]))}
-    assert _status(trail, order) is JobStatus.SUCCEEDED
+    assert observed.seen
+    assert set(map(repr, observed.seen)) == {repr((JobStatus.RUNNING, [JobStatus.RUNNING]))}
+    assert _status(history, order) is JobStatus.SUCCEEDED
 
 
-def test_a_poll_can_be_followed_before_anything_is_kept_of_it() -> None:
-    """What `running_job` names has an address; it appears among the others in its place, and once."""
-    stage = Stage(seen_at_once([NOON - HOUR]))
+def test_a_running_poll_is_listed_before_it_is_stored() -> None:
+    """A running poll can be read by its id, and is listed once and in order."""
+    stage = SyncStage(seen_at_once([NOON - HOUR]))
     older = _queued(stage)
     stage.clock.advance(60)
     poll = stage.order()
     stage.clock.advance(60)
-    newer, trail = _queued(stage), _trail(stage)
+    newer, history = _queued(stage), _history(stage)
 
     def listed(before: str | None = None) -> list[tuple[str, JobStatus]]:
-        return [(job.order.job_id, job.status) for job in trail.newest_first("ada", before)]
+        return [(job.order.job_id, job.status) for job in history.newest_first("ada", before)]
 
-    onlooker = Onlooker(
-        stage, lambda: (listed(), listed(newer.job_id), listed(poll.job_id), _status(trail, poll))
+    observed = ObservedProvider(
+        stage, lambda: (listed(), listed(newer.job_id), listed(poll.job_id), _status(history, poll))
     )
-    stage.sync(poll, onlooker)
+    stage.sync(poll, observed)
 
     running, rest = (poll.job_id, JobStatus.RUNNING), [(older.job_id, JobStatus.QUEUED)]
     first = (newer.job_id, JobStatus.QUEUED)
-    assert onlooker.seen == [([first, running, *rest], [running, *rest], rest, JobStatus.RUNNING)]
+    assert observed.seen == [([first, running, *rest], [running, *rest], rest, JobStatus.RUNNING)]
 
 
-def test_a_running_poll_older_than_every_job_is_listed_last() -> None:
-    """However the others came to be newer."""
-    stage = Stage()
+def test_a_running_poll_older_than_all_jobs_is_listed_last() -> None:
+    """The order of the list is that of the ids."""
+    stage = SyncStage()
     poll = stage.order()
     stage.clock.advance(60)
-    newer, trail = _queued(stage), _trail(stage)
-    onlooker = Onlooker(stage, lambda: [job.order.job_id for job in trail.newest_first("ada")])
-    stage.sync(poll, onlooker)
+    newer, history = _queued(stage), _history(stage)
+    observed = ObservedProvider(stage, lambda: [job.order.job_id for job in history.newest_first("ada")])
+    stage.sync(poll, observed)
 
-    assert onlooker.seen == [[newer.job_id, poll.job_id]]
+    assert observed.seen == [[newer.job_id, poll.job_id]]
 
 
-def test_a_job_that_was_put_off_runs_again() -> None:
-    """Deferred between two stretches; during the second it runs, with what the first has counted."""
-    stage = Stage(seen_at_once([NOON - HOUR]))
-    order, trail = _queued(stage), _trail(stage)
-    stage.sync(order, Failing(Throttled()))
-    assert _status(trail, order) is JobStatus.DEFERRED
+def test_a_deferred_job_is_running_again_when_retried() -> None:
+    """The job is deferred between two runs, and running during the second one."""
+    stage = SyncStage(seen_at_once([NOON - HOUR]))
+    order, history = _queued(stage), _history(stage)
+    stage.sync(order, FailingProvider(Throttled()))
+    assert _status(history, order) is JobStatus.DEFERRED
 
     stage.clock.advance(60)
-    onlooker = Onlooker(stage, lambda: trail.get("ada", order.job_id))
-    stage.sync(replace(order, deferrals=1), onlooker)
+    observed = ObservedProvider(stage, lambda: history.get("ada", order.job_id))
+    stage.sync(replace(order, deferrals=1), observed)
 
-    (seen,) = onlooker.seen
+    (seen,) = observed.seen
     assert isinstance(seen, Job)
     assert (seen.status, seen.failure, seen.started_at) == (JobStatus.RUNNING, None, NOON + 60 * HOUR / 3600)
 
 
-def test_a_job_whose_end_is_kept_runs_no_more() -> None:
-    """Between the job's last write and the lease's the outcome is what counts, also when it was put off."""
-    stage = Stage()
-    order, trail = _queued(stage), _trail(stage)
+def test_a_finished_job_is_not_running_with_its_lease_held() -> None:
+    """After the job's last write and before the lease's release, the job has its stored outcome."""
+    stage = SyncStage()
+    order, history = _queued(stage), _history(stage)
     taken = stage.stores.states.take(order)
-    assert _status(trail, order) is JobStatus.RUNNING
+    assert _status(history, order) is JobStatus.RUNNING
 
     for outcome in (JobStatus.DEFERRED, JobStatus.SUCCEEDED):
         stage.stores.jobs.save(Job(order, outcome, taken.state.last_attempt_at, stage.clock.now()))  # type: ignore[union-attr]  # It was free.
-        assert _status(trail, order) is outcome
+        assert _status(history, order) is outcome
 
 
-def test_a_doubled_message_does_not_bring_a_job_back() -> None:
-    """What is over stays over, though somebody has just taken the lease for it once more."""
-    stage = Stage()
-    order, trail = _queued(stage), _trail(stage)
+def test_a_repeated_message_does_not_restart_a_job() -> None:
+    """A finished job stays finished, even if it gets a lease again."""
+    stage = SyncStage()
+    order, history = _queued(stage), _history(stage)
     stage.sync(order)
     stage.clock.advance(60)
     stage.stores.states.take(order)
 
-    assert _status(trail, order) is JobStatus.SUCCEEDED
+    assert _status(history, order) is JobStatus.SUCCEEDED
 
 
-def test_a_dead_holders_job_is_not_said_to_run() -> None:
-    """Once the lease is over the job is what it was before: it waits for its message to come back."""
-    stage = Stage()
-    order, trail = _queued(stage), _trail(stage)
+def test_a_job_whose_lease_expired_is_queued() -> None:
+    """After a crash the job is not running, and waits for its message to be delivered again."""
+    stage = SyncStage()
+    order, history = _queued(stage), _history(stage)
     stage.stores.states.take(order)
     stage.clock.advance(3_600)
 
-    assert _status(trail, order) is JobStatus.QUEUED
+    assert _status(history, order) is JobStatus.QUEUED
 
 
-def test_somebody_elses_running_job_is_nobodys() -> None:
-    """Neither by its id nor in the list."""
-    stage = Stage()
-    order, trail = stage.order(), _trail(stage)
+def test_a_running_job_is_hidden_from_other_users() -> None:
+    """Another user finds the running job neither by its id nor in the list."""
+    stage = SyncStage()
+    order, history = stage.order(), _history(stage)
     stage.stores.states.take(order)
 
-    assert (trail.get("bob", order.job_id), list(trail.newest_first("bob"))) == (None, [])
+    assert (history.get("bob", order.job_id), list(history.newest_first("bob"))) == (None, [])
 
 
-def test_looking_writes_nothing() -> None:
-    """Not even while a job runs."""
-    stage = Stage(seen_at_once([NOON - HOUR]))
-    order, trail = _queued(stage), _trail(stage)
+def test_reading_the_jobs_writes_nothing() -> None:
+    """No item is written, even while a job runs."""
+    stage = SyncStage(seen_at_once([NOON - HOUR]))
+    order, history = _queued(stage), _history(stage)
     stage.stores.states.take(order)
     before = stage.memory.writes
-    _status(trail, order)
-    list(trail.newest_first("ada"))
+    _status(history, order)
+    list(history.newest_first("ada"))
 
     assert stage.memory.writes == before

@@ -31,7 +31,7 @@ from bg_ingest.sync.windows import BACKFILL_WINDOW
 from tests.simulation.provider import DAY, HOUR, MINUTE
 from tests.support.fakes import NOON
 from tests.support.waiting import WAIT_S_MAX
-from tests.unit.sync.stage import Stage, seen_at_once
+from tests.unit.sync.stage import SyncStage, seen_at_once
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,30 +42,30 @@ _LAST_DAYS = [NOON - 2 * DAY + number * 5 * MINUTE for number in range(3 * 288)]
 BOOKKEEPING_WRITES_MAX = 3
 
 
-class Failing:
-    """A provider that never answers."""
+class FailingProvider:
+    """A provider whose every call fails."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
 
     def readings(self, *_: Any) -> Fetched:
-        """No."""
+        """Fail."""
         raise self._error
 
     def uploaded_since(self, *_: Any) -> None:
-        """No."""
+        """Fail."""
         raise self._error
 
 
-def _state(stage: Stage) -> SyncState:
+def _state(stage: SyncStage) -> SyncState:
     state = stage.stores.states.get("ada")
     assert state is not None
     return state
 
 
 def test_a_poll_costs_one_call_and_three_writes() -> None:
-    """When all is well: the lease, the job, the release, and the hour that changed."""
-    stage = Stage(seen_at_once(_LAST_DAYS))
+    """A poll writes the lease, the job and the release, and each hour that changed."""
+    stage = SyncStage(seen_at_once(_LAST_DAYS))
     stage.sync()
     for stored in (0, 1):
         stage.clock.advance(300 * stored)
@@ -73,20 +73,20 @@ def test_a_poll_costs_one_call_and_three_writes() -> None:
         report = stage.sync()
         assert report.job is not None
         assert report.job.counts.stored == stored
-        # It looks at what is stored, and asks for no more of the day than may have changed.
+        # The window begins at the oldest gap and not a day ago.
         assert report.job.window is not None
         assert report.job.window[0] > stage.clock.now() - 4 * HOUR
-        # The provider's stand-in steps twice per call: asked, and answered.
+        # The simulated provider counts two steps per call: the request and the response.
         assert (stage.calls - calls) / 2 == 1
         assert stage.memory.writes - writes == BOOKKEEPING_WRITES_MAX + stored
 
 
-def test_of_fifty_syncs_at_once_one_runs() -> None:
-    """The provider sees the calls of one, and the others are told which one it is."""
-    stage = Stage(seen_at_once(_LAST_DAYS))
+def test_only_one_of_fifty_concurrent_syncs_runs() -> None:
+    """The provider is called by one sync, and the others return its job."""
+    stage = SyncStage(seen_at_once(_LAST_DAYS))
     others_answered = Semaphore(0)
 
-    class Waiting:
+    class WaitingProvider:
         calls = 0
 
         def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
@@ -98,7 +98,7 @@ def test_of_fifty_syncs_at_once_one_runs() -> None:
         def uploaded_since(self, *_: Any) -> None:
             raise AssertionError
 
-    provider = Waiting()
+    provider = WaitingProvider()
     orders = [stage.order(trigger=Trigger.API) for _ in range(50)]
 
     def one(number: int) -> Any:
@@ -123,12 +123,12 @@ def test_of_fifty_syncs_at_once_one_runs() -> None:
         (AccountChanged(), JobStatus.FAILED, "account-changed", None),
     ],
 )
-def test_errors_are_sorted_by_what_happens_next(
+def test_each_error_has_its_status_and_retry(
     error: Exception, status: JobStatus, kind: str, again: float | None
 ) -> None:
-    """Waiting, a person who logs in, or a person who looks; the lease is free in any case."""
-    stage = Stage()
-    report = stage.sync(source=Failing(error))
+    """The job is deferred, or failed for the user or an operator; the lease is free in any case."""
+    stage = SyncStage()
+    report = stage.sync(source=FailingProvider(error))
 
     assert report.job is not None
     assert report.job.failure is not None
@@ -137,41 +137,41 @@ def test_errors_are_sorted_by_what_happens_next(
 
 
 @pytest.mark.parametrize("error", [NotConnected(ConnectionState.NEEDS_REAUTH), AccountChanged()])
-def test_polling_stops_where_only_the_person_can_help(error: Exception) -> None:
-    """No seat, until they connect again."""
-    stage = Stage()
-    stage.sync(source=Failing(error))
+def test_polling_stops_if_the_user_has_to_log_in(error: Exception) -> None:
+    """The user has no poll slot until the next login."""
+    stage = SyncStage()
+    stage.sync(source=FailingProvider(error))
 
     assert _state(stage).slot is None
 
 
-def test_a_failure_of_ours_keeps_nobody_waiting() -> None:
-    """The lease is given back, and the error goes on to whoever has to see it."""
-    stage = Stage()
+def test_an_internal_failure_releases_the_lease() -> None:
+    """The error is raised, and the next sync can run at once."""
+    stage = SyncStage()
     with pytest.raises(ZeroDivisionError):
-        stage.sync(source=Failing(ZeroDivisionError()))
+        stage.sync(source=FailingProvider(ZeroDivisionError()))
 
     assert not stage.sync().busy
 
 
-def test_a_lost_lease_is_no_success() -> None:
-    """A history whose holder slept past its lease is nobody's success, and is asked for again."""
-    stage = Stage(seen_at_once([NOON - HOUR, NOON - 29 * DAY]))
+def test_a_lost_lease_is_not_a_success() -> None:
+    """A backfill that lost its lease is retried and does not count as finished."""
+    stage = SyncStage(seen_at_once([NOON - HOUR, NOON - 29 * DAY]))
     order = stage.order(JobKind.BACKFILL, Trigger.CONNECTION)
 
-    class Sleepy:
-        """A provider during whose answer the lease expires, and somebody else takes it."""
+    class SlowProvider:
+        """A provider during whose answer the lease expires and another sync takes it."""
 
         def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
-            """What there is, late."""
+            """The readings of the range, after the lease has expired."""
             stage.clock.advance(LEASE_TTL.total_seconds())
             stage.stores.states.take(stage.order(trigger=Trigger.API))
             return stage.provider.readings(user_id, start, end)
 
         def uploaded_since(self, *_: Any) -> None:
-            """Nothing."""
+            """No uploads."""
 
-    report = stage.sync(order, Sleepy())
+    report = stage.sync(order, SlowProvider())
 
     assert (report.busy, report.retry_in_s) == (True, 0.0)
     assert stage.stores.jobs.get("ada", order.job_id) is None
@@ -182,35 +182,36 @@ def test_a_lost_lease_is_no_success() -> None:
     ("error", "times"),
     [(Throttled(), 2), (Unavailable(), 2), (CircuitOpen(), 4), (Crowded(), 4), (QuotaSpent(), 4)],
 )
-def test_a_poll_is_put_off_a_few_times(error: Exception, times: int) -> None:
-    """After that the next poll is the retry; one that was refused because of others gets more tries."""
-    stage = Stage()
+def test_a_poll_is_deferred_a_limited_number_of_times(error: Exception, times: int) -> None:
+    """The next poll is the retry; a poll that was refused locally is deferred more often."""
+    stage = SyncStage()
     order = stage.order()
     tried = [
-        stage.sync(replace(order, deferrals=number), Failing(error)).retry_in_s for number in range(times + 1)
+        stage.sync(replace(order, deferrals=number), FailingProvider(error)).retry_in_s
+        for number in range(times + 1)
     ]
 
     assert tried == [0.0] * times + [None]
 
 
 @pytest.mark.parametrize("error", [Unavailable(), ZeroDivisionError()])
-def test_a_poll_that_was_tried_before_waits_for_whoever_is_at_it(error: Exception) -> None:
-    """Dropped, its job would say for a month that it goes on; one that is new has no job, and is dropped."""
-    stage = Stage()
+def test_a_retried_poll_waits_for_the_running_sync(error: Exception) -> None:
+    """A new poll has no job and is dropped, and a deferred one is retried so that its job finishes."""
+    stage = SyncStage()
     order = stage.order()
     with suppress(ZeroDivisionError):
-        stage.sync(order, Failing(error))
+        stage.sync(order, FailingProvider(error))
     stage.stores.states.take(stage.order(trigger=Trigger.API))
 
     assert stage.sync(order).retry_in_s == 0.0
     assert stage.sync(stage.order()).retry_in_s is None
 
 
-def test_a_poll_that_never_gets_its_turn_says_so() -> None:
-    """In the end its job fails: what it would have fetched, whoever was at it does, or the next poll."""
-    stage = Stage()
+def test_a_poll_that_never_gets_the_lease_fails() -> None:
+    """Its job fails with `sync-running`; the running sync or the next poll fetches the data."""
+    stage = SyncStage()
     order = stage.order()
-    stage.sync(order, Failing(Unavailable()))
+    stage.sync(order, FailingProvider(Unavailable()))
     stage.stores.states.take(stage.order(trigger=Trigger.API))
 
     assert stage.sync(replace(order, deferrals=3)).retry_in_s == 0.0
@@ -224,11 +225,11 @@ def test_a_poll_that_never_gets_its_turn_says_so() -> None:
     assert kept.finished_at == stage.clock.now()
 
 
-def test_a_doubled_message_does_not_end_the_job_that_it_is_a_copy_of() -> None:
-    """The one who is at it will say how it ended."""
-    stage = Stage()
+def test_a_repeated_message_does_not_end_a_running_job() -> None:
+    """The run that holds the lease writes the job's outcome."""
+    stage = SyncStage()
     order = replace(stage.order(), deferrals=4)
-    stage.sync(replace(order, deferrals=0), Failing(Unavailable()))
+    stage.sync(replace(order, deferrals=0), FailingProvider(Unavailable()))
     stage.stores.states.take(order)
 
     assert stage.sync(order).busy
@@ -237,21 +238,21 @@ def test_a_doubled_message_does_not_end_the_job_that_it_is_a_copy_of() -> None:
     assert kept.status is JobStatus.DEFERRED
 
 
-def test_a_history_outlasts_an_outage_of_six_hours() -> None:
-    """Put off as often as it takes, and complete in the end."""
-    stage = Stage(seen_at_once([NOON - number * HOUR for number in range(1, 600)]))
+def test_a_backfill_outlasts_an_outage_of_six_hours() -> None:
+    """It is deferred throughout the outage, and is complete in the end."""
+    stage = SyncStage(seen_at_once([NOON - number * HOUR for number in range(1, 600)]))
     order = stage.order(JobKind.BACKFILL, Trigger.CONNECTION)
     for deferrals in range(6 * 4 + 8):  # The first minutes' retries, then four an hour.
-        put_off = type(order)(order.user_id, order.job_id, order.kind, order.trigger, "id", None, deferrals)
-        assert stage.sync(put_off, Failing(Throttled())).retry_in_s is not None
+        deferred = type(order)(order.user_id, order.job_id, order.kind, order.trigger, "id", None, deferrals)
+        assert stage.sync(deferred, FailingProvider(Throttled())).retry_in_s is not None
 
     assert not stage.sync(order).rest
     assert (stage.missing(), _state(stage).backfill.done) == ([], True)
 
 
-def test_what_does_not_fit_is_left_for_the_queue() -> None:
-    """With less time than a window takes, one window is done and the rest named."""
-    stage = Stage(seen_at_once([NOON - number * DAY for number in range(1, 29)]))
+def test_work_beyond_the_time_limit_is_returned_as_rest() -> None:
+    """With less time than a window needs, one window is fetched and the rest is returned."""
+    stage = SyncStage(seen_at_once([NOON - number * DAY for number in range(1, 29)]))
     stage.time_left_s = 25.0
     order = stage.order(trigger=Trigger.API)
     asked = type(order)(order.user_id, order.job_id, order.kind, order.trigger, "id", (NOON - 70 * DAY, NOON))
@@ -262,9 +263,9 @@ def test_what_does_not_fit_is_left_for_the_queue() -> None:
     assert stage.stored() == {NOON - number * DAY for number in range(1, BACKFILL_WINDOW.days + 1)}
 
 
-def test_a_job_in_stretches_adds_up_and_each_stretch_tells_its_own() -> None:
-    """The job counts everything, a report what its run did, and a run that finds the job over nothing."""
-    stage = Stage(seen_at_once([NOON - number * DAY for number in range(1, 2 * BACKFILL_WINDOW.days)]))
+def test_a_job_in_several_runs_adds_its_counts() -> None:
+    """The job has the sum of all runs, and each result has the counts of its own run."""
+    stage = SyncStage(seen_at_once([NOON - number * DAY for number in range(1, 2 * BACKFILL_WINDOW.days)]))
     stage.time_left_s = 25.0
     order = stage.order(JobKind.BACKFILL, Trigger.CONNECTION)
     stage.stores.states.start_polling("ada", None, NOON - 2 * BACKFILL_WINDOW)
@@ -277,26 +278,26 @@ def test_a_job_in_stretches_adds_up_and_each_stretch_tells_its_own() -> None:
     assert stretches[2].job.counts.stored == 19
 
 
-def test_a_call_that_ran_out_of_time_is_no_fault_of_the_providers() -> None:
-    """The caller is told that it goes on, not that the provider is down."""
-    report = Stage().sync(source=Failing(OutOfTime()))
+def test_running_out_of_time_is_not_a_provider_error() -> None:
+    """The result has a rest, so that the job continues."""
+    report = SyncStage().sync(source=FailingProvider(OutOfTime()))
 
     assert report.rest
 
 
-def test_a_history_starts_each_stretch_with_a_poll() -> None:
-    """While the history holds the lease polls are dropped, so it does what they would have done."""
-    stage = Stage(seen_at_once(_LAST_DAYS))
+def test_each_run_of_a_backfill_begins_with_a_poll() -> None:
+    """Polls are dropped while the backfill holds the lease, so it fetches the newest readings itself."""
+    stage = SyncStage(seen_at_once(_LAST_DAYS))
     stage.clock.advance(4 * 3_600)
     stage.sync(stage.order(JobKind.BACKFILL))
 
     assert not stage.missing()
 
 
-def test_quiet_users_are_slowed_and_woken() -> None:
-    """After a day without data every hour, and at full pace with the first reading that comes back."""
+def test_users_without_data_are_polled_less_often() -> None:
+    """Without data for a day, polls are an hour apart; the first new reading restores the interval."""
     back = NOON + 40 * HOUR
-    stage = Stage(seen_at_once([NOON, back]))
+    stage = SyncStage(seen_at_once([NOON, back]))
     stage.sync()
     stage.clock.advance(30 * 3_600)
     stage.sync()
@@ -307,9 +308,9 @@ def test_quiet_users_are_slowed_and_woken() -> None:
     assert _state(stage).slot == poll_slots.poll_slot("ada", 900)
 
 
-def test_a_new_default_reaches_those_who_chose_nothing() -> None:
-    """With their next poll; who chose an interval keeps it."""
-    stage = Stage()
+def test_a_new_default_interval_is_used_at_the_next_poll() -> None:
+    """A user who chose an interval keeps it."""
+    stage = SyncStage()
     states: SyncStates = type(stage.stores.states)(stage.stores.states.table, stage.clock, 300)
     stage.stores = replace(stage.stores, states=states)
     stage.sync()
@@ -320,9 +321,9 @@ def test_a_new_default_reaches_those_who_chose_nothing() -> None:
     assert _state(stage).slot == poll_slots.poll_slot("ada", 1_800)
 
 
-def test_a_history_that_nobody_fetches_is_taken_up_again() -> None:
-    """The reconciliation finds it unfinished and orders it anew."""
-    stage = Stage(seen_at_once([NOON - number * DAY for number in range(1, 29)]))
+def test_a_reconciliation_resumes_an_unfinished_backfill() -> None:
+    """An unfinished backfill without a running job is ordered again."""
+    stage = SyncStage(seen_at_once([NOON - number * DAY for number in range(1, 29)]))
     report = stage.sync(stage.order(JobKind.RECONCILE))
     assert report.rest is not None
     assert report.rest.kind is JobKind.BACKFILL
@@ -332,30 +333,30 @@ def test_a_history_that_nobody_fetches_is_taken_up_again() -> None:
     assert stage.sync(stage.order(JobKind.RECONCILE)).rest is None
 
 
-def test_every_error_of_the_provider_has_a_name() -> None:
-    """A job says what went wrong by the error's own name."""
-    report = Stage().sync(source=Failing(ProviderError()))
+def test_every_provider_error_is_reported_by_its_class() -> None:
+    """The result has the name of the error's class."""
+    report = SyncStage().sync(source=FailingProvider(ProviderError()))
 
     assert report.facts()["error"] == "ProviderError"
 
 
-def test_what_cannot_be_read_is_counted_and_kept_apart() -> None:
-    """A record that is none costs its neighbours nothing, and somebody can look at it."""
-    stage = Stage()
+def test_invalid_records_are_counted_and_quarantined() -> None:
+    """The valid records of the same answer are stored."""
+    stage = SyncStage()
     reading = Reading(NOON, 110)
     rejected = (Rejected("value-missing", {}), Rejected("value-missing", None))
 
-    class Spoilt:
-        """A provider one of whose records is a reading."""
+    class PartlyInvalidProvider:
+        """A provider with one valid and two invalid records."""
 
         def readings(self, _: str, __: datetime, ___: datetime) -> Fetched:
-            """One reading and two that are none."""
+            """One reading and two rejected records."""
             return Fetched((reading,), rejected)
 
         def uploaded_since(self, _: str, __: datetime) -> None:
-            """Nothing."""
+            """No uploads."""
 
-    job = stage.sync(source=Spoilt()).job
+    job = stage.sync(source=PartlyInvalidProvider()).job
 
     assert job is not None
     assert (job.counts.fetched, job.counts.stored, job.counts.invalid) == (3, 1, (("value-missing", 2),))

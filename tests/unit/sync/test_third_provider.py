@@ -14,14 +14,14 @@ from tests.support import third_provider
 from tests.support.fakes import NOON, FakeClock
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
-from tests.unit.sync.stage import Stage, seen_at_once
+from tests.unit.sync.stage import SyncStage, seen_at_once
 
 if TYPE_CHECKING:
     from bg_ingest.providers.seam import Provider
 
 
 def test_a_third_provider_takes_at_most_forty_lines() -> None:
-    """The seam asks for little: the provider that the engine's suite runs over is that short."""
+    """A provider for the engine's tests needs no more than that."""
     tree = ast.parse(inspect.getsource(third_provider))
     (provider,) = [
         node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "ThirdProvider"
@@ -32,8 +32,8 @@ def test_a_third_provider_takes_at_most_forty_lines() -> None:
 
 
 def test_the_engine_polls_a_third_provider() -> None:
-    """A poll through the seam stores what the provider has."""
-    stage = Stage(seen_at_once(NOON - timedelta(minutes=5 * age) for age in range(1, 13)))
+    """A poll stores the readings of the provider."""
+    stage = SyncStage(seen_at_once(NOON - timedelta(minutes=5 * age) for age in range(1, 13)))
 
     result = stage.sync()
 
@@ -42,12 +42,12 @@ def test_the_engine_polls_a_third_provider() -> None:
     assert not stage.missing()
 
 
-def test_uploads_are_not_asked_of_a_provider_that_does_not_know() -> None:
-    """A provider without upload times is never asked what was uploaded since."""
+def test_a_provider_without_upload_times_is_not_asked() -> None:
+    """The provider is not called, and there is no range of uploads."""
     clock = FakeClock()
     connections = Connections(Table(MemoryDynamo(), "users"), clock)  # type: ignore[arg-type]  # A stand-in.
     connections.save_new("ada", THIRD, b"sealed", data_from=NOON)
-    third = ThirdProvider(Stage().provider)
+    third = ThirdProvider(SyncStage().provider)
     silent: Provider = replace(third, capabilities=replace(third.capabilities, upload_times=False))
     source = ConnectedProvider(connections, UserIdTokens(), {silent.name: silent}, lambda: math.inf)
 

@@ -23,8 +23,8 @@ def _state(*, last_success_at: datetime | None = None, done: bool = True) -> Syn
 
 
 @given(st.sets(st.integers(min_value=0, max_value=287), max_size=288))
-def test_a_poll_asks_for_everything_that_is_missing(known: set[int]) -> None:
-    """Whatever of the last day is not stored lies in the window, however new the newest reading is."""
+def test_a_poll_fetches_all_missing_readings(known: set[int]) -> None:
+    """The window contains every gap of the last day, for any newest reading."""
     horizon = NOON - windows.POLL_HORIZON
     slots = [horizon + number * timedelta(minutes=5) for number in range(288)]
     start, end = windows.poll_window([slots[number] for number in sorted(known)], NOON)
@@ -32,8 +32,8 @@ def test_a_poll_asks_for_everything_that_is_missing(known: set[int]) -> None:
     assert all(start <= slots[number] < end for number in range(1, 288) if number not in known)
 
 
-def test_where_a_poll_starts() -> None:
-    """At the oldest gap of the last day; without one, three hours before the newest; never earlier."""
+def test_a_poll_starts_at_the_oldest_gap_of_the_last_day() -> None:
+    """Without a gap it starts three hours before the newest reading, and never more than a day ago."""
     day = [NOON - 24 * HOUR + number * timedelta(minutes=5) for number in range(288)]
     some = day[:100] + day[110:]
     end = NOON + timedelta(minutes=10)
@@ -44,8 +44,8 @@ def test_where_a_poll_starts() -> None:
     assert windows.poll_window(day[:6], NOON) == (NOON - 24 * HOUR, end)
 
 
-def test_a_history_is_fetched_newest_first() -> None:
-    """In stretches of ten days, the last of which ends where the history begins."""
+def test_a_backfill_fetches_the_newest_window_first() -> None:
+    """Windows have ten days, and the last one ends at the start of the history."""
     start = NOON - 14 * DAY
 
     assert windows.next_backfill_window(Backfill(start, NOON)) == (NOON - 10 * DAY, NOON)
@@ -53,8 +53,8 @@ def test_a_history_is_fetched_newest_first() -> None:
     assert windows.next_backfill_window(Backfill(start, start)) is None
 
 
-def test_a_rest_of_a_moment_costs_no_call_of_its_own() -> None:
-    """Storing tokens takes one, between a history's start and that of polling. An hour is worth a call."""
+def test_a_short_rest_is_fetched_with_its_window() -> None:
+    """A rest of seconds is added to the window, and a rest of an hour is fetched separately."""
     start = NOON - 10 * DAY - timedelta(seconds=2)
 
     assert windows.next_backfill_window(Backfill(start, NOON)) == (start, NOON)
@@ -64,8 +64,8 @@ def test_a_rest_of_a_moment_costs_no_call_of_its_own() -> None:
     ]
 
 
-def test_uploads_are_looked_for_since_a_day_before_the_last_look() -> None:
-    """What was uploaded shortly before it may have been served only after it; the first look is the login."""
+def test_uploads_are_requested_with_a_day_of_overlap() -> None:
+    """An upload may be served a day late, and the first request starts at the login."""
     known = _state()
 
     assert windows.uploads_unseen_since(known) == NOON - 2 * DAY
@@ -73,8 +73,8 @@ def test_uploads_are_looked_for_since_a_day_before_the_last_look() -> None:
 
 
 @given(LENGTHS)
-def test_parts_of_a_window_cover_it_once(length: timedelta) -> None:
-    """Newest first, end to end, and each within what the provider answers for."""
+def test_the_parts_of_a_window_cover_it_once(length: timedelta) -> None:
+    """The parts are adjacent, newest first, and each is within the provider's limit."""
     parts = list(windows.newest_first((NOON - length, NOON)))
 
     assert (parts[0][1], parts[-1][0]) == (NOON, NOON - length)
@@ -83,15 +83,15 @@ def test_parts_of_a_window_cover_it_once(length: timedelta) -> None:
     assert all(end - start >= min(length, windows.REST_MIN) for start, end in parts)
 
 
-def test_a_window_at_the_beginning_of_the_calendar_is_one_part() -> None:
-    """A caller may ask for it, and gets what there is: nothing."""
+def test_a_window_at_the_first_date_is_one_part() -> None:
+    """A caller may request the earliest possible date."""
     start = datetime.min.replace(tzinfo=UTC)
 
     assert list(windows.newest_first((start, start + DAY))) == [(start, start + DAY)]
 
 
-def test_a_reconciliation_reaches_back_as_far_as_something_was_uploaded() -> None:
-    """Three days in any case; weeks when a receiver was plugged in; never before the history."""
+def test_a_reconciliation_starts_at_the_oldest_upload() -> None:
+    """It covers at least three days, and starts no earlier than the history."""
     asked = [
         windows.reconcile_window(uploaded_from, HISTORY, NOON)
         for uploaded_from in (None, NOON - HOUR, NOON - 21 * DAY, NOON - 900 * DAY)
@@ -101,8 +101,8 @@ def test_a_reconciliation_reaches_back_as_far_as_something_was_uploaded() -> Non
     assert [start for start, _ in asked] == [NOON - 3 * DAY, NOON - 3 * DAY, NOON - 21 * DAY, HISTORY]
 
 
-def test_connecting_again_fetches_what_was_missed() -> None:
-    """From a month before the last success; everything, if the history was never complete."""
+def test_reconnecting_fetches_the_missed_history() -> None:
+    """It starts a month before the last success, or at the start of an unfinished history."""
     was_here = _state(last_success_at=NOON - 10 * DAY)
 
     assert windows.history_after_reconnecting(was_here, HISTORY) == NOON - 40 * DAY

@@ -1,4 +1,4 @@
-"""A process that has not logged yet."""
+"""Fixtures for a process that has not logged yet."""
 
 from __future__ import annotations
 

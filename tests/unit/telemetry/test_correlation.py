@@ -12,8 +12,8 @@ from bg_ingest.telemetry import adopt_correlation_id, correlation_id, header_ids
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
-def test_a_callers_own_id_comes_before_the_traces_and_the_gateways() -> None:
-    """X-Correlation-ID, else traceparent, else the request id."""
+def test_the_callers_correlation_id_has_priority() -> None:
+    """X-Correlation-ID is used first, then traceparent, then the request id."""
     headers = {"x-correlation-id": "ticket-4711", "traceparent": TRACEPARENT}
 
     assert adopt_correlation_id(*header_ids(headers, "request-1")) == "ticket-4711"
@@ -22,14 +22,14 @@ def test_a_callers_own_id_comes_before_the_traces_and_the_gateways() -> None:
 
 
 @pytest.mark.parametrize("name", [None, "", "a b", "x" * 129, "line\nbreak", "é", '"quoted"', "-starts-so"])
-def test_an_id_that_cannot_be_is_replaced_by_a_random_one(name: str | None) -> None:
-    """It goes into lines and headers, so not every text may be one."""
+def test_an_invalid_correlation_id_is_replaced_by_a_uuid(name: str | None) -> None:
+    """An id is written to lines and headers, so only some characters are allowed."""
     assert uuid.UUID(adopt_correlation_id(name)).version == 4
 
 
 @given(st.text())
-def test_whatever_is_offered_the_id_fits_on_a_line_and_in_a_header(name: str) -> None:
-    """Printable ASCII, at most 128 characters, never empty."""
+def test_any_correlation_id_fits_a_line_and_a_header(name: str) -> None:
+    """The chosen id is printable ASCII, not empty, and at most 128 characters long."""
     chosen = adopt_correlation_id(name)
 
     assert 1 <= len(chosen) <= 128
@@ -37,19 +37,19 @@ def test_whatever_is_offered_the_id_fits_on_a_line_and_in_a_header(name: str) ->
     assert chosen.isprintable()
 
 
-def test_a_trace_of_the_version_that_is_none_counts_for_nothing() -> None:
-    """W3C keeps `ff` free for good."""
+def test_a_trace_of_the_reserved_version_is_ignored() -> None:
+    """W3C reserves the version `ff`."""
     assert trace_id(f"ff{TRACEPARENT[2:]}") is None
 
 
 @given(st.text())
-def test_no_header_breaks_the_reading_of_traces(header: str) -> None:
-    """What is no traceparent has no trace id."""
+def test_an_invalid_traceparent_has_no_trace_id(header: str) -> None:
+    """Any other text has no trace id and raises no exception."""
     assert trace_id(header) is None
 
 
-def test_a_thread_has_an_id_of_its_own() -> None:
-    """One order's id never shows up in the lines of another."""
+def test_each_thread_has_its_own_correlation_id() -> None:
+    """The id of one order does not appear in the lines of another."""
     adopt_correlation_id("mine")
     seen: list[str] = []
     for name in ("one", "two"):
@@ -61,8 +61,8 @@ def test_a_thread_has_an_id_of_its_own() -> None:
     assert correlation_id() == "mine"
 
 
-def test_without_any_id_one_is_made_and_stays() -> None:
-    """Every line has one, also where nobody brought it."""
+def test_a_generated_correlation_id_stays_the_same() -> None:
+    """Without a given id, a thread generates one for all its lines."""
     made: list[str] = []
     thread = Thread(target=lambda: made.extend([correlation_id(), correlation_id()]))
     thread.start()

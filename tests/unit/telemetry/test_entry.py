@@ -36,8 +36,8 @@ def _printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_an_invocation_has_its_request_id_and_leaves_its_metrics(capsys: pytest.CaptureFixture[str]) -> None:
-    """On every line, the metrics' own included."""
+def test_all_lines_of_an_invocation_have_its_request_id(capsys: pytest.CaptureFixture[str]) -> None:
+    """The line with the metrics has the request id, too."""
 
     def handler(_event: dict[str, Any], _context: LambdaContext) -> str:
         telemetry.log("at work")
@@ -50,8 +50,8 @@ def test_an_invocation_has_its_request_id_and_leaves_its_metrics(capsys: pytest.
     assert {line["correlation_id"] for line in lines} == {"request-1"}
 
 
-def test_a_failed_invocation_tells_its_kind_and_never_its_text(capsys: pytest.CaptureFixture[str]) -> None:
-    """Lambda logs what leaves the handler, text and all."""
+def test_a_failed_invocation_logs_the_class_and_not_the_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lambda logs the exception of a handler with its text, so the text is removed."""
 
     def handler(_event: dict[str, Any], _context: LambdaContext) -> None:
         meter.add(metrics.READINGS_STORED, 12)
@@ -63,8 +63,8 @@ def test_a_failed_invocation_tells_its_kind_and_never_its_text(capsys: pytest.Ca
     assert str(failed.value) == "KeyError"
     assert failed.value.__cause__ is None
     assert failed.value.__context__ is None
-    told, measured = _printed(capsys)
-    assert (told["message"], told["raised"], told["correlation_id"]) == (
+    failure, measured = _printed(capsys)
+    assert (failure["message"], failure["raised"], failure["correlation_id"]) == (
         "invocation failed",
         "KeyError",
         "request-1",
@@ -75,10 +75,10 @@ def test_a_failed_invocation_tells_its_kind_and_never_its_text(capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("name", "value"), [("LOG_LEVEL", "LOUD"), ("LOG_OUTPUT", "file:/nobody/has/this/folder")]
 )
-def test_a_setting_at_fault_ends_the_process_with_one_line(
+def test_an_invalid_setting_ends_the_process_with_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
 ) -> None:
-    """With what every line has, and the setting's name."""
+    """The line has the members of every line and the setting's name."""
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as ended:
         _invoke(lambda _event, _context: pytest.fail("it must not run"))

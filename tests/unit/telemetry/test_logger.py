@@ -29,8 +29,8 @@ def _printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_line_says_when_how_bad_where_what_and_on_whose_behalf(capsys: pytest.CaptureFixture[str]) -> None:
-    """Timestamp, level, module, message and correlation id, and the facts that were named."""
+def test_a_line_has_its_members_and_the_given_facts(capsys: pytest.CaptureFixture[str]) -> None:
+    """The members are timestamp, level, module, message and correlation id."""
     telemetry.adopt_correlation_id("ticket-4711")
     telemetry.log("tick served", users=3)
 
@@ -41,10 +41,10 @@ def test_a_line_says_when_how_bad_where_what_and_on_whose_behalf(capsys: pytest.
     assert line["timestamp"].endswith("+00:00")
 
 
-def test_the_level_comes_from_the_environment(
+def test_the_level_is_read_from_the_environment(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """LOG_LEVEL=WARNING: information is not written."""
+    """With LOG_LEVEL=WARNING no information is written."""
     monkeypatch.setenv("LOG_LEVEL", "WARNING")
     telemetry.configure()
     telemetry.log("quiet")
@@ -53,10 +53,8 @@ def test_the_level_comes_from_the_environment(
     assert [line["message"] for line in _printed(capsys)] == ["loud"]
 
 
-def test_whoever_uses_it_as_a_library_says_level_and_place_themselves(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Parameters win over the environment, and can be changed."""
+def test_parameters_override_the_environment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A second call can change the level and the output."""
     telemetry.configure(level="ERROR", output=f"file:{tmp_path / 'log'}")
     telemetry.log("not that bad", level=logging.WARNING)
     telemetry.log("bad", level=logging.ERROR)
@@ -67,8 +65,8 @@ def test_whoever_uses_it_as_a_library_says_level_and_place_themselves(
     assert [line["message"] for line in _printed(capsys)] == ["to stdout"]
 
 
-def test_a_file_is_continued(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The lines of the process before are still there."""
+def test_a_log_file_is_appended_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The lines of an earlier process are kept."""
     monkeypatch.setenv("LOG_OUTPUT", f"file:{tmp_path / 'log'}")
     telemetry.configure()
     (tmp_path / "log").write_text('{"message":"before"}\n')
@@ -78,8 +76,8 @@ def test_a_file_is_continued(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert [json.loads(line)["message"] for line in lines] == ["before", "after"]
 
 
-def test_an_errors_text_stays_out_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
-    """Its kind and its place are written; its text may quote what it choked on."""
+def test_the_text_of_an_error_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    """The class and the place are logged; the text may contain personal data."""
     try:
         int("SandboxUser7 has 222 mg/dL")
     except ValueError as error:
@@ -91,16 +89,16 @@ def test_an_errors_text_stays_out_of_the_log(capsys: pytest.CaptureFixture[str])
     assert "222" not in json.dumps(line | {"at": ""})
 
 
-def test_an_error_that_was_never_raised_can_be_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """It has a kind and no place."""
+def test_an_error_that_was_never_raised_can_be_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its class is logged, and its place is empty."""
     telemetry.log("order failed", raised=ValueError("x"))
 
     (line,) = _printed(capsys)
     assert (line["raised"], line["at"]) == ("ValueError", "")
 
 
-def test_only_plain_values_are_written(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of anything else the type: a whole record or request must not get into the log by accident."""
+def test_only_plain_values_are_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    """For any other value its type is logged, so that no record or request is logged by accident."""
     record: Any = {"value": 222, "transmitterId": "abc"}
     telemetry.log("fetched", record=record, endless=float("inf"))
 
@@ -115,8 +113,8 @@ facts = st.dictionaries(
 
 
 @given(message=st.text(), facts=facts)
-def test_whatever_is_told_is_one_line_of_json(message: str, facts: dict[str, Any]) -> None:
-    """And no fact takes the place of what every line has."""
+def test_any_message_and_facts_make_one_line_of_json(message: str, facts: dict[str, Any]) -> None:
+    """No fact replaces a member of every line."""
     record = logging.makeLogRecord({"name": "anybody", "msg": message, "levelname": "INFO", "facts": facts})
     text = JsonLines("worker").format(record)
 
@@ -126,10 +124,10 @@ def test_whatever_is_told_is_one_line_of_json(message: str, facts: dict[str, Any
     assert (line["level"], line["message"], line["function"]) == ("INFO", message, "worker")
 
 
-def test_the_libraries_beneath_keep_what_they_know(capsys: pytest.CaptureFixture[str]) -> None:
-    """At DEBUG, botocore would print what KMS decrypted and httpx would print whole addresses."""
+def test_libraries_do_not_log_at_debug(capsys: pytest.CaptureFixture[str]) -> None:
+    """At DEBUG, botocore would log decrypted data and httpx would log whole URLs."""
     for name in ("botocore", "boto3", "httpx", "httpcore", "urllib3"):
-        logging.getLogger(name).setLevel(logging.DEBUG)  # As somebody might have left them.
+        logging.getLogger(name).setLevel(logging.DEBUG)  # As an application may have set them.
     telemetry.configure(level="DEBUG")
 
     for name in ("botocore", "botocore.endpoint", "httpx", "httpcore.http11", "urllib3.connectionpool"):
@@ -140,22 +138,20 @@ def test_the_libraries_beneath_keep_what_they_know(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     "output", ["pigeon", "syslog+udp://", "syslog+tcp://host:99999", "syslog+tls://host"]
 )
-def test_a_place_that_cannot_be_is_refused(output: str) -> None:
-    """The setting is named."""
+def test_an_invalid_log_output_is_refused(output: str) -> None:
+    """The error names the setting."""
     with pytest.raises(SettingsInvalid, match=r"^LOG_OUTPUT: "):
         telemetry.configure(output=output)
 
 
-def test_a_file_that_cannot_be_written_is_a_setting_at_fault(tmp_path: Path) -> None:
-    """Said at the start, not at the first line."""
+def test_an_unwritable_log_file_is_an_invalid_setting(tmp_path: Path) -> None:
+    """The error is raised at the start and not at the first line."""
     with pytest.raises(SettingsInvalid, match=r"^LOG_OUTPUT: the file cannot be written"):
         telemetry.configure(output=f"file:{tmp_path}")
 
 
-def test_a_log_that_breaks_is_said_once_and_stops_nobody(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A full disk, say; the lines are lost, the work goes on."""
+def test_a_failing_log_is_reported_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If the disk is full, for example, then lines are lost and the function continues."""
     telemetry.configure(output=f"file:{tmp_path / 'log'}")
     (file,) = [each for each in logging.getLogger("bg_ingest").handlers if isinstance(each, LogFile)]
     assert file.stream
@@ -166,10 +162,10 @@ def test_a_log_that_breaks_is_said_once_and_stops_nobody(
     assert capsys.readouterr().err == "bg_ingest: log lines are lost: ValueError\n"
 
 
-def test_outside_development_the_log_needs_no_setting_of_its_own(
+def test_strict_settings_log_to_stdout_by_default(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """INFO, to stdout."""
+    """Outside development the default is level INFO on stdout."""
     for name, value in STRICT.items():
         monkeypatch.setenv(name, value)
     telemetry.configure()

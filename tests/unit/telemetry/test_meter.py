@@ -17,8 +17,8 @@ def _flushed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_line_is_what_cloudwatch_documents() -> None:
-    """The embedded metric format, members and all, and what every line of ours has."""
+def test_a_line_has_the_embedded_metric_format() -> None:
+    """The line has the members that CloudWatch documents and those of every log line."""
     values = {metrics.PROVIDER_CALLS: [3.0], metrics.PROVIDER_LATENCY: [10.0, 20.0]}
 
     line = document("worker-1", ("operation", "egvs"), values, NOON)
@@ -43,8 +43,8 @@ def test_a_line_is_what_cloudwatch_documents() -> None:
     }
 
 
-def test_counts_are_added_up_and_measurements_kept(capsys: pytest.CaptureFixture[str]) -> None:
-    """CloudWatch tells percentiles from the values; of a count it needs the sum."""
+def test_counts_are_summed_and_measurements_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    """CloudWatch computes percentiles from single values, and of a count it needs the sum."""
     for latency_ms in (10.0, 20.0):
         meter.add(metrics.PROVIDER_CALLS, of="egvs")
         meter.add(metrics.PROVIDER_LATENCY, latency_ms, of="egvs")
@@ -53,8 +53,8 @@ def test_counts_are_added_up_and_measurements_kept(capsys: pytest.CaptureFixture
     assert (line["provider_calls"], line["provider_latency_ms"]) == (2, [10.0, 20.0])
 
 
-def test_each_value_of_a_dimension_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """And what has no dimension has one too."""
+def test_each_dimension_value_has_its_own_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Metrics without a dimension have a line, too."""
     meter.add(metrics.SYNCS, of="succeeded")
     meter.add(metrics.SYNCS, of="failed")
     meter.add(metrics.READINGS_STORED, 12)
@@ -64,16 +64,16 @@ def test_each_value_of_a_dimension_has_its_line(capsys: pytest.CaptureFixture[st
     assert lines[2]["readings_stored"] == 12
 
 
-def test_what_was_written_is_not_written_again(capsys: pytest.CaptureFixture[str]) -> None:
-    """A warm process starts each invocation at nothing."""
+def test_metrics_are_written_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A warm process starts each invocation with empty metrics."""
     meter.add(metrics.READINGS_STORED, 12)
 
     assert len(_flushed(capsys)) == 1
     assert _flushed(capsys) == []
 
 
-def test_more_values_than_a_line_may_have_are_several_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    """None is lost, none is doubled, and a count is on one of them only."""
+def test_too_many_values_are_split_into_several_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each value is on exactly one line, and so is each count."""
     wanted = [float(number) for number in range(2 * VALUES_MAX + 1)]
     for value in wanted:
         meter.add(metrics.API_LATENCY, value)
@@ -88,8 +88,8 @@ def test_more_values_than_a_line_may_have_are_several_lines(capsys: pytest.Captu
         assert named <= line.keys()
 
 
-def test_threads_lose_nothing() -> None:
-    """Ten threads count a thousand each, and one of them draws off what there is."""
+def test_concurrent_counts_are_not_lost() -> None:
+    """Ten threads count a thousand times each, and each drains the meter."""
     counted = Meter()
 
     def count(_: int) -> float:
@@ -103,12 +103,12 @@ def test_threads_lose_nothing() -> None:
     assert drained == 10_000
 
 
-def test_metrics_are_written_whatever_the_level_and_the_place_of_the_log(
+def test_metrics_ignore_the_log_level_and_output(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path_factory: pytest.TempPathFactory,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """CloudWatch finds them on stdout or not at all."""
+    """CloudWatch reads metrics only from stdout."""
     monkeypatch.setenv("LOG_LEVEL", "ERROR")
     monkeypatch.setenv("LOG_OUTPUT", f"file:{tmp_path_factory.mktemp('log') / 'log'}")
     meter.add(metrics.READINGS_STORED, 1)
@@ -116,8 +116,8 @@ def test_metrics_are_written_whatever_the_level_and_the_place_of_the_log(
     assert len(_flushed(capsys)) == 1
 
 
-def test_no_metric_can_have_an_id_as_its_dimension() -> None:
-    """Operations, error classes, outcomes: each has a handful of values, and no person among them."""
+def test_no_metric_has_an_id_as_its_dimension() -> None:
+    """Each dimension has a few values, and none of them is personal data."""
     dimensions = {metric.dimension for metric in metrics.ALL} - {None}
 
     assert dimensions == {"operation", "error", "to", "outcome", "schedule", "status_class"}

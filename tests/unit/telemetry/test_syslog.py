@@ -51,8 +51,8 @@ def _record(message: str, level: int = logging.INFO) -> logging.LogRecord:
     )
 
 
-def test_over_udp_each_line_is_a_datagram(udp: socket.socket) -> None:
-    """RFC 5424 with the JSON line as its message, without a NUL or a line end."""
+def test_over_udp_each_line_is_one_datagram(udp: socket.socket) -> None:
+    """The datagram has the format of RFC 5424, with the JSON line as its message."""
     telemetry.configure(output=f"syslog+udp://127.0.0.1:{udp.getsockname()[1]}")
     telemetry.log("first", users=1)
     telemetry.log("second", level=logging.ERROR)
@@ -65,8 +65,8 @@ def test_over_udp_each_line_is_a_datagram(udp: socket.socket) -> None:
     assert one[3] == "bg-ingest"
 
 
-def test_over_tcp_each_message_is_a_line_of_one_connection(tcp: socket.socket) -> None:
-    """Framed by line ends; the JSON has none inside."""
+def test_over_tcp_each_message_ends_with_a_newline(tcp: socket.socket) -> None:
+    """Messages are separated by newlines, and the JSON contains none."""
     telemetry.configure(output=f"syslog+tcp://127.0.0.1:{tcp.getsockname()[1]}")
     telemetry.log("first\nof two")
     telemetry.log("second")
@@ -78,10 +78,8 @@ def test_over_tcp_each_message_is_a_line_of_one_connection(tcp: socket.socket) -
 
 
 @pytest.mark.parametrize("scheme", ["syslog+udp", "syslog+tcp"])
-def test_a_collector_that_is_down_is_said_once_and_stops_nobody(
-    scheme: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A thousand lines to nobody are over in no time."""
+def test_an_unreachable_collector_is_reported_once(scheme: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A thousand lines to an unreachable collector take no noticeable time."""
     handler = _configure(scheme, free_port())
     started_s = time.perf_counter()
     for _ in range(1_000):
@@ -92,10 +90,10 @@ def test_a_collector_that_is_down_is_said_once_and_stops_nobody(
     handler.close()
 
 
-def test_a_collector_that_does_not_read_costs_one_short_wait(
+def test_a_collector_that_does_not_read_delays_once(
     tcp: socket.socket, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It accepts the connection and takes nothing: after the buffers are full, lines are lost."""
+    """If the collector accepts the connection but reads nothing, then lines are lost after one timeout."""
     handler = _configure("syslog+tcp", tcp.getsockname()[1])
     started_s = time.perf_counter()
     line = _record("x" * 1_000_000)
@@ -107,8 +105,8 @@ def test_a_collector_that_does_not_read_costs_one_short_wait(
     handler.close()
 
 
-def test_a_collector_that_comes_back_is_found_again(capsys: pytest.CaptureFixture[str]) -> None:
-    """After half a minute, not before; and the next outage is said again."""
+def test_a_collector_is_retried_after_half_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lines before that are lost, and the next outage is reported again."""
     clock, port = FakeClock(), free_port()
     handler = _configure("syslog+tcp", port, clock)
     handler.handle(_record("lost"))
@@ -128,8 +126,8 @@ def test_a_collector_that_comes_back_is_found_again(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.count("lines are lost") == 2
 
 
-def test_a_collector_that_was_restarted_loses_no_line(tcp: socket.socket) -> None:
-    """It closed the connection while nothing was said; the next line opens another."""
+def test_a_restarted_collector_loses_no_line(tcp: socket.socket) -> None:
+    """If the collector closed an idle connection, then the next line opens another one."""
     handler = _configure("syslog+tcp", tcp.getsockname()[1])
     for message in ("before", "after"):
         handler.handle(_record(message))
@@ -138,7 +136,7 @@ def test_a_collector_that_was_restarted_loses_no_line(tcp: socket.socket) -> Non
     handler.close()
 
 
-def test_a_function_can_afford_a_collector_that_is_down() -> None:
-    """An attempt is over long before any function's timeout, and there are few of them."""
+def test_an_unreachable_collector_costs_little_time() -> None:
+    """One attempt ends long before a function's timeout, and attempts are rare."""
     assert CONNECT_S + SEND_S <= 1.0
     assert MUTED_S >= 30 * (CONNECT_S + SEND_S)

@@ -1,4 +1,4 @@
-"""Ada is connected, a sender sends about her, and a worker carries out what gets into the queue."""
+"""A connected user, a sender of webhooks, and a worker that runs the queued orders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.contract.stepped import stepped
 from tests.simulation.provider import DAY
 from tests.support.fakes import NOON
 from tests.support.providers import only_parses
-from tests.unit.sync.stage import Stage
+from tests.unit.sync.stage import SyncStage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ CALLS_MAX = 5
 
 
 def record(at: datetime, value: Any = 110, **members: Any) -> dict[str, Any]:
-    """A record as Dexcom writes it."""
+    """A record in Dexcom's format."""
     return {
         "systemTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "displayTime": at.strftime("%Y-%m-%dT%H:%M:%S-07:00"),
@@ -43,7 +43,7 @@ def record(at: datetime, value: Any = 110, **members: Any) -> dict[str, Any]:
 
 
 def payload(*records: Any, **envelope: Any) -> WebhookRequest:
-    """What a webhook asks for that brings these."""
+    """The request of a webhook with these records."""
     return WebhookRequest(payload=pack(json.dumps({"data": {"records": records, **envelope}}).encode()))
 
 
@@ -51,19 +51,19 @@ ONE_READING = payload(record(NOON))
 
 
 @dataclass
-class WebhookStage(Stage):
-    """What a sync has, and a desk for webhooks in front of it."""
+class WebhookStage(SyncStage):
+    """A sync stage that also receives webhooks."""
 
     queue: list[Order] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Ada connects, as she does at her provider."""
+        """Connect the user."""
         super().__post_init__()
         self.connections = Connections(self._users(lambda _: None), self.clock)
         self.connections.save_new("ada", _DEXCOM, b"sealed", data_from=NOON - 30 * DAY)
 
     def deps(self, turn: Callable[[str], None] = lambda _: None, clock: Clock | None = None) -> WebhookDeps:
-        """One process that takes webhooks in; `turn` is told of its every step."""
+        """The dependencies of one receiving process, which calls `turn` at every step."""
         users, now = self._users(turn), clock or self.clock
 
         def send(orders: Any) -> None:
@@ -84,11 +84,11 @@ class WebhookStage(Stage):
     def deliver(
         self, asked: WebhookRequest = ONE_READING, webhook_id: str = "msg_1", deps: WebhookDeps | None = None
     ) -> Received:
-        """A sender sends."""
+        """Deliver a webhook."""
         return receive(deps or self.deps(), "ada", webhook_id, asked, "c")
 
     def carry_out(self, order: Order) -> SyncResult:
-        """A worker takes one message."""
+        """Run one order in a worker."""
         if order.payload is None:
             return self.sync(order, self.provider)
         return store_pushed(
@@ -100,12 +100,12 @@ class WebhookStage(Stage):
         )
 
     def work(self) -> list[SyncResult]:
-        """A worker takes every message there is."""
+        """Run all queued orders in a worker."""
         taken, self.queue = self.queue, []
         return [self.carry_out(order) for order in taken]
 
     def jobs(self) -> list[Job]:
-        """Every job there is."""
+        """All jobs of the user."""
         return list(self.stores.jobs.newest_first("ada"))
 
     def _users(self, turn: Callable[[str], None]) -> Table:

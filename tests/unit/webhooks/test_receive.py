@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 RANGE = WebhookRequest(window=(NOON - HOUR, NOON))
 
 
-class StandingClock(FakeClock):
-    """Time does not pass while somebody waits: only what others do ends the wait."""
+class StoppedClock(FakeClock):
+    """A clock that does not advance while a thread waits, so that only another thread ends the wait."""
 
     def sleep(self, wait_s: float) -> None:
-        """Let the others go on."""
+        """Let the other threads run."""
         assert wait_s > 0
         Event().wait(0.001)
 
 
 def _at(nth: int, seen: list[str]) -> At:
-    """Dies at the nth step of all."""
+    """A process that crashes at its nth step."""
 
     class _Nth(At):
         def __call__(self, step: str) -> None:
@@ -51,8 +51,8 @@ def _steps() -> int:
     return len(seen)
 
 
-def test_a_webhook_becomes_a_job_of_its_own_trigger() -> None:
-    """Known before it is done, with the id of the request."""
+def test_a_webhook_becomes_a_queued_webhook_job() -> None:
+    """The job is stored before it is run, with the correlation id of the request."""
     stage = WebhookStage()
     received = stage.deliver(RANGE)
 
@@ -67,8 +67,8 @@ def test_a_webhook_becomes_a_job_of_its_own_trigger() -> None:
     assert [order.job_id for order in stage.queue] == [job.order.job_id]
 
 
-def test_the_same_again_is_a_duplicate_and_does_nothing() -> None:
-    """Neither a job nor a message, and for as long as it is remembered."""
+def test_a_repeated_delivery_is_a_duplicate() -> None:
+    """Until its claim expires, a repeated delivery creates neither a job nor a message."""
     stage = WebhookStage()
     stage.deliver()
     stage.clock.advance(KEPT.total_seconds() - 1)
@@ -77,8 +77,8 @@ def test_the_same_again_is_a_duplicate_and_does_nothing() -> None:
     assert (len(stage.jobs()), len(stage.queue)) == (1, 1)
 
 
-def test_another_id_or_another_user_is_another_webhook() -> None:
-    """An id is its sender's, about one user."""
+def test_message_ids_are_separate_for_each_user() -> None:
+    """The same message id is a separate webhook for another user."""
     stage = WebhookStage()
     stage.deliver()
 
@@ -86,8 +86,8 @@ def test_another_id_or_another_user_is_another_webhook() -> None:
     assert stage.deps().inbox.find("bob", "msg_1") is None
 
 
-def test_a_webhook_is_forgotten_in_the_end() -> None:
-    """Long after anybody sends it again; also before TTL has removed it."""
+def test_an_expired_webhook_is_accepted_again() -> None:
+    """A claim is ignored after its expiry, even if TTL has not removed it."""
     stage = WebhookStage()
     stage.deliver()
     stage.clock.advance(KEPT.total_seconds())
@@ -96,8 +96,8 @@ def test_a_webhook_is_forgotten_in_the_end() -> None:
     assert stage.deliver().reception is Reception.ACCEPTED
 
 
-def test_wherever_it_dies_the_next_delivery_makes_it_one_job_with_its_reading() -> None:
-    """No answer says "duplicate" while the work is not safe."""
+def test_a_delivery_after_a_crash_makes_one_job() -> None:
+    """After a crash at any step, a duplicate is reported only if the order was queued."""
     steps = _steps()
     assert steps > 10
     for nth in range(1, steps + 1):
@@ -116,8 +116,8 @@ def test_wherever_it_dies_the_next_delivery_makes_it_one_job_with_its_reading() 
         assert stage.deliver().reception is Reception.DUPLICATE
 
 
-def test_a_job_that_runs_already_keeps_what_it_has_counted() -> None:
-    """It died before it said so; the next delivery sends the order again and leaves the job alone."""
+def test_a_delivery_after_a_crash_keeps_the_jobs_counts() -> None:
+    """If the job is already running, then the order is sent again and the job is not changed."""
     stage = WebhookStage()
     with pytest.raises(Crash):
         stage.deliver(RANGE, deps=stage.deps(At("after send", crash)))
@@ -130,8 +130,8 @@ def test_a_job_that_runs_already_keeps_what_it_has_counted() -> None:
     assert len(stage.queue) == 2
 
 
-def test_a_job_that_is_over_is_not_ordered_again() -> None:
-    """The worker was quicker than the sender's next delivery."""
+def test_a_finished_job_is_not_queued_again() -> None:
+    """If the worker finishes before the next delivery, then no order is sent."""
     stage = WebhookStage()
     with pytest.raises(Crash):
         stage.deliver(deps=stage.deps(At("after send", crash)))
@@ -141,27 +141,27 @@ def test_a_job_that_is_over_is_not_ordered_again() -> None:
     assert stage.queue == []
 
 
-def test_who_comes_while_it_is_being_taken_in_waits_and_is_told_it_is_a_duplicate() -> None:
-    """Once the work is safe, and not before."""
+def test_concurrent_delivery_waits_then_returns_duplicate() -> None:
+    """The second delivery is answered only after the first has queued its order."""
     stage, first = WebhookStage(), HalfWay("before send")
     first.start(lambda: stage.deliver(deps=stage.deps(first)).reception)
 
-    class Waiting(FakeClock):
+    class ResumingClock(FakeClock):
         def sleep(self, wait_s: float) -> None:
             super().sleep(wait_s)
             seen.append(len(stage.queue))
             first.finish()
 
     seen: list[int] = []
-    second = stage.deliver(deps=stage.deps(clock=Waiting()))
+    second = stage.deliver(deps=stage.deps(clock=ResumingClock()))
 
     assert seen == [0]
     assert second.reception is Reception.DUPLICATE
     assert len(stage.queue) == 1
 
 
-def test_who_waited_long_enough_goes_on_under_the_same_job() -> None:
-    """The first was only slow: both are accepted, and there is one job."""
+def test_a_delivery_that_waited_too_long_keeps_the_job_id() -> None:
+    """If the first delivery is slow, then both are accepted, and there is one job."""
     stage, first = WebhookStage(), HalfWay("before send")
     first.start(lambda: stage.deliver(deps=stage.deps(first)).reception)
     second = stage.deliver()
@@ -172,8 +172,8 @@ def test_who_waited_long_enough_goes_on_under_the_same_job() -> None:
     assert len({order.job_id for order in stage.queue}) == len(stage.jobs()) == 1
 
 
-def test_what_has_been_pending_for_long_is_not_waited_for() -> None:
-    """Whoever began it is dead."""
+def test_an_old_pending_claim_is_not_awaited() -> None:
+    """The process that made the claim has crashed, so the next delivery is accepted at once."""
     stage = WebhookStage()
     with pytest.raises(Crash):
         stage.deliver(deps=stage.deps(At("before send", crash)))
@@ -183,8 +183,8 @@ def test_what_has_been_pending_for_long_is_not_waited_for() -> None:
     assert stage.clock.naps == []
 
 
-def test_a_clock_that_is_ahead_makes_nobody_wait_for_ever() -> None:
-    """The wait ends by our own clock as well."""
+def test_a_claim_from_the_future_is_awaited_for_limited_time() -> None:
+    """If the clock of another process is ahead, then the wait ends by the own clock."""
     stage = WebhookStage()
     ahead = FakeClock(NOON + timedelta(days=1))
     with pytest.raises(Crash):
@@ -194,14 +194,14 @@ def test_a_clock_that_is_ahead_makes_nobody_wait_for_ever() -> None:
     assert sum(stage.clock.naps) < PENDING_S_MAX + 0.2
 
 
-def test_a_thousand_deliveries_by_sixteen_threads_are_one_job_and_one_set_of_readings() -> None:
-    """One is accepted and the others are duplicates; the order is carried out by many workers at once."""
-    stage, clock = WebhookStage(), StandingClock()
-    asked = payload(*(record(NOON - minutes * timedelta(minutes=5)) for minutes in range(50)))
-    desks = [replace(stage.deps(clock=clock), limit=_generous(stage)) for _ in range(16)]
+def test_a_thousand_concurrent_deliveries_make_one_job() -> None:
+    """One delivery is accepted, the others are duplicates, and concurrent workers store each reading once."""
+    stage, clock = WebhookStage(), StoppedClock()
+    request = payload(*(record(NOON - minutes * timedelta(minutes=5)) for minutes in range(50)))
+    processes = [replace(stage.deps(clock=clock), limit=_generous(stage)) for _ in range(16)]
     with ThreadPoolExecutor(16) as threads:
         received = list(
-            threads.map(lambda n: stage.deliver(asked, deps=desks[n % 16]).reception, range(1000))
+            threads.map(lambda n: stage.deliver(request, deps=processes[n % 16]).reception, range(1000))
         )
         reports = list(threads.map(stage.carry_out, stage.queue * 3))
 
@@ -219,8 +219,8 @@ def _generous(stage: WebhookStage) -> CallerLimit:
     return replace(limit, policy=replace(limit.policy, calls_max=10_000))
 
 
-def test_nobody_and_whoever_disconnected_are_unknown_alike() -> None:
-    """Whoever ended their connection said that nothing more is to come in; nothing is written either."""
+def test_a_disconnected_user_is_unknown_to_the_webhook() -> None:
+    """A webhook for a disconnected user is answered as for an unknown one, and nothing is written."""
     stage = WebhookStage()
     stage.connections.disconnect("ada")
     writes = stage.memory.writes
@@ -230,8 +230,8 @@ def test_nobody_and_whoever_disconnected_are_unknown_alike() -> None:
     assert stage.queue == []
 
 
-def test_whoever_has_to_log_in_again_is_known() -> None:
-    """They did not say no; it is our tokens that are refused."""
+def test_a_user_who_needs_reauth_is_known_to_the_webhook() -> None:
+    """Data is accepted, because the user did not disconnect."""
     stage = WebhookStage()
     connection = stage.connections.get("ada")
     assert connection is not None
@@ -240,8 +240,8 @@ def test_whoever_has_to_log_in_again_is_known() -> None:
     assert stage.deliver().reception is Reception.ACCEPTED
 
 
-def test_too_many_are_refused_and_repetitions_do_not_count() -> None:
-    """What was refused is no duplicate later."""
+def test_the_limit_counts_new_webhooks_only() -> None:
+    """Duplicates are not counted, and a rejected webhook is accepted after the limit's reset."""
     stage = WebhookStage()
     for number in range(CALLS_MAX):
         assert stage.deliver(webhook_id=f"msg_{number}").reception is Reception.ACCEPTED
@@ -255,8 +255,8 @@ def test_too_many_are_refused_and_repetitions_do_not_count() -> None:
     assert stage.deliver(webhook_id="msg_more").reception is Reception.ACCEPTED
 
 
-def test_a_webhook_is_in_the_audit_and_a_repetition_is_not() -> None:
-    """It writes to a person's data, and is by somebody else."""
+def test_a_webhook_is_audited_once() -> None:
+    """The sender is the actor, and a duplicate adds no audit entry."""
     stage = WebhookStage()
     stage.deliver()
     stage.deliver()
@@ -266,8 +266,8 @@ def test_a_webhook_is_in_the_audit_and_a_repetition_is_not() -> None:
     assert (entry.outcome, entry.correlation_id) == (AuditOutcome.DONE, "c")
 
 
-def test_nothing_is_queued_that_is_not_recorded() -> None:
-    """The entry comes first."""
+def test_an_order_is_queued_after_its_records_are_stored() -> None:
+    """The audit entry, the job and the claim are stored first, for a crash at any step."""
     stage = WebhookStage()
     for nth in range(1, _steps() + 1):
         stage, seen = WebhookStage(), list[str]()
@@ -279,8 +279,8 @@ def test_nothing_is_queued_that_is_not_recorded() -> None:
         assert not stage.queue or Inbox(users, stage.clock).find("ada", "msg_1")
 
 
-def test_the_order_travels_whole_and_shows_nothing() -> None:
-    """What it brought is in the message and in no repr."""
+def test_an_order_keeps_its_payload_and_hides_it_in_repr() -> None:
+    """The message contains the payload, and no repr does."""
     stage = WebhookStage()
     stage.deliver()
     (order,) = stage.queue

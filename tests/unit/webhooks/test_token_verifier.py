@@ -27,7 +27,7 @@ NOW_S = int(NOON.timestamp())
 
 @cache
 def rsa_key() -> rsa.RSAPrivateKey:
-    """Made once: it takes a while."""
+    """The RSA key of all tests, because creating one takes long."""
     return rsa.generate_private_key(65537, 2048)
 
 
@@ -36,7 +36,7 @@ OTHER_EC_KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 def published(*ids: str) -> dict[str, Any]:
-    """A key set as a sender publishes it: among keys of kinds we do not take."""
+    """The key set of a sender, including keys of unsupported types."""
     every = {
         "rsa": RSAAlgorithm.to_jwk(rsa_key().public_key(), as_dict=True) | {"kid": "rsa", "use": "sig"},
         "ec": ECAlgorithm.to_jwk(EC_KEY.public_key(), as_dict=True) | {"kid": "ec"},
@@ -50,8 +50,8 @@ def published(*ids: str) -> dict[str, Any]:
     return {"keys": [every[name] for name in ids or every]}
 
 
-class Sender:
-    """Where a key set is published; counts who asks."""
+class KeySetServer:
+    """A server that publishes a key set and counts the requests."""
 
     def __init__(self, *ids: str) -> None:
         self.document: dict[str, Any] | None = published(*ids)
@@ -62,19 +62,19 @@ class Sender:
         self.tokens = TokenVerifier(self.keys, "bg-ingest")
 
     def fetch(self) -> dict[str, Any]:
-        """The document, unless it cannot be had."""
+        """The key set; KeysUnavailable if it cannot be fetched."""
         self.asked += 1
         if self.document is None:
             raise KeysUnavailable("the key set answers 503")
         return self.document
 
     def proves(self, token: str, body: bytes = BODY) -> bool:
-        """Whether a token proves that body."""
+        """Whether a token authenticates this body."""
         return self.tokens.prove(token, body, NOON)
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    """What a good token says; None takes a claim away."""
+    """The claims of a valid token; None removes a claim."""
     every = {
         "aud": "bg-ingest",
         "exp": NOW_S + 300,
@@ -85,13 +85,13 @@ def claims(**changes: Any) -> dict[str, Any]:
 
 
 def token(key: Any = EC_KEY, algorithm: str = "ES256", kid: str | None = "ec", **changes: Any) -> str:
-    """A good token, with some claims changed."""
+    """A valid token, with some claims changed."""
     return jwt.encode(claims(**changes), key, algorithm, headers={"kid": kid} if kid else None)
 
 
-def test_both_kinds_of_keys_prove_a_body() -> None:
-    """RS256 and ES256."""
-    sender = Sender()
+def test_rsa_and_ec_keys_authenticate_a_body() -> None:
+    """Tokens with RS256 and ES256 are accepted after one fetch of the key set."""
+    sender = KeySetServer()
 
     assert sender.proves(token())
     assert sender.proves(token(rsa_key(), "RS256", "rsa"))
@@ -118,9 +118,9 @@ def test_both_kinds_of_keys_prove_a_body() -> None:
     ],
     ids=str,
 )
-def test_a_token_that_says_anything_else_proves_nothing(changes: dict[str, Any]) -> None:
-    """Another audience, another time, another body; properly signed all of them."""
-    assert not Sender().proves(token(**changes))
+def test_a_signed_token_with_invalid_claims_is_rejected(changes: dict[str, Any]) -> None:
+    """A signed token for another audience, another time or another body is rejected."""
+    assert not KeySetServer().proves(token(**changes))
 
 
 @pytest.mark.parametrize(
@@ -135,22 +135,22 @@ def test_a_token_that_says_anything_else_proves_nothing(changes: dict[str, Any])
     ],
     ids=str,
 )
-def test_the_borders_of_what_is_good(changes: dict[str, Any]) -> None:
-    """To the second."""
-    assert Sender().proves(token(**changes))
+def test_claims_at_the_limits_are_accepted(changes: dict[str, Any]) -> None:
+    """The times in a token are compared to the second."""
+    assert KeySetServer().proves(token(**changes))
 
 
-def test_a_token_proves_its_own_body_only() -> None:
-    """Not one byte may differ."""
-    assert not Sender().proves(token(), BODY + b" ")
+def test_a_token_is_valid_for_its_own_body_only() -> None:
+    """A body with one more byte is rejected."""
+    assert not KeySetServer().proves(token(), BODY + b" ")
 
 
-def test_a_token_does_not_choose_how_it_is_checked() -> None:
-    """Unsigned, signed with what is public as if it were secret, or otherwise than the key it names."""
-    sender = Sender()
+def test_a_token_does_not_choose_its_algorithm() -> None:
+    """An unsigned token, an HMAC with a public key, and an algorithm other than the key's are rejected."""
+    sender = KeySetServer()
     forged = [
         token("", "none", "rsa"),
-        _signed_with_what_is_public(),
+        _signed_with_the_public_key(),
         token(b"shared" * 6, "HS256", "shared"),
         token(OTHER_EC_KEY),
         token(rsa_key(), "RS512", "rsa"),
@@ -162,8 +162,8 @@ def test_a_token_does_not_choose_how_it_is_checked() -> None:
     assert not [made for made in forged if sender.proves(made)]
 
 
-def _signed_with_what_is_public() -> str:
-    """What PyJWT refuses to make."""
+def _signed_with_the_public_key() -> str:
+    """A token that PyJWT refuses to create."""
     public = (
         rsa_key()
         .public_key()
@@ -175,18 +175,18 @@ def _signed_with_what_is_public() -> str:
     return (signed + b"." + digest).decode()
 
 
-def test_without_an_id_only_the_only_key_is_meant() -> None:
-    """Of several none is guessed."""
-    assert Sender("ec").proves(token(kid=None))
-    assert not Sender("ec", "other").proves(token(kid=None))
+def test_a_token_without_kid_needs_a_single_key() -> None:
+    """If the key set has several keys, then a token without a key id is rejected."""
+    assert KeySetServer("ec").proves(token(kid=None))
+    assert not KeySetServer("ec", "other").proves(token(kid=None))
 
 
 @given(
     st.text(max_size=200) | st.binary(max_size=100).map(lambda raw: base64.urlsafe_b64encode(raw).decode())
 )
-def test_no_token_makes_it_raise(garbage: str) -> None:
-    """Whatever a stranger sends."""
-    sender, good = Sender("ec"), token()
+def test_an_invalid_token_raises_no_error(garbage: str) -> None:
+    """Any text is rejected without an exception."""
+    sender, good = KeySetServer("ec"), token()
     header, payload, signed = good.split(".")
 
     for made in (
@@ -211,16 +211,16 @@ def test_no_token_makes_it_raise(garbage: str) -> None:
         "null",
     ],
 )
-def test_no_header_makes_it_raise(header: str) -> None:
-    """Nested without end, of the wrong type, or with numbers without end."""
+def test_an_invalid_token_header_raises_no_error(header: str) -> None:
+    """A header with deep nesting, a wrong type or a huge number is rejected without an exception."""
     encoded = base64.urlsafe_b64encode(header.encode()).decode().rstrip("=")
 
-    assert not Sender().proves(f"{encoded}.{token().partition('.')[2]}")
+    assert not KeySetServer().proves(f"{encoded}.{token().partition('.')[2]}")
 
 
-def test_a_new_key_is_fetched_when_it_is_first_used_and_strangers_make_nobody_fetch() -> None:
-    """An unknown id is looked for at once, but not more often than every half minute."""
-    sender = Sender("ec")
+def test_an_unknown_key_id_refetches_the_key_set() -> None:
+    """An unknown key id causes a fetch, but at most one every half minute."""
+    sender = KeySetServer("ec")
     assert sender.proves(token())
     sender.document = published("ec", "other")
     for _ in range(5):
@@ -234,9 +234,9 @@ def test_a_new_key_is_fetched_when_it_is_first_used_and_strangers_make_nobody_fe
     assert sender.asked == 2
 
 
-def test_a_withdrawn_key_is_not_trusted_for_long() -> None:
-    """Five minutes after it is gone from the set."""
-    sender = Sender("ec", "other")
+def test_a_removed_key_is_rejected_after_five_minutes() -> None:
+    """A key that is no longer in the key set is rejected at the next refresh."""
+    sender = KeySetServer("ec", "other")
     assert sender.proves(token())
     sender.document = published("other")
     sender.clock.advance(FRESH_S - 1)
@@ -246,9 +246,9 @@ def test_a_withdrawn_key_is_not_trusted_for_long() -> None:
     assert not sender.proves(token())
 
 
-def test_an_outage_of_the_sender_is_told_and_outlived() -> None:
-    """The keys we have are good for an hour more; what was never fetched proves nothing."""
-    sender = Sender("ec")
+def test_cached_keys_are_used_during_an_outage() -> None:
+    """Cached keys are valid for one more hour, and without cached keys every token is rejected."""
+    sender = KeySetServer("ec")
     assert sender.proves(token())
     sender.document = None
     sender.clock.advance(FRESH_S + STALE_S)
@@ -257,20 +257,20 @@ def test_an_outage_of_the_sender_is_told_and_outlived() -> None:
     sender.clock.advance(1)
     assert not sender.proves(token())
 
-    never = Sender("ec")
+    never = KeySetServer("ec")
     never.document = None
     assert not never.proves(token())
 
 
 @pytest.mark.parametrize("document", [{}, {"keys": None}, {"keys": {}}])
-def test_a_key_set_without_a_list_is_none(document: dict[str, Any]) -> None:
-    """What is known stays."""
+def test_a_key_set_without_a_list_of_keys_is_refused(document: dict[str, Any]) -> None:
+    """KeysUnavailable is raised, so that the cached keys stay in use."""
     with pytest.raises(KeysUnavailable):
         usable(document)
 
 
-def test_entries_that_are_no_keys_are_left_out() -> None:
-    """They cost no other."""
+def test_invalid_keys_in_a_key_set_are_ignored() -> None:
+    """The valid keys of the same set are used."""
     document = {
         "keys": [None, 7, [], {}, {"kty": 7}, {"kty": "RSA", "n": "!", "e": 1}, *published("ec")["keys"]]
     }
@@ -288,8 +288,8 @@ def _fetched(answer: httpx.Response | Exception) -> dict[str, Any]:
         return fetched("https://sender.example.org/keys", http)
 
 
-def test_a_key_set_is_fetched() -> None:
-    """As it is published."""
+def test_a_key_set_is_fetched_unchanged() -> None:
+    """The fetched document equals the published one."""
     assert _fetched(httpx.Response(200, json=published("ec"))) == published("ec")
 
 
@@ -307,7 +307,7 @@ def test_a_key_set_is_fetched() -> None:
     ],
     ids=["unreachable", "slow", "500", "elsewhere", "no JSON", "a list", "deep", "long"],
 )
-def test_what_is_no_key_set_is_said_to_be_none(answer: httpx.Response | Exception) -> None:
-    """Never an error of another kind, and no address is followed elsewhere."""
+def test_an_unusable_answer_raises_keys_unavailable(answer: httpx.Response | Exception) -> None:
+    """Every failure raises KeysUnavailable, and no redirect is followed."""
     with pytest.raises(KeysUnavailable):
         _fetched(answer)

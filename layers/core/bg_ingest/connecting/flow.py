@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bg_ingest import ids
 from bg_ingest.access.audit import AuditOutcome
+from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.providers.errors import ApplicationFull, ProviderError, TryLater
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.windows import history_after_reconnecting
@@ -34,6 +35,7 @@ class LoginOutcome(StrEnum):
     """How a login ended."""
 
     CONNECTED = "connected"
+    REPEATED = "repeated"  # The page was loaded again after the login had connected the user.
     DENIED = "denied"
     STATE_INVALID = "state_invalid"
     REFUSED = "refused"  # The provider rejected the code.
@@ -78,7 +80,7 @@ def finish_login(
     """Handle the provider's callback: store the tokens, start polling, order the history."""
     login = deps.logins.finish(state_value) if state_value else None
     if login is None:
-        return LoginResult(LoginOutcome.STATE_INVALID)
+        return _repeated(deps, state_value)
     entry = deps.audit.new_entry(login.user_id, actor=_ACTOR, action=_ACTION, correlation_id=correlation_id)
     deps.audit.save(entry)
     result = _result(deps, login, code=code, error=error, correlation_id=correlation_id)
@@ -88,6 +90,15 @@ def finish_login(
     # If this write fails, the entry stays "attempted", which is true; the user is connected.
     deps.audit.complete(entry, AuditOutcome.DONE if connected else AuditOutcome.REFUSED)
     return result
+
+
+def _repeated(deps: ConnectDeps, state_value: str | None) -> LoginResult:
+    """Show a reloaded page what it said before, as long as the login it belongs to is in force."""
+    login = deps.logins.repeated(state_value) if state_value else None
+    connection = deps.connections.get(login.user_id) if login else None
+    if login is None or connection is None or connection.state is not ConnectionState.CONNECTED:
+        return LoginResult(LoginOutcome.STATE_INVALID)
+    return LoginResult(LoginOutcome.REPEATED, login.return_url)
 
 
 def disconnect(deps: ConnectDeps, user_id: str) -> None:

@@ -4,11 +4,13 @@ Logins in progress, from our link to the provider's callback.
 Only the state value in the link authenticates the callback's user: random, valid once and for ten minutes,
 bound to the user who asked. Only its hash is stored, so reading the table opens no login.
 
-    start ──► valid for ten minutes ──► finish: used up ──► done: removed
+    start ──► valid for ten minutes ──► used up ──► connected: kept for those ten minutes
+                                                └─► not connected: removed
 
 A login is stored in its user's partition, so that an erasure removes it. The callback contains only the
-state value and finds the login through the index that also finds the users of a poll slot. A used login is
-removed by the transaction that connects the user. If that does not find it, the user was erased meanwhile.
+state value and finds the login through the index that also finds the users of a poll slot. The transaction
+that connects the user marks the login as finished. If it does not find the login, the user was erased
+meanwhile. A finished login connects no user again: a reload of the result page shows the same page.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from bg_ingest.dynamo import Change
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock
-    from bg_ingest.dynamo import Table
+    from bg_ingest.dynamo import Item, Table
 
 _PREFIX = "login#"
 _INDEX = "seat"
@@ -78,24 +80,38 @@ class Logins:
         write = self.table.update(
             found["pk"],
             key,
-            "SET used = :yes REMOVE seat",
+            "SET used = :yes",
             {":yes": True, ":now": int(self.clock.now().timestamp())},
             f"{exists} AND {unused} AND {in_time}",
         )
         if not write.accepted or write.item is None:
             return None
-        item = write.item
-        started_at = datetime.fromisoformat(item["started_at"])
-        expires_at = datetime.fromtimestamp(item["expires_at"], UTC)
-        return Login(item["pk"], started_at, expires_at, item["return_url"], key)
+        return _from_item(write.item)
 
     def finished(self, login: Login) -> Change:
-        """Return the write that removes a used login; it is refused if the user was erased meanwhile."""
-        return Change(login.user_id, login.key, condition="attribute_exists(pk)")
+        """Return the write that marks a login as finished; it is refused if the user was erased meanwhile."""
+        return Change(
+            login.user_id, login.key, "SET finished = :yes", {":yes": True}, condition="attribute_exists(pk)"
+        )
+
+    def repeated(self, state: str) -> Login | None:
+        """The login of this state value, if it has connected its user within the last ten minutes."""
+        key = _key(state)
+        found = next(self.table.query("seat = :key", {":key": key}, index=_INDEX), None)
+        item = self.table.get(found["pk"], key) if found else None
+        if item is None or not item.get("finished") or item["expires_at"] <= self.clock.now().timestamp():
+            return None
+        return _from_item(item)
 
     def done(self, login: Login) -> bool:
         """Remove a login whose results are all written; False if it was erased meanwhile."""
         return self.table.delete(login.user_id, login.key).item is not None
+
+
+def _from_item(item: Item) -> Login:
+    started_at = datetime.fromisoformat(item["started_at"])
+    expires_at = datetime.fromtimestamp(item["expires_at"], UTC)
+    return Login(item["pk"], started_at, expires_at, item["return_url"], item["sk"])
 
 
 def _key(state: str) -> str:

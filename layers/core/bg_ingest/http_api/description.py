@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bg_ingest.problems import ProblemKind
 
 READINGS, SYNCING, CONNECTING = "Readings", "Syncing", "Connecting"
+STATISTICS = "Statistics"
 PRIVACY, SERVICE = "Privacy", "The service itself"
 RATE_HEADERS = ("RateLimit", "RateLimit-Policy")
 CORRELATION_ID = "X-Correlation-ID"

@@ -23,6 +23,7 @@ from bg_ingest.connecting.result_page import (
     result_page,
 )
 from bg_ingest.http_api.description import Instant
+from bg_ingest.http_api.last_error import LastErrorJson
 from bg_ingest.http_api.serving import NO_STORE, PAGE_HEADERS
 from bg_ingest.problems import Problem, invalid_field
 
@@ -38,6 +39,10 @@ class ConnectionJson(TypedDict):
     environment: Annotated[str, Field(examples=["us"])]
     connected_at: Instant | None
     data_from: Instant | None
+    last_error: LastErrorJson | None
+    account_changed: Annotated[
+        bool, Field(description="The login belongs to another account than the stored readings")
+    ]
 
 
 class StartedLoginJson(TypedDict):
@@ -49,6 +54,7 @@ class StartedLoginJson(TypedDict):
 
 _PAGES = {
     LoginOutcome.CONNECTED: (HTTPStatus.OK, CONNECTED),
+    LoginOutcome.REPEATED: (HTTPStatus.OK, CONNECTED),
     LoginOutcome.DENIED: (HTTPStatus.OK, DENIED),
     LoginOutcome.STATE_INVALID: (HTTPStatus.BAD_REQUEST, EXPIRED),
     LoginOutcome.REFUSED: (HTTPStatus.BAD_GATEWAY, FAILED),

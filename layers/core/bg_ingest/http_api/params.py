@@ -3,6 +3,8 @@ Request parameters and bodies: their types for Powertools, and the parsers of ti
 
 - If a range has no `to`, then it ends now. If it has no `from`, then it starts 24 hours before its end.
 - If days have no `to`, then the last day is today. If they have no `from`, then they are the week up to it.
+- If local days have no `from`, then they are the 14 days up to their last day.
+- If `as_of` is sent, then it takes the place of now in all of these.
 - If a value is invalid, then raise 422 with the name of the field and the reason, never with the value.
 """
 
@@ -21,6 +23,8 @@ from bg_ingest.problems import Problem, invalid_field
 RANGE_MAX = timedelta(days=92)
 _RANGE_DEFAULT = timedelta(hours=24)
 _SIX_DAYS = timedelta(days=6)  # With the last day itself, a week.
+_THIRTEEN_DAYS = timedelta(days=13)  # With the last day itself, the fourteen days that statistics need.
+_FIRST_AS_OF = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC) - timedelta(seconds=1)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
@@ -39,6 +43,12 @@ def _reject_python_numbers(text: str | list[str]) -> str | list[str]:
     return text
 
 
+def _whole_number(given: str | int) -> int:
+    text = str(given)
+    _reject_python_numbers(text)
+    return int(text)
+
+
 _DIGITS_ONLY = BeforeValidator(_reject_python_numbers)
 
 UserId = Annotated[
@@ -46,6 +56,7 @@ UserId = Annotated[
     Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$", description="The id of the user", examples=["demo"]),
 ]
 _INSTANT = {"format": "date-time"}  # Only for the OpenAPI document; `parse_instant` validates.
+_DAY = {"format": "date"}
 From = Annotated[
     str | None,
     Query(
@@ -66,6 +77,14 @@ Unit = Annotated[
     Query(description="With mmol/L, each reading has its value in mmol/L beside that in mg/dL"),
 ]
 Cursor = Annotated[str | None, Query(max_length=200, description="From the Link header of the page before")]
+AsOf = Annotated[
+    str | None,
+    Query(
+        max_length=40,
+        description="An instant that is not in the future, for the response of that time; default: now",
+        json_schema_extra=_INSTANT,
+    ),
+]
 JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{28}$", description="The id of the job")]
 EntriesLimit = Annotated[
     int, Field(ge=1, le=200), _DIGITS_ONLY, Query(description="Maximum number of entries")
@@ -79,6 +98,28 @@ FirstDay = Annotated[
     Query(alias="from", max_length=10, description="The first day, included; default: six days before `to`"),
 ]
 LastDay = Annotated[str | None, Query(max_length=10, description="The last day, included; default: today")]
+FirstLocalDay = Annotated[
+    str | None,
+    Query(
+        alias="from",
+        max_length=10,
+        description="The first local day, included; default: 13 days before `to`",
+        json_schema_extra=_DAY,
+    ),
+]
+LastLocalDay = Annotated[
+    str | None,
+    Query(max_length=10, description="The last local day, included; default: today", json_schema_extra=_DAY),
+]
+Compare = Annotated[
+    Literal["previous"] | None,
+    Query(description="`previous`: also the figures of as many days before `from`"),
+]
+BinMinutes = Annotated[
+    Literal[15, 30, 60],
+    BeforeValidator(_whole_number),
+    Query(description="The width of a bin of the local time of day, in minutes"),
+]
 OAuthText = Annotated[str | None, Query(max_length=2000)]
 
 
@@ -131,6 +172,18 @@ def parse_instant(text: str, field: str) -> datetime:
     raise invalid_field(field, reason)
 
 
+def parse_as_of(text: str | None, now: datetime) -> datetime | None:
+    """Parse the instant of which a response shall be; None if that is now."""
+    if text is None:
+        return None
+    as_of = parse_instant(text, "as_of")
+    if as_of > now:
+        raise invalid_field("as_of", "must not be in the future")
+    if as_of < _FIRST_AS_OF:
+        raise invalid_field("as_of", "must not be before 1970")
+    return as_of
+
+
 def parse_span(start: str, end: str) -> tuple[datetime, datetime]:
     """Parse the range of a webhook, whose `start` and `end` are both included."""
     first, last = parse_instant(start, "data.start"), parse_instant(end, "data.end")
@@ -157,16 +210,16 @@ def parse_range(from_: str | None, to: str | None, now: datetime) -> tuple[datet
 
 def parse_days(from_: str | None, to: str | None, now: datetime) -> tuple[date, date]:
     """Parse the first and the last day of a query, both included."""
-    last = _day(to, "to") if to is not None else now.date()
-    first = _day(from_, "from") if from_ is not None else max(last, date.min + _SIX_DAYS) - _SIX_DAYS
-    if first > last:
-        raise invalid_field("from", "must not be after `to`")
-    if last - first >= RANGE_MAX:
-        raise _range_too_long()
-    return first, last
+    return _parsed_days(from_, to, now.date(), _SIX_DAYS)
 
 
-def _day(text: str, field: str) -> date:
+def parse_local_days(from_: str | None, to: str | None, today: date) -> tuple[date, date]:
+    """Parse the first and the last local day of a query for statistics, both included."""
+    return _parsed_days(from_, to, today, _THIRTEEN_DAYS)
+
+
+def parse_day(text: str, field: str) -> date:
+    """Parse a date, such as 2026-04-26."""
     try:
         if _DATE.fullmatch(text):
             return date.fromisoformat(text)
@@ -174,6 +227,16 @@ def _day(text: str, field: str) -> date:
         pass  # Rejected below, as every other invalid date.
     reason = "must be a date such as 2026-04-26"
     raise invalid_field(field, reason)
+
+
+def _parsed_days(from_: str | None, to: str | None, today: date, before: timedelta) -> tuple[date, date]:
+    last = parse_day(to, "to") if to is not None else today
+    first = parse_day(from_, "from") if from_ is not None else max(last, date.min + before) - before
+    if first > last:
+        raise invalid_field("from", "must not be after `to`")
+    if last - first >= RANGE_MAX:
+        raise _range_too_long()
+    return first, last
 
 
 def parse_window(body: SyncRequest | None, now: datetime) -> tuple[datetime, datetime] | None:

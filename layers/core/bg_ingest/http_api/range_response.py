@@ -104,20 +104,24 @@ def read_page(
     limit: int,
     order: str,
     cursor: str | None,
+    as_of: datetime | None = None,
 ) -> Page:
     """Read at most `limit` readings of a range, starting after the cursor."""
     descending = order == "desc"
     start, end = _remaining(window, cursor, descending=descending)
     # One reading more than the page holds shows whether there is a next page.
-    hours = list(reading_store.columns(user_id, start, end, descending=descending, limit=limit + 1))
+    hours = list(
+        reading_store.columns(user_id, start, end, descending=descending, limit=limit + 1, as_of=as_of)
+    )
     if sum(map(len, hours)) <= limit:
         return Page(hours, None)
     *before, last = hours
     page = [hour for hour in (*before, last.part(slice(-1))) if hour]
     position = encode(Cursor(page[-1].instants[-1], descending))
     # The query names both ends even if the caller named none: "now" must be the same on every page.
-    query = {"from": _exact(window[0]), "to": _exact(window[1]), "limit": str(limit), "order": order}
-    return Page(page, query | {"cursor": position})
+    query = {"from": exact_text(window[0]), "to": exact_text(window[1]), "limit": str(limit), "order": order}
+    then = {"as_of": exact_text(as_of)} if as_of else {}
+    return Page(page, query | then | {"cursor": position})
 
 
 def rendered(hours: Sequence[HourColumns], unit: Unit, accept: str | None) -> tuple[str, str]:
@@ -159,6 +163,11 @@ def preferred(accept: str | None, offered: Sequence[str]) -> str:
     return best if rank(best)[0] else offered[0]
 
 
+def exact_text(moment: datetime) -> str:
+    """Return RFC 3339 in UTC, with the fraction of a second if there is one."""
+    return rfc_3339(moment) if moment.microsecond == 0 else moment.isoformat().replace("+00:00", "Z")
+
+
 def _weight(parameters: Sequence[str]) -> float:
     found = filter(None, map(_WEIGHT.fullmatch, parameters))
     return next((float(weight[1]) for weight in found), 1.0)
@@ -176,7 +185,3 @@ def _remaining(
     if position is None or position.descending != descending:
         raise invalid_field("cursor", "was not issued by this API, or belongs to the other `order`")
     return position.rest(*window)
-
-
-def _exact(moment: datetime) -> str:
-    return rfc_3339(moment) if moment.microsecond == 0 else moment.isoformat().replace("+00:00", "Z")

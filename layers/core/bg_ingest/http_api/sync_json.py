@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.http_api.description import Instant
+from bg_ingest.http_api.last_error import LastErrorJson, last_error_as_json
 from bg_ingest.sync import poll_slots
 from bg_ingest.sync.job import JobKind, JobStatus, Trigger
 from bg_ingest.utc import rfc_3339
@@ -85,6 +86,7 @@ class SyncStateJson(TypedDict):
     last_success_at: Instant | None
     last_attempt_at: Instant | None
     data_until: Instant | None
+    last_error: LastErrorJson | None
     consecutive_failures: Annotated[int, Field(ge=0)]
     next_poll_at: Instant | None
     poll_interval_seconds: int
@@ -149,13 +151,20 @@ def job_as_json(job: Job) -> dict[str, Any]:
 
 
 def state_as_json(
-    state: SyncState | None, connection: str, default_interval_s: int, now: datetime
+    state: SyncState | None, connection: ConnectionState, default_interval_s: int, now: datetime
 ) -> dict[str, Any]:
     """One user's sync state; an unknown user looks like one who never connected."""
     if state is None:
         return {
             **dict.fromkeys(
-                ("last_success_at", "last_attempt_at", "data_until", "next_poll_at", "running_job")
+                (
+                    "last_success_at",
+                    "last_attempt_at",
+                    "data_until",
+                    "last_error",
+                    "next_poll_at",
+                    "running_job",
+                )
             ),
             "connection": connection,
             "consecutive_failures": 0,
@@ -167,6 +176,7 @@ def state_as_json(
         "last_success_at": rfc_3339(state.last_success_at),
         "last_attempt_at": rfc_3339(state.last_attempt_at),
         "data_until": rfc_3339(state.data_until),
+        "last_error": last_error_as_json(state, connection),
         "consecutive_failures": state.failures,
         "next_poll_at": rfc_3339(_next_poll(state, now)),
         "poll_interval_seconds": state.poll_interval_s,

@@ -7,7 +7,7 @@ Errors of a call to a provider, grouped by what the caller does next.
     + Unavailable          5xx, 408, 3xx, a timeout, a broken connection, or a transient refusal of tokens
     + Garbled              a 2xx without JSON: truncated, empty, or an HTML page
     + Crowded              not sent: the rate limiter of this process has no free place in time
-    + CircuitOpen          not sent: too many calls in a row have failed
+    + CircuitOpen          not sent: too many of the recent calls have failed
     + QuotaSpent           not sent: the application's calls of this hour are used up
     + OutOfTime            not sent: too little of the caller's time is left
   - TokenRejected        401 or 403: refresh the access token and retry, one time

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from bg_ingest.readings.as_of import columns_as_of
 from bg_ingest.readings.saving import save_records
 from bg_ingest.readings.stored.hour_items import HourItems, columns_from_item, hour_from_item
 from bg_ingest.readings.stored_reading import LONG_AGO, hour_change
@@ -102,11 +103,12 @@ class ReadingStore:
         *,
         descending: bool = False,
         limit: int | None = None,
+        as_of: datetime | None = None,
     ) -> Iterator[HourColumns]:
-        """The served fields of the same readings, at a fraction of the cost."""
+        """The same readings as far as callers are shown them, now or at an earlier time."""
         left = sys.maxsize if limit is None else limit
         for item in self._unexpired(user_id, start, end, descending=descending, limit=limit):
-            whole = columns_from_item(item).within(start, end)
+            whole = _served(item, as_of).within(start, end)
             hour = (whole.part(slice(None, None, -1)) if descending else whole).part(slice(left))
             if hour:
                 yield hour
@@ -169,3 +171,8 @@ class ReadingStore:
     @property
     def _items(self) -> HourItems:
         return HourItems(self.table, self.retention_days)
+
+
+def _served(item: Item, as_of: datetime | None) -> HourColumns:
+    columns = columns_from_item(item)
+    return columns_as_of(columns, lambda: hour_from_item(item).readings, as_of) if as_of else columns

@@ -18,6 +18,7 @@ ACCOUNT_CHANGED = "account-changed"
 SYNC_RUNNING = "sync-running"  # Another sync held the lease at every try.
 UNREADABLE = "unreadable"
 INTERNAL = "internal"
+ABANDONED = "abandoned"  # No message can continue it any more.
 
 # A poll that failed at the provider is retried twice. After that the next poll is the retry.
 _POLL_DEFERRALS_MAX = 2

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bg_ingest import ids
 from bg_ingest.dynamo import Change
 from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.utc import from_iso, to_iso
@@ -61,6 +62,15 @@ class Jobs:
             page_items_max=page_items_max,
         ):
             if item["sk"] != upper:
+                yield _from_item(item)
+
+    def ordered_between(self, user_id: str, start: datetime, end: datetime) -> Iterator[Job]:
+        """A user's jobs that were ordered in `[start, end)`, oldest first."""
+        first, last = (_PREFIX + ids.new_id(edge, "0" * 16) for edge in (start, end))
+        for item in self.table.query(
+            "pk = :pk AND sk BETWEEN :first AND :last", {":pk": user_id, ":first": first, ":last": last}
+        ):
+            if item["sk"] != last:
                 yield _from_item(item)
 
 

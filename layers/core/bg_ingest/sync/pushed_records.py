@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.providers.errors import ContractBroken
 from bg_ingest.sync import job as jobs
+from bg_ingest.sync.dead_jobs import under_living_job
 from bg_ingest.sync.job import Counts, Failure, Job, JobStatus, SyncResult
 from bg_ingest.sync.sync_user import fail_not_connected
 
@@ -82,7 +83,8 @@ def store_pushed(
 ) -> SyncResult:
     """Carry out an order that carries its records."""
     assert order.payload is not None  # noqa: S101 - the caller has checked it.
-    stored = stores.jobs.get(order.user_id, order.job_id)
+    order, stored = under_living_job(order, stores.jobs)
+    assert order.payload is not None  # noqa: S101 - the same order, possibly under another job.
     if stored and stored.is_over:
         return SyncResult(stored)
     connection, state = connections.get(order.user_id), stores.states.get(order.user_id)

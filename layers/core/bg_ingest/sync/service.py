@@ -12,10 +12,12 @@ from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.sync import worker
 from bg_ingest.sync.completeness_store import current_days
 from bg_ingest.sync.connected_provider import ConnectedProvider
+from bg_ingest.sync.dead_jobs import fail_abandoned, fail_undeliverable
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.job_history import JobHistory
 from bg_ingest.sync.jobs import enqueue
 from bg_ingest.sync.pushed_records import store_pushed
+from bg_ingest.sync.state import mend_polling
 from bg_ingest.sync.sync_user import sync_user
 
 if TYPE_CHECKING:
@@ -55,6 +57,10 @@ class SyncObserver(Protocol):
 
     def crashed(self) -> None:
         """An error of this service ended it."""
+        ...
+
+    def mended(self, what: str, count: int) -> None:
+        """Something that an earlier crash left behind was repaired."""
         ...
 
 
@@ -134,6 +140,9 @@ class SyncService:
         return worker.handle_delivery(
             delivery,
             sync=lambda order: self.carry_out(order, time_left_s),
+            fail_job=lambda order, received: fail_undeliverable(
+                order, received, self.stores.jobs, self.clock
+            ),
             jobs_queue=self.jobs_queue,
             clock=self.clock,
             jitter=self.jitter,
@@ -160,4 +169,14 @@ class SyncService:
                 clock=self.clock,
             )
         source = ConnectedProvider(self.connections, self.tokens, self.providers, time_left_s)
+        self._mend(order)
         return sync_user(order, stores=self.stores, source=source, clock=self.clock, time_left_s=time_left_s)
+
+    def _mend(self, order: Order) -> None:
+        """Repair what a crash of an earlier version or a lost message left behind."""
+        if order.trigger is Trigger.API and mend_polling(self.connections, self.stores.states, order.user_id):
+            self.observer.mended("polling", 1)
+        if order.kind is JobKind.RECONCILE and order.trigger is Trigger.SCHEDULE:
+            failed = fail_abandoned(order.user_id, self.stores.jobs, self.clock)
+            if failed:
+                self.observer.mended("jobs", failed)

@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.dynamo import Change
 from bg_ingest.sync import poll_slots
-from bg_ingest.sync.job import Job, JobKind, JobStatus, Order, Trigger
+from bg_ingest.sync.job import INTERNAL, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.utc import from_iso
 
 if TYPE_CHECKING:
+    from bg_ingest.accounts.connection import Connections
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table, Write
 
@@ -65,6 +67,7 @@ class SyncState:
     reconciled_at: datetime | None = None
     data_until: datetime | None = field(default=None, repr=False)
     failures: int = 0
+    last_error: tuple[str, datetime] | None = None  # The type of the last sync's failure, and its time.
     running: Job | None = None
 
     def slot_now(self, data_until: datetime | None, now: datetime) -> str:
@@ -119,7 +122,7 @@ class SyncStates:
             "SET poll_interval_s = :interval, seat = :slot, failures = :none, begun_at = :now,"
             " history_from = if_not_exists(history_from, :start),"
             " backfill_start = :start, backfill_reached = :now, fence = if_not_exists(fence, :first) + :one"
-            " REMOVE lease_until, running",
+            " REMOVE lease_until, running, last_error",
             {
                 ":interval": poll_interval_s,
                 ":slot": poll_slots.poll_slot(user_id, poll_interval_s or self.default_interval_s),
@@ -198,17 +201,21 @@ class SyncStates:
         lease: Lease,
         *,
         succeeded: bool,
+        error: str = INTERNAL,  # The type of the failure, if there was one.
         data_until: datetime | None,
         reconciled_at: datetime | None = None,
     ) -> bool:
         """Release the lease and record the outcome; False if the lease was lost meanwhile."""
+        now = self.clock.now().isoformat()
         values: Item = {}
+        removed = "lease_until, running"
         if succeeded:
             outcome = "last_success_at = :now, failures = :none"
-            values |= {":now": self.clock.now().isoformat(), ":none": 0}
+            removed += ", last_error"
+            values |= {":now": now, ":none": 0}
         else:
-            outcome = "failures = failures + :one"
-            values |= {":one": 1}
+            outcome = "failures = failures + :one, last_error = :error"
+            values |= {":one": 1, ":error": {"type": error, "at": now}}
         if reconciled_at:
             outcome += ", reconciled_at = :reconciled"
             values |= {":reconciled": reconciled_at.isoformat()}
@@ -216,7 +223,7 @@ class SyncStates:
         if data_until and data_until != lease.state.data_until:
             outcome += ", data_until = :data_until"
             values |= {":data_until": data_until.isoformat()}
-        return self._update(lease, f"SET {outcome} REMOVE lease_until, running", values).accepted
+        return self._update(lease, f"SET {outcome} REMOVE {removed}", values).accepted
 
     def record_newest(self, state: SyncState, newest: datetime) -> None:
         """Record a newer reading that came without a sync; this needs no lease."""
@@ -240,6 +247,25 @@ class SyncStates:
         return _from_item(item, self.clock.now(), self.default_interval_s)
 
 
+def mend_polling(connections: Connections, states: SyncStates, user_id: str) -> bool:
+    """
+    Poll a connected user whose login was stored without its poll slot; return whether that was so.
+
+    Before logins were one transaction, a throttled write could leave that. A user whose polling a sync has
+    stopped since the login, because another account answered, stays unpolled.
+    """
+    state = states.get(user_id)
+    if state and state.slot:
+        return False
+    connection = connections.get(user_id)
+    if connection is None or connection.state is not ConnectionState.CONNECTED:
+        return False
+    if state and state.connected_at >= connection.connected_at:
+        return False
+    states.start_polling(user_id, state.own_interval_s if state else None, connection.data_from)
+    return True
+
+
 def _from_item(item: Item, now: datetime, default_interval_s: int) -> SyncState:
     own_interval_s = item.get("poll_interval_s")
     start, reached = (datetime.fromisoformat(item[f"backfill_{edge}"]) for edge in ("start", "reached"))
@@ -257,8 +283,14 @@ def _from_item(item: Item, now: datetime, default_interval_s: int) -> SyncState:
         reconciled_at=from_iso(item.get("reconciled_at")),
         data_until=from_iso(item.get("data_until")),
         failures=item["failures"],
+        last_error=_last_error(item),
         running=_running_from_item(item) if leased else None,
     )
+
+
+def _last_error(item: Item) -> tuple[str, datetime] | None:
+    error = item.get("last_error")
+    return (error["type"], datetime.fromisoformat(error["at"])) if error else None
 
 
 def _running_to_item(order: Order, now: datetime) -> Item:

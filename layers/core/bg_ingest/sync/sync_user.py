@@ -36,6 +36,7 @@ from bg_ingest.providers.errors import (
 )
 from bg_ingest.sync import job as jobs
 from bg_ingest.sync.connected_provider import AccountChanged
+from bg_ingest.sync.dead_jobs import under_living_job
 from bg_ingest.sync.job import Counts, Failure, Job, JobStatus, SyncResult
 from bg_ingest.sync.run import LeaseLost, Run
 from bg_ingest.sync.state import Busy
@@ -58,7 +59,7 @@ def sync_user(
 ) -> SyncResult:
     """Carry out one order."""
     # A poll has no stored job before its first run; looking for one would cost every poll a read.
-    stored = None if order.is_poll else stores.jobs.get(order.user_id, order.job_id)
+    order, stored = (order, None) if order.is_poll else under_living_job(order, stores.jobs)
     if stored and stored.is_over:
         return SyncResult(stored)
     match stores.states.take(order):
@@ -177,6 +178,7 @@ def _end(run: Run, status: JobStatus, failure: Failure | None = None) -> Job:
     released = states.release(
         run.lease,
         succeeded=failure is None,
+        error=failure.type if failure else "",
         data_until=run.data_until,
         reconciled_at=run.reconciled_at,
     )

@@ -17,11 +17,13 @@ Delays are spread at random: `spread` in [0, 1) keeps orders that failed togethe
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest.sync import queue
+from bg_ingest.sync.dead_jobs import DELIVERIES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,11 +66,16 @@ def handle_delivery(
     delivery: Delivery,
     *,
     sync: Callable[[Order], SyncResult],
+    fail_job: Callable[[Order, int], None] = lambda _, __: None,
     jobs_queue: JobsQueue,
     clock: Clock,
     jitter: Callable[[], float],
 ) -> DeliveryResult:
-    """Carry out one message's order."""
+    """
+    Carry out one message's order.
+
+    `fail_job` records the end of a job that failed at its last delivery.
+    """
     try:
         order = queue.parse_order(delivery.body)
     except (ValueError, KeyError, TypeError):
@@ -82,6 +89,9 @@ def handle_delivery(
         result = sync(order)
         follow_up(order, result, jobs_queue, clock, jitter)
     except Exception:
+        if delivery.received >= DELIVERIES_MAX:
+            with suppress(Exception):  # The user's next reconciliation finds the job.
+                fail_job(order, delivery.received)
         jobs_queue.hide(delivery.receipt_handle, own_failure_delay_s(delivery.received, jitter()))
         raise
     # The message is deleted only now, after its follow-up is in the queue.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from bg_ingest.sync.job import INTERNAL, JobStatus, Trigger
 from bg_ingest.telemetry import metrics
 from bg_ingest.telemetry.correlation import adopt_correlation_id
+from bg_ingest.telemetry.logger import log
 from bg_ingest.telemetry.meter import meter
 
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ class SyncRecorder:
         """Count one order that an error of this service ended."""
         meter.add(metrics.SYNCS, of="crashed")
         _add_failure(INTERNAL)
+
+    def mended(self, what: str, count: int) -> None:
+        """Log what an earlier crash left behind."""
+        log("repaired", level=logging.WARNING, what=what, count=count)
 
 
 def _add_failure(error: str | None) -> None:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 
 CALL = Call("egvs", "/v3/egvs")
-RULES = CircuitRules(failures_max=3, recovery=timedelta(seconds=30), probe_max=timedelta(seconds=60))
+RULES = CircuitRules(
+    calls_min=3, alone_failures=3, recovery=timedelta(seconds=30), probe_max=timedelta(seconds=60)
+)
 
 
 class FixedQuota:
@@ -48,7 +50,7 @@ def control(clock: FakeClock, *, calls_max: int = 100, quota: int = 100) -> Admi
     return admission_control(
         clock,
         rate_limiter=RateLimiter(clock, RateRules(calls_max=calls_max)),
-        breaker=ProcessBreaker(clock, CircuitRules(failures_max=2)),
+        breaker=ProcessBreaker(clock, CircuitRules(calls_min=2)),
         quota=FixedQuota(quota),
     )
 
@@ -146,7 +148,7 @@ def test_429_delays_the_next_call() -> None:
 def open_breaker(clock: FakeClock) -> ProcessBreaker:
     """A breaker whose circuit has just opened."""
     breaker = ProcessBreaker(clock, RULES)
-    for _ in range(RULES.failures_max):
+    for _ in range(RULES.calls_min):
         breaker.failed(breaker.permit())
     return breaker
 
@@ -161,15 +163,15 @@ def test_breaker_refuses_until_recovery() -> None:
     assert (permit.allowed, permit.wait_s) == (False, 20.0)
 
 
-def test_breaker_opens_after_five_failures_by_default() -> None:
-    """Without rules of its own, a breaker opens after five failures in a row."""
+def test_breaker_opens_after_twenty_failures_by_default() -> None:
+    """Without rules of its own, a breaker opens after twenty failures."""
     breaker = ProcessBreaker(FakeClock())
     allowed = []
-    for _ in range(6):
-        allowed.append(breaker.permit().allowed)
-        breaker.failed(breaker.permit())
+    for _ in range(21):
+        allowed.append((permit := breaker.permit()).allowed)
+        breaker.failed(permit)
 
-    assert allowed == [True] * 5 + [False]
+    assert allowed == [True] * 20 + [False]
 
 
 def test_one_of_many_threads_probes() -> None:
@@ -217,7 +219,7 @@ def test_breaker_opens_to_one_failing_account_only() -> None:
     """If only one account fails, only its calls are refused; a success of another account ends that."""
     clock = FakeClock()
     breaker = ProcessBreaker(clock, RULES)
-    for _ in range(RULES.failures_max):
+    for _ in range(RULES.calls_min):
         breaker.failed(breaker.permit("A"))
 
     assert breaker.permit("A").wait_s == 30.0
@@ -239,7 +241,7 @@ CALLS = st.lists(st.tuples(st.sampled_from(["A", "B", None]), st.integers(0, 50)
 
 @given(CALLS)
 def test_outage_costs_few_calls(calls: list[tuple[str | None, int]]) -> None:
-    """While every call fails, at most `failures_max` + 1 calls and one probe per recovery time are made."""
+    """While every call fails, only a few calls and probes are made."""
     clock = FakeClock()
     breaker = ProcessBreaker(clock, RULES)
     made = 0
@@ -250,7 +252,10 @@ def test_outage_costs_few_calls(calls: list[tuple[str | None, int]]) -> None:
             breaker.failed(permit)
         clock.advance(float(pause_s))
 
-    assert made <= RULES.failures_max + 1 + clock.monotonic_s() / RULES.recovery.total_seconds()
+    assert (
+        made
+        <= RULES.calls_min + RULES.alone_failures + 2 * clock.monotonic_s() / RULES.recovery.total_seconds()
+    )
 
 
 def test_probe_max_is_longer_than_a_call() -> None:

@@ -439,7 +439,7 @@ def test_call_ends_within_the_caller_time(
 
 def with_breaker(clock: FakeClock, answer: Callable[[httpx.Request], httpx.Response]) -> httpx.Client:
     """A client whose circuit opens after four failures."""
-    rules = CircuitRules(failures_max=4, recovery=timedelta(seconds=30))
+    rules = CircuitRules(calls_min=4, recovery=timedelta(seconds=30))
     return polite(clock, answer, admission=admission_control(clock, breaker=ProcessBreaker(clock, rules)))
 
 

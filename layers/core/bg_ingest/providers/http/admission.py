@@ -8,13 +8,14 @@ then that probe has no outcome, and another call becomes the probe after `probe_
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from bg_ingest.providers.errors import CircuitOpen, Crowded, OutOfTime, QuotaSpent, Throttled, TryLater
-from bg_ingest.providers.http.circuit import Circuit, CircuitRules, Permit
+from bg_ingest.providers.http.circuit import Circuit, CircuitRules, Permit, Tally
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock
@@ -126,7 +127,8 @@ class ProcessBreaker:
 
     def __init__(self, clock: Clock, rules: CircuitRules | None = None) -> None:
         self._clock = clock
-        self._rules = rules or CircuitRules()
+        # One process knows of all its calls at once.
+        self._rules = replace(rules or CircuitRules(), settle=timedelta(0))
         self._lock = Lock()
         self._circuit = Circuit()
         self._probers = count(1)
@@ -146,14 +148,20 @@ class ProcessBreaker:
 
     def succeeded(self, permit: Permit) -> None:
         """Record that the host answered the call."""
-        with self._lock:
-            self._circuit = self._circuit.after_success(permit.prober, permit.account_key)
+        self._record(permit, failed=False)
 
     def failed(self, permit: Permit) -> None:
         """Record that the host did not answer the call, or answered with a failure of its own."""
-        now, prober, account_key = self._clock.now(), permit.prober, permit.account_key
-        with self._lock:
-            self._circuit = self._circuit.after_failure(prober, account_key, now, self._rules)
+        self._record(permit, failed=True)
 
     def share(self) -> None:
         """Do nothing: no other process shares this circuit."""
+
+    def _record(self, permit: Permit, *, failed: bool) -> None:
+        now, prober, account_key = self._clock.now(), permit.prober, permit.account_key
+        with self._lock:
+            if prober:
+                self._circuit = self._circuit.after_probe(prober, account_key, now, failed=failed)
+            else:
+                tally = Tally().plus(failed=failed)
+                self._circuit = self._circuit.after_calls(account_key, tally, now, self._rules)

@@ -3,46 +3,49 @@
 # A call is admitted, then it succeeds or fails. It fails if the host did not answer, or answered with a
 # failure of its own. A call is made for one account, or for no account.
 #
-#          failures_max failures in a row          after `recovery`, one call becomes the probe
+#          the failure rate is too high            after `recovery`, one call becomes the probe
 #  CLOSED -------------------------------> OPEN -------------------------------------> PROBING
 #    ^  ^                                  ^  ^                                          |  |
 #    |  |                                  |  |  the probe failed, or had no outcome     |  |
 #    |  |                                  |  +--within probe_max-----------------------+  |
 #    |  +---- the probe succeeded ---------------------------------------------------------+
 #    |                                     |
-#    |                                     | the run of failures, now with another account, has failures_max
-#    | a call for another account          |
-#    +--------- succeeded ---- OPEN TO ONE ACCOUNT      (entered from CLOSED if all failures of the run were
-#                                                        calls for that account; it probes like OPEN)
+#    | a call for another account          | the failure rate of the other accounts is too high
+#    +--------- succeeded ---- OPEN TO ONE ACCOUNT      (entered from CLOSED after `alone_failures` failures
+#                                                        in a row of the suspect; it probes like OPEN)
 #
-# Counting failures
-#  1. If a call succeeds while the circuit is closed, then the run of failures ends.
-#  2. If a call fails while the circuit is closed, then the run grows by one.
-#     If the last failure is older than `failures_kept`, then a new run starts with this failure.
-#  3. If the run reaches `failures_max`, then the circuit opens.
-#     If all its calls were for the same account, then the circuit opens to that account only.
+# The window: two halves, so that old calls leave it without a record of each call
+#
+#     calls_before, failures_before | calls, failures            a half ends after `half_calls` calls, or
+#     ------------------------------|-----------------> time     after `half`; without a call for two halves,
+#          the half before          began_at      now            both are empty
+#
+#  1. The window counts all calls except those of the suspect.
+#  2. If the window has at least `calls_min` calls, and at least `failure_rate` of them failed, then the
+#     circuit opens to all accounts. Fewer calls than `calls_min` say nothing about a rate.
+#     Example: 2 of 100 calls fail, in many processes at once: the circuit stays closed.
+#     It opens `settle` after the window's first failure at the earliest. Until then the processes that saw no
+#     failure have not reported their successes, so the rate looks higher than it is.
+#
+# The suspect: one account whose failures say nothing about the host
+#  3. If a call for an account fails while the window has no failure, then this account becomes the suspect.
+#     It replaces a suspect that has succeeded since, if the window has fewer than `calls_min` calls.
+#  4. If `alone_failures` calls for the suspect fail in a row, then the circuit opens to the suspect only.
 #     Example: five calls for A fail. Calls for A are refused, calls for B are admitted.
-#
-# While the circuit is open to account A only
-#  4. If a call for another account or for no account succeeds, then the circuit closes for A as well.
-#  5. If such a call fails, then the run grows as in rule 2, and A stays refused.
-#     If the run reaches `failures_max`, then the circuit opens to all accounts.
-#     Example: A opened the circuit with five failures. B fails one minute later, the sixth in the run: open.
-#     Example: B fails three minutes later, the first of a new run: A stays refused, B stays admitted.
+#  5. While the circuit is open to A only, a success of another account closes it for A as well.
+#  6. If the last failure of the suspect is older than `failures_kept`, then it is no longer the suspect.
 #
 # Probing
-#  6. If the circuit has been open for `recovery`, then the next call becomes the probe.
+#  7. If the circuit has been open for `recovery`, then the next call becomes the probe.
 #     If a probe is under way, then all other calls are refused until its outcome or until `probe_max`.
-#  7. If the probe succeeds, then the circuit closes. If it fails, then the circuit opens again from now.
-#  8. If the circuit is open to all accounts, then the suspect has to wait for `suspect_recovery` to probe.
-#     The suspect is the account whose call failed first in the run, or that probed last without success.
+#  8. If the probe succeeds, then the circuit closes. If it fails, then the circuit opens again from now.
+#  9. If the circuit is open to all accounts, then the suspect has to wait for `suspect_recovery` to probe.
+#     An account whose probe failed is the suspect from then on.
 #
 # Late outcomes
-#  9. If the circuit is open to an account, then only the outcome of its current probe counts. The outcome of
+# 10. If the circuit is open to an account, then only the outcome of its current probe counts. The outcome of
 #     a call that was sent before the opening, or of a probe that exceeded `probe_max`, changes nothing.
-#
-# A transition without a change returns an equal value, and the shared breaker does not write an equal value.
-"""Circuit breaker: refuses calls to a host after several failures in a row."""
+"""Circuit breaker: refuses calls to a host whose failure rate is too high."""
 
 from __future__ import annotations
 
@@ -54,10 +57,19 @@ from datetime import datetime, timedelta
 class CircuitRules:
     """The limits of a circuit breaker."""
 
-    # In a row, counted over all processes. A single failed call does not open the circuit, and an outage
-    # costs the provider five calls.
-    failures_max: int = 5
-    # A process that fails and ends must not leave a run of failures behind.
+    # Between the worst host that is still useful with three attempts per call, and one that is down.
+    failure_rate: float = 0.5
+    # Of 20 calls to a host that fails 20 %, 10 fail with a probability of 0.3 %. An outage costs 20 calls.
+    calls_min: int = 20
+    # A busy service judges its last 100 to 200 calls: a few seconds.
+    half_calls: int = 100
+    # A service with few calls judges its last one to two minutes.
+    half: timedelta = timedelta(minutes=1)
+    # Twice the time after which each process has read of the first failure.
+    settle: timedelta = timedelta(seconds=4)
+    # In a row, of one account. They are one call with three attempts, and its retry.
+    alone_failures: int = 5
+    # A process that fails and ends must not leave a suspect behind.
     failures_kept: timedelta = timedelta(minutes=2)
     # A provider takes minutes to restart, and a probe every half minute is cheap.
     recovery: timedelta = timedelta(seconds=30)
@@ -73,26 +85,55 @@ class Permit:
     """The breaker's answer for one call; the caller hands it back with the outcome."""
 
     allowed: bool
-    wait_s: float = 0.0  # If refused: until a retry can be admitted.
-    prober: str | None = None  # The name of the probe, if this call is one.
-    account_key: str | None = None  # A pseudonym of the account that the call is for.
+    wait_s: float = 0.0  # If refused: when a call can be admitted at the earliest.
+    prober: str | None = None  # Set for the probe.
+    account_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The outcomes of some calls for one account, or for no account."""
+
+    calls: int = 0
+    failures: int = 0
+    run: int = 0  # Failures since the last success.
+
+    def plus(self, *, failed: bool) -> Tally:
+        """The tally with one more call."""
+        return Tally(self.calls + 1, self.failures + failed, self.run + 1 if failed else 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """The state of a circuit breaker; it is closed if `opened_at` is None."""
+    """The state of one circuit; by default closed, without calls."""
 
-    failures: int = 0  # The length of the run.
-    failed_at: datetime | None = None
+    calls: int = 0
+    failures: int = 0
+    calls_before: int = 0
+    failures_before: int = 0
+    began_at: datetime | None = None
+    failing_since: datetime | None = None  # The window's first failure.
+    suspect: str | None = None
+    run: int = 0  # The suspect's failures in a row.
+    failed_at: datetime | None = None  # The suspect's last failure.
     opened_at: datetime | None = None
+    suspect_only: bool = False  # Open to the suspect only.
     prober: str | None = None
     probe_until: datetime | None = None
-    suspect: str | None = None  # See rule 8.
-    suspect_only: bool = False  # All calls of the run were for the suspect: the circuit opens to it only.
 
     def opened_to(self, account_key: str | None) -> datetime | None:
         """Since when calls for this account are refused; None if they are admitted."""
         return None if self.suspect_only and account_key != self.suspect else self.opened_at
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether the window or the suspect has failures, so that successes matter as well."""
+        return bool(self.failures or self.failures_before or self.run or self.opened_at)
+
+    def fails_often(self, rules: CircuitRules) -> bool:
+        """Whether the known calls are too few to open the circuit, and fail often enough."""
+        calls, failures = self.calls + self.calls_before, self.failures + self.failures_before
+        return bool(failures or self.run) and failures >= rules.failure_rate * calls
 
     def refused_until(self, account_key: str | None, now: datetime, rules: CircuitRules) -> datetime | None:
         """When the next call for this account can be admitted; None if that is now."""
@@ -106,35 +147,71 @@ class Circuit:
     def with_prober(
         self, prober: str, account_key: str | None, now: datetime, rules: CircuitRules
     ) -> Circuit:
-        """The circuit with this call as its probe; unchanged if no probe is due (rule 6)."""
+        """The circuit with this call as its probe; unchanged if no probe is due (rule 7)."""
         if self.opened_to(account_key) is None or self.refused_until(account_key, now, rules):
             return self
         return replace(self, prober=prober, probe_until=now + rules.probe_max)
 
-    def after_success(self, prober: str | None, account_key: str | None) -> Circuit:
-        """The circuit after a success of the probe `prober`, or of any other call if None."""
-        return Circuit() if self._counts(prober, account_key) else self
-
-    def after_failure(
-        self, prober: str | None, account_key: str | None, now: datetime, rules: CircuitRules
-    ) -> Circuit:
-        """The circuit after a failure of the probe `prober`, or of any other call if None."""
-        if not self._counts(prober, account_key):
+    def after_probe(self, prober: str, account_key: str | None, now: datetime, *, failed: bool) -> Circuit:
+        """The circuit after a probe; unchanged unless this is the current probe (rules 8 and 10)."""
+        if self.opened_to(account_key) is None or prober != self.prober:
             return self
-        recent = self.failed_at is not None and now - self.failed_at < rules.failures_kept
-        failures = self.failures + 1 if recent else 1
-        if self.opened_to(account_key):  # It was the probe (rule 7).
-            return Circuit(failures, now, opened_at=now, suspect=account_key, suspect_only=self.suspect_only)
-        if self.opened_at:  # Open to the suspect only, and this call was for another account (rule 5).
-            suspect, suspect_only = self.suspect, failures < rules.failures_max
-        else:
-            suspect = self.suspect if recent else account_key
-            same = account_key is not None and account_key == suspect
-            suspect_only = same and (self.suspect_only or not recent)
-        if failures < rules.failures_max:
-            return replace(self, failures=failures, failed_at=now, suspect=suspect, suspect_only=suspect_only)
-        return Circuit(failures, now, opened_at=now, suspect=suspect, suspect_only=suspect_only)
+        if not failed:
+            return Circuit()
+        return replace(self, opened_at=now, suspect=account_key, prober=None, probe_until=None)
 
-    def _counts(self, prober: str | None, account_key: str | None) -> bool:
-        """Whether the outcome of a call changes the circuit (rule 9)."""
-        return self.opened_to(account_key) is None or (prober is not None and prober == self.prober)
+    def after_calls(
+        self, account_key: str | None, tally: Tally, now: datetime, rules: CircuitRules
+    ) -> Circuit:
+        """The circuit after calls that were no probes (rules 1 to 6)."""
+        if self.opened_to(account_key):
+            return self
+        circuit = self.at(now, rules)
+        if account_key is not None and tally.failures and circuit.may_replace_suspect(rules):
+            circuit = replace(circuit, suspect=account_key, run=0)
+        if account_key is not None and account_key == circuit.suspect:
+            run = circuit.run + tally.run if tally.run == tally.calls else tally.run
+            circuit = replace(circuit, run=run, failed_at=now if tally.failures else circuit.failed_at)
+        else:
+            if tally.failures and not (circuit.failures or circuit.failures_before):
+                circuit = replace(circuit, failing_since=now)
+            calls, failures = circuit.calls + tally.calls, circuit.failures + tally.failures
+            circuit = replace(circuit, calls=calls, failures=failures)
+            if circuit.suspect_only and tally.calls > tally.failures:
+                circuit = replace(
+                    Circuit(calls, failures, circuit.calls_before, circuit.failures_before),
+                    began_at=circuit.began_at,
+                    failing_since=circuit.failing_since,
+                )
+        return circuit.judged(now, rules)
+
+    def at(self, now: datetime, rules: CircuitRules) -> Circuit:
+        """The circuit with the window and the suspect as they are at this time."""
+        circuit = self
+        outdated = self.failed_at is not None and now - self.failed_at >= rules.failures_kept
+        if outdated and self.opened_at is None:
+            circuit = replace(self, suspect=None, run=0, failed_at=None)
+        if self.began_at is None or now - self.began_at >= 2 * rules.half:
+            return replace(circuit, calls=0, failures=0, calls_before=0, failures_before=0, began_at=now)
+        if self.calls >= rules.half_calls or now - self.began_at >= rules.half:
+            circuit = replace(circuit, calls_before=self.calls, failures_before=self.failures)
+            return replace(circuit, calls=0, failures=0, began_at=now)
+        return circuit
+
+    def judged(self, now: datetime, rules: CircuitRules) -> Circuit:
+        """The circuit, open if rule 2 or rule 4 says so."""
+        calls, failures = self.calls + self.calls_before, self.failures + self.failures_before
+        is_open_to_all = self.opened_at is not None and not self.suspect_only
+        too_many = calls >= rules.calls_min and failures >= rules.failure_rate * calls
+        settled = self.failing_since is not None and now - self.failing_since >= rules.settle
+        if too_many and settled and not is_open_to_all:
+            return Circuit(opened_at=now, suspect=self.suspect)
+        if self.opened_at is None and self.run >= rules.alone_failures:
+            return replace(self, opened_at=now, suspect_only=True)
+        return self
+
+    def may_replace_suspect(self, rules: CircuitRules) -> bool:
+        """Whether an account that fails now becomes the suspect (rule 3)."""
+        if self.opened_at or self.failures or self.failures_before:
+            return False
+        return self.suspect is None or (self.run == 0 and self.calls + self.calls_before < rules.calls_min)

@@ -1,15 +1,18 @@
 """
 Circuit breaker of one host that all processes share through one DynamoDB item.
 
-The transitions are in circuit.py. This module reads the circuit from the item, and writes a changed circuit
-on the condition that no other process has written since (compare and swap).
+The transitions are in circuit.py. Outcomes are noted in memory. They are added to the item before the next
+call, or at once after a failed call that can be repeated.
 
-- While calls succeed, each process reads once per `fresh_s` and writes nothing. A failure, the first success
-  after a failure, the start of a probe and its outcome are one write each.
-- A process whose calls succeed sees an opening within `fresh_s`. A process that knows of a failure reads
-  before each call. An outage therefore costs `failures_max` calls, and one more if these were all for one
-  account. To these come the calls under way when the circuit opens, and at most one call per process that
-  read the item just before.
+- While no call fails, each process reads once per `fresh_s` and writes nothing.
+- While the window has a failure, each process adds its calls to the item once per `fresh_s`, and that write
+  returns the item, so it replaces the read. A write that is rejected, because another process has just begun
+  a new half of the window, is repeated once. 150 processes cost at most 150 writes a second.
+- While the known calls are too few for a rate, and fail often, each call is preceded by a read.
+- Counters are added (`ADD`), so that no count of another process is lost. A new half of the window moves the
+  counters within the item. Only a transition writes the whole item, on the condition that `version` is
+  unchanged.
+- If the table does not answer, the last known circuit and the calls of this process decide for `RETRY_S`.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bg_ingest.providers.http.circuit import Circuit, CircuitRules, Permit
+from bg_ingest.providers.http.circuit import Circuit, CircuitRules, Permit, Tally
 from bg_ingest.utc import from_iso, to_iso
 
 if TYPE_CHECKING:
@@ -30,14 +33,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bg_ingest.clock import Clock
-    from bg_ingest.dynamo import Item, Table
+    from bg_ingest.dynamo import Item, Table, Write
 
 PK = "app#breaker"
-# A write is rejected only if another process wrote, and each write is a failure or a transition. After a few
-# rounds the circuit is open and nothing is left to write. A failure that loses this many rounds is dropped.
+# A write is rejected only if another process made a transition. After a few rounds nothing is left to write.
 SWAPS_MAX = 20
-# Outcomes that wait for the table. Later ones are dropped: the circuit would have opened by then.
-NOTED_MAX = 100
+# After a failed request. A throttled item recovers in seconds, and each attempt delays one call.
+RETRY_S = 10.0
 
 
 class SharedBreaker:
@@ -60,104 +62,173 @@ class SharedBreaker:
         self._lock = Lock()
         self._seen = Circuit()
         self._version = 0
-        self._read_at_s: float | None = None
-        self._noted: list[Callable[[Circuit], Circuit]] = []
-        self._retry_s = 10.0
-        self._request_from_s = -math.inf  # No request to the table before this time.
+        self._read_at_s = self._written_at_s = self._request_from_s = -math.inf
+        self._noted: dict[str | None, Tally] = {}
+        self._probe: tuple[Permit, bool] | None = None  # Its outcome: whether it failed.
 
     def permit(self, account_key: str | None = None) -> Permit:
         """Whether a call for this account can be made now."""
         now = self._clock.now()
         with self._lock:
             self._try(partial(self._catch_up, account_key))
-            if self._seen.opened_to(account_key) is None:
+            circuit = self._with_noted()
+            if circuit.opened_to(account_key) is None:
                 return Permit(allowed=True, account_key=account_key)
             prober = uuid.uuid4().hex
-            probing = partial(_with_prober, prober, account_key, now, self._rules)
-            if not self._try(lambda: self._swap(probing)):
-                return Permit(allowed=False, wait_s=self._retry_s)
-            if self._seen.opened_to(account_key) is None:  # Another process has just closed it.
+            if not circuit.refused_until(account_key, now, self._rules):
+                self._try(
+                    partial(self._swap, lambda seen: seen.with_prober(prober, account_key, now, self._rules))
+                )
+                circuit = self._seen
+            if circuit.opened_to(account_key) is None:  # Another process has just closed it.
                 return Permit(allowed=True, account_key=account_key)
-            if self._seen.prober == prober:
+            if circuit.prober == prober:
                 return Permit(allowed=True, prober=prober, account_key=account_key)
-            until = self._seen.refused_until(account_key, now, self._rules) or now
-            return Permit(allowed=False, wait_s=(until - now).total_seconds())
+            until = circuit.refused_until(account_key, now, self._rules)
+            return Permit(allowed=False, wait_s=(until - now).total_seconds() if until else RETRY_S)
+
+    def is_open(self) -> bool:
+        """Whether calls are refused now; unlike `permit`, this starts no probe."""
+        with self._lock:
+            self._try(partial(self._catch_up, None))
+            return self._with_noted().opened_to(None) is not None
 
     def succeeded(self, permit: Permit) -> None:
         """Note in memory that the host answered the call."""
-        with self._lock:
-            self._note(lambda circuit: circuit.after_success(permit.prober, permit.account_key))
+        self._note(permit, failed=False)
 
     def failed(self, permit: Permit) -> None:
         """Note in memory that the host did not answer the call, or answered with a failure of its own."""
-        now, prober, account_key = self._clock.now(), permit.prober, permit.account_key
-        with self._lock:
-            self._note(lambda circuit: circuit.after_failure(prober, account_key, now, self._rules))
+        self._note(permit, failed=True)
 
     def share(self) -> None:
-        """Write the noted outcomes; never raises."""
+        """Write what other processes must know of the noted outcomes; never raises."""
         with self._lock:
             self._try(self._write_noted)
 
-    def _note(self, change: Callable[[Circuit], Circuit]) -> None:
-        if len(self._noted) < NOTED_MAX and (self._noted or change(self._seen) != self._seen):
-            self._noted.append(change)
+    def _note(self, permit: Permit, *, failed: bool) -> None:
+        with self._lock:
+            if permit.prober:
+                self._probe = permit, failed
+            elif self._seen.opened_to(permit.account_key) is None:
+                known = self._noted.get(permit.account_key, Tally())
+                self._noted[permit.account_key] = known.plus(failed=failed)
 
-    def _write_noted(self) -> None:
-        while self._noted:
-            self._swap(self._noted[0])
-            del self._noted[0]
-
-    def _catch_up(self, account_key: str | None) -> None:
-        self._write_noted()
-        self._refresh(account_key)
-
-    def _try(self, request: Callable[[], None]) -> bool:
-        """Whether the table answered. After a failed request the last known circuit applies for a while."""
+    def _try(self, request: Callable[[], None]) -> None:
+        """Make a request unless one has just failed; a failure is not the call's."""
         if self._clock.monotonic_s() < self._request_from_s:
-            return False
+            return
         try:
             request()
         except (BotoCoreError, ClientError):
-            self._request_from_s = self._clock.monotonic_s() + self._retry_s
-            return False
-        return True
+            self._request_from_s = self._clock.monotonic_s() + RETRY_S
 
-    def _refresh(self, account_key: str | None) -> None:
-        # After a failure every call is preceded by a read: another process may just have opened the circuit.
-        failing = self._seen.failures > 0 and self._seen.opened_to(account_key) is None
-        fresh_s = 0.0 if failing else self._fresh_s
-        if self._read_at_s is None or self._clock.monotonic_s() - self._read_at_s >= fresh_s:
+    def _catch_up(self, account_key: str | None) -> None:
+        self._write_noted()
+        # Another process may just have opened the circuit.
+        doubtful = self._seen.opened_to(account_key) is None and self._seen.fails_often(self._rules)
+        if self._clock.monotonic_s() - self._read_at_s >= (0.0 if doubtful else self._fresh_s):
             self._adopt(self._table.get(PK, self._host))
+            self._drop_what_is_no_news()
+
+    def _write_noted(self) -> None:
+        if self._probe:
+            permit, failed = self._probe
+            now, prober = self._clock.now(), permit.prober or ""
+            self._swap(lambda seen: seen.after_probe(prober, permit.account_key, now, failed=failed))
+            self._probe = None
+        if not self._noted or not (self._has_noted_failures() or self._seen.has_failures):
+            return
+        is_due = self._clock.monotonic_s() - self._written_at_s >= self._fresh_s
+        circuit = self._with_noted()
+        if is_due or _opening(circuit) != _opening(self._seen) or circuit.fails_often(self._rules):
+            self._add_noted()
+
+    def _add_noted(self) -> None:
+        for _ in range(SWAPS_MAX):
+            changed = self._with_noted()
+            write = self._write(changed)
+            if write.accepted:
+                self._noted.clear()
+                self._adopt(write.item)
+                self._written_at_s = self._read_at_s
+                self._swap(lambda seen: seen.judged(self._clock.now(), self._rules))
+                return
+            self._adopt(write.item)
+
+    def _write(self, changed: Circuit) -> Write:
+        """Add the counts to the item, or replace the item if this is a transition."""
+        seen = self._seen
+        same = _opening(changed) == _opening(seen) and changed.suspect == seen.suspect
+        if self._version == 0 or not same or seen.began_at is None or changed.began_at is None:
+            return self._replace(changed)
+        values: Item = {":seen": self._version, ":calls": changed.calls, ":failures": changed.failures}
+        values |= {":run": changed.run - seen.run, ":failed_at": to_iso(changed.failed_at)}
+        values |= {":since": to_iso(changed.failing_since)}
+        unchanged = "version = :seen"
+        if changed.began_at == seen.began_at:
+            values[":calls"] -= seen.calls
+            values[":failures"] -= seen.failures
+            return self._update(
+                "SET failed_at = :failed_at, failing_since = :since "
+                "ADD calls :calls, failures :failures, suspect_run :run",
+                values,
+                unchanged,
+            )
+        if (changed.calls_before, changed.failures_before) != (seen.calls, seen.failures):
+            return self._replace(changed)  # Nothing was counted for two halves.
+        values |= {":now": to_iso(changed.began_at), ":began_at": to_iso(seen.began_at)}
+        return self._update(
+            "SET calls_before = calls, failures_before = failures, calls = :calls, failures = :failures, "
+            "began_at = :now, failed_at = :failed_at, failing_since = :since ADD suspect_run :run",
+            values,
+            f"{unchanged} AND began_at = :began_at",
+        )
+
+    def _update(self, change: str, values: Item, condition: str) -> Write:
+        return self._table.update(PK, self._host, change, values, condition)
+
+    def _replace(self, changed: Circuit) -> Write:
+        unseen = "attribute_not_exists(pk)"
+        unchanged = "version = :seen"
+        item = _to_item(self._host, changed, self._version + 1)
+        condition = f"{unchanged} OR {unseen}" if self._version == 0 else unchanged
+        write = self._table.put(item, condition, {":seen": self._version})
+        return type(write)(accepted=True, item=item) if write.accepted else write
 
     def _swap(self, change: Callable[[Circuit], Circuit]) -> None:
         for _ in range(SWAPS_MAX):
             changed = change(self._seen)
             if changed == self._seen:
                 return
-            unseen = "attribute_not_exists(pk)"
-            unchanged = "version = :seen"
-            write = self._table.put(
-                _to_item(self._host, changed, self._version + 1),
-                f"{unchanged} OR {unseen}" if self._version == 0 else unchanged,
-                {":seen": self._version},
-            )
-            if write.accepted:
-                self._see(changed, self._version + 1)
-                return
+            write = self._replace(changed)
             self._adopt(write.item)
+            if write.accepted:
+                return
+
+    def _with_noted(self) -> Circuit:
+        """The circuit as it is with the calls that are noted only here."""
+        circuit, now = self._seen, self._clock.now()
+        for account_key, tally in self._noted.items():
+            circuit = circuit.after_calls(account_key, tally, now, self._rules)
+        return circuit
+
+    def _has_noted_failures(self) -> bool:
+        return any(tally.failures for tally in self._noted.values())
+
+    def _drop_what_is_no_news(self) -> None:
+        """Successes are counted only around failures."""
+        if not (self._has_noted_failures() or self._seen.at(self._clock.now(), self._rules).has_failures):
+            self._noted.clear()
 
     def _adopt(self, item: Item | None) -> None:
-        self._see(_from_item(item), item["version"] if item else 0)
+        self._seen, self._version = _from_item(item), item["version"] if item else 0
+        self._read_at_s = self._clock.monotonic_s()
+        self._noted = {key: tally for key, tally in self._noted.items() if not self._seen.opened_to(key)}
 
-    def _see(self, circuit: Circuit, version: int) -> None:
-        self._seen, self._version, self._read_at_s = circuit, version, self._clock.monotonic_s()
 
-
-def _with_prober(
-    prober: str, account_key: str | None, now: datetime, rules: CircuitRules, circuit: Circuit
-) -> Circuit:
-    return circuit.with_prober(prober, account_key, now, rules)
+def _opening(circuit: Circuit) -> tuple[datetime | None, bool]:
+    return circuit.opened_at, circuit.suspect_only
 
 
 def _to_item(host: str, circuit: Circuit, version: int) -> Item:
@@ -165,26 +236,39 @@ def _to_item(host: str, circuit: Circuit, version: int) -> Item:
         "pk": PK,
         "sk": host,
         "version": version,
+        "calls": circuit.calls,
         "failures": circuit.failures,
+        "calls_before": circuit.calls_before,
+        "failures_before": circuit.failures_before,
+        "began_at": to_iso(circuit.began_at),
+        "failing_since": to_iso(circuit.failing_since),
+        "suspect": circuit.suspect,
+        "suspect_run": circuit.run,
         "failed_at": to_iso(circuit.failed_at),
         "opened_at": to_iso(circuit.opened_at),
+        "alone": circuit.suspect_only,
         "prober": circuit.prober,
         "probe_until": to_iso(circuit.probe_until),
-        "suspect": circuit.suspect,
-        "alone": circuit.suspect_only,
     }
 
 
 def _from_item(item: Item | None) -> Circuit:
     if item is None:
         return Circuit()
+    # Items written before 2026-11-28 have no window: their failures are not part of a rate.
+    has_window = "calls" in item
     return Circuit(
-        failures=item["failures"],
-        failed_at=from_iso(item["failed_at"]),
+        calls=item.get("calls", 0),
+        failures=item["failures"] if has_window else 0,
+        calls_before=item.get("calls_before", 0),
+        failures_before=item.get("failures_before", 0),
+        began_at=from_iso(item.get("began_at")),
+        failing_since=from_iso(item.get("failing_since")),
+        suspect=item.get("suspect"),
+        run=item.get("suspect_run", 0),
+        failed_at=from_iso(item["failed_at"]) if has_window else None,
         opened_at=from_iso(item["opened_at"]),
+        suspect_only=item.get("alone", False),
         prober=item["prober"],
         probe_until=from_iso(item["probe_until"]),
-        # Items written before 2026-11-28 do not name the account. Their failures count for all accounts.
-        suspect=item.get("suspect"),
-        suspect_only=item.get("alone", False),
     )

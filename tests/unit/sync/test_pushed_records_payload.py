@@ -11,22 +11,22 @@ KIB_256 = 256 * 1024
 
 
 def body_of(length: int) -> bytes:
-    """A good body of that many bytes."""
+    """A valid body of this length."""
     frame = b'{"data": {"x": "%s"}}'
     return frame % (b"y" * (length - len(frame % b"")))
 
 
 @given(st.lists(st.text() | st.integers() | st.floats(allow_nan=False)))
-def test_what_is_packed_comes_out(records: list[object]) -> None:
-    """Whatever the records are, and as plain ASCII in between."""
+def test_a_packed_payload_is_unpacked_unchanged(records: list[object]) -> None:
+    """Any records are unpacked unchanged, and the packed text is ASCII."""
     packed = pack(json.dumps({"data": {"records": records}}).encode())
 
     assert packed.isascii()
     assert unpack(packed) == {"records": records}
 
 
-def test_the_longest_body_comes_out_whole() -> None:
-    """To its last byte."""
+def test_the_longest_payload_is_unpacked_unchanged() -> None:
+    """A body of 256 KiB is within the limit."""
     body = body_of(KIB_256)
 
     assert len(body) == KIB_256
@@ -47,14 +47,14 @@ def test_the_longest_body_comes_out_whole() -> None:
         pack(body_of(10**8)),
     ],
 )
-def test_what_was_not_packed_here_is_unreadable(packed: str) -> None:
-    """Nor does it grow without end."""
+def test_an_invalid_packed_payload_is_unreadable(packed: str) -> None:
+    """A payload that is invalid or larger than the limit raises PayloadUnreadable."""
     with pytest.raises(PayloadUnreadable):
         unpack(packed)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 10_000, b"\xef\xbb\xbf{}"])
-def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
-    """Of whatever kind it is."""
-    with pytest.raises(ValueError):  # noqa: PT011 - the kind is what is promised.
+def test_an_invalid_json_body_raises_value_error(body: bytes) -> None:
+    """Truncated, deeply nested or wrongly encoded JSON raises ValueError."""
+    with pytest.raises(ValueError):  # noqa: PT011 - ValueError is the documented class.
         parse_body(body)

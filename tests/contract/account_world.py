@@ -1,4 +1,4 @@
-"""People with something stored about them, and processes of ours that can be stopped at every step."""
+"""Users with stored data, and processes that a test can stop at every step."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
 from bg_ingest.sync.windows import BACKFILL_WINDOW
 from bg_ingest.webhooks.inbox import Inbox
-from bg_ingest.webhooks.receive import WebhookDeps as ReceivingDesk
-from bg_ingest.webhooks.receive import receive
+from bg_ingest.webhooks.receive import WebhookDeps, receive
 from tests.contract.stepped import stepped
 from tests.contract.token_world import EU, TokenWorld
 from tests.support.providers import only_parses
@@ -48,8 +47,8 @@ HISTORY = 2 * BACKFILL_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
-    """A provider that answers whoever is connected; `turn` is told when it has."""
+class ThreeReadingsProvider:
+    """A provider that answers for each connected user, and calls `turn` after each fetch."""
 
     world: TokenWorld
     turn: Callable[[str], None]
@@ -63,12 +62,12 @@ class Readings:
         return Fetched(tuple(Reading(end - age, 100) for age in ages))
 
     def uploaded_since(self, _: str, __: datetime) -> None:
-        """Nobody reconciles here."""
+        """No uploads, because no test with this provider reconciles."""
 
 
 @dataclass(slots=True)
 class LoginPage:
-    """The provider's side of a login: every code is good."""
+    """The provider's side of a login, which accepts every code."""
 
     world: TokenWorld
     turn: Callable[[str], None]
@@ -76,7 +75,7 @@ class LoginPage:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where new logins go."""
+        """The region of new logins."""
         return EU
 
     def authorize_url(self, state: str) -> str:
@@ -98,8 +97,8 @@ class LoginPage:
 
 
 @dataclass(slots=True)
-class People:
-    """Both tables, a provider, and what is in the two queues."""
+class AccountWorld:
+    """Both tables, a provider, and the contents of the two queues."""
 
     world: TokenWorld
     readings_table: Table
@@ -108,7 +107,7 @@ class People:
     looks: list[tuple[str, int]] = field(default_factory=list)
 
     def deps(self, turn: Callable[[str], None] = lambda _: None) -> ConnectDeps:
-        """A connecting process; `turn` is told of its every step."""
+        """The dependencies of a connecting process, which calls `turn` at every step."""
         users = self._users(turn)
         return ConnectDeps(
             logins=Logins(users, self.clock),
@@ -124,7 +123,7 @@ class People:
         )
 
     def connect(self, user_id: str) -> None:
-        """Somebody who is connected, has a reading, a job, an audit entry and a login under way."""
+        """Connect a user, and store a reading, a job, an audit entry and an open login."""
         self.world.process().store(user_id, EU, self.world.provider.login(), data_from=self.clock.now())
         SyncStates(self.world.table, self.clock).start_polling(user_id, 900, self.clock.now() - HISTORY)
         self._reading_store(lambda _: None).save(user_id, [Reading(self.clock.now(), 100)], self.clock.now())
@@ -133,7 +132,7 @@ class People:
         Logins(self.world.table, self.clock).start(user_id, None)
 
     def backfill(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> SyncResult:
-        """A worker that fetches somebody's history; `turn` is told of its every step."""
+        """Run a worker that fetches a user's history and calls `turn` at every step."""
         users = self._users(turn)
         stores = Stores(
             SyncStates(users, self.clock),
@@ -143,18 +142,18 @@ class People:
             lambda *_: 0,
         )
         order = Order(user_id, new_id(self.clock.now()), JobKind.BACKFILL, Trigger.CONNECTION, "c")
-        provider = Readings(self.world, turn)
+        provider = ThreeReadingsProvider(self.world, turn)
         return sync_user(order, stores=stores, source=provider, clock=self.clock, time_left_s=lambda: 110.0)
 
     def receive(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> Received:
-        """A sender sends a reading about somebody; `turn` is told of the receiver's every step."""
+        """Receive a webhook with one reading of a user, and call `turn` at every step."""
         users = self._users(turn)
 
         def send(orders: Iterable[Order]) -> None:
             turn("before send")
             self.orders.extend(orders)
 
-        deps = ReceivingDesk(
+        deps = WebhookDeps(
             inbox=Inbox(users, self.clock),
             connections=Connections(users, self.clock),
             jobs=Jobs(users, self.clock),
@@ -166,7 +165,7 @@ class People:
         return receive(deps, user_id, "msg_1", payload(record(self.clock.now())), "c")
 
     def store_records(self, order: Order, turn: Callable[[str], None] = lambda _: None) -> SyncResult:
-        """A worker that carries out what a webhook brought; `turn` is told of its every step."""
+        """Run a worker that stores the records of a webhook and calls `turn` at every step."""
         users = self._users(turn)
         states, jobs = SyncStates(users, self.clock), Jobs(users, self.clock)
         stores = Stores(
@@ -181,7 +180,7 @@ class People:
         )
 
     def eraser(self, turn: Callable[[str], None] = lambda _: None, clock: FakeClock | None = None) -> Eraser:
-        """An erasing process; `turn` is told of its every step."""
+        """An erasing process, which calls `turn` at every step."""
         users = self._users(turn)
         return Eraser(
             users=users,
@@ -192,14 +191,14 @@ class People:
         )
 
     def let_everything_end(self) -> None:
-        """Time passes until every process has ended and every second look was taken."""
+        """Advance the clock until every second look was taken."""
         while self.looks:
             user_id, in_s = self.looks.pop(0)
             self.clock.advance(in_s)
             self.eraser().second_look(user_id, lambda: 29.0)
 
     def stored_about(self, user_id: str) -> list[str]:
-        """The keys of every item of both tables that names somebody anywhere."""
+        """The keys of all items of both tables that contain this user id."""
         found: list[str] = []
         for table in (self.world.table, self.readings_table):
             page = table.client.scan(TableName=table.name)
@@ -216,10 +215,10 @@ class People:
 
 
 def _names(item: object) -> str:
-    """An item as text, the user of a composed key standing by itself."""
+    """An item as text, in which a user id is delimited even within a composed key."""
     return str(item).replace("#", "'")
 
 
 def kinds(keys: Iterable[str]) -> set[str]:
-    """What those keys are of."""
+    """The item types of these keys."""
     return {key.partition("#")[0] for key in keys}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _sent(stage: WebhookStage, asked: WebhookRequest, webhook_id: str = "msg_1") -> Job:
-    """A webhook came, and was carried out."""
+    """Deliver a webhook and run its job."""
     stage.deliver(asked, webhook_id)
     (report,) = stage.work()
     assert report.job is not None
@@ -42,8 +42,8 @@ def _state(stage: WebhookStage) -> SyncState:
     return state
 
 
-def test_what_was_brought_is_stored_with_all_it_came_with() -> None:
-    """As if a sync had fetched it: units, wall clock, status, device."""
+def test_pushed_records_are_stored_with_all_members() -> None:
+    """Units, local time, status and device are stored as by a sync."""
     stage = WebhookStage()
     job = _sent(
         stage,
@@ -61,16 +61,16 @@ def test_what_was_brought_is_stored_with_all_it_came_with() -> None:
     assert job.window == (NOON, NOON + 5 * MINUTE + timedelta(seconds=1))
 
 
-def test_the_envelope_counts_as_in_an_answer() -> None:
-    """Units that are said once are every record's."""
+def test_the_unit_of_the_envelope_applies_to_all_records() -> None:
+    """A unit that is given once is the unit of every record."""
     stage = WebhookStage()
     _sent(stage, payload(record(NOON, 6.1), unit="mmol/L"))
 
     assert [stored.reading.mg_dl for stored in _stored(stage)] == [110]
 
 
-def test_a_record_that_is_no_reading_costs_no_other() -> None:
-    """It is counted with its reason, and kept in quarantine."""
+def test_an_invalid_pushed_record_does_not_affect_others() -> None:
+    """The invalid record is counted with its reason, and stored in quarantine."""
     stage = WebhookStage()
     job = _sent(stage, payload(record(NOON), record(NOON + 5 * MINUTE, None), "nonsense", {}))
 
@@ -79,16 +79,16 @@ def test_a_record_that_is_no_reading_costs_no_other() -> None:
     assert sorted(stage.quarantined) == ["not-a-record", "system-time-missing", "value-missing"]
 
 
-def test_no_records_are_a_job_without_any() -> None:
-    """The sender is told that it was taken."""
+def test_a_webhook_without_records_is_a_succeeded_job() -> None:
+    """The sender gets a job without readings."""
     stage = WebhookStage()
     job = _sent(stage, payload())
 
     assert (job.status, job.counts.fetched, job.window) == (JobStatus.SUCCEEDED, 0, None)
 
 
-def test_what_a_poll_has_is_a_duplicate_and_the_other_way_round() -> None:
-    """One reading, whichever way it came first."""
+def test_a_reading_from_poll_and_webhook_is_stored_once() -> None:
+    """The result is the same for either order of arrival."""
     stage = WebhookStage(seen_at_once([NOON - 10 * MINUTE]))
     stage.sync()
     known = _stored(stage)
@@ -103,8 +103,8 @@ def test_what_a_poll_has_is_a_duplicate_and_the_other_way_round() -> None:
 
 
 @pytest.mark.parametrize("values", [(100, 120), (120, 100)])
-def test_it_counts_as_fetched_when_it_was_accepted(values: tuple[int, int]) -> None:
-    """What waited in the queue does not override what was sent after it."""
+def test_pushed_records_have_the_time_of_their_acceptance(values: tuple[int, int]) -> None:
+    """Records that waited in the queue do not replace records that were sent later."""
     stage = WebhookStage()
     for value in values:
         stage.deliver(payload(record(NOON, value)), f"msg_{value}")
@@ -117,8 +117,8 @@ def test_it_counts_as_fetched_when_it_was_accepted(values: tuple[int, int]) -> N
     assert [stored.reading.mg_dl for stored in _stored(stage)] == [values[1]]
 
 
-def test_it_waits_for_no_sync() -> None:
-    """While somebody holds the lease, and without disturbing them."""
+def test_pushed_records_do_not_wait_for_a_running_sync() -> None:
+    """They are stored while a sync holds the lease, and the lease is not changed."""
     stage = WebhookStage()
     lease = stage.stores.states.take(stage.order())
     assert isinstance(lease, Lease)
@@ -129,8 +129,8 @@ def test_it_waits_for_no_sync() -> None:
     assert stage.stores.states.release(lease, succeeded=True, data_until=None)
 
 
-def test_it_is_no_successful_sync() -> None:
-    """That a provider sends says nothing about whether polls still work."""
+def test_pushed_records_are_not_a_successful_sync() -> None:
+    """A webhook does not show whether polls work, so it does not change the time of the last sync."""
     stage = WebhookStage()
     before = _state(stage)
     _sent(stage, payload(record(NOON)))
@@ -139,8 +139,8 @@ def test_it_is_no_successful_sync() -> None:
     assert after == replace(before, data_until=NOON)
 
 
-def test_whoever_had_gone_quiet_is_polled_at_full_pace_again() -> None:
-    """With the first reading that comes back, whichever way it comes."""
+def test_a_pushed_reading_restores_the_poll_interval() -> None:
+    """A new reading ends the slower polling; an old reading does not."""
     stage = WebhookStage()
     stage.clock.advance(2 * 86_400)
     stage.sync()
@@ -156,8 +156,8 @@ def test_whoever_had_gone_quiet_is_polled_at_full_pace_again() -> None:
     assert _state(stage).data_until == now - HOUR
 
 
-def test_another_account_is_refused_and_polling_goes_on() -> None:
-    """Two people's readings must not become one history; which account is theirs only a sync decides."""
+def test_records_of_another_account_are_refused() -> None:
+    """Readings of two accounts are not mixed; only a sync decides the account, and polling continues."""
     stage = WebhookStage()
     job = _sent(stage, payload(record(NOON), userId="somebody"), "before any sync")
     assert job.status is JobStatus.SUCCEEDED
@@ -173,8 +173,8 @@ def test_another_account_is_refused_and_polling_goes_on() -> None:
     assert _sent(stage, payload(record(NOON + HOUR), userId="ada's"), "theirs").status is JobStatus.SUCCEEDED
 
 
-def test_whoever_disconnected_meanwhile_gets_nothing() -> None:
-    """Nor does a redelivery find another answer."""
+def test_records_for_a_disconnected_user_are_not_stored() -> None:
+    """If the user disconnects while the job is queued, then the job fails."""
     stage = WebhookStage()
     stage.deliver(payload(record(NOON)))
     stage.connections.disconnect("ada")
@@ -189,8 +189,8 @@ def test_whoever_disconnected_meanwhile_gets_nothing() -> None:
     assert stage.stored() == set()
 
 
-def test_an_order_whose_job_is_gone_is_from_a_life_before() -> None:
-    """Its user was erased, and may have come back."""
+def test_an_order_without_a_job_stores_nothing() -> None:
+    """The user was erased, and may have connected again since."""
     stage = WebhookStage()
     stage.deliver(payload(record(NOON)))
     (order,) = stage.queue
@@ -201,8 +201,8 @@ def test_an_order_whose_job_is_gone_is_from_a_life_before() -> None:
     assert stage.jobs() == []
 
 
-def test_a_message_that_comes_twice_is_carried_out_once() -> None:
-    """The second finds the job over, and its counts stay."""
+def test_a_repeated_message_of_a_webhook_is_run_once() -> None:
+    """The second run finds the job finished, and its counts stay."""
     stage = WebhookStage()
     stage.deliver(payload(record(NOON)))
     (order,) = stage.queue
@@ -215,8 +215,8 @@ def test_a_message_that_comes_twice_is_carried_out_once() -> None:
 
 
 @pytest.mark.parametrize("packed", ["", "nonsense", pack(b"{}"), pack(b'{"data": {"records": 7}}')])
-def test_what_cannot_be_read_ends_its_job(packed: str) -> None:
-    """A person has to look; trying again cannot help."""
+def test_an_unreadable_payload_fails_its_job(packed: str) -> None:
+    """The failure is not retryable, because a retry cannot succeed."""
     stage = WebhookStage()
     job = _sent(stage, WebhookRequest(payload=packed))
 
@@ -225,8 +225,8 @@ def test_what_cannot_be_read_ends_its_job(packed: str) -> None:
     assert (job.failure.type, job.failure.retryable) == ("unreadable", False)
 
 
-def test_a_failure_of_ours_is_tried_again() -> None:
-    """The job says so, and the queue hands the message out once more."""
+def test_an_internal_failure_of_a_webhook_is_retried() -> None:
+    """The job is deferred, and the queue delivers the message again."""
     stage = WebhookStage()
     stage.deliver(payload(record(NOON)))
     (order,) = stage.queue
@@ -248,8 +248,8 @@ def test_a_failure_of_ours_is_tried_again() -> None:
     assert stage.stored() == {NOON}
 
 
-def test_a_range_is_synced_as_any_other() -> None:
-    """The provider is asked for it."""
+def test_a_webhook_with_a_range_is_a_sync() -> None:
+    """The range is fetched from the provider."""
     stage = WebhookStage(seen_at_once([NOON - 20 * DAY]))
     job = _sent(stage, WebhookRequest(window=(NOON - 20 * DAY, NOON - 19 * DAY)))
 
@@ -257,8 +257,8 @@ def test_a_range_is_synced_as_any_other() -> None:
     assert stage.stored() == {NOON - 20 * DAY}
 
 
-def test_messages_of_before_are_still_read() -> None:
-    """A queue outlives a deployment."""
+def test_a_message_without_a_payload_is_readable() -> None:
+    """Messages of an earlier version are still in the queue after a deployment."""
     stage = WebhookStage()
     message = stage.order().as_message()
     del message["brought"]

@@ -16,8 +16,8 @@ def _key(connection: Connection) -> str | None:
     return connection.account_at(lambda: 1.0).account_key
 
 
-def test_it_lasts_as_long_as_the_login() -> None:
-    """New tokens are the same account's; the next login, or another person's, is another's."""
+def test_an_account_key_lasts_as_long_as_the_login() -> None:
+    """New tokens keep the key; a new login or another user has another key."""
     assert _key(replace(ADA, generation=8, sealed_tokens=b"new")) == _key(ADA)
 
     others = {_key(replace(ADA, connected_at=NOON + timedelta(microseconds=1)))}
@@ -25,10 +25,10 @@ def test_it_lasts_as_long_as_the_login() -> None:
     assert len(others - {_key(ADA)}) == 4
 
 
-def test_it_names_nobody() -> None:
-    """Sixteen digits in which neither the person nor their login shows."""
-    alias = _key(ADA)
+def test_an_account_key_contains_no_user_id() -> None:
+    """The key is sixteen hexadecimal digits."""
+    account_key = _key(ADA)
 
-    assert alias is not None
-    assert len(alias) == 16
-    assert set(alias) <= set("0123456789abcdef")
+    assert account_key is not None
+    assert len(account_key) == 16
+    assert set(account_key) <= set("0123456789abcdef")

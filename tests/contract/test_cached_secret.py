@@ -22,14 +22,14 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def held(manager: Any, clock: FakeClock) -> CachedSecret[str]:
-    """The secret as a process holds it."""
+    """The secret as one process caches it."""
     return CachedSecret(lambda: manager.get_secret_value(SecretId="dexcom")["SecretString"], clock)
 
 
 def test_a_rotated_secret_is_used_within_five_minutes(
     held: CachedSecret[str], manager: Any, clock: FakeClock
 ) -> None:
-    """Not asked for at every call, and never older than that."""
+    """A cached secret is read again after five minutes and not before."""
     assert held.get() == "first"
     manager.put_secret_value(SecretId="dexcom", SecretString="second")
     clock.advance(MAX_AGE_S - 1)
@@ -39,10 +39,10 @@ def test_a_rotated_secret_is_used_within_five_minutes(
     assert held.get() == "second"
 
 
-def test_a_secret_that_cannot_be_read_again_is_used_on(
+def test_a_cached_secret_is_used_while_reading_fails(
     held: CachedSecret[str], manager: Any, clock: FakeClock
 ) -> None:
-    """And asked for again at the next call."""
+    """If the secret cannot be read, then the cached one is used, and the next call retries."""
     held.get()
     manager.delete_secret(SecretId="dexcom", ForceDeleteWithoutRecovery=True)
     clock.advance(MAX_AGE_S)
@@ -52,8 +52,8 @@ def test_a_secret_that_cannot_be_read_again_is_used_on(
     assert held.get() == "third"
 
 
-def test_a_secret_that_was_never_read_is_an_error(held: CachedSecret[str], manager: Any) -> None:
-    """There is nothing to go on with."""
+def test_a_first_read_that_fails_raises(held: CachedSecret[str], manager: Any) -> None:
+    """Without a cached secret the error of Secrets Manager is raised."""
     manager.delete_secret(SecretId="dexcom", ForceDeleteWithoutRecovery=True)
 
     with pytest.raises(manager.exceptions.ResourceNotFoundException):

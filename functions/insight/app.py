@@ -1,0 +1,93 @@
+"""HTTP: statistics and the glucose profile of a user's stored readings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+from bg_ingest import problems, telemetry
+from bg_ingest.access.audit import Audit
+from bg_ingest.access.caller import READ_SCOPE
+from bg_ingest.clock import Clock
+from bg_ingest.http_api import insight_response, params, serving
+from bg_ingest.http_api.description import STATISTICS, describe, not_modified, response
+from bg_ingest.http_api.insight_response import ProfileJson, StatisticsJson
+from bg_ingest.http_api.serving import ApiSettings
+from bg_ingest.readings.store import ReadingStore
+from bg_ingest.wiring.process import Process, process
+from bg_ingest.wiring.store_parts import audit, reading_store
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+FIGURES = describe(
+    "getStatistics",
+    STATISTICS,
+    "Get the statistics of some local days, and of the period before",
+    response(200, "The figures, not rounded", StatisticsJson, headers=["ETag"]),
+    not_modified(),
+    scope=READ_SCOPE,
+    problems=[problems.RANGE_TOO_LONG],
+    request_headers=["If-None-Match"],
+)
+PROFILE = describe(
+    "getProfile",
+    STATISTICS,
+    "Get the glucose profile of some local days: percentiles by the local time of day",
+    response(200, "The profile, raw and smoothed", ProfileJson, headers=["ETag"]),
+    not_modified(),
+    scope=READ_SCOPE,
+    problems=[problems.RANGE_TOO_LONG],
+    request_headers=["If-None-Match"],
+)
+
+
+def build(
+    reading_store: ReadingStore, audit: Audit, clock: Clock, api: ApiSettings
+) -> APIGatewayHttpResolver:
+    """Build the routes."""
+    app = serving.routes(api, audit)  # Checks access and audits each request before the route runs.
+
+    @app.get("/api/bg/<user_id>/statistics", **FIGURES)
+    def statistics(
+        user_id: params.UserId,
+        from_: params.FirstLocalDay = None,
+        to: params.LastLocalDay = None,
+        compare: params.Compare = None,
+        as_of: params.AsOf = None,
+    ) -> Response[str]:
+        now, compared = clock.now(), compare is not None
+        then = params.parse_as_of(as_of, now)
+        days = insight_response.read_days(
+            reading_store, user_id, (from_, to), then or now, as_of=then, with_period_before=compared
+        )
+        body, validated_by = insight_response.statistics_texts(days, then or now, compared=compared)
+        return serving.cacheable_response(app, body, validated_by=validated_by)
+
+    @app.get("/api/bg/<user_id>/profile", **PROFILE)
+    def profile(
+        user_id: params.UserId,
+        from_: params.FirstLocalDay = None,
+        to: params.LastLocalDay = None,
+        bin_minutes: params.BinMinutes = 60,
+        as_of: params.AsOf = None,
+    ) -> Response[str]:
+        now = clock.now()
+        then = params.parse_as_of(as_of, now)
+        days = insight_response.read_days(reading_store, user_id, (from_, to), then or now, as_of=then)
+        body, validated_by = insight_response.profile_texts(days, then or now, bin_minutes)
+        return serving.cacheable_response(app, body, validated_by=validated_by)
+
+    return app
+
+
+def _app(own: Process) -> APIGatewayHttpResolver:
+    return build(own.part(reading_store), own.part(audit), own.clock, ApiSettings.of(own.settings))
+
+
+@telemetry.entry_point(process)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Handle one request."""
+    return serving.serve(process().part(_app), event, context, process().clock)

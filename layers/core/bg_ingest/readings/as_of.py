@@ -1,0 +1,63 @@
+"""Readings as of an earlier time: a pure selection among the stored versions."""
+
+# Rule 1: A version counts if it was stored by then. Times of storage are whole seconds.
+# Rule 2: Of the versions that count, the one with the newest fetch is served, as it was then. `revision` is
+#         the number of those before it.
+# Rule 3: If no version of a reading counts, the reading was not there.
+#
+#   fetched    09:00     09:15     09:30
+#   stored     09:01     10:40     09:31        the second fetch was saved late
+#   said        110       111       112
+#
+#   as of 09:10: 110, revision 0.   As of 10:00: 112, revision 1.   As of 11:00: 112, revision 2.
+#
+# What is not kept cannot be selected: readings that expired or were removed since, and versions beyond
+# EARLIER_MAX.
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import compress
+from typing import TYPE_CHECKING
+
+from bg_ingest.readings.columns import HourColumns, to_columns
+from bg_ingest.readings.fields import Columns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from bg_ingest.readings.stored_reading import StoredReading
+
+
+def columns_as_of(
+    served: HourColumns, readings: Callable[[], Sequence[StoredReading]], as_of: datetime
+) -> HourColumns:
+    """
+    The columns of an hour as they were served at that time.
+
+    `readings` returns the readings of the same hour with all versions. It is called only if one was revised.
+    """
+    if any(served.columns.revision):
+        then = (reading_as_of(stored, as_of) for stored in readings())
+        return to_columns(served.start, [stored for stored in then if stored])
+    known = [stored_at <= as_of for stored_at in served.columns.stored_at]
+    if all(known):
+        return served
+    return replace(served, columns=Columns._make(list(compress(column, known)) for column in served.columns))
+
+
+def reading_as_of(stored: StoredReading, as_of: datetime) -> StoredReading | None:
+    """The reading with the versions that were stored by then; None if there was none."""
+    known = tuple(version for version in stored.versions if version.stored_at <= as_of)
+    if not known:
+        return None
+    *earlier, newest = known
+    return replace(
+        stored,
+        reading=newest.reading,
+        stored_at=newest.stored_at,
+        revision=len(earlier),
+        earlier=tuple(earlier),
+        fetched_at=newest.fetched_at,
+    )

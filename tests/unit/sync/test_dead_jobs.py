@@ -1,0 +1,127 @@
+"""Jobs whose message is lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bg_ingest.sync.dead_jobs import fail_abandoned, fail_undeliverable
+from bg_ingest.sync.job import ABANDONED, INTERNAL, Failure, Job, JobKind, JobStatus, Order, Trigger
+from bg_ingest.sync.state import mend_polling
+from tests.unit.sync.stage import SyncStage
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bg_ingest.providers.seam import Fetched
+
+HOUR_S = 3_600
+
+
+class _Broken:
+    """A provider whose response causes an internal failure."""
+
+    def readings(self, _: str, __: datetime, ___: datetime) -> Fetched:
+        """Fail."""
+        raise ZeroDivisionError
+
+    def uploaded_since(self, _: str, __: datetime) -> None:
+        """No uploads."""
+
+
+def _shown(stage: SyncStage, order: Order) -> tuple[JobStatus, str | None, int | None]:
+    job = stage.stores.jobs.get("ada", order.job_id)
+    assert job is not None
+    return (job.status, job.failure.type, job.failure.attempts) if job.failure else (job.status, None, None)
+
+
+def _failed_by_us(stage: SyncStage) -> Order:
+    order = stage.order(trigger=Trigger.API)
+    with pytest.raises(ZeroDivisionError):
+        stage.sync(order, source=_Broken())
+    assert _shown(stage, order) == (JobStatus.DEFERRED, INTERNAL, 1)
+    return order
+
+
+def test_a_job_of_a_dead_message_is_failed() -> None:
+    """The job of a dead letter has failed, and is not deferred until it expires."""
+    stage = SyncStage()
+    order = _failed_by_us(stage)
+    fail_undeliverable(order, 5, stage.stores.jobs, stage.clock)
+
+    assert _shown(stage, order) == (JobStatus.FAILED, INTERNAL, 5)
+
+
+def test_a_message_that_is_put_back_is_a_new_job() -> None:
+    """The failed job stays as published; the new one is carried out once, however often it is delivered."""
+    stage = SyncStage()
+    order = _failed_by_us(stage)
+    fail_undeliverable(order, 5, stage.stores.jobs, stage.clock)
+
+    first, again = stage.sync(order).job, stage.sync(order)
+    assert first is not None
+    assert (first.status, first.order.job_id > order.job_id) == (JobStatus.SUCCEEDED, True)
+    assert (again.job, again.counts) == (stage.stores.jobs.get("ada", first.order.job_id), None)
+    assert _shown(stage, order) == (JobStatus.FAILED, INTERNAL, 5)
+
+
+def test_a_dead_letter_of_an_erased_user_creates_no_job() -> None:
+    """After an erasure there is no job to fail, and none is created."""
+    stage = SyncStage()
+    fail_undeliverable(stage.order(trigger=Trigger.API), 5, stage.stores.jobs, stage.clock)
+
+    assert list(stage.stores.jobs.newest_first("ada")) == []
+
+
+@pytest.mark.parametrize(("age_h", "ended"), [(23, 0), (25, 1), (49, 1), (51, 0)])
+def test_a_job_that_was_never_sent_is_found_next_day(age_h: int, ended: int) -> None:
+    """Its order was stored and its message was not sent; each job is looked at on one day."""
+    stage = SyncStage()
+    order = stage.order(JobKind.BACKFILL, Trigger.CONNECTION)
+    stage.stores.jobs.save(Job(order, JobStatus.QUEUED))
+    stage.clock.advance(age_h * HOUR_S)
+
+    assert fail_abandoned("ada", stage.stores.jobs, stage.clock) == ended
+    wanted = (JobStatus.FAILED, ABANDONED, 1) if ended else (JobStatus.QUEUED, None, None)
+    assert _shown(stage, order) == wanted
+
+
+def test_a_job_that_is_still_tried_is_not_abandoned() -> None:
+    """A job that an outage defers for a day stays deferred, and a finished job does not change."""
+    stage = SyncStage()
+    waiting, over = stage.order(trigger=Trigger.API), stage.order(trigger=Trigger.API)
+    job = Job(waiting, JobStatus.DEFERRED, failure=Failure("Unavailable", retryable=True, attempts=90))
+    stage.stores.jobs.save(Job(over, JobStatus.SUCCEEDED, stage.clock.now(), stage.clock.now()))
+    stage.clock.advance(30 * HOUR_S)
+    stage.stores.jobs.save(replace(job, finished_at=stage.clock.now()))
+
+    assert fail_abandoned("ada", stage.stores.jobs, stage.clock) == 0
+
+
+def test_a_connected_user_without_a_slot_is_polled_again() -> None:
+    """The sync item's write was throttled at their first or a later login."""
+    stage = SyncStage()
+    states = stage.stores.states
+
+    def mend() -> bool:
+        return mend_polling(stage.connections, states, "ada")
+
+    assert not mend()
+
+    states.table.delete("ada", "sync")
+    assert mend()
+    assert states.get("ada") is not None
+
+    states.stop_polling("ada")
+    assert not mend()  # A sync has stopped it after the login.
+
+    stage.clock.advance(60)
+    known = stage.connections.get("ada")
+    assert known is not None
+    stage.connections.save_new("ada", known.endpoint, b"sealed", data_from=known.data_from)
+    assert mend()
+    state = states.get("ada")
+    assert state is not None
+    assert state.slot is not None
