@@ -14,6 +14,7 @@ from bg_ingest.providers.errors import (
     TryLater,
     Unavailable,
 )
+from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.providers.http.policy import Policy
 from dexcom_sim.faults import (
     BodyShape,
@@ -141,21 +142,21 @@ def test_dropped_connection_is_retried(caller: Caller, when: str) -> None:
     assert caller.calls == 5
 
 
-def test_outage_costs_five_calls_and_probes(caller: Caller) -> None:
-    """An outage costs five calls and one per recovery time, and calls succeed after it."""
-    caller.order(StatusFault(status=503, lasts_s=60))
+def test_outage_costs_few_calls_and_probes(caller: Caller) -> None:
+    """An outage costs the calls of one window and one per recovery time; calls succeed after it."""
+    caller.order(StatusFault(status=503, lasts_s=300))
     for _ in range(10):
         with pytest.raises(TryLater):
             caller.egvs()
-    assert caller.calls == 5
+    assert caller.calls == CircuitRules().calls_min - 1  # The login was a call as well.
 
     caller.clock.advance(30.0)
     for _ in range(10):
         with pytest.raises(CircuitOpen):
             caller.egvs()
-    assert caller.calls == 6
+    assert caller.calls == CircuitRules().calls_min
 
-    caller.clock.advance(30.0)
+    caller.clock.advance(300.0)
     assert caller.readings() == caller.readings() != []
     assert caller.metrics.snapshot().breaker_transitions == {
         "closed -> open": 1,

@@ -38,7 +38,7 @@ def test_calls_for_a_user_carry_their_pseudonym(
     kept = _breaker_item()
     assert (kept["suspect"], kept["alone"]) == (account.account_key, True)
     assert "demo" not in str(kept)
-    assert kept["failures"] == 5  # One each, and three for the devices: only a GET is retried.
+    assert kept["suspect_run"] == 5  # One each, and three for the devices: only a GET is retried.
 
 
 @pytest.mark.usefixtures("world")

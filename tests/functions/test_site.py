@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from bg_ingest.wiring.process import process, users_table
 from tests.functions.gateway import DEFAULT_ROUTE, Request, send
@@ -66,8 +68,9 @@ def test_ready_says_how_the_provider_is_doing(world: FunctionsWorld, monkeypatch
 
     assert shown() == (200, "ok")
     own = process()
-    breaker = SharedBreaker(own.part(users_table), own.clock, own.settings.dexcom_api_base_url)
-    for number in range(5):
+    quick = CircuitRules(calls_min=5, settle=timedelta(0))
+    breaker = SharedBreaker(own.part(users_table), own.clock, own.settings.dexcom_api_base_url, quick)
+    for number in range(6):
         breaker.failed(breaker.permit(f"account-{number}"))
     breaker.share()
     world.restarted(monkeypatch)
