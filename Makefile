@@ -50,7 +50,7 @@ statistics: $(INSTALLED) .venv-statistics/.installed ## Compare the statistics o
 breaks: $(INSTALLED) ## Inject known bugs into the sync engine and check that the simulation finds each
 	$(RUN) -m tests.simulation.breaks
 
-check: $(INSTALLED) .venv-checkov/.installed ## Check formatting, lint, types, import contracts, templates and container files
+check: $(INSTALLED) .venv-checkov/.installed ## Check formatting, lint, types, import contracts, templates, container files and language
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -61,6 +61,7 @@ check: $(INSTALLED) .venv-checkov/.installed ## Check formatting, lint, types, i
 	LOG_LEVEL=WARNING .venv-checkov/bin/checkov --config-file .checkov.yaml --file .venv-checkov/template.json monitoring.yaml
 	.venv/bin/hadolint Dockerfile
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	$(RUN) -m tools.language
 
 language: $(INSTALLED) ## Check the language of comments, docs, error texts, alarms and test names
 	$(RUN) -m tools.language

@@ -54,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Let threads share moto, watch every test for leaks, fetch DynamoDB Local before a worker wants it."""
     take_calls_in_turn()
-    # No test may let out a secret, a person or a glucose value, whatever else it is about.
+    # No test may log a secret, a user id or a glucose value.
     watch = LeakWatch()
     watch.start()
     config.pluginmanager.register(watch, "leak-watch")
@@ -78,7 +78,7 @@ class ByWhatTheyShare(LoadScopeScheduling):  # type: ignore[misc]  # xdist has n
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatTheyShare:
-    """The largest group first, so that the end-to-end tests do not begin when everything else is over."""
+    """The largest group first, so that the end-to-end tests do not begin last."""
     return ByWhatTheyShare(config, log)
 
 
@@ -109,7 +109,7 @@ def _runs(item: pytest.Item, *, integration: bool) -> bool:
 
 @pytest.fixture(autouse=True)
 def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the environment nor a .env file of whoever runs the tests has a say in them."""
+    """The tests read neither the developer's environment nor a .env file."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
@@ -131,7 +131,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """Noon, until told otherwise."""
+    """A clock that begins at noon."""
     return FakeClock()
 
 

@@ -61,7 +61,7 @@ def test_every_curl_command_in_the_docs_works(world: FunctionsWorld, line: str) 
 
 
 def test_a_webhook_that_is_signed_by_hand_is_accepted(world: FunctionsWorld, tmp_path: Path) -> None:
-    """The lines are run as they stand; only curl is another, that notes what it was told."""
+    """The lines run unchanged; only curl is replaced, by a script that writes its arguments down."""
     missing = [tool for tool in ("bash", "openssl", "od") if not shutil.which(tool)]
     if missing:
         pytest.skip(f"needs {' and '.join(missing)}")

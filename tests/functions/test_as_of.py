@@ -40,14 +40,14 @@ QUESTIONS: tuple[tuple[str, dict[str, str]], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class AsOfApi:
     """The routes that take `as_of`, over one store in memory."""
 
     clock: FakeClock
     store: ReadingStore
 
     @classmethod
-    def empty(cls) -> Api:
+    def empty(cls) -> AsOfApi:
         """Without readings."""
         clock = FakeClock(NOW)
         return cls(clock, ReadingStore(Table(MemoryDynamo.client(), "readings"), clock, 730))
@@ -89,8 +89,8 @@ saves: st.SearchStrategy[list[Save]] = st.lists(
 @settings(deadline=None)
 @given(saves)
 def test_as_of_answers_byte_for_byte_what_was_answered(history: list[Save]) -> None:
-    """Whatever is filled in late or revised afterwards, every answer of every moment can be had again."""
-    api = Api.empty()
+    """After late readings and revisions, each earlier response can be requested again."""
+    api = AsOfApi.empty()
     answered = [(api.clock.now(), api.answers())]
     for fetched, minutes_ago, later_s in history:
         api.clock.advance(later_s)
@@ -104,7 +104,7 @@ def test_as_of_answers_byte_for_byte_what_was_answered(history: list[Save]) -> N
 
 def test_pages_as_of_a_time_are_pages_of_that_time() -> None:
     """The link to the next page names the instant, so the pages together are the answer of then."""
-    api = Api.empty()
+    api = AsOfApi.empty()
     start = NOW - timedelta(hours=5)
     api.store.save("demo", [Reading(start + 5 * n * MINUTE, 100 + n) for n in range(0, 40, 2)], NOW)
     asked_at = api.clock.now()

@@ -71,7 +71,7 @@ def test_a_throttled_table_is_503_with_retry_after(
 
 
 def test_an_error_names_known_fields_only(world: FunctionsWorld) -> None:
-    """A name that the caller made up may be personal data, so the response does not repeat it."""
+    """A name that the caller invented may be personal data, so the response does not repeat it."""
     event = world.event("sync_start", body='{"my glucose is 301": 1, "from": 7}')
     answer = world.invoke("sync", event)
 

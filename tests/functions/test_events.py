@@ -31,7 +31,7 @@ STATUSES: dict[str, int] = {
     "connect_state": 200,
     "connect_remove": 204,
     "erase_user": 200,
-    # The signatures in the files have expired, and no key set is configured; test_webhook.py signs anew.
+    # The signatures in the files have expired, and no key set is configured. See test_webhook.py.
     "webhook_available": 401,
     "webhook_records": 401,
     "webhook_records_base64": 401,

@@ -57,7 +57,7 @@ def _save(readings: Iterable[Reading]) -> list[Reading]:
 
 def _journey(first: date, days: int) -> list[Reading]:
     """Readings of some days, with gaps, jitter and codes, while the person travels twice."""
-    chance = random.Random(17)  # noqa: S311 - made-up readings, not secrets.
+    chance = random.Random(17)  # noqa: S311 - random readings, not secrets.
     midnight = datetime(first.year, first.month, first.day, tzinfo=UTC)
     readings = []
     for number in range(288 * days):

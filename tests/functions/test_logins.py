@@ -98,7 +98,7 @@ def test_a_failed_login_redirects_with_its_error(
     ],
 )
 def test_the_result_page_says_whether_a_retry_helps(ending: LoginOutcome, advice: str) -> None:
-    """A user is never told to retry in vain."""
+    """The page suggests a retry only if a retry can succeed."""
     shown = login_responses.login_response(LoginResult(ending), "text/html")
 
     assert shown.status_code == 502

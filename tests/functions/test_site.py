@@ -45,7 +45,7 @@ def test_an_unknown_route_is_404_with_a_correlation_id(world: FunctionsWorld, me
 def test_a_known_path_with_another_method_is_405(
     world: FunctionsWorld, method: str, url: str, allowed: str
 ) -> None:
-    """`Allow` lists the methods of the path, in whichever function they are."""
+    """`Allow` lists the methods of the path in all functions."""
     _, answer = send(world, Request(method, url))
 
     assert (answer["statusCode"], answer["headers"]["Allow"]) == (405, allowed)
@@ -60,7 +60,7 @@ def test_the_root_redirects_to_the_docs(world: FunctionsWorld) -> None:
 
 
 def test_ready_says_how_the_provider_is_doing(world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An outage of the provider is no 503: stored readings are served meanwhile."""
+    """During an outage of the provider /ready is still 200: stored readings are served."""
 
     def shown() -> tuple[int, str]:
         _, answer = send(world, Request("GET", "/ready"))

@@ -41,7 +41,7 @@ def test_a_new_interval_takes_effect_at_once(world: FunctionsWorld) -> None:
 
 
 def test_an_interval_without_a_connection_is_409(world: FunctionsWorld) -> None:
-    """The caller is told that the user is not connected."""
+    """The response says that the user is not connected."""
     part(queue_parts.states).stop_polling("demo")
 
     assert world.invoke("sync", world.event("sync_settings"))["statusCode"] == 409
@@ -92,7 +92,7 @@ def test_an_invalid_day_is_422_and_names_the_field(world: FunctionsWorld, query:
 
 
 def test_a_sync_of_a_future_range_is_422(world: FunctionsWorld) -> None:
-    """The provider can have nothing of it; a range that only ends in the future is synced."""
+    """The provider has no readings of it; a range that only ends in the future is synced."""
     body = json.dumps({"from": "2126-01-01T00:00:00Z", "to": "2126-01-02T00:00:00Z"})
     answer = world.invoke("sync", world.event("sync_start_async", body=body))
 

@@ -74,13 +74,13 @@ PLANTS = ["SandboxUser7", 222, "222", "5.9", "nobody"]
 
 
 @pytest.mark.parametrize("line", HARMLESS)
-def test_an_ordinary_line_is_no_leak(line: str) -> None:
+def test_an_ordinary_line_has_no_leak(line: str) -> None:
     """A scan that cries wolf would be switched off."""
     assert leaks_in(line) == []
 
 
 @pytest.mark.parametrize("text", PLANTED.values(), ids=PLANTED.keys())
-def test_what_nobody_may_see_is_found(text: str) -> None:
+def test_a_secret_in_a_line_is_found(text: str) -> None:
     """Wherever in a line it is, and the report does not repeat it."""
     found = leaks_in(f'{{"message":"fetched","fact":"{text}"}}')
 
@@ -115,7 +115,7 @@ def test_a_bare_number_is_found(line: str) -> None:
     "text", ["egvs: 503", "GET /v3/users/self/egvs: 429", "3 orders were refused 8 times", ""]
 )
 def test_an_ordinary_error_has_no_number_that_nothing_explains(text: str) -> None:
-    """A refusal's status, a version in a path, a count of ours."""
+    """A refusal's status, a version in a path, a count."""
     assert unexplained_in_error(f"{text} Unavailable({text!r})") == []
 
 

@@ -65,7 +65,7 @@ def test_outside_development_an_insecure_setting_is_named(
 
 
 def test_keys_of_webhooks_need_an_audience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token that was made for somebody else must not open us."""
+    """A token for another audience must not be accepted."""
     _environment(monkeypatch, WEBHOOK_JWKS_URL="https://sender.example.org/keys")
 
     with pytest.raises(SettingsInvalid, match=r"^WEBHOOK_AUDIENCE is required with WEBHOOK_JWKS_URL$"):

@@ -115,7 +115,7 @@ def sources(draw: st.DrawFn, offsets: Offsets) -> list[Reading]:
 
 @st.composite
 def readings_of_a_person(draw: st.DrawFn) -> list[Reading]:
-    """Whatever may be stored of a person: nothing, one reading, two, one value, or two sources at once."""
+    """Series as they may be stored: empty, one reading, two, one value, or two sources at once."""
     offsets = draw(travels())
     kind = draw(st.sampled_from(["none", "one", "two", "equal", "source", "source", "source", "sources"]))
     if kind == "none":

@@ -1,7 +1,7 @@
 """
 Figures of two public tools, iglu-python and py-agata, for series that are read from standard input.
 
-It runs in the tools' own environment, so it imports nothing of this project. Neither tool is distributed with
+It runs in the tools' own environment, so it does not import this project. Neither tool is distributed with
 it: both are under the GPL.
 """
 

@@ -70,7 +70,7 @@ def test_profile_has_the_documented_members() -> None:
 
 
 def test_answers_are_json_without_rounding() -> None:
-    """What is written and read again is the same to the last digit; no value is infinite or undefined."""
+    """Numbers are the same to the last digit after parsing; no value is infinite or undefined."""
     made = compared_statistics(series_of(full_days(FIRST, 2, value=111)), FIRST, FIRST + DAY, LONG_AFTER)
 
     answer = statistics_json(made, as_of=None, version="1.2.3")

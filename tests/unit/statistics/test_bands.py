@@ -60,7 +60,7 @@ def test_two_readings_in_one_slot_are_five_minutes() -> None:
 
 
 def test_a_slot_with_two_bands_counts_in_both() -> None:
-    """Of two readings in one slot one is low and one in target; each band has that slot."""
+    """One slot has a low reading and one in target; each band has that slot."""
     bands = ranges_of([69, 70], every_s=60).bands
 
     assert (bands["low"].minutes, bands["target"].minutes) == (5, 5)
@@ -88,7 +88,7 @@ def test_upper_edge_of_a_zone_belongs_to_it(high: int, zone: str) -> None:
     assert gri_of(0, 0, 100 - high, high, 0).zone == zone
 
 
-def test_target_of_no_values_is_none() -> None:
+def test_target_without_values_is_null() -> None:
     """A day without readings has no share in target."""
     assert target_percent([]) is None
     assert target_percent([69, 70, 180, 181]) == 50

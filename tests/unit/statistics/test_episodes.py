@@ -40,7 +40,7 @@ def drawn(picture: str) -> list[Reading]:
         ("xxxoo", [15]),  # The readings end before it could close.
         ("xxx", [15]),  # Five minutes after the last reading.
         ("xx", []),
-        ("xxxoxooo", [25]),  # One reading back, and one beyond: it goes on.
+        ("xxxoxooo", [25]),  # One reading back, and one beyond: it continues.
         ("xxxooxooo", [30]),  # Two readings back are five minutes after the first one.
         ("xxxoooxxxooo", [15, 15]),  # Three are ten minutes: it is closed.
         ("xxxoooxx", [15]),
@@ -49,7 +49,7 @@ def drawn(picture: str) -> list[Reading]:
         ("x   xooo", [25]),  # A gap within an episode belongs to it.
         ("x  ooo", [15]),
         ("xxxo  o", [15]),
-        ("xxxxx        ooo", [65]),  # 45 minutes without a reading go on.
+        ("xxxxx        ooo", [65]),  # 45 minutes without a reading: it continues.
         ("xxxxx         ooo", [25]),  # More than 45: closed five minutes after the last reading.
         ("xx         ooo", []),
         ("xxxo        xooo", [65]),
@@ -59,7 +59,7 @@ def drawn(picture: str) -> list[Reading]:
         ("x         x", []),
     ],
 )
-def test_episodes_open_go_on_and_close(picture: str, minutes: list[int]) -> None:
+def test_episodes_open_continue_and_close(picture: str, minutes: list[int]) -> None:
     """Every rule on a drawn series, with the minutes of the episodes that count."""
     expected = Episodes(len(minutes), sum(minutes) / len(minutes)) if minutes else NONE
 

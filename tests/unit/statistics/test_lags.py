@@ -23,7 +23,7 @@ def lags_of(readings: Sequence[Reading]) -> Lags:
 
 
 def test_modd_is_the_mean_distance_to_the_day_before() -> None:
-    """One slot is 10 higher than the day before, another 30 lower; what has no partner is left out."""
+    """One slot is 10 higher than the day before, another 30 lower; a slot without a partner is left out."""
     readings = [
         *every_five_minutes(START, [100, 110, 120]),
         *every_five_minutes(START + timedelta(days=1), [110, 80]),
@@ -55,7 +55,7 @@ def test_one_pair_has_a_modd_and_no_conga() -> None:
 
 
 def test_the_first_reading_of_a_slot_is_compared() -> None:
-    """Of two readings in one slot the earlier one is on the grid."""
+    """The earlier one of two readings in one slot is on the grid."""
     readings = [
         *every_five_minutes(START, [100, 999], every_s=60),
         *every_five_minutes(START + timedelta(days=1), [130, 999], every_s=60),
@@ -65,7 +65,7 @@ def test_the_first_reading_of_a_slot_is_compared() -> None:
 
 
 def test_nothing_is_interpolated_in_a_gap() -> None:
-    """A reading missing for five minutes makes one pair less, and no value is made up for it."""
+    """A reading missing for five minutes makes one pair less, and no value is interpolated for it."""
     day = every_five_minutes(START, [100, 200, 300])
     next_day = every_five_minutes(START + timedelta(days=1), [101, 201, 301])
 

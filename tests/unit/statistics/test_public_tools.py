@@ -98,7 +98,7 @@ def theirs(series: list[dict[str, list[int]]]) -> list[dict[str, Any]]:
     if not PYTHON.exists():
         pytest.fail(f"{PYTHON} is missing: run make setup")
     script = Path(__file__).with_name("public_tools.py")
-    # -I: nothing of this project is importable. The tools use what pandas calls deprecated.
+    # -I: this project is not importable. The tools use what pandas calls deprecated.
     command: list[str | Path] = [PYTHON, "-I", "-W", "ignore", script]
     done = subprocess.run(  # noqa: S603 - our own script.
         command, input=json.dumps(series), capture_output=True, text=True, check=False
@@ -202,7 +202,7 @@ def test_agata_agrees_on_episodes_despite_jitter(compared: list[Compared]) -> No
 
 
 def test_known_agata_leaves_edges_out_of_target(compared: list[Compared]) -> None:
-    """Agata's bands are ours but for values on an edge: each of them it gives to the band farther out."""
+    """Agata's bands equal these except for values on an edge, which it puts into the outer band."""
     on_an_edge = 0
     for each in of_kind(compared, "complete", "gaps", "jitter"):
         values = each.mg_dl
@@ -224,7 +224,7 @@ def test_known_agata_leaves_edges_out_of_target(compared: list[Compared]) -> Non
 
 
 def test_known_agata_has_a_higher_gri_for_edges(compared: list[Compared]) -> None:
-    """The index follows the bands: a value on an edge weighs more in agata's."""
+    """The index follows the bands: a value on an edge counts more in agata's."""
     of_both = [(each, each.agata["gri"] - each.ours["gri"]["value"]) for each in compared if each.agata]
 
     assert all(difference >= -1e-9 for _, difference in of_both)
@@ -278,7 +278,7 @@ def test_known_iglu_drops_the_first_midnight(compared: list[Compared]) -> None:
 
 
 def test_known_agata_divides_episodes_at_a_missing_reading(compared: list[Compared]) -> None:
-    """A missing reading is a reading back for agata; for us the episode goes on up to 45 minutes."""
+    """A missing reading is a reading back for agata; here the episode continues for up to 45 minutes."""
     assert any(
         disagreements(each.ours["episodes"], each.agata["episodes"]) for each in of_kind(compared, "gaps")
     )

@@ -47,7 +47,7 @@ def figures(readings: list[Reading], first: date, last: date, now: datetime = LO
 def test_every_figure_equals_its_definition(
     readings: list[Reading], skipped: int, days: int, now: datetime
 ) -> None:
-    """Each figure equals a slow calculation from its definition to 1e-9, whatever the readings are."""
+    """Each figure equals a slow calculation from its definition to 1e-9, for any readings."""
     first, last = FIRST + skipped * DAY, FIRST + (skipped + days - 1) * DAY
 
     theirs = statistics_by_definition(readings, first, last, now)
@@ -70,7 +70,7 @@ def test_the_period_before_is_as_long_and_adjacent(readings: list[Reading], days
 
 
 def test_without_readings_figures_are_null() -> None:
-    """No figure is 0 where nothing was measured; what is counted is 0."""
+    """No figure is 0 where nothing was measured; counts are 0."""
     whole = answer([], FIRST, FIRST + 13 * DAY)
 
     nothing = {"value": None, "pairs": 0}
@@ -106,7 +106,7 @@ def test_without_readings_figures_are_null() -> None:
 
 
 def test_one_reading_has_a_mean_and_no_deviation() -> None:
-    """A deviation needs two readings; everything else is said of one."""
+    """A deviation needs two readings; every other figure is defined for one."""
     one = figures(every_five_minutes(datetime(2026, 3, 28, tzinfo=UTC), [100]), SPRING - DAY, SPRING - DAY)
 
     assert (one["mean_mg_dl"], one["median_mg_dl"], one["iqr_mg_dl"]) == (100, 100, 0)

@@ -159,7 +159,7 @@ def test_a_lost_lease_is_not_a_success() -> None:
     stage = SyncStage(seen_at_once([NOON - HOUR, NOON - 29 * DAY]))
     order = stage.order(JobKind.BACKFILL, Trigger.CONNECTION)
 
-    class SlowProvider:
+    class DelayedProvider:
         """A provider during whose answer the lease expires and another sync takes it."""
 
         def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
@@ -171,7 +171,7 @@ def test_a_lost_lease_is_not_a_success() -> None:
         def uploaded_since(self, *_: Any) -> None:
             """No uploads."""
 
-    report = stage.sync(order, SlowProvider())
+    report = stage.sync(order, DelayedProvider())
 
     assert (report.busy, report.retry_in_s) == (True, 0.0)
     assert stage.stores.jobs.get("ada", order.job_id) is None

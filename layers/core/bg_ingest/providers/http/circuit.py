@@ -163,7 +163,7 @@ class Circuit:
     def after_calls(
         self, account_key: str | None, tally: Tally, now: datetime, rules: CircuitRules
     ) -> Circuit:
-        """The circuit after calls that were no probes (rules 1 to 6)."""
+        """The circuit after calls other than probes (rules 1 to 6)."""
         if self.opened_to(account_key):
             return self
         circuit = self.at(now, rules)

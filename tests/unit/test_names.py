@@ -1,0 +1,59 @@
+"""Names in the code: one name for one thing, and test names that can be read in a report."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.paths import CHECKOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+PACKAGE = [*(CHECKOUT / "layers/core/bg_ingest").rglob("*.py"), *(CHECKOUT / "functions").rglob("*.py")]
+TESTS = list((CHECKOUT / "tests").rglob("*.py"))
+TEST_NAME_LENGTH_MAX = 60
+# Names that Python or the layout of functions/ gives.
+GIVEN_MODULES = {"__init__", "app"}
+
+
+def _classes(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                yield node.name, path
+
+
+def _used_twice(names: Iterable[tuple[str, Path]]) -> dict[str, list[str]]:
+    places = defaultdict(list)
+    for name, path in names:
+        places[name].append(str(path.relative_to(CHECKOUT)))
+    return {name: found for name, found in places.items() if len(found) > 1}
+
+
+@pytest.mark.parametrize("paths", [PACKAGE, TESTS], ids=["package", "tests"])
+def test_no_two_classes_have_the_same_name(paths: list[Path]) -> None:
+    """A reader who searches for a class finds one."""
+    assert _used_twice(_classes(paths)) == {}
+
+
+def test_no_two_modules_have_the_same_name() -> None:
+    """A module is known by its name alone, wherever it is in the package."""
+    assert _used_twice((path.stem, path) for path in PACKAGE if path.stem not in GIVEN_MODULES) == {}
+
+
+def test_test_names_are_short() -> None:
+    """A name has at most 60 characters."""
+    names = [
+        node.name
+        for path in TESTS
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+
+    assert len(names) > 1_000
+    assert [name for name in names if len(name) > TEST_NAME_LENGTH_MAX] == []
