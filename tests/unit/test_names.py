@@ -57,3 +57,36 @@ def test_test_names_are_short() -> None:
 
     assert len(names) > 1_000
     assert [name for name in names if len(name) > TEST_NAME_LENGTH_MAX] == []
+
+
+# Outside of these, no code names the provider; comments may, because they cite its documentation.
+NAME_DEXCOM = {
+    "providers/dexcom/": "the provider itself",
+    "settings.py": "its settings",
+    "wiring/": "binds it",
+    "http_api/login_responses.py": "an example in the API document",
+}
+
+
+def test_only_a_few_files_name_dexcom() -> None:
+    """A second provider needs its own folder, settings and wiring, and no other file."""
+    core = CHECKOUT / "layers/core/bg_ingest"
+    found = {
+        str(path.relative_to(core))
+        for path in core.rglob("*.py")
+        if "dexcom" in _without_docstrings(path).lower()
+    }
+
+    assert "providers/dexcom/provider.py" in found
+    assert {name for name in found if not name.startswith(tuple(NAME_DEXCOM))} == set()
+
+
+def _without_docstrings(path: Path) -> str:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)

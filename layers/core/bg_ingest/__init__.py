@@ -1,1 +1,1 @@
-"""Everything the functions share: glucose readings from Dexcom into DynamoDB, and out again."""
+"""The code that all functions share: glucose readings from a provider into DynamoDB, and to callers."""

@@ -99,7 +99,7 @@ REAUTHORIZATION_NEEDED = ProblemKind(
     "reauthorization-needed",
     409,
     "The user has to connect again",
-    "Dexcom no longer accepts this connection. Start a new login with POST /api/bg/{userId}/connection.",
+    "The provider no longer accepts this connection. Start a login with POST /api/bg/{userId}/connection.",
 )
 TOO_MANY_REQUESTS = ProblemKind(
     "too-many-requests", 429, "Too many requests", "Retry after `Retry-After` seconds."

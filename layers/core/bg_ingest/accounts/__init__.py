@@ -1,1 +1,1 @@
-"""A person's connection to their Dexcom account: its state and its encrypted tokens."""
+"""The connection of a user to an account at a provider: its state and its encrypted tokens."""

@@ -1,1 +1,1 @@
-"""Connecting a person to their Dexcom account."""
+"""Connecting a user to their account at the provider."""
