@@ -131,7 +131,7 @@ def _explain(stack: Stack) -> None:
 and open the authorize_url of its response, where the demo user logs in. Then:""")
     print(f"""
   curl -sH @.local/demo.header {mine}/latest
-  curl -sH @.local/demo.header "{mine}?limit=3&order=desc"
+  curl -sH @.local/demo.header {mine}/statistics
   curl -sH @.local/demo.header {mine}/sync
   .venv/bin/python -m local webhook {stack.demo_user_id}
 

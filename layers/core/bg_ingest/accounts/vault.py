@@ -67,7 +67,7 @@ class VaultLimits:
     # A token stays valid for a call that starts now, waits for the rate limit, and is retried.
     margin: timedelta = timedelta(minutes=5)
     # Longer than the claim, one call to the provider (Policy.time_s_max) and storing the response can take,
-    # each at its slowest: 141 s (tested). If the lease expired under a live holder, a second one would use
+    # each at its slowest (tested). If the lease expired under a live holder, a second one would use
     # the same refresh token.
     lease: timedelta = timedelta(seconds=180)
     # The pauses between two reads of a waiting caller, 4.7 s in all. A refresh takes well under a second. If
