@@ -16,6 +16,7 @@ from local.function_logs import function_lines
 from local.invoke import invoke
 from local.paths import DEFAULT_STATE
 from local.processes import Processes
+from local.running import check
 from local.stack import Stack, load
 from local.webhook_sender import send
 
@@ -41,11 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _up(asked: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _as_interrupt)
     if Processes(DEFAULT_STATE.processes_file).alive():
-        if DEFAULT_STATE.stack_file.exists():
-            print("The local cloud is running already; 'make down' stops it.")
-            _explain(load(DEFAULT_STATE))
-            return 0
-        raise CannotStart("Another start is in progress, or was interrupted. Run 'make down' first.")
+        running = check(DEFAULT_STATE, _options())
+        print("The local cloud is running already; 'make down' stops it.")
+        _explain(running)
+        return 0
     cloud = Cloud(DEFAULT_STATE, _options())
     try:
         _explain(cloud.start())

@@ -22,6 +22,7 @@ from local.paths import PYTHONPATH
 from local.ports import HOST, free_port, is_taken
 from local.processes import Processes, uninterrupted
 from local.progress import Progress
+from local.running import fingerprint
 from local.stack import Stack
 from local.waiting import wait_until
 from local.webhook_sender import new_secret
@@ -99,6 +100,7 @@ class Cloud:
         ended = self.processes.end()
         self.state.stack_file.unlink(missing_ok=True)
         self.state.demo_header.unlink(missing_ok=True)
+        self.state.fingerprint.unlink(missing_ok=True)
         shutil.rmtree(self.state.temporary, ignore_errors=True)
         return ended
 
@@ -106,6 +108,7 @@ class Cloud:
         shutil.rmtree(self.state.logs, ignore_errors=True)
         shutil.rmtree(self.state.temporary, ignore_errors=True)
         self.state.temporary.mkdir(parents=True)
+        self.state.fingerprint.write_text(fingerprint(self.options))  # Before the build, which takes a while.
         step = self.progress.step
         with step("Starting the emulated AWS and the simulated Dexcom"):
             emulator = self._start_emulator()

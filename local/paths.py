@@ -29,6 +29,11 @@ class StateFolder:
         return self.folder / "stack.json"
 
     @property
+    def fingerprint(self) -> Path:
+        """What was started: a hash of the options and the code."""
+        return self.folder / "fingerprint"
+
+    @property
     def demo_header(self) -> Path:
         """The demo user's Authorization header, for curl."""
         return self.folder / "demo.header"

@@ -1,0 +1,147 @@
+"""`make up` on a local cloud that runs already."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.callers import Callers
+from local.cloud import Options
+from local.emulator import Emulator
+from local.errors import CannotStart
+from local.paths import StateFolder
+from local.ports import HOST, free_port
+from local.processes import Processes
+from local.running import check, fingerprint
+from local.stack import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OPTIONS = Options(port=5001)
+ENVIRON = {"PATH": os.environ["PATH"]}  # noqa: TID251 - the PATH of the test.
+WAITS = [sys.executable, "-c", "import signal; signal.pause()"]
+
+
+@contextmanager
+def _api(status: int) -> Iterator[str]:
+    """A server that answers /ready with this status."""
+
+    class ReadyHandler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/ready" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Keep the output of the tests short."""
+
+    with HTTPServer((HOST, 0), ReadyHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://{HOST}:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[StateFolder]:
+    """A state folder with two processes that run."""
+    folder = StateFolder(tmp_path)
+    processes = Processes(folder.processes_file)
+    for name in ("emulator", "simulator"):
+        processes.start(name, WAITS, folder.logs / f"{name}.log", ENVIRON)
+    yield folder
+    processes.end()
+
+
+def _save(state: StateFolder, api: str) -> Stack:
+    emulator = Emulator(1)
+    stack = Stack(
+        api=api,
+        dexcom="http://dexcom",
+        readings_table="readings",
+        users_table="users",
+        queue_url="queue",
+        dead_queue_url="dead",
+        event_bus="bus",
+        demo_user_id="demo",
+        demo_token="token",
+        service_token="token",
+        webhook_secret="secret",
+        simulated=True,
+        emulator=emulator,
+        callers=Callers(emulator, "eu-west-1_pool", "person", "local"),
+    )
+    stack.save(state)
+    state.fingerprint.write_text(fingerprint(OPTIONS))
+    return stack
+
+
+def test_a_cloud_that_works_is_returned(state: StateFolder) -> None:
+    """All processes run, nothing has changed, and /ready is 200."""
+    with _api(200) as api:
+        stack = _save(state, api)
+
+        assert check(state, OPTIONS) == stack
+
+
+def test_a_process_that_has_ended_is_named(state: StateFolder) -> None:
+    """The message has its name and the next command."""
+    _save(state, "http://unused")
+    processes = Processes(state.processes_file)
+    simulator = next(process for process in processes.all() if process.name == "simulator")
+    os.kill(simulator.pid, signal.SIGKILL)
+    os.waitpid(simulator.pid, 0)
+
+    with pytest.raises(CannotStart, match=r"has ended: simulator.*make down"):
+        check(state, OPTIONS)
+
+
+def test_other_options_are_not_ignored(state: StateFolder) -> None:
+    """A running cloud on another port is not what was asked for."""
+    _save(state, "http://unused")
+
+    with pytest.raises(CannotStart, match="other options"):
+        check(state, replace(OPTIONS, port=5021))
+
+
+def test_a_start_in_progress_is_reported(state: StateFolder) -> None:
+    """Processes run, but the addresses are not written yet."""
+    with pytest.raises(CannotStart, match="Another start"):
+        check(state, OPTIONS)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_cloud_that_is_not_ready_is_reported(state: StateFolder, answers: bool) -> None:  # noqa: FBT001 - a parameter of the cases.
+    """A 503 of /ready, and no answer at all, are both not ready."""
+    with _api(503) as api:
+        _save(state, api if answers else f"http://{HOST}:{free_port()}")
+
+        with pytest.raises(CannotStart, match="not ready"):
+            check(state, OPTIONS)
+
+
+def test_a_code_change_changes_the_fingerprint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An edited file of the core is noticed."""
+    before = fingerprint(OPTIONS)
+    core = tmp_path / "core"
+    core.mkdir()
+    (core / "module.py").write_text("VALUE = 1\n")
+    monkeypatch.setattr("local.running.CORE", core)
+    monkeypatch.setattr("local.running.CHECKOUT", tmp_path)
+    monkeypatch.setattr("local.running.TEMPLATE", core / "module.py")
+    one = fingerprint(OPTIONS)
+    (core / "module.py").write_text("VALUE = 2\n")
+
+    assert before != one != fingerprint(OPTIONS)
