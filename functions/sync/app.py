@@ -128,11 +128,13 @@ def _add_sync_routes(
         waiting = service.waiting_order(user_id, window)
         order = waiting or service.new_order(user_id, telemetry.correlation_id(), window=window)
         if sync_responses.wants_to_wait(prefer):
+            own_id = telemetry.correlation_id()
             result = service.run_or_enqueue(
                 order,
                 lambda: app.lambda_context.get_remaining_time_in_millis() / 1000,
                 is_queued=waiting is not None,
             )
+            telemetry.adopt_correlation_id(own_id)  # The order may be one of an earlier request.
             if waiting and result.retry_in_s is not None and not result.busy:
                 headers |= sync_responses.retry_after(result.retry_in_s)
             elif result.rest is None:

@@ -190,7 +190,7 @@ def test_webhooks_are_counted_by_their_outcome(webhooks: WebhookOutcomes) -> Non
     for status, outcome, (answered, found) in (
         (202, "accepted", webhooks.accepted),
         (200, "duplicate", webhooks.duplicate),
-        (401, "unsigned", webhooks.unsigned),
+        (401, "unproven", webhooks.unsigned),
         (500, "failed", webhooks.failed),
     ):
         counted = {series_[1]: values for series_, values in found.items() if series_[0] == "webhooks"}

@@ -41,13 +41,9 @@ def test_no_path_reads_another_users_data(cloud: Stack, http: httpx.Client, meth
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/"),
         ("GET", "/api/bg"),
         ("GET", "/api/bg/demo/nothing"),
-        ("PATCH", "/api/bg/demo"),
-        ("POST", "/health"),
-        ("HEAD", "/health"),
-        ("PROPFIND", "/docs"),
+        ("HEAD", "/api/bg"),
         ("GET", "/DOCS"),
         ("GET", "/%0a"),
         ("GET", "/../../_ministack/health"),
@@ -60,6 +56,30 @@ def test_unknown_route_is_answered_with_a_problem_and_an_id(cloud: Stack, method
 
     assert (status, headers["content-type"], headers["x-correlation-id"]) == (404, _PROBLEM, "ticket-4711")
     assert method == "HEAD" or '"type":"https://bg-ingest.dev/problems/not-found"' in body
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PATCH", "/api/bg/demo", "DELETE, GET, HEAD, OPTIONS"),
+        ("POST", "/health", "GET, HEAD, OPTIONS"),
+        ("PROPFIND", "/docs", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_another_method_of_a_known_path_is_405(cloud: Stack, method: str, path: str, allow: str) -> None:
+    """`Allow` lists the methods of the path."""
+    status, headers, _ = _sent(cloud, method, path, {})
+
+    assert status == 405
+    assert set(headers["allow"].split(", ")) | {"OPTIONS"} == set(allow.split(", "))
+
+
+def test_root_redirects_to_the_documentation(cloud: Stack) -> None:
+    """`/` leads to /docs, and HEAD is answered wherever GET is."""
+    status, headers, _ = _sent(cloud, "GET", "/", {})
+
+    assert (status, headers["location"].endswith("/docs")) == (302, True)
+    assert _sent(cloud, "HEAD", "/health", {})[0] == 200
 
 
 def test_gateway_refusal_has_only_the_gateways_id(http: httpx.Client) -> None:

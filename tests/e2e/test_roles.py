@@ -33,7 +33,7 @@ def test_a_function_without_its_policy_is_refused(cloud: Stack, http: httpx.Clie
     iam, role = cloud.emulator.client("iam"), _role_name(cloud, "SiteFunctionRole")
     (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
     document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
-    assert http.get("/ready").json() == {"status": "ok"}
+    assert http.get("/ready").json() == {"status": "ok", "provider": "ok"}
 
     iam.delete_role_policy(RoleName=role, PolicyName=policy)
     try:

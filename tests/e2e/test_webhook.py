@@ -42,7 +42,7 @@ def _jobs(api: Api, address: str, correlation_id: str) -> list[dict[str, Any]]:
 
 def _ahead(now: datetime) -> datetime:
     """Return an instant after every reading of the simulated sensor, as from a device whose clock is fast."""
-    return now + timedelta(hours=2)
+    return now + timedelta(minutes=5)
 
 
 @pytest.fixture(scope="module")

@@ -80,13 +80,15 @@ def validated_return_url(return_url: str | None, api: ApiSettings) -> str | None
 
 def login_response(result: LoginResult, accept: str | None) -> Response[str]:
     """Redirect to `return_url`; without one, return a page, or a problem document to a program."""
+    # A reloaded page is for people; to a program, a `state` that was used before is an error.
+    repeated_or_invalid = {LoginOutcome.REPEATED, LoginOutcome.STATE_INVALID}
+    if result.outcome in repeated_or_invalid and "text/html" not in (accept or ""):
+        raise Problem(problems.STATE_INVALID)
     if result.return_url is not None:
         query = {"error": _ERRORS[result.outcome]} if result.outcome in _ERRORS else {}
         separator = "&" if "?" in result.return_url else "?"
         address = result.return_url + (separator + urlencode(query) if query else "")
         return Response(HTTPStatus.FOUND, body="", headers={"Location": address, **NO_STORE})
-    if result.outcome is LoginOutcome.STATE_INVALID and "text/html" not in (accept or ""):
-        raise Problem(problems.STATE_INVALID)
     status, text = _PAGES[result.outcome]
     return Response(
         status, content_type="text/html; charset=utf-8", body=result_page(*text), headers=_HEADERS
