@@ -162,14 +162,12 @@ def test_a_successful_sync_writes_the_right_metrics(outcomes: SyncOutcomes) -> N
     assert all(0 < percent < 100 for percent in good.get(("quota_used_percent",), []))
 
 
-def test_a_refresh_is_counted_once_and_the_sync_succeeds(outcomes: SyncOutcomes) -> None:
-    """The refused call and the refresh are counted, and the sync succeeds."""
-    assert outcomes.refreshed["token_refreshes", "succeeded"] == [1]
+def test_a_refresh_is_left_to_the_worker(outcomes: SyncOutcomes) -> None:
+    """A request has too little time for a call that cannot be repeated, so its sync is queued."""
     assert outcomes.refreshed["provider_errors", "TokenRejected"] == [1]
-    assert (outcomes.refreshed["syncs", "succeeded"], outcomes.refreshed["sync_failure_percent",]) == (
-        [1],
-        [0],
-    )
+    assert outcomes.refreshed["provider_errors", "OutOfTime"] == [1]
+    assert outcomes.refreshed["syncs", "deferred"] == [1]
+    assert ("token_refreshes", "succeeded") not in outcomes.refreshed
 
 
 def test_failed_syncs_are_counted_by_their_error(outcomes: SyncOutcomes) -> None:
