@@ -12,6 +12,7 @@ from bg_ingest.clock import SystemClock
 from bg_ingest.connecting.flow import LoginOutcome, LoginResult
 from bg_ingest.http_api import login_responses
 from bg_ingest.ids import new_id
+from bg_ingest.problems import Problem
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.state import Lease
 from bg_ingest.wiring import aws_clients, queue_parts
@@ -103,6 +104,16 @@ def test_the_result_page_says_whether_a_retry_helps(ending: LoginOutcome, advice
 
     assert shown.status_code == 502
     assert advice in str(shown.body)
+
+
+def test_a_used_state_is_an_error_to_a_program() -> None:
+    """A browser that reloads the page sees it again; a program gets 400, also with a `return_url`."""
+    repeated = LoginResult(LoginOutcome.REPEATED)
+
+    assert login_responses.login_response(repeated, "text/html").status_code == 200
+    for result in (repeated, LoginResult(LoginOutcome.REPEATED, APP)):
+        with pytest.raises(Problem, match="state-invalid"):
+            login_responses.login_response(result, "*/*")
 
 
 def test_the_log_has_the_cause_of_a_failed_login(
