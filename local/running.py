@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import httpx
 
 from local.errors import CannotStart
-from local.paths import CHECKOUT, CORE, TEMPLATE
+from local.paths import CHECKOUT
 from local.processes import Processes
 from local.stack import Stack, load
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from local.cloud import Options
     from local.paths import StateFolder
 
@@ -20,12 +22,15 @@ _READY_S_MAX = 30.0
 _RESTART = "Run 'make down', then 'make up'."
 
 
-def fingerprint(options: Options) -> str:
+def fingerprint(options: Options, checkout: Path = CHECKOUT) -> str:
     """A hash of the options and of the code that is deployed."""
+    folders = (checkout / "layers", checkout / "functions")
     digest = sha256(repr(options).encode())
-    for path in sorted((TEMPLATE, *CORE.rglob("*.py"), *(CHECKOUT / "functions").rglob("*.*"))):
+    for path in sorted(
+        (checkout / "template.yaml", *(file for folder in folders for file in folder.rglob("*.*")))
+    ):
         if path.is_file() and path.suffix != ".pyc":
-            digest.update(str(path.relative_to(CHECKOUT)).encode() + path.read_bytes())
+            digest.update(str(path.relative_to(checkout)).encode() + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -132,16 +132,13 @@ def test_a_cloud_that_is_not_ready_is_reported(state: StateFolder, answers: bool
             check(state, OPTIONS)
 
 
-def test_a_code_change_changes_the_fingerprint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_code_change_changes_the_fingerprint(tmp_path: Path) -> None:
     """An edited file of the core is noticed."""
-    before = fingerprint(OPTIONS)
-    core = tmp_path / "core"
-    core.mkdir()
+    (tmp_path / "template.yaml").write_text("Resources: {}\n")
+    core = tmp_path / "layers" / "core"
+    core.mkdir(parents=True)
     (core / "module.py").write_text("VALUE = 1\n")
-    monkeypatch.setattr("local.running.CORE", core)
-    monkeypatch.setattr("local.running.CHECKOUT", tmp_path)
-    monkeypatch.setattr("local.running.TEMPLATE", core / "module.py")
-    one = fingerprint(OPTIONS)
+    before = fingerprint(OPTIONS, tmp_path)
     (core / "module.py").write_text("VALUE = 2\n")
 
-    assert before != one != fingerprint(OPTIONS)
+    assert before != fingerprint(OPTIONS, tmp_path)
