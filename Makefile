@@ -1,11 +1,15 @@
 # Commands of the project. `make help` lists them.
 #
-#   make up [DETACH=1] [PORT=5001] [IAM=1] [DEXCOM_API_BASE_URL=https://...]
+#   make up [DETACH=1] [PORT=5001] [IAM=1] [NIGHTSCOUT=1] [DEXCOM_API_BASE_URL=https://...]
+#
+# A changed file of functions/ or layers/ is live while it runs. Its data survives `make down`; `make clean` removes it.
 
 PORT ?= 5001
 STAGE ?= dev
-export PORT IAM DEXCOM_API_BASE_URL DEXCOM_CLIENT_ID DEXCOM_CLIENT_SECRET POLL_INTERVAL_SECONDS LOG_LEVEL RABBITMQ_URL
+export PORT IAM WATCH NIGHTSCOUT DEXCOM_API_BASE_URL DEXCOM_CLIENT_ID DEXCOM_CLIENT_SECRET POLL_INTERVAL_SECONDS LOG_LEVEL RABBITMQ_URL CORS_ORIGINS RETURN_URLS
 export SAM_CLI_TELEMETRY := 0
+# Without .pyc files every process compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The first Python on the PATH that is version 3.11 or newer. `make PYTHON=/path/to/python` chooses another one.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -16,7 +20,7 @@ RUN := .venv/bin/python
 # SAM and the emulator pin conflicting versions of their dependencies, so each has its own environment.
 INSTALLED := .venv/.installed .venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed
 
-.PHONY: help setup up down test test-integration fuzz mutation simulation statistics breaks interface check language format interface build deploy invoke bench load faults release lock clean
+.PHONY: help setup up down test test-integration test-clients test-sandbox fuzz fuzz-api mutation simulation statistics exports breaks interface check language format interface build deploy invoke bench load scale faults release smoke sbom lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -35,8 +39,17 @@ test: $(INSTALLED) .venv-statistics/.installed ## Run the tests: unit, functions
 test-integration: $(INSTALLED) ## Run the contract tests against DynamoDB Local (Java 17, Maven) and RabbitMQ (rabbitmq-server)
 	$(RUN) -m pytest --integration tests/contract tests/local
 
+test-clients: $(INSTALLED) ## Run eight Nightscout clients, unchanged, against the running local stack (make up first)
+	@$(RUN) -m tests.clients
+
+test-sandbox: $(INSTALLED) ## Check what the Dexcom client assumes against Dexcom's real sandbox (needs its credentials)
+	@$(RUN) -m tests.sandbox
+
 fuzz: $(INSTALLED) ## Fuzz every parser of external input (ten minutes)
 	$(RUN) -m pytest -m fuzz --hypothesis-profile=fuzz
+
+fuzz-api: $(INSTALLED) .venv-fuzz/.installed ## Run a public fuzzer over openapi.json and the running local stack (two minutes)
+	@$(RUN) -m tests.api_fuzz
 
 mutation: $(INSTALLED) ## Run mutation tests on the pure core (15 minutes)
 	$(RUN) -m tests.mutation
@@ -47,10 +60,13 @@ simulation: $(INSTALLED) ## Run the simulation of the sync engine with 1,000 see
 statistics: $(INSTALLED) .venv-statistics/.installed ## Compare the statistics of two hundred series with those of two public tools
 	$(RUN) -m pytest --series 200 tests/unit/statistics/test_public_tools.py
 
+exports: $(INSTALLED) .venv-exports/.installed ## Compare exports with what pandas, polars, DuckDB and other public tools read
+	$(RUN) -m pytest tests/unit/exporting
+
 breaks: $(INSTALLED) ## Inject known bugs into the sync engine and check that the simulation finds each
 	$(RUN) -m tests.simulation.breaks
 
-check: $(INSTALLED) .venv-checkov/.installed ## Check formatting, lint, types, import contracts, templates, container files and language
+check: $(INSTALLED) .venv-checkov/.installed .venv-iam/.installed ## Check formatting, lint, types, import contracts, templates, container files and language
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -59,8 +75,10 @@ check: $(INSTALLED) .venv-checkov/.installed ## Check formatting, lint, types, i
 	.venv-sam/bin/sam validate --lint --template monitoring.yaml
 	.venv-aws/bin/python local/transformed.py > .venv-checkov/template.json
 	LOG_LEVEL=WARNING .venv-checkov/bin/checkov --config-file .checkov.yaml --file .venv-checkov/template.json monitoring.yaml
+	.venv-iam/bin/python -W ignore local/iam_policies.py < .venv-checkov/template.json
 	.venv/bin/hadolint Dockerfile
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
 	$(RUN) -m tools.language
 
 language: $(INSTALLED) ## Check the language of comments, docs, error texts, alarms and test names
@@ -79,6 +97,9 @@ bench: $(INSTALLED) ## Run the benchmarks and write benchmarks/REPORT.md (QUICK=
 load: $(INSTALLED) ## Run the load test with 1,000 readers on the local stack and write benchmarks/LOAD.md
 	$(RUN) -m benchmarks.load
 
+scale: $(INSTALLED) ## Simulate the schedule with up to a million users and write benchmarks/SCALE.md (a minute)
+	$(RUN) -m benchmarks.scale
+
 faults: $(INSTALLED) ## Run the fault-injection tests, simulated and on the local stack, and write benchmarks/FAULTS.md
 	$(RUN) -m pytest tests/faults
 	$(RUN) -m tests.faults 1000
@@ -87,7 +108,9 @@ faults: $(INSTALLED) ## Run the fault-injection tests, simulated and on the loca
 build: $(INSTALLED) ## Build the functions and the layer for AWS
 	UV="$(CURDIR)/$(UV)" .venv-sam/bin/sam build
 
-deploy: build ## Build and deploy to your AWS account (STAGE=dev, staging or prod)
+deploy: $(INSTALLED) ## Build and deploy to your AWS account (STAGE=dev, staging or prod)
+	@$(RUN) -m tools.deployable "$(STAGE)"
+	@$(MAKE) --no-print-directory build
 	.venv-sam/bin/sam deploy --config-env $(STAGE)
 
 invoke: $(INSTALLED) ## Invoke one function with one event (FN=QueryFunction EVENT=events/query_latest.json)
@@ -98,21 +121,35 @@ invoke: $(INSTALLED) ## Invoke one function with one event (FN=QueryFunction EVE
 release: $(INSTALLED) ## Tag the version of the newest heading of CHANGELOG.md
 	@$(RUN) -m tools.release
 
+smoke: $(INSTALLED) ## Check a deployment from outside (API=https://..., TOKEN=... to read as well)
+	@API="$(API)" TOKEN="$(TOKEN)" $(RUN) -m tools.smoke
+
+sbom: $(INSTALLED) ## Write dist/sbom.cdx.json, the software bill of materials of the layer (CycloneDX)
+	@PYTHONPATH=layers/core $(RUN) -m tools.sbom
+
 lock: $(INSTALLED) ## Update the pinned requirements files from pyproject.toml
 	$(UV) pip compile $(LOCK) --group layer --output-file layers/core/requirements.txt pyproject.toml
+	$(UV) pip compile $(LOCK) --group export --output-file layers/export/requirements.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group emulator --output-file local/requirements-emulator.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group runtime --output-file local/requirements-runtime.txt pyproject.toml
+	$(call pin,botocore,local/requirements-runtime.txt) > layers/core/requirements-models.txt
 	$(UV) pip compile $(LOCK) --group sam --output-file local/requirements-sam.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group statistics --output-file tests/requirements-statistics.txt pyproject.toml
+	$(UV) pip compile $(LOCK) --group exports --output-file tests/requirements-exports.txt pyproject.toml
+	$(UV) pip compile $(LOCK) --group iam --output-file local/requirements-iam.txt pyproject.toml
+	$(UV) pip compile $(LOCK) --group fuzz --output-file tests/requirements-fuzz.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group policies --output-file local/requirements-checkov.txt pyproject.toml
-	grep -E '^boto(3|core)==' local/requirements-emulator.txt > .venv/same-boto.txt
+	grep -oE '^boto(3|core)==[^ ]+' local/requirements-emulator.txt > .venv/same-boto.txt
 	$(UV) pip compile $(LOCK) --group dev --constraint layers/core/requirements.txt --constraint .venv/same-boto.txt \
 		--output-file requirements-dev.txt pyproject.toml
 
 clean: down ## Stop the local stack and remove all generated files
-	rm -rf .venv .venv-sam .venv-aws .venv-runtime .venv-checkov .venv-statistics .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-* .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-LOCK := --quiet --universal --python-version 3.11 --no-header --upgrade
+LOCK := --generate-hashes --quiet --universal --python-version 3.11 --no-header --upgrade
+
+# The line of one package in a pinned file, with its hashes.
+pin = awk '/^$(1)==/ { found = 1 } found { print; if (!/\\$$/) exit }' $(2)
 
 # ------------------------------------------------------------------------------------------ environments
 
@@ -123,19 +160,23 @@ LOCK := --quiet --universal --python-version 3.11 --no-header --upgrade
 	@echo "Setting up with $$($(PYTHON) --version) ..."
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv || { echo "This Python has no venv module. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements-dev.txt)"
-	@$(UV) pip install --quiet --python $(RUN) --requirement requirements-dev.txt
+	@$(call pin,uv,requirements-dev.txt) > .venv/uv.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
+	@$(UV) pip install --quiet --python $(RUN) --require-hashes --requirement requirements-dev.txt
 	@# Imports the package from its source folder. With an installed copy, tests would not see changes.
-	@printf '%s\n' "$(CURDIR)/layers/core" "$(CURDIR)/simulators/dexcom" > "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/bg-ingest.pth"
+	@printf '%s\n' "$(CURDIR)/layers/core" "$(CURDIR)/simulators/dexcom" "$(CURDIR)/simulators/nightscout" > "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/bg-ingest.pth"
 	@touch $@
 
 .venv-sam/.installed: local/requirements-sam.txt .venv/.installed
 .venv-aws/.installed: local/requirements-emulator.txt .venv/.installed
 .venv-runtime/.installed: local/requirements-runtime.txt .venv/.installed
 .venv-checkov/.installed: local/requirements-checkov.txt .venv/.installed
+.venv-iam/.installed: local/requirements-iam.txt .venv/.installed
 .venv-statistics/.installed: tests/requirements-statistics.txt .venv/.installed
-.venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed .venv-checkov/.installed .venv-statistics/.installed:
+.venv-exports/.installed: tests/requirements-exports.txt .venv/.installed
+.venv-fuzz/.installed: tests/requirements-fuzz.txt .venv/.installed
+.venv-%/.installed:
 	@rm -rf $(@D)
 	@$(UV) venv --quiet --python $(RUN) $(@D)
-	@$(UV) pip install --quiet --python $(@D)/bin/python --requirement $<
+	@$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes --requirement $<
 	@touch $@

@@ -9,7 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import cold_start, cost, fleet, machine, price, reading, report, routes, throughput, webhook
+from benchmarks import (
+    cold_start,
+    cost,
+    fleet,
+    machine,
+    price,
+    reading,
+    report,
+    routes,
+    throughput,
+    webhook,
+    wired,
+)
 from benchmarks.tables import environ, tables
 from benchmarks.yardstick import Yardstick
 from local.errors import CannotStart
@@ -57,9 +69,12 @@ def _measured(yardstick: Yardstick, *, quick: bool) -> list[Measured]:
         os.environ.update(environ(running.endpoint))  # noqa: TID251 - before anything reads it.
         # Before any user exists: a dispatcher whose first tick finds a due user would need a queue.
         with step("cold starts"):
-            started = cold_start.cold_starts(running.endpoint, starts)
+            built = cold_start.built_layers()
+            started = cold_start.cold_starts(built, running.endpoint, starts, cold_start.FIRST_EVENTS)
         with step("a day of polls"):
             found += cost.polled_day(running)
+        with step("polls with everything they cause"):
+            found += wired.polls(running)
         with step(f"{days} days of history"):
             found += cost.backfill(running, days)
         with step("taking readings in"):

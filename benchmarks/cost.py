@@ -72,7 +72,7 @@ def sync(
     plainly: bool = False,
 ) -> None:
     """Run one sync with the production code; the plain design differs only in the storage."""
-    order: Order | None = Order(user_id, new_id(clock.now()), kind, Trigger.SCHEDULE, "benchmark")
+    order: Order | None = Order(user_id, new_id(clock.now()), kind, Trigger.SCHEDULE, CAUSE)
     users, ours = tables.users, ReadingStore(tables.readings, clock, RETENTION_DAYS, lambda: CAUSE)
     reading_store = cast("ReadingStore", PlainReadingStore(tables.plain)) if plainly else ours
     stores = Stores(

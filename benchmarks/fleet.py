@@ -11,11 +11,11 @@ from benchmarks.cost import POLL_INTERVAL_S, TODAY
 from benchmarks.measured import Measured
 from bg_ingest.dynamo import Table
 from bg_ingest.settings import load
-from bg_ingest.sync.dispatch import dispatch
-from bg_ingest.sync.queue import JobsQueue
+from bg_ingest.sync.orders.queue import JobsQueue
 from bg_ingest.sync.state import SyncStates
 from tests.support.fakes import FakeClock
 from tests.support.template_document import create_table
+from tests.support.ticking import tick
 
 if TYPE_CHECKING:
     from benchmarks.tables import Tables
@@ -63,13 +63,7 @@ def _schedule(tables: Tables, users: int) -> list[Measured]:
     tables.meter.reset()
     began_s = time.process_time()
     for _ in range(_TICKS):
-        dispatch(
-            table=table,
-            send=jobs_queue.send,
-            intervals_s=load().intervals_s,
-            correlation_id="benchmark",
-            clock=clock,
-        )
+        tick(table=table, send=jobs_queue.send, intervals_s=load().intervals_s, clock=clock)
         clock.advance(60)
     cpu_ms = (time.process_time() - began_s) * 1_000 / _TICKS
     per_poll = 3_600 // POLL_INTERVAL_S

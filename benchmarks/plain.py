@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.readings.columns import HourColumns, to_columns
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.readings.store import SaveReport
-from bg_ingest.readings.stored_reading import StoredReading
+from bg_ingest.readings.stored.stored_reading import StoredReading
 from bg_ingest.utc import hour_of
 
 if TYPE_CHECKING:
@@ -64,8 +64,10 @@ class PlainReadingStore:
         *,
         descending: bool = False,
         limit: int | None = None,
+        as_of: None = None,
     ) -> Iterator[HourColumns]:
-        """Return the same readings in the form for rendering."""
+        """Return the same readings in the form for rendering; an earlier time cannot be asked for."""
+        assert as_of is None  # noqa: S101 - an item per reading has no versions.
         found = self.between(user_id, start, end, descending=descending, limit=limit)
         for hour, stored in groupby(found, lambda stored: hour_of(stored.reading.at)):
             yield to_columns(hour, list(stored))

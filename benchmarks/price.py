@@ -11,19 +11,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks import cost, fleet, throughput
+from benchmarks import cost, fleet, throughput, wired
 from benchmarks.measured import Measured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SECTION = "A month of 1,000 users, polled every 15 minutes"
+TOGETHER, PROVISIONED = "together", "together, with TableCapacity=provisioned"
 USERS, DAYS = 1_000, 30
 POLLS = USERS * DAYS * cost.POLLS_PER_DAY
 TICKS = DAYS * 24 * 60
 
 WRITE_UNIT, READ_UNIT = 0.625e-6, 0.125e-6
+# Provisioned capacity per hour, used to 70 percent: the target of the tables' scaling policies.
+UTILISATION = 0.7
+PROVISIONED_WRITE_UNIT = 0.00065 / 3_600 / UTILISATION
+PROVISIONED_READ_UNIT = 0.00013 / 3_600 / UTILISATION
 SQS_CALL = 0.40e-6 + 0.10e-6  # A message group makes a standard queue a fair one, for a surcharge.
+KMS_REQUEST = 3e-6
 INVOCATION, GB_SECOND = 0.20e-6, 13.3334e-6
 LOGGED_GB, STORED_GB = 0.50, 0.25
 
@@ -40,8 +46,9 @@ Assumed: list prices of us-east-1 (benchmarks/price.py names their sources), wit
 Dexcom takes {DEXCOM_MS:.0f} ms and a call of DynamoDB {DYNAMODB_MS:.0f} ms. {MEMORY_GB * 1024:.0f} MB are
 {CPU_SHARE:.2f} of a vCPU, which is as fast as the yardstick's reference. A worker gets {BATCH} messages
 at a time and processes them in as many threads. The log of a poll has {LOG_LINE_BYTES:,} bytes. Not included:
-storage (90 days of a user are some 2 MB: half a dollar for all of them), publishing, KMS (one key), requests
-of callers, the network. "The plain way" has a message and an invocation for each poll.
+storage (90 days of a user are some 2 MB: half a dollar for all of them), publishing, KMS's keys, requests
+of callers, the network. With provisioned capacity the tables are used to {UTILISATION:.0%}.
+"The plain way" has a message and an invocation for each poll.
 """
 
 
@@ -54,6 +61,7 @@ class Design:
     calls: float
     cpu_ms: float
     batch: int
+    kms_requests: float
 
     @property
     def billed_ms(self) -> float:
@@ -70,6 +78,7 @@ class Design:
             # Each message is sent, received and deleted, in batches of the size that is processed at once.
             "SQS": 3 * invocations * SQS_CALL,
             "Lambda": invocations * (INVOCATION + self.billed_ms / 1_000 * MEMORY_GB * GB_SECOND),
+            "KMS": POLLS * self.kms_requests * KMS_REQUEST,
             "logs": POLLS * LOG_LINE_BYTES / 1e9 * LOGGED_GB,
         }
 
@@ -88,7 +97,19 @@ def bill(measured: Sequence[Measured], slowness: float) -> list[Measured]:
         *(Measured(SECTION, name, bills[0][name], "USD", None, bills[1][name]) for name in bills[0]),
     ]
     total, plain_total = (sum(one.values()) for one in bills)
-    return [*lines, Measured(SECTION, "together", total, "USD", None, plain_total)]
+    saved, plain_saved = (_saved_if_provisioned(one) for one in bills)
+    return [
+        *lines,
+        Measured(SECTION, TOGETHER, total, "USD", None, plain_total),
+        Measured(SECTION, PROVISIONED, total - saved, "USD", None, plain_total - plain_saved),
+    ]
+
+
+def _saved_if_provisioned(lines: dict[str, float]) -> float:
+    written, read = lines["DynamoDB, written"], lines["DynamoDB, read"]
+    return written * (1 - PROVISIONED_WRITE_UNIT / WRITE_UNIT) + read * (
+        1 - PROVISIONED_READ_UNIT / READ_UNIT
+    )
 
 
 def _design(found: dict[str, Measured], slowness: float, *, plain: bool) -> Design:
@@ -98,13 +119,18 @@ def _design(found: dict[str, Measured], slowness: float, *, plain: bool) -> Desi
         assert value is not None, f"{what} has no plain way beside it"  # noqa: S101 - only a bug can.
         return value
 
-    bookkeeping = found[cost.POLLED_BOOKKEEPING].value
+    def more(what: str) -> float:
+        """Return what the plain design needs more of for a poll: the two differ in the readings only."""
+        line = found[what]
+        return (line.beside or 0.0) - line.value if plain else 0.0
+
     return Design(
-        writes=of(cost.POLLED_WRITES) / cost.POLLS_PER_DAY + bookkeeping,
-        reads=of(cost.POLLED_READS) / cost.POLLS_PER_DAY,
-        calls=of(cost.POLLED_CALLS),
+        writes=found[wired.WRITES].value + more(cost.POLLED_WRITES) / cost.POLLS_PER_DAY,
+        reads=found[wired.READS].value + more(cost.POLLED_READS) / cost.POLLS_PER_DAY,
+        calls=found[wired.CALLS].value + more(cost.POLLED_CALLS),
         cpu_ms=of(throughput.POLL_CPU) / slowness,
         batch=1 if plain else BATCH,
+        kms_requests=found[wired.KMS_REQUESTS].value,
     )
 
 

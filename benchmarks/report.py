@@ -7,7 +7,7 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from benchmarks import fleet, price, routes
+from benchmarks import cold_start, fleet, price, routes, wired
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,8 +31,8 @@ multiplied. DynamoDB runs in a process of its own, so its CPU time is not counte
 
 A cold start is a fresh process, from its first instruction to its first answer. It has the runtime client
 and boto3 as in Lambda (assumed to be compiled), the built function and the built layer. The next column is
-the same start from a layer without .pyc files. The last row is the minimum of every function that uses
-DynamoDB: the runtime client, boto3 and a client.
+the same start from a layer without .pyc files. The last row, the floor, is the minimum of every function
+that uses DynamoDB: the runtime client, boto3 and a client.
 
 A webhook is timed by the clock, from outside. The emulated AWS runs every function as a process of this
 machine. It polls its queues at intervals, while Lambda polls continuously.
@@ -40,6 +40,7 @@ machine. It polls its queues at intervals, while Lambda polls continuously.
 
 ABOUT = {
     price.SECTION: price.ASSUMED,
+    wired.SECTION: wired.ABOUT,
     fleet.SECTION: "An hour of ticks, times 24. The plain way has a call for each message.\n",
     routes.CPU_SECTION: "Payloads of events/, by the functions' own handlers and wiring.\n",
     routes.LATENCY_SECTION: "In this process, with the database beside it; neither gateway nor network.\n",
@@ -56,7 +57,7 @@ def as_markdown(machine: Mapping[str, str], slowness: float, measured: Sequence[
     """Return a table for each section."""
     parts = [_ABOUT, "\n".join(f"- {name}: {value}" for name, value in machine.items())]
     for section, lines in groupby(measured, key=lambda one: one.section):
-        beside = "without .pyc" if "cold start" in section else "the plain way"
+        beside = "without .pyc" if section == cold_start.SECTION else "the plain way"
         about = f"\n{ABOUT[section]}" if section in ABOUT else ""
         head = f"| | ours | budget | | {beside} | ratio |\n|---|---:|---:|---|---:|---:|"
         parts.append(f"\n## {section}\n{about}\n{head}\n" + "\n".join(_line(one, slowness) for one in lines))

@@ -17,7 +17,8 @@ from benchmarks.measured import Measured
 from benchmarks.reading import event
 from bg_ingest.clock import SystemClock
 from bg_ingest.providers.seam import Endpoint
-from bg_ingest.wiring import aws_clients, queue_parts
+from bg_ingest.wiring import queue_parts
+from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.process import process
 from local.emulator import REGION
 from tests.functions.conftest import LambdaContext
@@ -35,6 +36,10 @@ ASKED = (
     "query_range",
     "query_range_csv",
     "query_audit",
+    "insight_statistics",
+    "insight_profile",
+    "export_users",
+    "grants_list",
     "sync_state",
     "sync_jobs",
     "sync_completeness",
@@ -62,7 +67,7 @@ def by_route(repeats: int) -> list[Measured]:
     """Measure the CPU time of each route, then the latency of each."""
     aws_clients.sqs(REGION).meta.events.register("before-send.sqs", _taken)
     # A queued sync first checks that the user is connected.
-    now, nowhere = SystemClock().now(), Endpoint("dexcom", "custom", "http://127.0.0.1:1")
+    now, nowhere = SystemClock().now(), Endpoint("dexcom", "custom")
     connections = process().part(queue_parts.connections)
     connections.save_new(GIVEN_HISTORY, nowhere, b"sealed", data_from=now - timedelta(days=90))
     with redirect_stdout(io.StringIO()):  # The functions' metrics.

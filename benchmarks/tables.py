@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import boto3
 
 from benchmarks.metering import Meter
 from bg_ingest.dynamo import Table
+from bg_ingest.wiring.aws import aws_clients
 from local.dynamodb_local import jars, server
 from local.emulator import REGION
 from local.errors import CannotStart
@@ -18,7 +20,7 @@ from tests.support.template_document import create_table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-READINGS, USERS, PLAIN = "readings", "users", "plain"
+READINGS, USERS, INTAKE, PLAIN = "readings", "users", "intake", "plain"
 # DynamoDB Local accepts any credentials; the measured functions get the same.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "benchmark", "AWS_SECRET_ACCESS_KEY": "benchmark"}
 
@@ -31,6 +33,7 @@ def environ(endpoint: str) -> dict[str, str]:
         "DYNAMODB_ENDPOINT": endpoint,
         "DYNAMODB_TABLE": READINGS,
         "USERS_TABLE": USERS,
+        "INTAKE_TABLE": INTAKE,
         "JOBS_QUEUE_URL": "http://127.0.0.1:1/123456789012/jobs",  # No message is sent there.
         "SYNCS_PER_MINUTE_MAX": "10000",  # Without this the limits would be measured.
         "CONNECTIONS_PER_HOUR_MAX": "10000",
@@ -45,6 +48,7 @@ class Tables:
     endpoint: str
     readings: Table
     users: Table
+    intake: Table
     plain: Table
     meter: Meter
 
@@ -67,8 +71,17 @@ def tables() -> Iterator[Tables]:
         for logical_id, name in (
             ("ReadingsTable", READINGS),
             ("UsersTable", USERS),
+            ("IntakeTable", INTAKE),
             ("ReadingsTable", PLAIN),
         ):
             create_table(client, logical_id, name)
-        readings, users, plain = (Table(client, name) for name in (READINGS, USERS, PLAIN))
-        yield Tables(endpoint, readings, users, plain, Meter(client))
+        os.environ.update(CREDENTIALS)  # noqa: TID251 - before the client reads it.
+        client = aws_clients.dynamodb(REGION, endpoint)  # As deployed, for the plain design as well.
+        yield Tables(
+            endpoint,
+            readings=Table(client, READINGS),
+            users=Table(client, USERS),
+            intake=Table(client, INTAKE),
+            plain=Table(client, PLAIN),
+            meter=Meter(client),
+        )

@@ -8,13 +8,17 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from dotenv import dotenv_values
+
 from bg_ingest.clock import SystemClock
 from local.callers import SCOPES
-from local.cloud import Cloud, Options
+from local.cloud import OPERATOR, Cloud, Options
+from local.demo import SIMULATED_PERSON, freshness
 from local.errors import CannotStart
-from local.function_logs import function_lines
+from local.function_logs import LineFilter, follow, function_lines
 from local.invoke import invoke
-from local.paths import DEFAULT_STATE
+from local.paths import CHECKOUT, DEFAULT_STATE
+from local.ports import HOST
 from local.processes import Processes
 from local.running import check
 from local.stack import Stack, load
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _CHECK_EVERY_S = 1.0
+_NIGHTSCOUT_PORT_DISTANCE = 2  # From the API's port.
+_READER = "reader-99f596537eeb5774"  # Of the simulated Nightscout; its README says the same.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped. No process is left running.")
+        print("\nStopped. No process is left running; the data is kept.")
         return 130
 
 
@@ -44,11 +50,11 @@ def _up(asked: argparse.Namespace) -> int:
     if Processes(DEFAULT_STATE.processes_file).alive():
         running = check(DEFAULT_STATE, _options())
         print("The local cloud is running already; 'make down' stops it.")
-        _explain(running)
+        _explain(running, _options())
         return 0
     cloud = Cloud(DEFAULT_STATE, _options())
     try:
-        _explain(cloud.start())
+        _explain(cloud.start(), cloud.options)
         if asked.detach:
             print("\n'make down' stops it.")
             return 0
@@ -75,7 +81,7 @@ def _down(_: argparse.Namespace) -> int:
     if Processes(DEFAULT_STATE.processes_file).alive():
         print("Stopping ...", flush=True)  # Removing the temporary folder takes some seconds.
     ended = Cloud(DEFAULT_STATE, Options(port=0)).end()
-    print(f"Stopped {ended} processes." if ended else "Nothing was running.")
+    print(f"Stopped {ended} processes. The data is kept." if ended else "Nothing was running.")
     return 0
 
 
@@ -94,13 +100,17 @@ def _invoke(asked: argparse.Namespace) -> int:
     return invoke(asked.function, asked.event)
 
 
-def _logs(_: argparse.Namespace) -> int:
-    print("\n".join(function_lines(load(DEFAULT_STATE).emulator)))
+def _logs(asked: argparse.Namespace) -> int:
+    emulator, wanted = load(DEFAULT_STATE).emulator, LineFilter(asked.function, asked.correlation_id)
+    lines = follow(emulator, wanted, SystemClock()) if asked.follow else function_lines(emulator, wanted)
+    for line in lines:
+        print(line, flush=asked.follow)
     return 0
 
 
 def _options() -> Options:
-    environ = os.environ  # noqa: TID251 - the command reads its own options.
+    # Like the functions' own settings, an option may be a line of a file .env.
+    environ = dotenv_values(CHECKOUT / ".env") | os.environ  # noqa: TID251 - the command reads its own options.
     chosen: dict[str, Any] = {
         option: environ[name]
         for name, option in {
@@ -113,22 +123,44 @@ def _options() -> Options:
         }.items()
         if environ.get(name)
     }
-    if environ.get("RABBITMQ_URL"):
-        chosen["parameters"] = {"RabbitMqUrl": environ["RABBITMQ_URL"]}
+    chosen["parameters"] = {
+        parameter: environ[name]
+        for name, parameter in {
+            "RABBITMQ_URL": "RabbitMqUrl",
+            "CORS_ORIGINS": "CorsOrigins",
+            "RETURN_URLS": "ReturnUrls",
+        }.items()
+        if environ.get(name)
+    }
     port = environ.get("PORT") or "5001"
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise CannotStart(f"PORT is '{port}'; it must be a number from 1 to 65535.")
-    return Options(port=int(port), enforce_iam=environ.get("IAM") == "1", **chosen)
+    if "provider_url" not in chosen:
+        chosen["simulator_arguments"] = ("--reliable", SIMULATED_PERSON)
+    if environ.get("NIGHTSCOUT") == "1":
+        chosen["nightscout_port"] = int(port) + _NIGHTSCOUT_PORT_DISTANCE
+    return Options(port=int(port), enforce_iam=environ.get("IAM") == "1", stays=True, **chosen)
 
 
-def _explain(stack: Stack) -> None:
+def _explain(stack: Stack, options: Options) -> None:
     mine = f"{stack.api}/api/bg/{stack.demo_user_id}"
-    print(f"\nREADY. The API is at {stack.api}, Dexcom at {stack.dexcom}. Try:")
+    print(f"\nREADY. The page, signed in as the demo user: {stack.demo_page}")
+    print(f"The page is at {stack.page}, the API at {stack.api}, Dexcom at {stack.dexcom}.")
+    print(f"An operator signs in at {stack.api}/signin?login_hint={OPERATOR} and opens {stack.api}/status.")
+    if options.nightscout_port:
+        print(
+            f"A simulated Nightscout is at http://{HOST}:{options.nightscout_port}, with the token {_READER}."
+        )
+    print(freshness(stack.api, stack.demo_token, simulated=stack.simulated) + " Try:")
     if not stack.simulated:
         print(f"""
   curl -sH @.local/demo.header -X POST {mine}/connection
 
-and open the authorize_url of its response, where the demo user logs in. Then:""")
+and open the authorize_url of its response, where the demo user logs in. Confirm with the code that is shown:
+
+  curl -sH @.local/demo.header {mine}/connection/confirm -d '{{"confirm": "<code>"}}'
+
+Then:""")
     print(f"""
   curl -sH @.local/demo.header {mine}/latest
   curl -sH @.local/demo.header {mine}/statistics
@@ -163,6 +195,9 @@ def _parser() -> argparse.ArgumentParser:
     webhook.add_argument("--id", help="the webhook-id; by default a new one")
     webhook.set_defaults(run=_webhook)
     logs = commands.add_parser("logs", help="print the log of the functions")
+    logs.add_argument("--follow", action="store_true", help="print new lines as they come")
+    logs.add_argument("--function", help="only lines of this function, such as query or QueryFunction")
+    logs.add_argument("--correlation-id", help="only lines with this correlation id")
     logs.set_defaults(run=_logs)
     call = commands.add_parser("invoke", help="run one function with one event (make invoke)")
     call.add_argument("function", help="its name in template.yaml, such as QueryFunction")

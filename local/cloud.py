@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 import httpx
 
 from local import demo
-from local.callers import SCOPES, Callers, create_local_client
+from local.callers import SCOPES, Callers
 from local.deploy import build, deploy
 from local.emulator import Emulator
 from local.errors import CannotStart
 from local.function_logs import save_function_lines
 from local.gateway import create_routes
-from local.paths import PYTHONPATH
+from local.kept import KeptCloud, forget_logs, load_kept, require_ports
+from local.paths import CHECKOUT, PYTHONPATH
 from local.ports import HOST, free_port, is_taken
 from local.processes import Processes, uninterrupted
 from local.progress import Progress
 from local.running import fingerprint
+from local.sign_in import CLIENT_ID as PAGE_CLIENT_ID
 from local.stack import Stack
 from local.waiting import wait_until
 from local.webhook_sender import new_secret
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 _STARTED_S_MAX = 180.0  # On a busy machine; a process that has ended is not waited for.
 _SUBSCRIPTIONS_PATH = "/v3/users/self/subscriptions"  # Of the simulator; Dexcom has none.
+OPERATOR = "operator"  # The user whose session opens the operator's page.
 _SERVICE = "reporting"  # The name of the service that `service_token` is for.
 
 
@@ -51,8 +54,10 @@ class Options:
     client_id: str = "local-client"
     client_secret: str = "local-secret"  # noqa: S105 - for the simulator only.
     simulator_arguments: tuple[str, ...] = ()
+    nightscout_port: int | None = None  # Of a simulated Nightscout; None starts none.
     parameters: Mapping[str, str] = field(default_factory=dict)  # Further parameters of template.yaml.
     built: Path | None = None  # A finished SAM build; None builds one.
+    stays: bool = False  # Run the code of the checkout, keep the data, and continue with that of before.
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,18 @@ class Cloud:
 
     @cached_property
     def webhook_secret(self) -> str:
-        """The secret that webhooks are signed with; each start generates a new one."""
-        return new_secret()
+        """The secret that webhooks are signed with; stored data comes with one."""
+        return self._kept.webhook_secret if self._kept else new_secret()
+
+    @cached_property
+    def _kept(self) -> KeptCloud | None:
+        """The stored data that this start continues with."""
+        return load_kept(self.state) if self.options.stays else None
+
+    @cached_property
+    def issuer_port(self) -> int:
+        """The port of the sign-in page's issuer. The template needs it before the issuer starts."""
+        return self._kept.issuer_port if self._kept else free_port()
 
     @cached_property
     def processes(self) -> Processes:
@@ -108,31 +123,74 @@ class Cloud:
         shutil.rmtree(self.state.logs, ignore_errors=True)
         shutil.rmtree(self.state.temporary, ignore_errors=True)
         self.state.temporary.mkdir(parents=True)
-        self.state.fingerprint.write_text(fingerprint(self.options))  # Before the build, which takes a while.
+        self.state.folder.chmod(0o700)  # It holds tokens and secrets, also in header files of the user.
+        asked = fingerprint(self.options)
+        self.state.fingerprint.write_text(asked)  # Before the build, which takes a while.
         step = self.progress.step
+        self._prepare_data()
         with step("Starting the emulated AWS and the simulated Dexcom"):
             emulator = self._start_emulator()
             provider = self.options.provider_url or self._start_simulator()
             self._wait_for("The emulated AWS", f"{emulator.endpoint}/_ministack/health")
-        built = self.options.built or self._build()
-        with step("Deploying template.yaml"):
-            outputs = deploy(emulator, built, self._parameters(provider), self.state.logs / "sam.log")
-        with step("Opening the API"):
-            callers = self._open_api(emulator, outputs)
-        with step("Creating the demo user"):
+        if self.options.nightscout_port:
+            with step("Starting the simulated Nightscout"):
+                self._start_nightscout(self.options.nightscout_port)
+        if self._kept and self._kept.fingerprint == asked:
+            outputs = self._kept.outputs
+            with step("Opening the API with the data of before"):
+                callers = self._callers(emulator, outputs)
+                self._start_front(emulator, outputs, callers)
+        else:
+            built = self.options.built or self._build()
+            with step("Deploying template.yaml"):
+                outputs = self._deploy(emulator, built, provider)
+            with step("Opening the API"):
+                callers = self._open_api(emulator, outputs)
+        with step("Creating the demo user" if self._kept is None else "Renewing the tokens"):
             demo_token = callers.token(demo.USER_ID)
-        if self.options.provider_url is None:
+        if self.options.provider_url is None and self._kept is None:
             self._connect_demo_user(emulator, demo_token)
+        elif self._kept:
+            with step("Fetching the newest readings"):
+                demo.catch_up(self.api, demo_token)
+        return self._save(emulator, outputs, callers, provider, demo_token)
+
+    def _deploy(self, emulator: Emulator, built: Path, provider: str) -> dict[str, str]:
+        try:
+            return deploy(emulator, built, self._parameters(provider), self.state.logs / "sam.log")
+        except CannotStart as error:
+            if self._kept is None:
+                raise
+            hint = "If the stored data does not fit this template, 'rm -rf .local' removes the data."
+            raise CannotStart(f"{error}\n{hint}") from error
+
+    def _prepare_data(self) -> None:
+        """Keep the stored data if this start can continue with it."""
+        if not self.options.stays:
+            return
+        if self._kept:
+            require_ports(self._kept)
+            forget_logs(self.state)
+        else:
+            shutil.rmtree(self.state.kept, ignore_errors=True)
+            (self.state.kept / "aws").mkdir(parents=True)
+
+    def _save(
+        self, emulator: Emulator, outputs: dict[str, str], callers: Callers, provider: str, demo_token: str
+    ) -> Stack:
         stack = Stack(
             api=self.api,
             dexcom=provider,
             readings_table=outputs["ReadingsTableName"],
             users_table=outputs["UsersTableName"],
+            intake_table=outputs["IntakeTableName"],
             queue_url=outputs["JobsQueueUrl"],
             dead_queue_url=outputs["DeadJobsQueueUrl"],
             event_bus=outputs["EventBusName"],
+            exports_bucket=outputs["ExportsBucketName"],
             demo_user_id=demo.USER_ID,
             demo_token=demo_token,
+            grant=demo.give_read_access(self.api, demo_token),
             simulated=self.options.provider_url is None,
             service_token=callers.token(_SERVICE, SCOPES),
             webhook_secret=self.webhook_secret,
@@ -140,6 +198,15 @@ class Cloud:
             callers=callers,
         )
         stack.save(self.state)
+        if self.options.stays:
+            KeptCloud(
+                fingerprint=self.state.fingerprint.read_text(),
+                emulator_port=emulator.port,
+                simulator_port=None if self.options.provider_url else httpx.URL(provider).port,
+                outputs=outputs,
+                webhook_secret=self.webhook_secret,
+                issuer_port=self.issuer_port,
+            ).save(self.state)
         return stack
 
     def _build(self) -> Path:
@@ -159,31 +226,68 @@ class Cloud:
             raise CannotStart(f"{error}\nThe log of the functions is in {functions_log}.") from error
 
     def _start_emulator(self) -> Emulator:
-        emulator = Emulator(free_port(), enforces_iam=self.options.enforce_iam)
-        environ = emulator.environ(self.state.temporary)
-        self.processes.start("emulator", emulator.command, self.state.logs / "emulator.log", environ)
+        port = self._kept.emulator_port if self._kept else free_port()
+        emulator = Emulator(port, enforces_iam=self.options.enforce_iam)
+        stays = self.options.stays
+        environ = emulator.environ(
+            self.state.temporary, self.state.kept if stays else None, CHECKOUT if stays else None
+        )
+        log = self.state.logs / "emulator.log"
+        self.processes.start("emulator", emulator.command, log, environ | {"OUTPUT_FILE": str(log)})
         return emulator
 
     def _start_simulator(self) -> str:
-        address = f"http://{HOST}:{(port := free_port())}"
+        port = (self._kept.simulator_port if self._kept else None) or free_port()
+        address = f"http://{HOST}:{port}"
         credentials = ["--client-id", self.options.client_id, "--client-secret", self.options.client_secret]
         more = ["--subscriptions-path", _SUBSCRIPTIONS_PATH, *self.options.simulator_arguments]
+        if self.options.stays:
+            more += ["--state", str(self.state.kept / "dexcom.json")]
         self._start_module("dexcom_sim", "--host", HOST, "--port", str(port), *credentials, *more)
         self._wait_for("The simulated Dexcom", f"{address}/_sim/health")
         return address
 
+    def _start_nightscout(self, port: int) -> None:
+        # The port is fixed: a connection contains the address, and outlives `make down`.
+        if is_taken(port):
+            raise CannotStart(f"Port {port} is taken, which is for the simulated Nightscout.")
+        self._start_module("nightscout_sim", "--host", HOST, "--port", str(port))
+        self._wait_for("The simulated Nightscout", f"http://{HOST}:{port}/api/v1/status.json")
+
     def _open_api(self, emulator: Emulator, outputs: dict[str, str]) -> Callers:
-        pool_id = outputs["UserPoolId"]
-        callers = Callers(
-            emulator, pool_id, outputs["PersonClientId"], create_local_client(emulator, pool_id)
-        )
-        audiences = [callers.person_client_id, callers.local_client_id, outputs["ServiceClientId"]]
+        callers = self._callers(emulator, outputs)
+        audiences = [callers.person_client_id, callers.service_client_id]
         create_routes(emulator, outputs["ApiId"], callers.issuer, audiences)
+        self._start_front(emulator, outputs, callers)
+        return callers
+
+    def _callers(self, emulator: Emulator, outputs: dict[str, str]) -> Callers:
+        clients = (outputs["PersonClientId"], outputs["ServiceClientId"])
+        return Callers(emulator, outputs["UserPoolId"], *clients)
+
+    def _start_front(self, emulator: Emulator, outputs: dict[str, str], callers: Callers) -> None:
         target = f"{emulator.endpoint}/_aws/execute-api/{outputs['ApiId']}/$default"
         where = ["--host", self.options.front_host, "--port", str(self.options.port)]
         self._start_module("local.front", *where, "--target", target)
+        self._start_issuer(callers)
         self._wait_for("The API", f"{self.api}/health")
-        return callers
+
+    def _start_issuer(self, callers: Callers) -> None:
+        arguments = {
+            "port": self.issuer_port,
+            "redirect-uri": f"{self.api}/signin/callback",
+            "emulator-port": callers.emulator.port,
+            "pool-id": callers.pool_id,
+            "person-client-id": callers.person_client_id,
+            "service-client-id": callers.service_client_id,
+        }
+        self._start_module("local.sign_in", *(f"--{name}={value}" for name, value in arguments.items()))
+        address = f"{self._issuer}/.well-known/openid-configuration"
+        self._wait_for("The sign-in page", address)
+
+    @property
+    def _issuer(self) -> str:
+        return f"http://{HOST}:{self.issuer_port}"
 
     def _start_module(self, module: str, *arguments: str) -> None:
         environ = {
@@ -206,8 +310,11 @@ class Cloud:
             "DexcomSubscriptionsPath": "" if self.options.provider_url else _SUBSCRIPTIONS_PATH,
             "PublicUrl": self.api,
             "PollIntervalSeconds": self.options.poll_interval_seconds,
+            "PageIssuer": self._issuer,
+            "PageClientId": PAGE_CLIENT_ID,
             "UserIdClaim": "username",  # Cognito's `sub` is a random id; a name is easier to type.
             "LogLevel": self.options.log_level,
+            "OperatorIds": OPERATOR,
             **self.options.parameters,
         }
 

@@ -37,13 +37,24 @@ class Emulator:
         # -P keeps this folder off the import path, so that no module here replaces one of ministack.
         return [str(EMULATOR_BIN / "python"), "-P", str(CHECKOUT / "local" / "emulated_aws.py")]
 
-    def environ(self, temporary: Path) -> dict[str, str]:
-        """Its environment. Functions inherit it, so it contains no variable of the user's shell."""
+    def environ(
+        self, temporary: Path, kept: Path | None = None, live_code: Path | None = None
+    ) -> dict[str, str]:
+        """
+        Its environment. Functions inherit it, so it contains no variable of the user's shell.
+
+        In `kept` it stores everything when it ends, and finds it at its next start. The functions run the
+        code of the checkout `live_code`; None: as deployed.
+        """
+        storing = {"PERSIST_STATE": "1", "S3_PERSIST": "1", "S3_DATA_DIR": str(kept / "s3")} if kept else {}
         return {
             "PATH": f"{EMULATOR_BIN}:/usr/bin:/bin",
             "HOME": str(temporary),
             "TMPDIR": str(temporary),
-            "STATE_DIR": str(temporary / "state"),  # It stores keys here even if it stores no other state.
+            # It stores keys here even if it stores no other state.
+            "STATE_DIR": str(kept / "aws" if kept else temporary / "state"),
+            **storing,
+            **({"LIVE_CODE": str(live_code)} if live_code else {}),
             "BIND_HOST": HOST,
             "MINISTACK_HOST": HOST,
             "GATEWAY_PORT": str(self.port),

@@ -46,6 +46,7 @@ def create_app(target: str) -> Starlette:
     async def connected(app: Starlette) -> AsyncIterator[None]:
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
         async with httpx.AsyncClient(timeout=_RESPONSE_S_MAX, limits=limits, trust_env=False) as client:
+            client.headers.clear()  # Only a caller's own: httpx accepts gzip by itself.
             app.state.client = client
             app.state.reads = asyncio.Semaphore(_READS_MAX)
             app.state.actions = asyncio.Semaphore(_ACTIONS_MAX)
@@ -61,8 +62,9 @@ def create_app(target: str) -> Starlette:
         line = prefix + request.scope["raw_path"] + (b"?" + query if query else b"")
         body = await request.body()
         try:
-            async with state.reads if request.method == "GET" else state.actions:
-                upstream = await client.request(
+            async with (
+                state.reads if request.method == "GET" else state.actions,
+                client.stream(
                     request.method,
                     target,
                     headers=[
@@ -72,13 +74,15 @@ def create_app(target: str) -> Starlette:
                     ],
                     content=body,
                     extensions={"target": line},
-                )
+                ) as upstream,
+            ):
+                # As it was sent: httpx would decompress it.
+                content = b"".join([part async for part in upstream.aiter_raw()])
         except httpx.HTTPError as error:
             return Response(f"The local cloud did not answer ({type(error).__name__}).\n", status_code=502)
-        response = Response(upstream.content, status_code=upstream.status_code)
-        # httpx has decompressed the body, so its encoding no longer applies.
+        response = Response(content, status_code=upstream.status_code)
         for name, value in upstream.headers.multi_items():
-            if name not in _HOP_BY_HOP | {"content-encoding", "server", "date"}:
+            if name not in _HOP_BY_HOP | {"server", "date"}:
                 response.headers.append(name, value)
         return response
 

@@ -2,33 +2,77 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.deploy import STACK_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from bg_ingest.clock import Clock
     from local.emulator import Emulator
 
 # Lines that Lambda itself writes about each invocation.
 _PLATFORM = ("START ", "END ", "REPORT ")
+_FOLLOW_EVERY_S = 1.0
 
 
-def function_lines(emulator: Emulator) -> list[str]:
-    """Every line of the functions, oldest first."""
+@dataclass(frozen=True, slots=True)
+class LineFilter:
+    """The lines to show; None: of every function, and with every correlation id."""
+
+    function: str | None = None  # Its name in template.yaml, or a part of it.
+    correlation_id: str | None = None
+
+    def accepts(self, line: str) -> bool:
+        """Whether to show a line. A filter hides every line that is not JSON."""
+        if self.function is None and self.correlation_id is None:
+            return True
+        try:
+            members = json.loads(line)
+        except ValueError:
+            return False
+        return (self.function or "").lower() in str(members.get("function", "")).lower() and (
+            self.correlation_id in {None, members.get("correlation_id")}
+        )
+
+
+EVERY_LINE = LineFilter()
+
+
+def function_lines(emulator: Emulator, wanted: LineFilter = EVERY_LINE) -> list[str]:
+    """Every wanted line of the functions, oldest first."""
+    return [event["message"] for event in _events(emulator) if wanted.accepts(event["message"])]
+
+
+def follow(emulator: Emulator, wanted: LineFilter, clock: Clock) -> Iterator[str]:
+    """Every wanted line, and then each new one."""
+    seen: set[str] = set()
+    while True:
+        for event in _events(emulator):
+            if event["eventId"] not in seen:
+                seen.add(event["eventId"])
+                if wanted.accepts(event["message"]):
+                    yield event["message"]
+        clock.sleep(_FOLLOW_EVERY_S)
+
+
+def save_function_lines(emulator: Emulator, file: Path) -> None:
+    """Write the lines to a file, which stays after the emulator has ended."""
+    file.write_text("\n".join(function_lines(emulator)) + "\n")
+
+
+def _events(emulator: Emulator) -> list[dict[str, Any]]:
     logs = emulator.client("logs")
     events: list[dict[str, Any]] = []
     for group in _log_groups(emulator):
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
             events += page["events"]
     events.sort(key=lambda event: event["timestamp"])
-    return [event["message"] for event in events if not event["message"].startswith(_PLATFORM)]
-
-
-def save_function_lines(emulator: Emulator, file: Path) -> None:
-    """Write the lines to a file, which stays after the emulator has ended."""
-    file.write_text("\n".join(function_lines(emulator)) + "\n")
+    return [event for event in events if not event["message"].startswith(_PLATFORM)]
 
 
 def _log_groups(emulator: Emulator) -> list[str]:

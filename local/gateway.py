@@ -62,6 +62,7 @@ def cors_of(processed_template: dict[str, Any], origins: list[str]) -> dict[str,
 def create_routes(emulator: Emulator, api_id: str, issuer: str, audiences: list[str]) -> list[RouteSpec]:
     """Create authorizer, integrations, routes and CORS of an API as the deployed template defines them."""
     gateway = emulator.client("apigatewayv2")
+    _remove_all(gateway, api_id)
     lambdas = emulator.client("lambda")
     authorizer = gateway.create_authorizer(
         ApiId=api_id,
@@ -93,6 +94,21 @@ def create_routes(emulator: Emulator, api_id: str, issuer: str, audiences: list[
             **security,
         )
     return routes
+
+
+def _remove_all(gateway: Any, api_id: str) -> None:
+    """Remove what an earlier start created."""
+    for route in _every(gateway, "get_routes", api_id):
+        gateway.delete_route(ApiId=api_id, RouteId=route["RouteId"])
+    for integration in _every(gateway, "get_integrations", api_id):
+        gateway.delete_integration(ApiId=api_id, IntegrationId=integration["IntegrationId"])
+    for authorizer in _every(gateway, "get_authorizers", api_id):
+        gateway.delete_authorizer(ApiId=api_id, AuthorizerId=authorizer["AuthorizerId"])
+
+
+def _every(gateway: Any, operation: str, api_id: str) -> list[dict[str, Any]]:
+    pages = gateway.get_paginator(operation).paginate(ApiId=api_id)
+    return [item for page in pages for item in page["Items"]]
 
 
 def _origins(emulator: Emulator) -> list[str]:

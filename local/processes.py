@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bg_ingest.clock import Clock, SystemClock
+from local.errors import CannotStart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
-_TERMINATE_S_MAX = 5.0
+_TERMINATE_S_MAX = 60.0  # The emulated AWS stores its tables meanwhile.
 _CHECK_EVERY_S = 0.05
+_PROC = Path("/proc")  # Only Linux has it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class StartedProcess:
 
     name: str
     pid: int
-    started: str  # As `ps` prints it; empty if the process had ended before it was read.
+    started: str  # As the system prints it; empty if the process had ended before it was read.
 
     def is_alive(self) -> bool:
         """Whether this process still runs, and not another one with the same id."""
@@ -120,6 +123,10 @@ def uninterrupted() -> Iterator[None]:
 
 
 def _started(pid: int) -> str:
+    if (_PROC / "self").exists():
+        return _started_by_proc(pid)
+    if not shutil.which("ps"):
+        raise CannotStart("The program ps is missing. On Debian and Ubuntu: apt install procps")
     listed = subprocess.run(  # noqa: S603 - the argument is a number.
         ["ps", "-o", "state=,lstart=", "-p", str(pid)],  # noqa: S607 - wherever ps is.
         capture_output=True,
@@ -129,6 +136,16 @@ def _started(pid: int) -> str:
     state, _, started = listed.stdout.strip().partition(" ")
     # A zombie has ended. It is listed until its parent reads its exit code.
     return "" if state.startswith("Z") else started.strip()
+
+
+def _started_by_proc(pid: int) -> str:
+    try:
+        text = (_PROC / str(pid) / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    # The name in parentheses may contain spaces and parentheses. State and start time are fields 3 and 22.
+    fields = text.rpartition(")")[2].split()
+    return "" if fields[0] == "Z" else fields[19]
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

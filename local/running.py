@@ -23,15 +23,19 @@ _RESTART = "Run 'make down', then 'make up'."
 
 
 def fingerprint(options: Options, checkout: Path = CHECKOUT) -> str:
-    """A hash of the options and of the code that is deployed."""
-    folders = (checkout / "layers", checkout / "functions")
+    """A hash of the options and of what is deployed; a cloud that stays runs the code of the checkout."""
     digest = sha256(repr(options).encode())
-    for path in sorted(
-        (checkout / "template.yaml", *(file for folder in folders for file in folder.rglob("*.*")))
-    ):
-        if path.is_file() and path.suffix != ".pyc":
-            digest.update(str(path.relative_to(checkout)).encode() + path.read_bytes())
+    for path in sorted(_deployed(checkout, with_code=not options.stays)):
+        digest.update(str(path.relative_to(checkout)).encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def _deployed(checkout: Path, *, with_code: bool) -> list[Path]:
+    patterns = ["*.yaml", "layers/*/requirements.txt", "layers/*/Makefile"]
+    if with_code:
+        patterns += ["layers/**/*.*", "functions/**/*.*"]
+    found = {path for pattern in patterns for path in checkout.glob(pattern)}
+    return [path for path in found if path.is_file() and path.suffix != ".pyc"]
 
 
 def check(state: StateFolder, options: Options) -> Stack:
@@ -45,7 +49,7 @@ def check(state: StateFolder, options: Options) -> Stack:
     if not state.stack_file.exists():
         raise CannotStart("Another start is in progress, or was interrupted. Run 'make down' first.")
     if not state.fingerprint.exists() or state.fingerprint.read_text() != fingerprint(options):
-        raise CannotStart(f"The local cloud runs with other options, or with other code. {_RESTART}")
+        raise CannotStart(f"The local cloud runs with other options, or another template. {_RESTART}")
     stack = load(state)
     if not _is_ready(stack):
         raise CannotStart(f"The local cloud is not ready: see {stack.api}/ready and {state.logs}. {_RESTART}")

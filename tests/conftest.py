@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 THREADS_MAX = 32
-# Enough to notice what was broken a minute ago; `make fuzz` looks longer.
-hypothesis.settings.register_profile("quick", max_examples=40, deadline=None)
+_WORKERS_MAX = 8  # Each needs 400 MB.
+_GARBAGE_OBJECTS = 50_000  # New objects before a search; Python's default is 700.
+# Enough to notice what was broken a minute ago, and the same examples in every run; `make fuzz` looks longer.
+hypothesis.settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("fuzz", max_examples=2_000, deadline=None)
 # A deployed cloud; what SAM has built; a cloud with a broker; the answers of public tools.
 _SHARING = (
@@ -77,6 +80,11 @@ class ByWhatTheyShare(LoadScopeScheduling):  # type: ignore[misc]  # xdist has n
         return next((folder for folder in _SHARING if nodeid.startswith(folder)), nodeid)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker per processor and one more, because some tests wait for processes of their own."""
+    return min((os.cpu_count() or 1) + 1, _WORKERS_MAX)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatTheyShare:
     """The largest group first, so that the end-to-end tests do not begin last."""
     return ByWhatTheyShare(config, log)
@@ -86,15 +94,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Each tier runs what is its own; what waits for the schedule comes last, when it has waited enough."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     wanted = config.getoption("--integration")
-    others = [item for item in items if not _runs(item, integration=wanted)]
-    config.hook.pytest_deselected(items=others)
-    items[:] = [item for item in items if item not in others]
+    chosen = [item for item in items if _runs(item, integration=wanted)]
+    config.hook.pytest_deselected(items=list(set(items).difference(chosen)))
+    items[:] = chosen
     if wanted:
         of_the_broker, of_the_tables = rabbitmq.missing(), jars.missing()
         for item in items:
             lacking = of_the_broker if "broker" in getattr(item, "fixturenames", ()) else of_the_tables
             if lacking:
                 item.add_marker(pytest.mark.skip(reason=lacking))
+
+
+def pytest_collection_finish() -> None:
+    """Search what the tests make for garbage, and not the million objects of imports and collection."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_OBJECTS)
 
 
 def _runs(item: pytest.Item, *, integration: bool) -> bool:
@@ -188,3 +203,10 @@ def users_table(dynamodb: DynamoDBClient) -> Table:
     """The users table, with the keys and the index template.yaml gives it."""
     create_table(dynamodb, "UsersTable", "users")
     return Table(dynamodb, "users")
+
+
+@pytest.fixture
+def intake_table(dynamodb: DynamoDBClient) -> Table:
+    """The intake table, with the keys template.yaml gives it."""
+    create_table(dynamodb, "IntakeTable", "intake")
+    return Table(dynamodb, "intake")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bg_ingest.telemetry.boot  # noqa: F401 - the first import: it shortens the cold start.
+
 import base64
 import hashlib
 import json
@@ -24,10 +26,9 @@ from bg_ingest.http_api import serving
 from bg_ingest.http_api.description import SERVICE, describe, not_modified, response
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.problems import Problem
-from bg_ingest.providers.dexcom.regions import base_url
-from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from bg_ingest.version import VERSION
-from bg_ingest.wiring.process import Process, process, readings_table, users_table
+from bg_ingest.wiring.circuit_parts import provider_is_down
+from bg_ingest.wiring.process import Process, intake_table, process, readings_table, users_table
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -91,6 +92,12 @@ _ASSETS = {
     "swagger-ui-bundle.min.js": "text/javascript; charset=utf-8",
     "swagger-ui.min.css": "text/css; charset=utf-8",
 }
+# Paths that the document does not describe: pages, and what clients of Nightscout ask for.
+_PAGES = ("/docs/{asset}", "/signin", "/signin/callback", "/signout", "/see/{token}", "/status")
+_NIGHTSCOUT = ("/api/v1/{proxy+}", "/api/v2/{proxy+}", "/api/versions")
+_UNDESCRIBED: dict[str, dict[str, Any]] = {"/": {"get": {}, "post": {}}} | {
+    path: {"get": {}} for path in _PAGES + _NIGHTSCOUT
+}
 _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 
 
@@ -98,13 +105,9 @@ def build(
     tables: Iterable[tuple[str, Table]], provider_is_down: Callable[[], bool], api: ApiSettings
 ) -> APIGatewayHttpResolver:
     """Build the routes; `tables` are what the service needs to be ready."""
-    # None of these routes is about a user, so there is no access to check. The page at /docs adds a hash to
-    # the addresses of its files.
-    app = serving.routes(api, open_queries=("/docs/<asset>",))
-
-    @app.get("/", include_in_schema=False)
-    def root() -> Response[str]:
-        return Response(HTTPStatus.FOUND, body="", headers={"Location": "/docs", **serving.NO_STORE})
+    # None of these routes is about a user, so there is no access to check, also not for a method that a path
+    # does not have. The page at /docs adds a hash to the addresses of its files.
+    app = serving.routes(api, authenticates_itself=True, open_queries=("/docs/<asset>",))
 
     @app.get("/health", **HEALTH)
     def health() -> Response[str]:
@@ -201,11 +204,14 @@ def _methods_of(path: str) -> list[str]:
 
 @cache
 def _all_routes() -> list[tuple[re.Pattern[str], list[str]]]:
-    paths = json.loads(_file("openapi.json"))["paths"]
-    return [
-        (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), [method.upper() for method in methods])
-        for path, methods in (paths | {"/": {"get": {}}, "/docs/{asset}": {"get": {}}}).items()
-    ]
+    paths = json.loads(_file("openapi.json"))["paths"] | _UNDESCRIBED
+    return [(_pattern(path), [method.upper() for method in methods]) for path, methods in paths.items()]
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """`{name}` stands for one part of a path, and `{name+}` for its rest."""
+    rest = re.sub(r"\\{\w+\\\+\\}", ".+", re.escape(path))
+    return re.compile(re.sub(r"\\{\w+\\}", "[^/]+", rest))
 
 
 @cache
@@ -214,10 +220,12 @@ def _file(name: str) -> str:
 
 
 def _app(own: Process) -> APIGatewayHttpResolver:
-    tables = [("readings table", own.part(readings_table)), ("users table", own.part(users_table))]
-    host = base_url(own.settings.dexcom_api_base_url)
-    breaker = SharedBreaker(own.part(users_table), own.clock, host)
-    return build(tables, breaker.is_open, ApiSettings.of(own.settings))
+    tables = [
+        ("readings table", own.part(readings_table)),
+        ("users table", own.part(users_table)),
+        ("intake table", own.part(intake_table)),
+    ]
+    return build(tables, own.part(provider_is_down), ApiSettings.of(own.settings))
 
 
 @telemetry.entry_point(process)

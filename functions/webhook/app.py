@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bg_ingest.telemetry.boot  # noqa: F401 - the first import: it shortens the cold start.
+
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,11 +11,14 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from typing_extensions import TypedDict
 
 from bg_ingest import problems, telemetry
-from bg_ingest.http_api import params, serving, webhook_request
+from bg_ingest.http_api import serving
 from bg_ingest.http_api.description import RATE_HEADERS, SYNCING, describe, response
+from bg_ingest.http_api.rate_headers import headers_or_429
+from bg_ingest.http_api.requests import params, webhook_request
+from bg_ingest.http_api.requests.webhook_request import EgvsAvailable, EgvsCreated
 from bg_ingest.http_api.serving import ApiSettings
-from bg_ingest.http_api.webhook_request import EgvsAvailable, EgvsCreated
 from bg_ingest.problems import Problem
+from bg_ingest.telemetry import metrics
 from bg_ingest.webhooks.authentication import WebhookAuthenticator
 from bg_ingest.webhooks.receive import Reception, WebhookDeps, receive
 from bg_ingest.wiring.process import Process, process
@@ -77,13 +82,13 @@ def build(deps: WebhookDeps, authenticator: WebhookAuthenticator, api: ApiSettin
         event = app.current_event.raw_event
         # Before the sender is authenticated, a response depends on the request alone.
         raw = webhook_request.raw_body(event)
-        webhook_id = webhook_request.authenticated_id(event, raw, authenticator)
+        webhook_id = webhook_request.authenticated_id(event, user_id, raw, authenticator)
         request = webhook_request.parse_request(raw)
         received = receive(deps, user_id, webhook_id, request, telemetry.correlation_id())
         if received.reception is Reception.UNKNOWN:
             raise Problem(problems.USER_UNKNOWN)
         status = received.limit_status
-        headers = serving.headers_or_429(deps.limit.policy, status) if status else {}
+        headers = headers_or_429(deps.limit.policy, status) if status else {}
         if received.reception is Reception.DUPLICATE:
             return serving.json_response({"status": "duplicate"}, headers=headers)
         accepted = {"status": "accepted", "correlation_id": received.correlation_id}
@@ -100,5 +105,5 @@ def _app(own: Process) -> APIGatewayHttpResolver:
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle one request."""
     answer = serving.serve(process().part(_app), event, context, process().clock, raw_body=True)
-    telemetry.measure_webhook(OUTCOMES.get(answer["statusCode"], "failed"))
+    telemetry.measure(metrics.WEBHOOKS, of=OUTCOMES.get(answer["statusCode"], "failed"))
     return answer

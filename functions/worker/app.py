@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bg_ingest.telemetry.boot  # noqa: F401 - the first import: it shortens the cold start.
+
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -43,13 +45,15 @@ def handle(event: dict[str, Any], context: LambdaContext, handle_delivery: Handl
 
 @telemetry.entry_point(process)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Carry out what the jobs queue delivers."""
+    """Carry out what one of the jobs queues delivers."""
+    telemetry.resume_collection()  # A batch of ten histories would fill the memory before the first answer.
     return handle(event, context, process().part(sync_service).handle_delivery)
 
 
 def _delivery(record: dict[str, Any]) -> Delivery:
     received = int(record["attributes"]["ApproximateReceiveCount"])
-    return Delivery(record["messageId"], record["receiptHandle"], record["body"], received)
+    queue = record.get("eventSourceARN", "").rpartition(":")[2]
+    return Delivery(record["messageId"], record["receiptHandle"], record["body"], received, queue)
 
 
 def _log(handled: DeliveryResult, received: int) -> None:

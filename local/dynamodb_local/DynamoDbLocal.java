@@ -7,7 +7,7 @@ import org.eclipse.jetty.server.ServerConnector;
 class DynamoDbLocal {
     public static void main(String[] args) throws Exception {
         // The port is only a placeholder: the connector below asks the system for one.
-        String[] options = {"-inMemory", "-disableTelemetry", "-port", "8000"};
+        String[] options = {"-inMemory", "-sharedDb", "-disableTelemetry", "-port", "8000"};
         DynamoDBProxyServer proxy = ServerRunner.createServerFromCommandLineArgs(options);
         // It has no option for the address, so its web server is told before it starts.
         var field = DynamoDBProxyServer.class.getDeclaredField("server");

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Respond = Callable[[str, Mapping[str, str]], tuple[int, Mapping[str, str], bytes]]
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+_KEY_CODES = {"Tab": 9}
 _NO_SCRIPTS = {"profile.managed_default_content_settings.javascript": 2}
 
 
@@ -41,6 +42,26 @@ class Browser:
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression on the page."""
         return self._post("/execute/sync", {"script": f"return {expression}", "args": []})
+
+    def run(self, script: str) -> None:
+        """Run JavaScript on the page, as a developer's console does."""
+        self._post("/execute/sync", {"script": script, "args": []})
+
+    def wait(self, promise: str, then: str) -> Any:
+        """Return the value of the expression `then`, in which `found` is what a promise has found."""
+        script = f"const done = arguments[0]; {promise}.then(found => done({then}))"
+        return self._post("/execute/async", {"script": script, "args": []})
+
+    def press(self, key: str) -> None:
+        """Press and release a key."""
+        for kind in ("keyDown", "keyUp"):
+            pressed = {"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": _KEY_CODES[key]}
+            self._devtools("Input.dispatchKeyEvent", pressed)
+
+    def paper(self) -> bytes:
+        """Print the page to a PDF."""
+        body = {"cmd": "Page.printToPDF", "params": {"preferCSSPageSize": True, "printBackground": True}}
+        return base64.b64decode(self._post("/goog/cdp/execute", body)["data"])
 
     def wait_for(self, expression: str) -> None:
         """Wait until a JavaScript expression is true."""

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
 from bg_ingest.accounts.connection import Connections
+from bg_ingest.accounts.data_keys import DataKeys, Purpose
+from bg_ingest.accounts.message_seals import MessageSeals
+from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import NotConnected
 from bg_ingest.connecting.flow import ConnectDeps
 from bg_ingest.connecting.logins import Logins
+from bg_ingest.connecting.parked_logins import ParkedLogins
 from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import Eraser
 from bg_ingest.erasing.receipt import Receipts
+from bg_ingest.exporting.export_jobs import ExportJobs
 from bg_ingest.ids import new_id
 from bg_ingest.providers.seam import Endpoint, Fetched
 from bg_ingest.readings.model import Reading
@@ -22,7 +27,7 @@ from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
-from bg_ingest.sync.pushed_records import store_pushed
+from bg_ingest.sync.orders.pushed_records import store_pushed
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
@@ -98,20 +103,24 @@ class LoginPage:
 
 @dataclass(slots=True)
 class AccountWorld:
-    """Both tables, a provider, and the contents of the two queues."""
+    """The tables, a provider, and the contents of the two queues."""
 
     world: TokenWorld
     readings_table: Table
+    intake_table: Table
     clock: FakeClock
     orders: list[Order] = field(default_factory=list)
     looks: list[tuple[str, int]] = field(default_factory=list)
+    account: str | None = None  # The provider's account of every login.
 
     def deps(self, turn: Callable[[str], None] = lambda _: None) -> ConnectDeps:
         """The dependencies of a connecting process, which calls `turn` at every step."""
         users = self._users(turn)
         return ConnectDeps(
             logins=Logins(users, self.clock),
+            parked=ParkedLogins(users, self.sealer(turn), self.clock),
             provider_login=LoginPage(self.world, turn),
+            account_of=lambda _: self.account,
             vault=self.world.process(turn),
             connections=self.world.connections,
             audit=Audit(users, self.clock, 365),
@@ -121,6 +130,18 @@ class AccountWorld:
             clock=self.clock,
             history=HISTORY,
         )
+
+    def sealer(self, turn: Callable[[str], None]) -> Sealer:
+        """What seals the tokens of parked logins."""
+        kms = stepped(self.world.kms, turn)
+        return Sealer(DataKeys(kms, self.world.key_id, "test", self.clock, purpose=Purpose.PARKED_TOKENS))
+
+    def message_seals(self, turn: Callable[[str], None] = lambda _: None) -> MessageSeals:
+        """What seals and opens the records in queue messages."""
+        keys = DataKeys(
+            stepped(self.world.kms, turn), self.world.key_id, "test", self.clock, purpose=Purpose.MESSAGES
+        )
+        return MessageSeals(self._intake(turn), Sealer(keys), self.clock)
 
     def connect(self, user_id: str) -> None:
         """Connect a user, and store a reading, a job, an audit entry and an open login."""
@@ -147,18 +168,19 @@ class AccountWorld:
 
     def receive(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> Received:
         """Receive a webhook with one reading of a user, and call `turn` at every step."""
-        users = self._users(turn)
+        users, intake = self._users(turn), self._intake(turn)
 
         def send(orders: Iterable[Order]) -> None:
             turn("before send")
             self.orders.extend(orders)
 
         deps = WebhookDeps(
-            inbox=Inbox(users, self.clock),
+            inbox=Inbox(intake, self.clock),
             connections=Connections(users, self.clock),
             jobs=Jobs(users, self.clock),
             audit=Audit(users, self.clock, 365),
-            limit=CallerLimit(users, self.clock, LimitPolicy("webhook", 100, 60)),
+            limit=CallerLimit(intake, self.clock, LimitPolicy("webhook", 100, 60)),
+            seal=self.message_seals(turn).seal,
             send=send,
             clock=self.clock,
         )
@@ -176,6 +198,7 @@ class AccountWorld:
             stores=stores,
             connections=Connections(users, self.clock),
             providers=only_parses(),
+            open_payload=self.message_seals(turn).open,
             clock=self.clock,
         )
 
@@ -185,9 +208,11 @@ class AccountWorld:
         return Eraser(
             users=users,
             readings=Table(stepped(self.readings_table.client, turn), self.readings_table.name),
+            intake=self._intake(turn),
             receipts=Receipts(users, self.clock, 365),
             order_second_look=lambda user_id, in_s: self.looks.append((user_id, in_s)),
             clock=clock or self.clock,
+            exports=ExportJobs(users, self.clock),
         )
 
     def let_everything_end(self) -> None:
@@ -198,9 +223,9 @@ class AccountWorld:
             self.eraser().second_look(user_id, lambda: 29.0)
 
     def stored_about(self, user_id: str) -> list[str]:
-        """The keys of all items of both tables that contain this user id."""
+        """The keys of all items of all tables that contain this user id."""
         found: list[str] = []
-        for table in (self.world.table, self.readings_table):
+        for table in (self.world.table, self.readings_table, self.intake_table):
             page = table.client.scan(TableName=table.name)
             assert "LastEvaluatedKey" not in page
             found += [item["sk"]["S"] for item in page["Items"] if f"'{user_id}'" in _names(item)]
@@ -208,6 +233,9 @@ class AccountWorld:
 
     def _users(self, turn: Callable[[str], None]) -> Table:
         return Table(stepped(self.world.table.client, turn), self.world.table.name)
+
+    def _intake(self, turn: Callable[[str], None]) -> Table:
+        return Table(stepped(self.intake_table.client, turn), self.intake_table.name)
 
     def _reading_store(self, turn: Callable[[str], None]) -> ReadingStore:
         table = Table(stepped(self.readings_table.client, turn), self.readings_table.name)

@@ -43,11 +43,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def tables(request: pytest.FixtureRequest, dynamodb: DynamoDBClient) -> DynamoDBClient:
-    """A DynamoDB with both tables."""
+    """A DynamoDB with all tables."""
     if request.param == "memory":
         return MemoryDynamo.client()
     create_table(dynamodb, "ReadingsTable", "readings")
     create_table(dynamodb, "UsersTable", "users")
+    create_table(dynamodb, "IntakeTable", "intake")
     return dynamodb
 
 
@@ -61,3 +62,9 @@ def readings_table(tables: DynamoDBClient) -> Table:
 def users_table(tables: DynamoDBClient) -> Table:
     """The users table."""
     return Table(tables, "users")
+
+
+@pytest.fixture
+def intake_table(tables: DynamoDBClient) -> Table:
+    """The intake table."""
+    return Table(tables, "intake")

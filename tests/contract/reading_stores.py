@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.readings.model import Reading
     from bg_ingest.readings.store import ReadingStore
-    from bg_ingest.readings.stored_reading import StoredReading
+    from bg_ingest.readings.stored.stored_reading import StoredReading
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 
@@ -55,6 +56,27 @@ def test_an_outcome_replaces_the_attempted_state(audit: Audit) -> None:
 
     assert audit.complete(entry, AuditOutcome.REFUSED)
     assert [found.outcome for found in audit.newest_first("ada")] == [AuditOutcome.REFUSED]
+
+
+def test_a_stored_entry_cannot_be_overwritten(audit: Audit) -> None:
+    """Not by a second save, not by a second outcome, and not in a transaction."""
+    entry = audit.save(audit.new_entry("ada", actor="eve", action="POST /x", correlation_id="c-1"))
+    assert audit.complete(entry, AuditOutcome.DONE)
+    forged = replace(entry, actor="mallory", action="GET /y")
+
+    audit.save(forged, AuditOutcome.REFUSED)
+    assert audit.complete(forged, AuditOutcome.REFUSED)
+    assert not audit.table.transact([audit.addition(forged, AuditOutcome.REFUSED)])
+    assert list(audit.newest_first("ada")) == [replace(entry, outcome=AuditOutcome.DONE)]
+
+
+def test_an_outcome_brings_no_erased_entry_back(audit: Audit) -> None:
+    """The erasure has removed the entry while its action was running."""
+    entry = audit.save(audit.new_entry("ada", actor="eve", action="POST /x", correlation_id="c-1"))
+    audit.table.delete("audit#ada", entry.entry_id)
+
+    assert audit.complete(entry, AuditOutcome.DONE)
+    assert list(audit.newest_first("ada")) == []
 
 
 def test_entries_belong_to_one_user_and_expire_after_a_year(

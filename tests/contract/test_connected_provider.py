@@ -11,11 +11,12 @@ import boto3
 import pytest
 
 from bg_ingest.accounts.connection import Connections, ConnectionState
-from bg_ingest.accounts.data_keys import DataKeys
+from bg_ingest.accounts.data_keys import DataKeys, Purpose
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import NotConnected, Vault
+from bg_ingest.erasing.erase import LEASE_WAIT_S_MAX
 from bg_ingest.providers.seam import Endpoint
-from bg_ingest.sync.connected_provider import AccountChanged, ConnectedProvider
+from bg_ingest.sync.connected_provider import UNCHECKED_S_MAX, AccountChanged, ConnectedProvider
 from bg_ingest.sync.run import LeaseLost
 from dexcom_sim.added_readings import AddedReading
 from dexcom_sim.faults import AccessTokenExpired, LateUploads, UserRevoked
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from bg_ingest.providers.seam import Fetched
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-_REGION = Endpoint("dexcom", "custom", "http://dexcom.sim")
+_REGION = Endpoint("dexcom", "custom")
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,9 @@ def ada(users_table: Table) -> Ada:
     """A user who has just logged in, and all of whose data has been uploaded."""
     caller = connected()
     kms = boto3.client("kms", region_name="eu-west-1")  # noqa: TID251 - there is no wiring here.
-    sealer = Sealer(DataKeys(kms, kms.create_key()["KeyMetadata"]["KeyId"], "test", caller.clock))
+    sealer = Sealer(
+        DataKeys(kms, kms.create_key()["KeyMetadata"]["KeyId"], "test", caller.clock, purpose=Purpose.TOKENS)
+    )
     connections = Connections(users_table, caller.clock)
     providers = client_provider(caller.client, caller.oauth)
     vault = Vault(connections, sealer, providers)
@@ -187,15 +190,40 @@ def test_readings_of_another_account_are_rejected(ada: Ada) -> None:
 
 
 def test_an_answer_that_arrives_after_an_erasure_is_dropped(ada: Ada) -> None:
-    """A fetch that began before the erasure raises NotConnected."""
+    """A fetch that began long before the erasure raises NotConnected."""
+
+    def is_erased() -> None:
+        ada.connections.table.delete("ada", "connection")
+        ada.caller.clock.advance(UNCHECKED_S_MAX)
+
     with pytest.raises(NotConnected):
-        ada.fetch_while(lambda: ada.connections.table.delete("ada", "connection"))
+        ada.fetch_while(is_erased)
 
 
 def test_an_answer_that_arrives_after_a_disconnect_is_dropped(ada: Ada) -> None:
-    """A fetch that began before the disconnect raises NotConnected."""
+    """A fetch that began long before the disconnect raises NotConnected."""
+
+    def disconnects() -> None:
+        ada.connections.disconnect("ada")
+        ada.caller.clock.advance(UNCHECKED_S_MAX)
+
     with pytest.raises(NotConnected):
-        ada.fetch_while(lambda: ada.connections.disconnect("ada"))
+        ada.fetch_while(disconnects)
+
+
+def test_a_fast_answer_reads_the_connection_once(ada: Ada) -> None:
+    """An answer within the time for which an erasure waits needs no second read."""
+    client = ada.connections.table.client
+    reads: list[str] = []
+    client.meta.events.register("before-call.dynamodb.GetItem", lambda **_: reads.append("connection"))
+
+    assert ada.fetch_while(lambda: ada.caller.clock.advance(UNCHECKED_S_MAX - 1)).readings
+    assert len(reads) == 2  # One for each of the two fetches.
+
+
+def test_an_erasure_waits_longer_than_an_unchecked_fetch() -> None:
+    """An erasure removes what a sync stored whose answer was fast, because it waits for that sync."""
+    assert LEASE_WAIT_S_MAX >= 2 * UNCHECKED_S_MAX
 
 
 def test_an_answer_to_an_earlier_login_is_dropped(ada: Ada) -> None:

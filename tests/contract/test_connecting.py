@@ -8,6 +8,7 @@ import pytest
 from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.connecting import flow
+from bg_ingest.connecting.confirm import confirm
 from bg_ingest.connecting.flow import ConnectDeps, LoginOutcome, LoginResult
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.errors import ApplicationFull, CircuitOpen, CodeRefused, ProviderError, Unavailable
@@ -20,11 +21,13 @@ from tests.support.moto_kms import kms_client, quick_key
 
 
 @pytest.fixture
-def accounts(users_table: Table, readings_table: Table, clock: FakeClock) -> AccountWorld:
+def accounts(
+    users_table: Table, readings_table: Table, intake_table: Table, clock: FakeClock
+) -> AccountWorld:
     """Empty tables."""
     kms = kms_client()
     world = TokenWorld(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
-    return AccountWorld(world, readings_table, clock)
+    return AccountWorld(world, readings_table, intake_table, clock)
 
 
 def state_of(deps: ConnectDeps, user_id: str, return_url: str | None = None) -> str:
@@ -37,7 +40,18 @@ def state_of(deps: ConnectDeps, user_id: str, return_url: str | None = None) -> 
 def back(
     deps: ConnectDeps, state: str | None, code: str | None = "good", error: str | None = None
 ) -> LoginResult:
-    """Finish a login, as the provider's redirect does."""
+    """Come back from the provider's login page, and confirm the login if the provider accepted it."""
+    result = returned(deps, state, code, error)
+    if result.code is not None:
+        assert result.user_id is not None
+        confirm(deps, result.user_id, result.code, "c")  # False if the user was erased meanwhile.
+    return replace(result, user_id=None, code=None)
+
+
+def returned(
+    deps: ConnectDeps, state: str | None, code: str | None = "good", error: str | None = None
+) -> LoginResult:
+    """Come back from the provider's login page, as its redirect does."""
     return flow.finish_login(deps, state_value=state, code=code, error=error, correlation_id="c")
 
 
@@ -46,7 +60,7 @@ def test_a_finished_login_connects_polls_and_fetches_history(accounts: AccountWo
     deps = accounts.deps()
     ended = back(deps, state_of(deps, "ada", "https://app.example.org/done"))
 
-    assert ended == LoginResult(LoginOutcome.CONNECTED, "https://app.example.org/done")
+    assert ended == LoginResult(LoginOutcome.PARKED, "https://app.example.org/done")
     connection, state = deps.connections.get("ada"), deps.states.get("ada")
     assert connection is not None
     assert state is not None
@@ -82,7 +96,7 @@ def test_a_reloaded_page_has_the_same_result(accounts: AccountWorld) -> None:
     flow.disconnect(deps, "ada")
     disconnected = back(deps, state)
 
-    assert reloaded == LoginResult(LoginOutcome.REPEATED, "https://app.example.org/done")
+    assert reloaded == LoginResult(LoginOutcome.CONFIRMED, "https://app.example.org/done")
     assert disconnected == LoginResult(LoginOutcome.STATE_INVALID)
     assert len(accounts.orders) == 1
 
@@ -98,7 +112,7 @@ def test_a_state_is_valid_until_its_last_second(accounts: AccountWorld) -> None:
     state = state_of(deps, "ada")
     accounts.clock.advance(timedelta(minutes=10).total_seconds() - 1)
 
-    assert back(deps, state).outcome is LoginOutcome.CONNECTED
+    assert back(deps, state).outcome is LoginOutcome.PARKED
 
 
 def test_a_state_connects_the_user_it_was_made_for(accounts: AccountWorld) -> None:
@@ -109,7 +123,7 @@ def test_a_state_connects_the_user_it_was_made_for(accounts: AccountWorld) -> No
 
     assert deps.connections.get("ada") is None
     assert deps.connections.get("bob") is not None
-    assert back(deps, adas).outcome is LoginOutcome.CONNECTED
+    assert back(deps, adas).outcome is LoginOutcome.PARKED
 
 
 def test_only_one_of_two_concurrent_callbacks_connects(accounts: AccountWorld) -> None:
@@ -122,8 +136,8 @@ def test_only_one_of_two_concurrent_callbacks_connects(accounts: AccountWorld) -
         seen.append(back(accounts.deps(turn), state).outcome)
 
         # The second comes too early to succeed, or finds that the first has.
-        assert seen.count(LoginOutcome.CONNECTED) == 1
-        assert set(seen) - {LoginOutcome.CONNECTED} <= {LoginOutcome.STATE_INVALID, LoginOutcome.REPEATED}
+        assert seen.count(LoginOutcome.PARKED) == 1
+        assert set(seen) - {LoginOutcome.PARKED} <= {LoginOutcome.STATE_INVALID, LoginOutcome.CONFIRMED}
         assert len(accounts.orders) == step
 
 
@@ -133,7 +147,7 @@ def test_a_second_callback_is_refused_during_the_exchange(accounts: AccountWorld
     meanwhile = At("after query", lambda: first.start(lambda: back(accounts.deps(first), state).outcome))
 
     assert back(accounts.deps(meanwhile), state).outcome is LoginOutcome.STATE_INVALID
-    assert first.finish() is LoginOutcome.CONNECTED
+    assert first.finish() is LoginOutcome.PARKED
 
 
 @pytest.mark.parametrize(
@@ -196,7 +210,7 @@ def test_a_login_after_a_crashed_one_succeeds(accounts: AccountWorld) -> None:
         before = len(accounts.orders)
         deps = accounts.deps()
 
-        assert back(deps, _started(accounts, user_id)).outcome is LoginOutcome.CONNECTED
+        assert back(deps, _started(accounts, user_id)).outcome is LoginOutcome.PARKED
         known = deps.states.get(user_id)
         assert known is not None
         assert known.slot is not None
@@ -343,7 +357,7 @@ def test_an_erased_user_can_log_in_again_at_once(accounts: AccountWorld) -> None
     state = _started(accounts, "ada")
     accounts.let_everything_end()
 
-    assert back(accounts.deps(), state).outcome is LoginOutcome.CONNECTED
+    assert back(accounts.deps(), state).outcome is LoginOutcome.PARKED
 
 
 @pytest.mark.exhaustive

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.support.fakes import FakeClock
 
 ADA = "ada"
-EU = Endpoint("dexcom", "eu", "https://api.dexcom.eu")
+EU = Endpoint("dexcom", "eu")
 CONSENT = NOON - timedelta(days=90)
 MINUTE = timedelta(minutes=1)
 
@@ -76,7 +76,7 @@ def test_reconnecting_makes_a_new_generation(connections: Connections) -> None:
 def test_reconnecting_in_another_region_moves_the_connection(connections: Connections) -> None:
     """The region and the consent's start are those of the last login."""
     connect(connections)
-    us = Endpoint("dexcom", "us", "https://api.dexcom.com")
+    us = Endpoint("dexcom", "us")
 
     assert connections.save_new(ADA, us, b"tokens 2", data_from=NOON).endpoint == us
     assert now(connections).data_from == NOON
@@ -106,7 +106,7 @@ def test_a_late_write_does_not_restore_an_erased_connection(
     assert not connections.mark_needs_reauth(ADA, erased.generation)
     assert not connections.disconnect(ADA)
     assert connections.note_account(erased, "account") is AccountSeen.GONE
-    refresh_lease.release(users_table, ADA, "holder")
+    refresh_lease.release(users_table, erased, "holder")
     assert not refresh_lease.claim(users_table, erased, "holder", NOON, MINUTE)
     assert connections.get(ADA) is None
 
@@ -220,10 +220,10 @@ def test_only_its_holder_releases_the_refresh_lease(connections: Connections, us
     refresh_lease.claim(users_table, connection, "slow", NOON, MINUTE)
     refresh_lease.claim(users_table, connection, "two", NOON + MINUTE, MINUTE)
 
-    refresh_lease.release(users_table, ADA, "slow")
+    refresh_lease.release(users_table, connection, "slow")
     assert not refresh_lease.claim(users_table, connection, "three", NOON + MINUTE, MINUTE)
 
-    refresh_lease.release(users_table, ADA, "two")
+    refresh_lease.release(users_table, connection, "two")
     assert refresh_lease.claim(users_table, connection, "three", NOON + MINUTE, MINUTE)
 
 

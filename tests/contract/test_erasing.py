@@ -1,9 +1,14 @@
+import re
 from collections.abc import Callable
 
 import pytest
 
+from bg_ingest.access.caller import Caller
 from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import SECOND_LOOK_S, Eraser
+from bg_ingest.erasing.receipt import ErasureActor
+from bg_ingest.ids import new_id
+from bg_ingest.sync.jobs import Jobs
 from tests.contract.account_world import AccountWorld, kinds
 from tests.contract.stepped import Crash, HalfWay, crash
 from tests.contract.token_world import TokenProvider, TokenWorld
@@ -12,11 +17,13 @@ from tests.support.moto_kms import kms_client, quick_key
 
 
 @pytest.fixture
-def accounts(users_table: Table, readings_table: Table, clock: FakeClock) -> AccountWorld:
+def accounts(
+    users_table: Table, readings_table: Table, intake_table: Table, clock: FakeClock
+) -> AccountWorld:
     """Empty tables."""
     kms = kms_client()
     world = TokenWorld(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
-    return AccountWorld(world, readings_table, clock)
+    return AccountWorld(world, readings_table, intake_table, clock)
 
 
 def plenty() -> float:
@@ -61,6 +68,55 @@ def test_an_erasure_leaves_only_its_receipt(accounts: AccountWorld) -> None:
         "days": 21,  # One for each day of the history.
     }
     assert accounts.stored_about("bob") == before
+
+
+def test_records_of_quiet_polls_are_removed_as_jobs(accounts: AccountWorld) -> None:
+    """Five in the sync item, and six in an item of their own."""
+    accounts.connect("ada")
+    users, clock = accounts.world.table, accounts.clock
+    record = bytes.fromhex(new_id(clock.now())).ljust(54, b"1")
+    users.update("ada", "sync", "SET polls = :polls", {":polls": 5 * record})
+    assert Jobs(users, clock).save_polls("ada", 6 * record)
+
+    receipt = accounts.eraser().erase("ada", plenty)
+
+    assert kinds(accounts.stored_about("ada")) == {"receipt"}
+    removed = receipt.as_json()["removed"]
+    assert (removed["jobs"], removed["sync_states"]) == (11, 1)
+
+
+def test_quiet_polls_of_a_paused_worker_are_removed_later(accounts: AccountWorld) -> None:
+    """Their item names no fence, so the second look removes it."""
+    accounts.connect("ada")
+    record = bytes.fromhex(new_id(accounts.clock.now())).ljust(54, b"1")
+    accounts.eraser().erase("ada", plenty)
+    assert Jobs(accounts.world.table, accounts.clock).save_polls("ada", 6 * record)
+    accounts.clock.advance(SECOND_LOOK_S)
+
+    accounts.eraser().second_look("ada", plenty)
+
+    assert kinds(accounts.stored_about("ada")) == {"receipt"}
+
+
+@pytest.mark.parametrize(
+    ("caller", "kind"),
+    [
+        (Caller("subject-1", "ada", frozenset()), "person"),
+        (Caller("reporting", None, frozenset()), "service"),
+    ],
+)
+def test_the_receipt_names_its_actor_by_a_hash(accounts: AccountWorld, caller: Caller, kind: str) -> None:
+    """The receipt says whether the user or a service asked, and a repetition by another caller keeps it."""
+    accounts.connect("ada")
+    unfinished = accounts.eraser().erase("ada", lambda: 1.0, ErasureActor.of(caller))
+    repeated = accounts.eraser().erase("ada", plenty, ErasureActor("other", None))
+    accounts.let_everything_end()
+
+    actor = repeated.as_json()["actor"]
+    assert actor["kind"] == kind
+    assert re.fullmatch("[0-9a-f]{16}", actor["id"])
+    assert unfinished.actor == repeated.actor
+    assert caller.actor not in str(repeated)
 
 
 def test_a_repeated_erasure_returns_the_same_receipt(accounts: AccountWorld) -> None:

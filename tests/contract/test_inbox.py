@@ -8,9 +8,9 @@ from tests.support.fakes import FakeClock
 
 
 @pytest.fixture
-def inbox(users_table: Table, clock: FakeClock) -> Inbox:
+def inbox(intake_table: Table, clock: FakeClock) -> Inbox:
     """An empty inbox."""
-    return Inbox(users_table, clock)
+    return Inbox(intake_table, clock)
 
 
 def test_only_the_first_claim_of_an_id_succeeds(inbox: Inbox, clock: FakeClock) -> None:

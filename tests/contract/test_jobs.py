@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 
@@ -39,6 +40,15 @@ def test_a_saved_job_is_read_back_unchanged(jobs: Jobs, clock: FakeClock) -> Non
     assert kept.counts.invalid == (("time-missing", 1), ("value-missing", 2))
     assert (kept.failure, kept.started_at, kept.finished_at) == (job.failure, job.started_at, job.finished_at)
     assert kept.order == job.order
+
+
+def test_a_finished_job_is_never_changed(jobs: Jobs, clock: FakeClock) -> None:
+    """A message that is delivered again cannot rewrite the outcome."""
+    job = _job(clock, finished_at=NOON)
+    jobs.save(job)
+
+    assert not jobs.save(replace(job, status=JobStatus.DEFERRED, finished_at=NOON + timedelta(minutes=1)))
+    assert jobs.get("ada", job.order.job_id) == job
 
 
 def test_a_job_belongs_to_its_user(jobs: Jobs, clock: FakeClock) -> None:

@@ -6,9 +6,9 @@ from tests.support.fakes import FakeClock
 
 
 @pytest.fixture
-def limit(users_table: Table, clock: FakeClock) -> CallerLimit:
+def limit(intake_table: Table, clock: FakeClock) -> CallerLimit:
     """A limit of three calls a minute."""
-    return CallerLimit(users_table, clock, LimitPolicy("sync", 3, 60))
+    return CallerLimit(intake_table, clock, LimitPolicy("sync", 3, 60))
 
 
 def test_calls_over_the_limit_are_rejected(limit: CallerLimit) -> None:
@@ -33,11 +33,11 @@ def test_a_caller_is_accepted_after_the_reset_time(limit: CallerLimit, clock: Fa
     assert limit.take("ada") == LimitStatus(accepted=True, remaining=2, resets_in_s=60)
 
 
-def test_callers_and_limits_are_counted_separately(limit: CallerLimit, users_table: Table) -> None:
+def test_callers_and_limits_are_counted_separately(limit: CallerLimit, intake_table: Table) -> None:
     """Another caller has its own count, and so has another limit."""
     for _ in range(3):
         limit.take("ada")
-    other = CallerLimit(users_table, limit.clock, LimitPolicy("webhook", 3, 60))
+    other = CallerLimit(intake_table, limit.clock, LimitPolicy("webhook", 3, 60))
 
     assert limit.take("bob").accepted
     assert other.take("ada").accepted
@@ -45,11 +45,11 @@ def test_callers_and_limits_are_counted_separately(limit: CallerLimit, users_tab
 
 
 def test_a_count_expires_and_contains_no_caller_id(
-    limit: CallerLimit, users_table: Table, clock: FakeClock
+    limit: CallerLimit, intake_table: Table, clock: FakeClock
 ) -> None:
     """The item has the expiry of its window, and its key is a hash."""
     limit.take("grace")
-    (item,) = users_table.client.scan(TableName=users_table.name)["Items"]
+    (item,) = intake_table.client.scan(TableName=intake_table.name)["Items"]
 
     assert int(item["expires_at"]["N"]) == clock.now().timestamp() + 60
     assert "grace" not in str(item)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.accounts.data_keys import DataKeys
+from bg_ingest.accounts.data_keys import DataKeys, Purpose
 from bg_ingest.accounts.quarantine import (
     KEPT,
     RECORD_CHARS_MAX,
@@ -40,7 +40,7 @@ rejections = st.lists(st.builds(Rejected, reasons, json_values), max_size=60)
 def quarantine(users_table: Table, clock: FakeClock) -> Quarantine:
     """An empty quarantine, on DynamoDB and KMS."""
     kms = kms_client()
-    keys = DataKeys(kms, quick_key(kms), "test", clock)
+    keys = DataKeys(kms, quick_key(kms), "test", clock, purpose=Purpose.QUARANTINE)
     return Quarantine(users_table, Sealer(keys), clock)
 
 

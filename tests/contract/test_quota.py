@@ -118,6 +118,22 @@ def test_process_with_few_calls_takes_small_blocks(users_table: Table, clock: Fa
     assert item["taken"] <= 7
 
 
+def test_a_steady_process_takes_few_blocks_in_the_next_hour(users_table: Table, clock: FakeClock) -> None:
+    """Forty calls an hour cost six writes in the first hour, and two in the next one."""
+    requests = At("never", lambda: None)
+    quota = HourlyQuota(Table(stepped(users_table.client, requests), users_table.name), clock)
+
+    def writes_in_an_hour() -> int:
+        before = requests.steps.count("before update_item")
+        assert spend(quota, 40) == 40
+        clock.advance(3_600)
+        return requests.steps.count("before update_item") - before
+
+    assert [writes_in_an_hour() for _ in range(3)] == [6, 2, 2]
+    clock.advance(3_600)
+    assert writes_in_an_hour() == 6  # An hour without calls lies between.
+
+
 @pytest.mark.exhaustive
 def test_many_calls_cost_few_writes(users_table: Table, clock: FakeClock) -> None:
     """Three thousand calls cost about one write per sixty calls."""

@@ -60,6 +60,7 @@ def test_an_item_holds_one_hour(reading_store: ReadingStore) -> None:
         "pk": "ada",
         "sk": "2026-04-26T12",
         "version": 1,
+        "writes": "0",
         "expires_at": int(removed_at.timestamp()),
     }
     assert text == to_text(NOON, everything(reading_store))

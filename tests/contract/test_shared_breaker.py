@@ -243,3 +243,38 @@ def test_deleted_item_closes_the_circuit(
     clock.advance(2)
 
     assert outage(breaker) == RULES.calls_min
+
+
+ACCOUNTS = [f"account-{number}" for number in range(CircuitRules().own_accounts)]
+
+
+def _fails(breaker: SharedBreaker, accounts: list[str], calls: int) -> int:
+    """Fail so many calls in turn; return how many were made."""
+    return sum(call(breaker, accounts[number % len(accounts)], succeeds=False) for number in range(calls))
+
+
+def test_a_process_judges_its_own_outage_at_once(users_table: Table, clock: FakeClock) -> None:
+    """Ten failures in a row for several accounts open the circuit, without the time for other reports."""
+    breaker, other = SharedBreaker(users_table, clock, HOST), SharedBreaker(users_table, clock, HOST)
+
+    assert _fails(breaker, ACCOUNTS, 20) == CircuitRules().own_failures
+    assert not other.permit("account-9").allowed
+
+
+def test_a_success_ends_a_run_of_failures(users_table: Table, clock: FakeClock) -> None:
+    """Failures with a success between them are scattered."""
+    breaker = SharedBreaker(users_table, clock, HOST)
+    for _ in range(2):
+        assert _fails(breaker, ACCOUNTS, CircuitRules().own_failures - 1) == CircuitRules().own_failures - 1
+        for account_key in ACCOUNTS * 3:
+            assert call(breaker, account_key, succeeds=True)
+
+    assert breaker.permit("account-9").allowed
+
+
+def test_three_failing_accounts_do_not_stop_a_fourth(users_table: Table, clock: FakeClock) -> None:
+    """Three accounts that always fail do not stop a fourth."""
+    breaker = SharedBreaker(users_table, clock, HOST)
+    _fails(breaker, ACCOUNTS[:3], 15)
+
+    assert breaker.permit("account-9").allowed

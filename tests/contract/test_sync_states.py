@@ -5,7 +5,7 @@ import pytest
 
 from bg_ingest.dynamo import Table
 from bg_ingest.ids import new_id
-from bg_ingest.sync import poll_slots
+from bg_ingest.sync.dispatching import poll_slots
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.state import LEASE_TTL, Busy, Lease, SyncState, SyncStates
 from tests.support.fakes import NOON, FakeClock

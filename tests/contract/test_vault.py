@@ -40,6 +40,22 @@ def test_a_valid_token_is_returned_without_a_refresh(world: TokenWorld) -> None:
     assert world.provider.refreshes == 0
 
 
+def test_a_slow_login_has_the_generation_of_its_seal(users_table: Table, clock: FakeClock) -> None:
+    """Seconds between the seal and the write change neither: the stored tokens can be opened."""
+    kms = kms_client()
+    slow = TokenWorld(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
+    tokens = slow.provider.login()
+    vault = slow.process(lambda _: clock.advance(3))
+    vault.store("ada", EU, tokens, data_from=NOON)
+    change = vault.new_login(
+        "bob", EU, tokens, data_from=NOON, login_started_at=NOON, replaced=None, source="", relays=False
+    )
+    assert users_table.transact([change])
+
+    for user_id in ("ada", "bob"):
+        assert slow.process().token_for(user_id) == tokens.access_token
+
+
 def test_a_token_is_refreshed_shortly_before_it_expires(world: TokenWorld, clock: FakeClock) -> None:
     """The refresh happens once for all callers, exactly five minutes before the expiry."""
     clock.advance((LIFETIME - MARGIN - timedelta(seconds=1)).total_seconds())
@@ -70,13 +86,13 @@ def test_a_rejected_token_is_refreshed(world: TokenWorld) -> None:
 
 def test_a_refresh_uses_the_region_of_the_connection(world: TokenWorld) -> None:
     """Tokens of Japan are refreshed in Japan."""
-    japan = Endpoint("dexcom", "jp", "https://api.dexcom.jp")
+    japan = Endpoint("dexcom", "jp")
     vault = world.process()
     vault.store(ADA, japan, world.provider.login(), data_from=world.clock.now())
 
     vault.token_for(ADA, rejected="access-2")
 
-    assert world.provider.requested_at == ["https://api.dexcom.jp"]
+    assert world.provider.requested_at == ["jp"]
 
 
 def test_a_user_without_a_connection_has_no_token(world: TokenWorld) -> None:

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys
+from bg_ingest.accounts.data_keys import DataKeys, Purpose
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import Vault, VaultLimits
 from bg_ingest.dynamo import Table
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.support.fakes import FakeClock
 
 ADA = "ada"
-EU = Endpoint("dexcom", "eu", "https://api.dexcom.eu")
+EU = Endpoint("dexcom", "eu")
 EXPIRED, CHAIN = "access-0", "refresh-0"
 
 
@@ -117,12 +117,12 @@ class Wired:
         client: Any = self.fault
         table = Table(client, users_table.name)
         self.host = Host(clock, self.log)
-        self.breaker = SharedBreaker(table, clock, EU.base_url)
+        self.breaker = SharedBreaker(table, clock, "https://api.dexcom.eu")
         admission = admission_control(clock, breaker=self.breaker, quota=HourlyQuota(table, clock))
         inner = httpx.MockTransport(self.host)
-        self.http = polite_http(EU.base_url, clock, admission=admission, inner=inner)
+        self.http = polite_http("https://api.dexcom.eu", clock, admission=admission, inner=inner)
         kms = kms_client()
-        sealer = Sealer(DataKeys(kms, quick_key(kms), "test", clock))
+        sealer = Sealer(DataKeys(kms, quick_key(kms), "test", clock, purpose=Purpose.TOKENS))
         self._connections = Connections(table, clock)
         provider: Any = WiredProvider(WiredLogin(self.http, clock))
         self.vault = Vault(self._connections, sealer, {EU.provider: provider})
@@ -208,7 +208,7 @@ def test_refresh_timeouts_are_never_shortened(wired: Wired) -> None:
 def test_lease_outlives_the_steps_around_it() -> None:
     """Claiming, one call and three writes at their slowest end before the lease does."""
     limits, policy = VaultLimits(), Policy()
-    aws_request_s_max = 3 * (2 + 5) + 2  # wiring/aws_clients.py: three tries, and the waits between them.
+    aws_request_s_max = 3 * (2 + 5) + 2  # wiring/aws/aws_clients.py: three tries, and the waits between them.
     storing_s = (len(limits.save_pauses_s) + 1) * aws_request_s_max + sum(limits.save_pauses_s)
 
     assert policy.timeouts.attempt_s_max <= policy.time_s_max

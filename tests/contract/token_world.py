@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys
+from bg_ingest.accounts.data_keys import DataKeys, Purpose
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import NotConnected, Vault, VaultLimits
 from bg_ingest.dynamo import Table
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bg_ingest.providers.seam import ProviderAccount
 
 ADA = "ada"
-EU = Endpoint("dexcom", "eu", "https://api.dexcom.eu")
+EU = Endpoint("dexcom", "eu")
 LIFETIME = timedelta(hours=2)
 
 
@@ -66,7 +66,7 @@ class TokenProvider:
     def refresh(self, account: ProviderAccount, refresh_token: str) -> Tokens:
         """New tokens for the valid refresh token, which is then invalid."""
         self.refreshes += 1
-        self.requested_at.append(account.endpoint.base_url)
+        self.requested_at.append(account.endpoint.environment)
         if self.trouble:
             raise self.trouble
         if refresh_token != f"refresh-{self._given}":
@@ -122,7 +122,7 @@ class TokenWorld:
     ) -> ProcessVault:
         """A process that has just started; `turn` is called at its every step."""
         connections = Connections(Table(stepped(self.table.client, turn), self.table.name), self.clock)
-        keys = DataKeys(stepped(self.kms, turn), self.key_id, "test", self.clock)
+        keys = DataKeys(stepped(self.kms, turn), self.key_id, "test", self.clock, purpose=Purpose.TOKENS)
         provider: Any = RefreshingProvider(SteppedLogin(self.provider, turn))
         return ProcessVault(connections, Sealer(keys), {EU.provider: provider}, limits)
 

@@ -23,6 +23,7 @@ from local.ports import free_port
 from local.progress import Progress
 from tests.e2e.at_dexcom import between_readings
 from tests.e2e.crowd import ProcessGroup, Shared
+from tests.e2e.known_secrets import add_of_the_cloud
 from tests.support.bare_numbers import unexplained_in_line
 from tests.support.leaks import leaks_in
 from tests.support.scratch import in_memory
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local.stack import Stack
+    from tests.support.run_secrets import RunSecrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,22 @@ def scratch() -> Iterator[Path | None]:
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory, built: Path, scratch: Path | None) -> Iterator[Stack]:
+def cloud(
+    tmp_path_factory: pytest.TempPathFactory, built: Path, scratch: Path | None, pytestconfig: pytest.Config
+) -> Iterator[Stack]:
     """Return the addresses of a running cloud."""
+    known: RunSecrets = pytestconfig.pluginmanager.get_plugin("leak-watch").known  # type: ignore[union-attr]  # conftest.py registers it.
     # Uploads are visible at once; the tests of the simulator cover the delay of an hour.
     options = Options(
         port=free_port(),
         enforce_iam=True,
         simulator_arguments=("--upload-delay-seconds", "0", "--people", "10"),
-        parameters={"BackfillDaysMax": "14", "CorsOrigins": ORIGIN, "ReturnUrls": RETURN_URL},
+        parameters={
+            "BackfillDaysMax": "14",
+            "CorsOrigins": ORIGIN,
+            "ReturnUrls": RETURN_URL,
+            "ServiceClientIds": "subject-of-a-service",
+        },
         built=built,
     )
     cloud = Cloud(StateFolder(tmp_path_factory.mktemp("cloud"), scratch), options, Progress(None))
@@ -77,6 +87,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, built: Path, scratch: Path |
         lines = function_lines(stack.emulator)
         assert any('"message":"metrics"' in line for line in lines)
         assert {leak for line in lines for leak in leaks_in(line) + unexplained_in_line(line)} == set()
+        kinds = add_of_the_cloud(known, stack)
+        assert kinds == {"a user id", "a token at Dexcom", "a secret of the deployment", "a token"}
+        assert known.found_in("\n".join(lines)) == []
     finally:
         cloud.end()
 

@@ -9,9 +9,7 @@ import httpx
 import pytest
 
 from local import demo
-from local.waiting import wait_until
 from tests.e2e.conftest import RETURN_URL
-from tests.support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -21,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 
 def _returned(http: httpx.Client, started: httpx.Response, **choice: str) -> httpx.Response:
-    """Log in at Dexcom's page and follow the redirect back to the API."""
+    """Log in at Dexcom's page and follow the redirect back to the API, as a browser does."""
     login = httpx.URL(started.json()["authorize_url"]).copy_merge_params(choice)
     return http.get(http.get(login).headers["location"], headers={"Accept": "text/html"})
 
@@ -61,7 +59,7 @@ def _redirect_target(http: httpx.Client, api: Api, user_id: str, **choice: str) 
 
 
 def test_a_login_works_once(caller: Any, http: httpx.Client) -> None:
-    """The redirect of a login connects once, even if several requests use it at the same time."""
+    """The redirect of a login is accepted once, even if several requests use it at the same time."""
     back = _redirect_target(http, caller("max"), "max", sim_user="SandboxUser1")
     with ThreadPoolExecutor(3) as threads:
         answers = list(threads.map(lambda _: http.get(back), range(3)))
@@ -78,7 +76,8 @@ def test_a_code_works_once(caller: Any, http: httpx.Client) -> None:
     first, second = (_redirect_target(http, lea, "lea", sim_user="SandboxUser1") for _ in range(2))
     stolen = second.copy_set_param("code", first.params["code"])
 
-    assert http.get(first).status_code == 200
+    code = http.get(first, headers={"Accept": "application/json"}).json()["confirm"]
+    assert lea.post("/api/bg/lea/connection/confirm", {"confirm": code}).status_code == 200
     refused = http.get(stolen, headers={"Accept": "text/html"})
     assert (refused.status_code, "The connection failed" in refused.text) == (502, True)
     assert http.get(second).status_code == 400
@@ -86,42 +85,38 @@ def test_a_code_works_once(caller: Any, http: httpx.Client) -> None:
 
 
 def test_a_login_redirects_to_the_requested_address(caller: Any, http: httpx.Client) -> None:
-    """The redirect goes to the listed address unchanged; a failed login appends its error."""
+    """The redirect goes to the listed address with the code, or with the error of a failed login."""
     jon: Api = caller("jon")
     wish = {"return_url": RETURN_URL}
-    connected = _returned(http, jon.post("/api/bg/jon/connection", wish), sim_user="SandboxUser1")
+    accepted = _returned(http, jon.post("/api/bg/jon/connection", wish), sim_user="SandboxUser1")
     denied = _returned(
         http, jon.post("/api/bg/jon/connection", wish), sim_user="SandboxUser1", sim_decision="deny"
     )
 
-    assert (connected.status_code, connected.headers["location"]) == (302, RETURN_URL)
+    assert accepted.status_code == 302
+    assert accepted.headers["location"].startswith(f"{RETURN_URL}?confirm=")
+    shown = jon.get("/api/bg/jon/connection").json()
+    assert (shown["state"], shown["pending"]) == ("disconnected", True)
+    code = httpx.URL(accepted.headers["location"]).params["confirm"]
+    assert caller("jim").post("/api/bg/jim/connection/confirm", {"confirm": code}).status_code == 404
+    assert jon.post("/api/bg/jon/connection/confirm", {"confirm": code}).json()["state"] == "connected"
     assert (denied.status_code, denied.headers["location"]) == (302, f"{RETURN_URL}?error=access_denied")
     assert jon.get("/api/bg/jon/connection").json()["state"] == "connected"
 
 
-def test_readings_of_another_dexcom_account_are_not_stored(
-    cloud: Stack, caller: Any, http: httpx.Client
-) -> None:
-    """Readings of two Dexcom accounts are never mixed: the job fails with the reason, and polling stops."""
+def test_another_dexcom_account_is_refused(cloud: Stack, caller: Any, http: httpx.Client) -> None:
+    """Readings of two Dexcom accounts are never mixed: the login is refused, the first stays connected."""
     kim: Api = caller("kim")
     demo.connect(cloud.api, cloud.callers.token("kim"), "kim", "SandboxUser1")
     demo.wait_for_backfill(cloud.api, cloud.callers.token("kim"), "kim")
-    before = kim.get("/api/bg/kim?limit=1000").json()
-    assert http.get(_redirect_target(http, kim, "kim", sim_user="SandboxUser2")).status_code == 200
+    page = _returned(http, kim.post("/api/bg/kim/connection"), sim_user="SandboxUser2")
+    shown = kim.get("/api/bg/kim/connection").json()
 
-    def noticed() -> bool:
-        jobs = kim.get("/api/bg/kim/sync/jobs").json()
-        return any(job["error"] and job["error"]["type"] == "account-changed" for job in jobs)
-
-    assert wait_until(noticed, WAIT_S_MAX)
-    assert wait_until(lambda: kim.get("/api/bg/kim/sync").json()["next_poll_at"] is None, WAIT_S_MAX)
-    assert kim.get("/api/bg/kim/connection").json()["state"] == "needs_reauth"
-    after = kim.get("/api/bg/kim?limit=1000").json()
-    known = {reading["timestamp"] for reading in before}
-    # Readings of this account come every five minutes; another account's would lie between them.
-    assert [reading for reading in after if reading["timestamp"] <= max(known)] == [
-        reading for reading in before if reading["timestamp"] >= after[0]["timestamp"]
-    ]
+    assert (page.status_code, "another account" in page.text) == (409, True)
+    assert (shown["state"], shown["pending"], shown["account_changed"]) == ("connected", False, True)
+    assert shown["last_error"]["type"] == "account-changed"
+    assert kim.post("/api/bg/kim/sync").status_code == 200
+    assert kim.get("/api/bg/kim/connection").json()["account_changed"] is False
 
 
 def test_an_unknown_state_is_answered_with_a_page(http: httpx.Client) -> None:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 def _stored_about(cloud: Stack, user_id: str) -> list[str]:
     client = cloud.emulator.client("dynamodb")
     found: list[str] = []
-    for table in (cloud.readings_table, cloud.users_table):
+    for table in (cloud.readings_table, cloud.users_table, cloud.intake_table):
         for page in client.get_paginator("scan").paginate(TableName=table):
             named = (item for item in page["Items"] if f"'{user_id}'" in str(item).replace("#", "'"))
             found += [item["sk"]["S"].partition("#")[0] for item in named]

@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys
+from bg_ingest.accounts.data_keys import DataKeys, Purpose
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import Vault
 from bg_ingest.clock import SystemClock
@@ -26,7 +26,7 @@ from bg_ingest.providers.seam import Endpoint
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs, enqueue
-from bg_ingest.sync.queue import JobsQueue
+from bg_ingest.sync.orders.queue import JobsQueue
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.windows import BACKFILL_WINDOW
 from dexcom_sim.simulator import SimulatedDexcom
@@ -76,9 +76,9 @@ class Workers:
         """Connect a user who is not in the schedule, and queue the backfill of 90 days."""
         now, environ = self.clock.now(), self.environ
         kms, key_id = self.cloud.emulator.client("kms"), environ["TOKENS_KEY_ID"]
-        sealer = Sealer(DataKeys(kms, key_id, environ["ENVIRONMENT"], self.clock))
+        sealer = Sealer(DataKeys(kms, key_id, environ["ENVIRONMENT"], self.clock, purpose=Purpose.TOKENS))
         vault = Vault(Connections(self.users, self.clock), sealer, {})
-        endpoint = Endpoint("dexcom", "custom", self.cloud.dexcom)
+        endpoint = Endpoint("dexcom", "custom")
         vault.store(_USER, endpoint, login(dexcom, _PERSON), data_from=now - _HISTORY)
         self.states.start_polling(_USER, NOBODYS_INTERVAL_S, now - _HISTORY)
         order = Order(_USER, new_id(now), JobKind.BACKFILL, Trigger.CONNECTION, "killed")

@@ -32,7 +32,7 @@ def _table(cloud: Stack) -> Table:
         aws_secret_access_key="test",
         config=Config(max_pool_connections=_THREADS),
     )
-    return Table(client, cloud.users_table)
+    return Table(client, cloud.intake_table)
 
 
 def test_concurrent_calls_succeed_exactly_up_to_the_limit(cloud: Stack) -> None:

@@ -76,6 +76,12 @@ def test_the_history_is_complete(demo_user: Api, dexcom: httpx.Client, now: date
     assert _pairs(page.json()) == _at_dexcom(dexcom, "SandboxUser7", start, end)
 
 
+def test_a_long_answer_is_compressed_on_its_way(demo_user: Api) -> None:
+    """The content coding passes the gateway and the front; a short answer has none."""
+    assert demo_user.get(_DEMO).headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in demo_user.get(f"{_DEMO}/latest").headers
+
+
 def test_latest_is_the_newest_of_the_range(demo_user: Api) -> None:
     """The answer is the newest reading and its age."""
     newest = demo_user.get(f"{_DEMO}?order=desc&limit=1").json()[0]

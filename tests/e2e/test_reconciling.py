@@ -1,4 +1,4 @@
-"""Reconciliation compares stored readings with Dexcom, on request and by the hourly schedule."""
+"""Reconciliation compares stored readings with Dexcom, on request and by its schedule."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from bg_ingest.clock import SystemClock
 from bg_ingest.dynamo import Table
-from bg_ingest.sync import dispatch, poll_slots
+from bg_ingest.sync.dispatching import poll_slots, poll_stretch
 from local import demo
 from local.invoke import invoke_in
 from local.waiting import wait_until
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 _PERSON = "SandboxUser8"
-_HOUR = int(SystemClock().now().timestamp()) // 3_600
-# The user that the hourly schedule reconciles.
+_MINUTE = int(SystemClock().now().timestamp()) // 60
+# A user whose minute of reconciliation has just passed.
 _USER = next(
     name
-    for name in map("hourly-{}".format, count())
-    if poll_slots.is_reconciled_in(range(_HOUR, _HOUR + 1), name)
+    for name in map("daily-{}".format, count())
+    if poll_slots.is_reconciled_in(range(_MINUTE - 5, _MINUTE), name)
 )
 
 
 @pytest.fixture(scope="module")
-def hourly(cloud: Stack, caller: Callable[..., Api]) -> Api:
+def connected(cloud: Stack, caller: Callable[..., Api]) -> Api:
     """Return the API as a user who has just connected and whose history is stored."""
     token = cloud.callers.token(_USER)
     demo.connect(cloud.api, token, _USER, _PERSON)
@@ -67,41 +67,44 @@ def _day_of(api: Api, instant: datetime) -> list[dict[str, Any]]:
     return days
 
 
-def test_requested_reconciliation_repairs_a_missing_reading(hourly: Api, dexcom: httpx.Client) -> None:
+def test_requested_reconciliation_repairs_a_missing_reading(connected: Api, dexcom: httpx.Client) -> None:
     """A missing reading of ten days ago is stored, and the completeness of its day counts it."""
     late = _upload(dexcom, timedelta(days=10, minutes=2))
-    assert not _is_stored(hourly, late)
-    before = _day_of(hourly, late)
+    assert not _is_stored(connected, late)
+    before = _day_of(connected, late)
 
-    asked = hourly.post(f"/api/bg/{_USER}/reconcile")
+    asked = connected.post(f"/api/bg/{_USER}/reconcile")
 
     assert asked.status_code == 202
     job: dict[str, Any] = {}
 
     def is_over() -> bool:
-        job.update(hourly.get(asked.headers["location"]).json())
+        job.update(connected.get(asked.headers["location"]).json())
         return job["status"] in {"succeeded", "failed"}
 
     assert wait_until(is_over, WAIT_S_MAX)
     assert (job["status"], job["kind"], job["trigger"]) == ("succeeded", "reconcile", "api")
-    assert _is_stored(hourly, late)
-    days = _day_of(hourly, late)
-    assert (days[0]["expected"], days[0]["received"]) == (288, before[0]["received"] + 1)
+    assert _is_stored(connected, late)
+    days = _day_of(connected, late)
+    received = before[0]["received"] + 1
+    # An extra reading of a day without a gap is expected, too.
+    assert (days[0]["expected"], days[0]["received"]) == (max(288, received), received)
 
 
-def test_every_user_is_reconciled_in_their_hour(cloud: Stack, hourly: Api, dexcom: httpx.Client) -> None:
-    """The event of the hourly schedule finds a reading that no poll finds."""
+def test_every_user_is_reconciled_in_their_minute(cloud: Stack, connected: Api, dexcom: httpx.Client) -> None:
+    """The event of the schedule finds a reading that no poll finds."""
     late = _upload(dexcom, timedelta(days=9, minutes=2))
     table = Table(cloud.emulator.client("dynamodb"), cloud.users_table)
-    # Reset the served hours to the start of this hour; the schedule may have run already.
-    table.update(dispatch.PK, "hour", "SET served = :before REMOVE claimed_until", {":before": _HOUR - 1})
+    # Reset the served minutes to before the user's; the schedule may have run already.
+    change = "SET served = :before REMOVE claimed_until"
+    table.update(poll_stretch.PK, "reconcile", change, {":before": _MINUTE - 6})
 
     assert invoke_in(cloud, "DispatchFunction", "events/dispatch_reconcile.json") == 0
 
-    assert wait_until(lambda: _is_stored(hourly, late), WAIT_S_MAX)
+    assert wait_until(lambda: _is_stored(connected, late), WAIT_S_MAX)
 
     def kinds() -> set[tuple[str, str, str]]:
-        jobs = hourly.get(f"/api/bg/{_USER}/sync/jobs").json()
+        jobs = connected.get(f"/api/bg/{_USER}/sync/jobs").json()
         return {(job["kind"], job["trigger"], job["status"]) for job in jobs}
 
     # The job finishes a moment after its readings are stored.

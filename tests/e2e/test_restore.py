@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-_ENDPOINT = Endpoint("dexcom", "custom", "http://127.0.0.1:9")
+_ENDPOINT = Endpoint("dexcom", "custom")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from bg_ingest.accounts.connection import Connections, ConnectionState
-from bg_ingest.accounts.data_keys import DataKeys
+from bg_ingest.accounts.data_keys import DataKeys, Purpose
 from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import Vault, VaultLimits
 from bg_ingest.clock import SystemClock
@@ -55,7 +55,7 @@ HOUR = timedelta(hours=1)
 
 def vault_of(shared: Shared, oauth: OAuth) -> Vault:
     """Return a process's vault; its timeouts are long, because 32 threads and an emulator share few cores."""
-    keys = DataKeys(shared.client("kms"), shared.key_id, "e2e", SystemClock())
+    keys = DataKeys(shared.client("kms"), shared.key_id, "e2e", SystemClock(), purpose=Purpose.TOKENS)
     patient = VaultLimits(waits_s=(0.5,) * 60)
     connections = Connections(shared.table, SystemClock())
     return Vault(connections, Sealer(keys), client_provider(oauth=oauth), patient)
@@ -85,7 +85,7 @@ def test_one_refresh_serves_all_processes(shared: Shared, crowd: ProcessGroup, d
     """
     person = DexcomAccount(dexcom, "SandboxUser9")
     tokens, clock = person.login(), SystemClock()
-    endpoint = Endpoint("dexcom", "custom", shared.dexcom)
+    endpoint = Endpoint("dexcom", "custom")
     vault_of(shared, OAuth(dexcom, APPLICATION, clock)).store(
         shared.name, endpoint, tokens, data_from=clock.now() - HOUR
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from bg_ingest.settings import load
-from bg_ingest.wiring import aws_clients
+from bg_ingest.wiring.aws import aws_clients
 from functions.worker.app import lambda_handler
 from tests.functions.conftest import LambdaContext
 

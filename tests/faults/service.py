@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
@@ -13,14 +12,16 @@ from botocore.exceptions import ClientError
 from bg_ingest.accounts.connection import Connections
 from bg_ingest.dynamo import Table
 from bg_ingest.ids import new_id
+from bg_ingest.providers.nightscout.entry_parser import fetched_of
+from bg_ingest.providers.nightscout.site_login import OWN_SITE
 from bg_ingest.readings.completeness import Followed, completeness
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.connected_provider import ConnectedProvider
-from bg_ingest.sync.dispatch import POLLS, RECONCILIATIONS, dispatch
-from bg_ingest.sync.job import JobKind, Order, Trigger
+from bg_ingest.sync.dispatching.dispatch import POLLS, RECONCILIATIONS
+from bg_ingest.sync.job import JobKind, Order, SyncResult, Trigger
 from bg_ingest.sync.jobs import Jobs, enqueue
-from bg_ingest.sync.queue import JobsQueue
+from bg_ingest.sync.orders.queue import JobsQueue
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
@@ -29,10 +30,12 @@ from tests.faults.provider import EVERY, HISTORY, UPLOADED_AFTER, Provider
 from tests.faults.queue import Queue
 from tests.support.fakes import NOON, FakeClock
 from tests.support.memory_dynamo import MemoryDynamo
+from tests.support.relayed_site import RelayedSites, SiteTokens, as_entries
 from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
+from tests.support.throttled_dynamo import ThrottledDynamo
+from tests.support.ticking import tick
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import timedelta
 
     from tests.faults.queue import Message
@@ -42,25 +45,10 @@ INTERVAL_S = 900
 MESSAGES_A_MINUTE_MAX = 500
 
 
-@dataclass
-class ThrottledDynamo:
-    """A DynamoDB that refuses some calls, which are those left after the client's own retries."""
-
-    memory: MemoryDynamo
-    chance: Random
-    rate: float = 0.0
-
-    def __getattr__(self, operation: str) -> Callable[..., Any]:
-        if self.chance.random() < self.rate:
-            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, operation)
-        call: Callable[..., Any] = getattr(self.memory, operation)
-        return call
-
-
 class Service:
     """Users that connected at noon and whose history is stored."""
 
-    def __init__(self, users: int) -> None:
+    def __init__(self, users: int, *, over_own_sites: bool = False) -> None:
         self.clock, self.chance = FakeClock(), Random(users)  # noqa: S311 - the sequence must be reproducible.
         self.provider, self.queue = Provider(self.clock), Queue(self.clock)
         self.dynamo = ThrottledDynamo(MemoryDynamo(page_items_max=1_000), self.chance)
@@ -76,9 +64,13 @@ class Service:
         )
         self.connections = Connections(self.table, self.clock)
         self.third = ThirdProvider(self.provider)
+        self.own_sites = RelayedSites(self.provider, self.clock).provider()
+        self.over_own_sites = over_own_sites
+        self.tokens = SiteTokens() if over_own_sites else UserIdTokens()
+        endpoint = OWN_SITE if over_own_sites else THIRD
         self.users = [f"user-{number}" for number in range(users)]
         for user_id in self.users:
-            self.connections.save_new(user_id, THIRD, b"sealed", data_from=self.clock.now() - HISTORY)
+            self.connections.save_new(user_id, endpoint, b"sealed", data_from=self.clock.now() - HISTORY)
             self.stores.states.start_polling(user_id, None, self.clock.now() - HISTORY)
             self.ask(user_id, JobKind.BACKFILL)
         self.run(minutes=INTERVAL_S // 60)
@@ -94,12 +86,11 @@ class Service:
             self.clock.advance(60)
             for schedule in (POLLS, RECONCILIATIONS):
                 with suppress(ClientError):  # The next tick covers the missed minutes.
-                    dispatch(
+                    tick(
                         schedule,
                         table=self.table,
                         send=self.jobs_queue.send,
                         intervals_s={INTERVAL_S, 3_600, 21_600},
-                        correlation_id="id",
                         clock=self.clock,
                     )
             for message in self.queue.receive(MESSAGES_A_MINUTE_MAX):
@@ -121,6 +112,8 @@ class Service:
         now = self.clock.now()
         stored = [it.reading for it in self.reading_store.between(user_id, now - 3 * HISTORY, now + HISTORY)]
         shown = list(self.provider.visible(user_id))
+        if self.over_own_sites:
+            shown = list(fetched_of(as_entries(shown), now).readings)
         due = [one for one in shown if one.at < now - UPLOADED_AFTER - but_for]
         return stored == shown[: len(stored)] and len(stored) >= len(due)
 
@@ -148,15 +141,23 @@ class Service:
 
     def _work(self, message: Message) -> None:
         delivery = Delivery(str(message.number), str(message.number), message.body, message.received)
-        sync = partial(
+        carry_out = partial(
             sync_user,
             stores=self.stores,
             source=ConnectedProvider(
-                self.connections, UserIdTokens(), {self.third.name: self.third}, lambda: 110.0
+                self.connections,
+                self.tokens,
+                {self.third.name: self.third, self.own_sites.name: self.own_sites},
+                lambda: 110.0,
             ),
             clock=self.clock,
             time_left_s=lambda: 110.0,
         )
+
+        def sync(order: Order) -> SyncResult:
+            # The service itself carries repairs out; there is nothing to repair here.
+            return SyncResult(None, superseded=True) if order.repairs else carry_out(order)
+
         with suppress(
             ClientError
         ):  # An order that fails because of an internal fault stays in the queue, hidden for a while.

@@ -13,7 +13,14 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from tools.interface.document import document
 
 # Headers that are not described for each response.
-_ORDINARY = {"Content-Type", "Vary", "Content-Security-Policy", "Referrer-Policy"}
+_ORDINARY = {
+    "Strict-Transport-Security",
+    "X-Content-Type-Options",
+    "Content-Type",
+    "Vary",
+    "Content-Security-Policy",
+    "Referrer-Policy",
+}
 
 
 @cache
@@ -44,7 +51,7 @@ def check(method: str, path: str, answer: dict[str, Any]) -> None:
     responses = operation(method, path)["responses"]
     assert status in responses, f"{status} is not described"
     entry = resolved(responses[status])
-    assert set(answer["headers"]) <= set(entry.get("headers", {})) | _ORDINARY
+    assert set(answer["headers"]) - set(entry.get("headers", {})) - _ORDINARY == set(), status
     assert {"X-Correlation-ID", "Cache-Control"} <= set(answer["headers"])
     content = entry.get("content", {})
     if not answer.get("body"):
@@ -62,7 +69,7 @@ def _check_body(media: str, schema: dict[str, Any], body: str) -> None:
         for line in body.splitlines():
             _validator(reading).validate(json.loads(line))
     elif media == "text/csv":
-        assert {"timestamp", "glucose_mg_dl"} <= set(next(csv.reader(io.StringIO(body))))
+        assert "glucose_mg_dl" in next(csv.reader(io.StringIO(body)))
     elif media.endswith("json"):
         _validator(schema).validate(json.loads(body))
 

@@ -18,13 +18,16 @@ from bg_ingest.providers.seam import Endpoint, Tokens
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.telemetry import logger
 from bg_ingest.telemetry.meter import meter
-from bg_ingest.wiring import aws_clients, provider_parts, queue_parts, store_parts
+from bg_ingest.wiring import provider_parts, queue_parts, store_parts
+from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.process import process
 from local.ports import free_port
 from local.webhook_sender import body_in, signed_headers
 from tests.support.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
+from tests.support.memory_behind_botocore import answered_from_memory
 from tests.support.moto_kms import quick_key
-from tests.support.template_document import create_table
+from tests.support.moto_resources import bucket, event_bus, queue_url
+from tests.support.roles import RoleWatch, function_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     Part = TypeVar("Part")
 
 REGION = "eu-west-1"
+TABLES = {"readings": "ReadingsTable", "users": "UsersTable", "intake": "IntakeTable"}
 CHECKOUT = Path(__file__).parents[2]
 EVENTS = CHECKOUT / "events"
 FUNCTIONS = sorted(app.parent.name for app in (CHECKOUT / "functions").glob("*/app.py"))
@@ -56,8 +60,18 @@ class LambdaContext:
 class FunctionsWorld:
     """One test's own AWS, with the functions on it."""
 
+    watch: RoleWatch
+
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Call the entry point of a function."""
+        """Call the entry point of a function; a call to AWS that its role does not allow fails the test."""
+        self.watch.function = function_of(function)
+        try:
+            return self._invoke(function, event)
+        finally:
+            self.watch.function = None
+            assert not self.watch.refused
+
+    def _invoke(self, function: str, event: dict[str, Any]) -> Any:
         return importlib.import_module(f"functions.{function}.app").lambda_handler(event, LambdaContext())
 
     def restarted(self, monkeypatch: pytest.MonkeyPatch, **environment: str) -> None:
@@ -92,21 +106,23 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionsWorld]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_REGION", REGION)
-    with mock_aws():
-        create_table(aws_clients.dynamodb(REGION), "ReadingsTable", "readings")
-        create_table(aws_clients.dynamodb(REGION), "UsersTable", "users")
+    with mock_aws(), answered_from_memory(aws_clients.dynamodb(REGION), *TABLES):
         environment = {
             "DYNAMODB_TABLE": "readings",
             "USERS_TABLE": "users",
-            "JOBS_QUEUE_URL": aws_clients.sqs(REGION).create_queue(QueueName="jobs")["QueueUrl"],
+            "INTAKE_TABLE": "intake",
+            "JOBS_QUEUE_URL": queue_url("jobs", REGION),
+            "POLLS_QUEUE_URL": queue_url("polls", REGION),
+            "BULK_QUEUE_URL": queue_url("bulk", REGION),
+            "SHARDS_QUEUE_URL": queue_url("shards", REGION),
+            "EXPORTS_QUEUE_URL": queue_url("exports", REGION),
+            "ERASURES_QUEUE_URL": queue_url("erasures", REGION),
+            "DEAD_PUBLISHES_QUEUE_URL": queue_url("dead-publishes", REGION),
+            "EVENT_BUS_NAME": event_bus("events", REGION),
+            "EXPORTS_BUCKET": bucket("exports", REGION),
+            "AUDIT_ARCHIVE_BUCKET": bucket("archive", REGION),
             "WEBHOOK_SECRETS": f"{WEBHOOK_SECRET},{OLD_WEBHOOK_SECRET}",
-            "ERASURES_QUEUE_URL": aws_clients.sqs(REGION).create_queue(QueueName="erasures")["QueueUrl"],
-            "EVENT_BUS_NAME": aws_clients.events(REGION)
-            .create_event_bus(Name="events")["EventBusArn"]
-            .rpartition("/")[2],
-            "DEAD_PUBLISHES_QUEUE_URL": aws_clients.sqs(REGION).create_queue(QueueName="dead-publishes")[
-                "QueueUrl"
-            ],
+            "SERVICE_CLIENT_IDS": "a-service,another-service,reporting,other-user",
             "TOKENS_KEY_ID": quick_key(aws_clients.kms(REGION)),
             # No server listens on this port, so the provider is down.
             "DEXCOM_API_BASE_URL": f"http://127.0.0.1:{free_port()}",
@@ -115,7 +131,15 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionsWorld]:
             monkeypatch.setenv(name, value)
         _restart()
         _connect("demo")
-        yield FunctionsWorld()
+        watch = RoleWatch(TABLES)
+        watched = [aws_clients.dynamodb(REGION), aws_clients.kms(REGION)]
+        for client in watched:
+            client.meta.events.register("provide-client-params", watch.on_call)
+        try:
+            yield FunctionsWorld(watch)
+        finally:
+            for client in watched:
+                client.meta.events.unregister("provide-client-params", watch.on_call)
     _restart()
 
 
@@ -133,7 +157,7 @@ def _restart() -> None:
 
 def _connect(user_id: str) -> None:
     now = SystemClock().now().replace(microsecond=0)
-    endpoint = Endpoint("dexcom", "custom", process().settings.dexcom_api_base_url)
+    endpoint = Endpoint("dexcom", "custom")
     tokens = Tokens("access", "refresh", now + timedelta(hours=2))
     part(provider_parts.vault).store(user_id, endpoint, tokens, data_from=now - timedelta(days=30))
     part(queue_parts.states).start_polling(user_id, 900, now - timedelta(days=30))

@@ -88,6 +88,8 @@ def requests(draw: st.DrawFn, method: str, path: str, known: Mapping[str, Sequen
     """
     said = api_document.operation(method, path)
     query, headers = {}, {"accept": draw(accepted)}
+    if {"grant": []} in said["security"]:
+        headers["Authorization"] = draw(st.sampled_from(known["Authorization"]))
     as_service = draw(st.booleans())
     claims = {"sub": "a-service", "scope": f"{READ_SCOPE} {WRITE_SCOPE}"}
     for parameter in map(api_document.resolved, said["parameters"]):

@@ -8,12 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+from bg_ingest.access.grant import Category, GrantDays
 from bg_ingest.ids import new_id
 from bg_ingest.readings.completeness import Followed, completeness
 from bg_ingest.readings.cursor import Cursor, encode
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.wiring import queue_parts, store_parts, sync_parts
+from bg_ingest.wiring.access import grant_parts
 from bg_ingest.wiring.process import process
 from tests.functions.conftest import part
 from tests.functions.gateway import Request, send
@@ -42,6 +44,8 @@ def store_history(world: FunctionsWorld, user_id: str) -> dict[str, list[str]]:
     send(world, Request("GET", f"/api/bg/{user_id}/latest", claims))
     _, login = send(world, Request("POST", f"/api/bg/{user_id}/connection", claims, body="{}"))
     _, newest = send(world, Request("GET", f"/api/bg/{user_id}/latest", claims))
+    grant, token = part(grant_parts.grant_service).create(user_id, "watch", [*Category], GrantDays(last=14))
+    _, export = send(world, Request("POST", f"/api/bg/{user_id}/exports", claims, body="{}"))
     ids = [job.order.job_id for job in jobs]
     dates = [str(now.date() - timedelta(days=days)) for days in range(4)]
     instants = [f"{now - hours * _HOUR:%Y-%m-%dT%H:%M:%SZ}" for hours in range(0, 60, 6)]
@@ -52,6 +56,9 @@ def store_history(world: FunctionsWorld, user_id: str) -> dict[str, list[str]]:
         "from": [*dates, *instants],
         "to": [*dates, *instants],
         "as_of": instants,
+        "grantId": [grant.grant_id],
+        "exportId": [json.loads(export["body"])["export_id"]],
+        "Authorization": [f"Bearer {token}", f"Bearer {token}", "Bearer watch-0000000000000000"],
         "state": parse_qs(urlsplit(json.loads(login["body"])["authorize_url"]).query)["state"],
         "If-None-Match": ["*", newest["headers"]["ETag"]],
         "Prefer": ["respond-async"],

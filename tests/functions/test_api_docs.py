@@ -7,12 +7,20 @@ import re
 import shlex
 import shutil
 import subprocess
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bg_ingest.access.grant import Category, GrantDays
+from bg_ingest.clock import SystemClock
+from bg_ingest.exporting.export_job import ExportSpan, of_service, of_user
+from bg_ingest.exporting.export_service import ExportCaller
+from bg_ingest.wiring.access.grant_parts import grant_service
+from bg_ingest.wiring.export_parts import export_service
 from local.paths import CHECKOUT
 from tests.functions import api_document
+from tests.functions.conftest import part
 from tests.functions.gateway import Request, send
 from tests.support.leaks import WEBHOOK_SECRET
 
@@ -23,15 +31,36 @@ if TYPE_CHECKING:
 
 TEXT = (CHECKOUT / "docs" / "api.md").read_text(encoding="utf-8")
 CURLS = [line for line in TEXT.splitlines() if line.startswith("curl ")]
-# The command that needs the lines before it.
+# The commands that need the lines before them, or a code from a login; test_logins.py sends the latter.
 SIGNED = next(line for line in CURLS if "$SIGNATURE" in line)
+CONFIRMED = next(line for line in CURLS if "$CODE" in line)
 # Each response in docs/api.md, with the last command before it.
 SHOWN = re.findall(r"(curl [^\n]*)\n```\n```json\n(.*?)```", TEXT, flags=re.DOTALL)
+
+_CLAIMS = {"Bearer demo": {"sub": "demo"}, "Bearer service": {"sub": "a-service", "scope": "bg/read"}}
+
+
+def _filled(line: str) -> str:
+    """The line with the values of its variables. The user `ada` of the document is `demo` here."""
+    now = SystemClock().now()
+    values = {
+        "API": "",
+        "TOKEN": "demo",
+        "SERVICE": "service",
+        "ADA": "demo",
+        "NOW": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "TODAY": f"{now:%Y-%m-%d}",
+        "YESTERDAY": f"{now - timedelta(days=1):%Y-%m-%d}",
+        "ETAG": "unknown",
+        "EXPORT": "{exportId}",
+    }
+    filled = re.sub(r"\$\{?(\w+)\}?", lambda name: values.get(name[1], name[0]), line)
+    return filled.replace("/bg/ada", "/bg/demo")
 
 
 def request_of(line: str) -> Request:
     """Return the request that curl would send, with the token of the user `demo`."""
-    words = iter(shlex.split(line.replace("$API", "").replace("$TOKEN", "demo"))[1:])
+    words = iter(shlex.split(_filled(line))[1:])
     method, url, body, headers = "GET", "", None, {}
     for word in words:
         match word:
@@ -44,20 +73,34 @@ def request_of(line: str) -> Request:
                 headers[name] = value
             case "-s":
                 pass
+            case "-w":
+                next(words)
             case _:
                 url = word
-    claims = {"sub": "demo"} if headers.pop("Authorization", None) == "Bearer demo" else None
+    claims = _CLAIMS.get(headers.get("Authorization", ""))
     return Request(method, url, claims, headers, body)
 
 
-@pytest.mark.parametrize("line", [line for line in CURLS if line != SIGNED])
-def test_every_curl_command_in_the_docs_works(world: FunctionsWorld, line: str) -> None:
+@pytest.mark.parametrize("line", [line for line in CURLS if line not in {SIGNED, CONFIRMED}])
+def test_every_curl_command_in_the_docs_works(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
     """The request succeeds with the described response."""
-    request = request_of(line)
+    world.restarted(monkeypatch, SERVICE_CLIENT_IDS="a-service", POLL_INTERVAL_SECONDS="60")
+    _, token = part(grant_service).create("demo", "watch", list(Category), GrantDays())
+    request = request_of(line.replace("$GRANT", token).replace("$EXPORT", _ordered_export(line)))
     route, answer = send(world, request)
 
     assert answer["statusCode"] in {200, 201, 202, 204}, answer["body"]
     api_document.check(route.method, route.path, answer)
+
+
+def _ordered_export(line: str) -> str:
+    """The id of an export that the caller of the line has ordered."""
+    owner = of_service("a-service") if "$SERVICE" in line else of_user("demo")
+    now = SystemClock().now()
+    span, caller = ExportSpan(now, now, now), ExportCaller("demo", "POST /", "c")
+    return part(export_service).order(owner, span, caller, ["demo"]).key.export_id
 
 
 def test_a_webhook_that_is_signed_by_hand_is_accepted(world: FunctionsWorld, tmp_path: Path) -> None:
@@ -69,7 +112,7 @@ def test_a_webhook_that_is_signed_by_hand_is_accepted(world: FunctionsWorld, tmp
     (tmp_path / ".local").mkdir()
     (tmp_path / ".local" / "stack.json").write_text(json.dumps({"webhook_secret": WEBHOOK_SECRET}))
     (block,) = [block for block in re.findall(r"```sh\n(.*?)```", TEXT, flags=re.DOTALL) if SIGNED in block]
-    noted = 'curl() { printf "%s\\n" "$@"; }\nset -e\n'
+    noted = 'curl() { printf "%s\\n" "$@"; }\nset -e\nYESTERDAY=2026-04-26\n'
     ran = subprocess.run(  # noqa: S603 - the commands are in docs/api.md.
         ["bash", "-c", noted + block],  # noqa: S607 - found through PATH.
         cwd=tmp_path,
@@ -104,7 +147,7 @@ def test_the_documented_problem_equals_the_real_one(world: FunctionsWorld) -> No
 
 
 def test_every_route_has_a_documented_command() -> None:
-    """The callback and one job are exceptions: they need a value from another response."""
+    """The callback, one job and one grant are exceptions: they need a value from another response."""
     typed = {(request.method, request.url.partition("?")[0]) for request in map(request_of, CURLS)}
     routes = {
         (method.upper(), path.replace("{userId}", "demo"))
@@ -112,4 +155,8 @@ def test_every_route_has_a_documented_command() -> None:
         for method in methods
     }
 
-    assert routes - typed == {("GET", "/oauth/callback"), ("GET", "/api/bg/demo/sync/jobs/{jobId}")}
+    assert routes - typed == {
+        ("GET", "/oauth/callback"),
+        ("GET", "/api/bg/demo/sync/jobs/{jobId}"),
+        ("DELETE", "/api/bg/demo/grants/{grantId}"),
+    }

@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 from bg_ingest.access.audit import Audit
 from bg_ingest.dynamo import Table
 from bg_ingest.http_api.serving import ApiSettings
+from bg_ingest.readings.changes.change_feed import ChangeFeed
+from bg_ingest.readings.changes.late_log import LateLog
 from bg_ingest.readings.model import Reading
 from bg_ingest.readings.store import ReadingStore
 from functions.insight.app import build as build_insight
 from functions.query.app import build as build_query
 from tests.functions.conftest import EVENTS, LambdaContext
 from tests.support.fakes import FakeClock
+from tests.support.grants import grants_in
 from tests.support.memory_dynamo import MemoryDynamo
 
 if TYPE_CHECKING:
@@ -54,10 +57,15 @@ class AsOfApi:
 
     def get(self, name: str, query: dict[str, str]) -> dict[str, Any]:
         """The response to a request of the user `demo`."""
-        build = build_query if name.startswith("query") else build_insight
-        audit = Audit(Table(MemoryDynamo.client(), "users"), self.clock, 365)
+        users, intake = (Table(MemoryDynamo.client(), name) for name in ("users", "intake"))
+        audit, grants = Audit(users, self.clock, 365), grants_in(users, intake, self.clock)
         event = json.loads((EVENTS / f"{name}.json").read_text()) | {"queryStringParameters": query}
-        app, context = build(self.store, audit, self.clock, API), LambdaContext()
+        if name.startswith("query"):
+            feed = ChangeFeed(self.store, LateLog(users, self.clock), self.clock)
+            app = build_query(self.store, feed, audit, grants, self.clock, API)
+        else:
+            app = build_insight(self.store, audit, grants, self.clock, API)
+        context = LambdaContext()
         response: dict[str, Any] = app.resolve(event, context)  # type: ignore[arg-type]  # A stand-in.
         assert response["statusCode"] == 200, response["body"]
         return response
@@ -123,6 +131,24 @@ def test_pages_as_of_a_time_are_pages_of_that_time() -> None:
     assert Counter(reading["revision"] for reading in found) == {0: 20}
 
 
+def test_expired_readings_are_counted_in_a_header() -> None:
+    """The range as of a time before the expiry says how many readings of that time are gone."""
+    api = AsOfApi.empty()
+    start = NOW.replace(microsecond=0) - timedelta(hours=2)
+    api.store.save("demo", [Reading(start + 5 * n * MINUTE, 100 + n) for n in range(20)], NOW)
+    query = {"from": start.isoformat(), "to": NOW.isoformat(), "as_of": NOW.isoformat()}
+    assert "BG-Removed" not in api.get("query_range", query)["headers"]
+    api.clock.advance(730 * 86_400)
+
+    answer = api.get("query_range", query)
+
+    found = json.loads(answer["body"])
+    assert answer["headers"]["BG-Removed"] == str(20 - len(found))
+    assert 0 < len(found) < 20
+    earlier = {**query, "as_of": (start - timedelta(hours=1)).isoformat()}
+    assert "BG-Removed" not in api.get("query_range", earlier)["headers"]
+
+
 @pytest.mark.parametrize("name", ["query_range", "insight_statistics", "insight_profile"])
 @pytest.mark.parametrize("as_of", ["2099-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2026-04-26", ""])
 def test_an_invalid_as_of_is_422_and_named(world: FunctionsWorld, name: str, as_of: str) -> None:
@@ -142,3 +168,22 @@ def test_the_first_instant_is_answered_without_readings(world: FunctionsWorld, n
 
     assert response["statusCode"] == 200
     assert '"readings":0' in response["body"] or response["body"] == "[]"
+
+
+@pytest.mark.parametrize("revised", [False, True])
+def test_the_second_of_storing_counts(revised: bool) -> None:  # noqa: FBT001 - a parameter of the cases.
+    """A version that was stored in the very second of `as_of` is served, also if it was revised later."""
+    clock = FakeClock(NOW.replace(microsecond=0) - timedelta(hours=2))
+    api = AsOfApi(clock, ReadingStore(Table(MemoryDynamo.client(), "readings"), clock, 730))
+    stored_at = clock.now()
+    api.store.save("demo", [Reading(stored_at - MINUTE, 110)], stored_at)
+    clock.advance(60)
+    if revised:
+        api.store.save("demo", [Reading(stored_at - MINUTE, 70)], clock.now())
+    clock.advance(3600)
+
+    def values(as_of: datetime) -> list[int]:
+        body = api.get("query_range", {"as_of": f"{as_of:%Y-%m-%dT%H:%M:%SZ}"})["body"]
+        return [reading["glucose_mg_dl"] for reading in json.loads(body)]
+
+    assert (values(stored_at - timedelta(seconds=1)), values(stored_at)) == ([], [110])

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from bg_ingest.clock import SystemClock
 from bg_ingest.wiring import store_parts
-from tests.functions.conftest import part
+from bg_ingest.wiring.aws import aws_clients
+from tests.functions.conftest import REGION, part
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.functions.conftest import FunctionsWorld
 
 
@@ -73,3 +76,34 @@ def test_no_entry_is_added_for_changes_before_an_erasure(world: FunctionsWorld) 
     after = _happened_now(world.event("audit_revision"), timedelta(seconds=5))
     world.invoke("audit", after)
     assert len(_recorded()) == 1
+
+
+def _archived() -> list[list[dict[str, Any]]]:
+    s3 = aws_clients.s3(REGION)
+    keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket="archive").get("Contents", [])]
+    texts = [s3.get_object(Bucket="archive", Key=key)["Body"].read().decode() for key in keys]
+    return [[json.loads(line) for line in text.splitlines()] for text in texts]
+
+
+def test_a_batch_of_entries_is_one_object_of_the_archive(world: FunctionsWorld) -> None:
+    """A line for each version, in a new object each time."""
+    for _ in range(2):
+        assert world.invoke("audit", world.event("audit_archive")) == {"batchItemFailures": []}
+
+    assert [[line["outcome"] for line in lines] for lines in _archived()] == [["attempted", "done"]] * 2
+    assert _recorded() == []
+
+
+def test_entries_stay_queued_if_the_archive_is_down(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them are delivered again; a change of readings in the same batch is recorded."""
+    world.restarted(monkeypatch, AUDIT_ARCHIVE_BUCKET="no-such-bucket")
+    event = world.event("audit_archive")
+    ids = [message["messageId"] for message in event["Records"]]
+    event["Records"] += _happened_now(world.event("audit_revision"))["Records"]
+
+    answer = world.invoke("audit", event)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in ids]}
+    assert len(_recorded()) == 1
+    assert "entries not archived" in capsys.readouterr().out

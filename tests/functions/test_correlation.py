@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.wiring import aws_clients, queue_parts
+from bg_ingest.wiring import queue_parts
+from bg_ingest.wiring.aws import aws_clients
 from tests.functions.conftest import REGION, part
 
 if TYPE_CHECKING:
@@ -40,15 +41,23 @@ def test_a_tick_has_one_correlation_id_everywhere(
     world.restarted(monkeypatch, POLL_INTERVAL_SECONDS="60")
     part(queue_parts.states).start_polling("ada", 60, SystemClock().now())
     world.invoke("dispatch", world.event("dispatch_tick"))
+    sqs = aws_clients.sqs(REGION)
+    shards = sqs.receive_message(QueueUrl=part(queue_parts.shards_queue).url, MaxNumberOfMessages=10)
+    event = world.event("dispatch_shard")
+    record = event["Records"][0]
+    event["Records"] = [record | {"body": message["Body"]} for message in shards["Messages"]]
+    assert world.invoke("dispatch", event) == {"batchItemFailures": []}
 
     lines = _lines(capsys)
     (told,) = [line for line in lines if line["message"] == "tick served"]
-    assert {line["correlation_id"] for line in lines} == {told["correlation_id"]}
-    assert {message["correlation_id"] for message in _messages()} == {told["correlation_id"]}
+    served = [line["correlation_id"] for line in lines if line["message"] == "shard served"]
+    assert served
+    assert set(served) == {told["correlation_id"]}
+    (order,) = _messages(part(queue_parts.jobs_queue).polls_url or "")
+    assert order["correlation_id"] == told["correlation_id"]
 
 
-def _messages() -> list[dict[str, Any]]:
-    answer = aws_clients.sqs(REGION).receive_message(
-        QueueUrl=part(queue_parts.jobs_queue).url, MaxNumberOfMessages=10
-    )
+def _messages(url: str = "") -> list[dict[str, Any]]:
+    url = url or part(queue_parts.jobs_queue).url
+    answer = aws_clients.sqs(REGION).receive_message(QueueUrl=url, MaxNumberOfMessages=10)
     return [json.loads(message["Body"]) for message in answer.get("Messages", [])]

@@ -34,6 +34,15 @@ def test_head_is_get_without_the_body(world: FunctionsWorld, url: str) -> None:
     assert {**head["headers"], "Vary": ""} == {**got["headers"], "Vary": ""}
 
 
+@pytest.mark.parametrize("url", ["/api/bg/demo", "/api/bg/eve/latest", "/docs", "/oauth/callback", "/none"])
+def test_every_response_forbids_sniffing_and_plain_http(world: FunctionsWorld, url: str) -> None:
+    """Success, refusal, page and problem have the two headers."""
+    _, answer = send(world, Request("GET", url, DEMO))
+
+    assert answer["headers"]["X-Content-Type-Options"] == "nosniff"
+    assert answer["headers"]["Strict-Transport-Security"].startswith("max-age=63072000")
+
+
 def test_head_needs_the_same_right_as_get(world: FunctionsWorld) -> None:
     """The read scope is enough, and another user's data stays closed."""
     reader: Claims = {"sub": "a-service", "scope": "bg/read"}

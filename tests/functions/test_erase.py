@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from bg_ingest.wiring import aws_clients
+from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.process import process, readings_table
 from tests.functions.conftest import REGION, part
 
@@ -20,7 +20,8 @@ def test_erasing_a_user_returns_a_receipt(world: FunctionsWorld) -> None:
 
     receipt = json.loads(answer["body"])
     assert answer["statusCode"] == 200
-    assert receipt.keys() == {"receipt_id", "erased_at", "removed"}
+    assert receipt.keys() == {"receipt_id", "erased_at", "actor", "removed"}
+    assert receipt["actor"]["kind"] == "person"
     assert receipt["removed"]["readings"] == 12
     assert (
         receipt["removed"].items() >= {"connections": 1, "logins": 1, "audit_entries": 1, "jobs": 0}.items()
@@ -58,8 +59,8 @@ def test_erasing_needs_the_write_scope(world: FunctionsWorld) -> None:
     """A service with the read scope gets 403, and one with the write scope may erase."""
     event = world.event("erase_user")
     event["requestContext"]["authorizer"]["jwt"]["claims"] |= {
-        "sub": "s",
-        "username": "s",
+        "sub": "a-service",
+        "username": "a-service",
         "scope": "bg/read",
     }
     assert world.invoke("erase", event)["statusCode"] == 403

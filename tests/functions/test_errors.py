@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from bg_ingest.wiring import aws_clients
+from bg_ingest.wiring.aws import aws_clients
 from tests.functions import api_document
 from tests.functions.conftest import REGION
 
@@ -80,7 +80,9 @@ def test_an_error_names_known_fields_only(world: FunctionsWorld) -> None:
     assert "from" in {fault["field"] for fault in json.loads(answer["body"])["errors"]}
 
 
-@pytest.mark.parametrize("body", ["not json", "[]", '"text"', "7", '{"from": null, "to": []}', "{"])
+@pytest.mark.parametrize(
+    "body", ["not json", "[]", "[null]", "[{}]", '"text"', "7", '{"from": null, "to": []}', "{"]
+)
 def test_an_invalid_body_is_422(world: FunctionsWorld, body: str) -> None:
     """Text, a list, a number, a wrong type or an unfinished object."""
     assert world.invoke("sync", world.event("sync_start", body=body))["statusCode"] == 422
@@ -148,9 +150,19 @@ def test_traceparent_is_the_second_choice_of_correlation_id(world: FunctionsWorl
     assert world.invoke("site", event)["headers"]["X-Correlation-ID"] == "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-def test_ready_names_the_failing_table(world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("setting", "table"),
+    [
+        ("DYNAMODB_TABLE", "readings table"),
+        ("USERS_TABLE", "users table"),
+        ("INTAKE_TABLE", "intake table"),
+    ],
+)
+def test_ready_names_the_failing_table(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch, setting: str, table: str
+) -> None:
     """The response is 503 with the name of the table."""
-    world.restarted(monkeypatch, USERS_TABLE="no-such-table")
+    world.restarted(monkeypatch, **{setting: "no-such-table"})
     answer = world.invoke("site", world.event("site_ready"))
 
-    assert (answer["statusCode"], json.loads(answer["body"])["failing"]) == (503, "users table")
+    assert (answer["statusCode"], json.loads(answer["body"])["failing"]) == (503, table)

@@ -11,8 +11,10 @@ from bg_ingest.access.audit import Audit, AuditOutcome
 from bg_ingest.dynamo import Table
 from bg_ingest.http_api import serving
 from bg_ingest.http_api.serving import ApiSettings
-from bg_ingest.wiring import aws_clients, store_parts
-from bg_ingest.wiring.connect_parts import connect_deps, connection_limit
+from bg_ingest.wiring import store_parts
+from bg_ingest.wiring.access.session_parts import sessions
+from bg_ingest.wiring.aws import aws_clients
+from bg_ingest.wiring.connect_parts import connect_deps, connect_limits, own_server_login
 from functions.connect.app import build
 from tests.functions.conftest import EVENTS, REGION, LambdaContext, part
 
@@ -97,7 +99,7 @@ def test_own_writes_are_audited_and_own_reads_are_not(world: FunctionsWorld) -> 
 
 def test_the_audit_log_is_paged_newest_first(world: FunctionsWorld) -> None:
     """Two pages show the three entries once each."""
-    for scope_holder in ("first", "second", "third"):
+    for scope_holder in ("a-service", "another-service", "reporting"):
         world.invoke("query", _as_caller(world.event("query_latest"), scope_holder, "bg/read"))
     first = world.invoke("query", world.event("query_audit", queryStringParameters={"limit": "2"}))
     cursor = first["headers"]["Link"].partition("cursor=")[2].partition(">")[0]
@@ -105,7 +107,7 @@ def test_the_audit_log_is_paged_newest_first(world: FunctionsWorld) -> None:
     second = world.invoke("query", world.event("query_audit", queryStringParameters=asked))
 
     entries = json.loads(first["body"]) + json.loads(second["body"])
-    assert [entry["actor"] for entry in entries] == ["third", "second", "first"]
+    assert [entry["actor"] for entry in entries] == ["reporting", "another-service", "a-service"]
     assert "Link" not in second["headers"]
     assert entries[0].keys() == {"at", "actor", "action", "outcome", "correlation_id"}
     assert entries[0]["correlation_id"] == first["headers"]["X-Correlation-ID"]
@@ -129,7 +131,8 @@ def test_a_write_that_cannot_be_audited_is_not_done(world: FunctionsWorld) -> No
     """The response is 500, and the connection is unchanged."""
     deps = part(connect_deps)
     nowhere = Audit(Table(aws_clients.dynamodb(REGION), "no-such-table"), deps.clock, 365)
-    app = build(deps, nowhere, part(connection_limit), ApiSettings("sub", None, frozenset()))
+    own, limits, api = part(own_server_login), part(connect_limits), ApiSettings("sub", None, frozenset())
+    app = build(deps, own, nowhere, limits, part(sessions), api)
     answer = serving.serve(app, world.event("connect_remove"), LambdaContext(), deps.clock)  # type: ignore[arg-type]
 
     assert answer["statusCode"] == 500

@@ -13,8 +13,9 @@ from tests.functions import api_document
 from tests.functions.gateway import Request, routes, send
 from tests.support.template_document import resource
 from tools.interface.__main__ import API_MD, files
-from tools.interface.document import FUNCTIONS, document, operations, scope_of
+from tools.interface.document import FUNCTIONS, document, needs_token, operations
 from tools.interface.errors import every_kind
+from tools.interface.texts import with_examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +23,24 @@ if TYPE_CHECKING:
     from bg_ingest.problems import ProblemKind
     from tests.functions.conftest import FunctionsWorld
 
-# A part of the page at /docs, and no route of the interface.
-VIEWER_FILES = ("GET", "/docs/{asset}")
+# Pages for people in a browser and their files, which are not part of the interface for programs.
+PAGES = {
+    ("GET", "/docs/{asset}"),
+    ("GET", "/"),
+    ("POST", "/"),
+    ("GET", "/signin"),
+    ("GET", "/signin/callback"),
+    ("GET", "/signout"),
+    ("GET", "/see/{token}"),
+    ("GET", "/status"),
+}
+METHODS = ("GET", "POST", "PUT", "DELETE")
+# Another service's interface: docs/readers.md describes it.
+NIGHTSCOUT = {
+    *((method, f"/api/v{version}/{{proxy+}}") for method in METHODS for version in (1, 2)),
+    ("GET", "/api/versions"),
+}
+OF_OTHERS = PAGES | NIGHTSCOUT
 
 
 def _described() -> set[tuple[str, str]]:
@@ -37,7 +54,7 @@ def test_the_document_is_valid_openapi_3_1() -> None:
 
 def test_template_document_and_docs_have_the_same_routes() -> None:
     """A route that is deployed is also described and listed in docs/api.md, and the other way round."""
-    deployed = {(route.method, route.path) for route in routes() if route.method != "HEAD"} - {VIEWER_FILES}
+    deployed = {(route.method, route.path) for route in routes() if route.method != "HEAD"} - OF_OTHERS
     listed = set(re.findall(r"^\| `(\w+) (/[^`]*)` \|", API_MD.read_text(), re.MULTILINE))
 
     assert _described() == deployed == listed
@@ -54,7 +71,7 @@ def test_every_get_route_is_a_head_route_too() -> None:
 
 def test_every_function_behind_the_gateway_is_described() -> None:
     """A new HTTP function has to be added to the list of the generator."""
-    assert {route.function for route in routes()} == set(FUNCTIONS)
+    assert {route.function for route in routes()} - {"nightscout", "page"} == set(FUNCTIONS)
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
@@ -64,11 +81,11 @@ def test_the_committed_files_are_up_to_date(path: Path) -> None:
 
 
 def test_open_routes_are_described_as_open() -> None:
-    """The routes without an authorizer in the template are those without a scope in the document."""
+    """The routes without an authorizer in the template are those without a token in the document."""
     is_open = {(route.method, route.path) for route in routes() if route.is_open}
-    deployed = {(method, path) for method, path in is_open if method != "HEAD"} - {VIEWER_FILES}
+    deployed = {(method, path) for method, path in is_open if method != "HEAD"} - OF_OTHERS
     open_routes = {
-        (method.upper(), path) for path, method, entry in operations(document()) if scope_of(entry) is None
+        (method.upper(), path) for path, method, entry in operations(document()) if not needs_token(entry)
     }
 
     assert open_routes == deployed
@@ -105,6 +122,19 @@ def test_the_described_limits_are_those_of_the_gateway() -> None:
     assert words in " ".join(document()["info"]["description"].split())
 
 
+def test_every_write_describes_our_own_limit() -> None:
+    """Besides the gateway's 429, which has another content type."""
+    undescribed = [
+        f"{method} {path}"
+        for path, methods in document()["paths"].items()
+        for method, operation in methods.items()
+        if method in {"post", "put", "delete"}
+        and "application/problem+json" not in operation["responses"]["429"].get("content", {})
+    ]
+
+    assert undescribed == []
+
+
 def test_the_document_is_served_and_cached(world: FunctionsWorld) -> None:
     """The response equals the committed file, and is 304 for a caller that has its ETag."""
     _, first = send(world, Request("GET", "/openapi.json"))
@@ -121,7 +151,7 @@ def test_every_route_has_an_example_call() -> None:
     """The call names the method and the path, and a token only if the route needs one."""
     for path, method, operation in operations(document()):
         call = operation["description"]
-        url = path.replace("{userId}", "demo").replace("{jobId}", "019b0c2f5d4e0123456789abcdef")
+        url = with_examples(path)
         assert call.endswith(f" $API{url}\n```")
         assert (f"-X {method.upper()} " in call) is (method != "get")
-        assert ("$TOKEN" in call) is (scope_of(operation) is not None)
+        assert ("$TOKEN" in call) is (needs_token(operation))

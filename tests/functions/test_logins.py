@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,14 @@ import pytest
 
 from bg_ingest.clock import SystemClock
 from bg_ingest.connecting.flow import LoginOutcome, LoginResult
-from bg_ingest.http_api import login_responses
+from bg_ingest.http_api.answers import login_responses
 from bg_ingest.ids import new_id
 from bg_ingest.problems import Problem
+from bg_ingest.providers.seam import Tokens
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.state import Lease
-from bg_ingest.wiring import aws_clients, queue_parts
+from bg_ingest.wiring import queue_parts
+from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.connect_parts import connect_deps
 from bg_ingest.wiring.process import users_table
 from tests.functions.conftest import REGION, part
@@ -107,13 +110,131 @@ def test_the_result_page_says_whether_a_retry_helps(ending: LoginOutcome, advice
 
 
 def test_a_used_state_is_an_error_to_a_program() -> None:
-    """A browser that reloads the page sees it again; a program gets 400, also with a `return_url`."""
-    repeated = LoginResult(LoginOutcome.REPEATED)
+    """A browser that reloads the page sees its state; a program gets 400, also with a `return_url`."""
+    repeated = LoginResult(LoginOutcome.CONFIRMED)
 
     assert login_responses.login_response(repeated, "text/html").status_code == 200
-    for result in (repeated, LoginResult(LoginOutcome.REPEATED, APP)):
+    for result in (repeated, LoginResult(LoginOutcome.WAITING), LoginResult(LoginOutcome.CONFIRMED, APP)):
         with pytest.raises(Problem, match="state-invalid"):
             login_responses.login_response(result, "*/*")
+
+
+PARKED = LoginResult(LoginOutcome.PARKED, user_id="a<b", code="the-code")
+
+
+def test_the_code_is_handed_to_the_browser_as_json() -> None:
+    """A program that accepts JSON gets the code and the user it would connect."""
+    shown = login_responses.login_response(PARKED, "application/json")
+
+    assert json.loads(str(shown.body)) == {"confirm": "the-code", "user_id": "a<b"}
+    assert shown.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("accept", ["text/html,application/json", "*/*", None])
+def test_the_code_is_shown_on_a_page(accept: str | None) -> None:
+    """A browser gets a page that names the user, and says what it means to pass the code on."""
+    shown = login_responses.login_response(PARKED, accept)
+
+    assert "the-code" in str(shown.body)
+    assert "a&lt;b" in str(shown.body)
+    assert "your readings would go to" in str(shown.body)
+
+
+@pytest.mark.parametrize(("url", "mark"), [(APP, "?"), (WITH_QUERY, "&")])
+def test_the_code_is_appended_to_the_return_url(url: str, mark: str) -> None:
+    """The browser carries the code to the app that started the login."""
+    shown = login_responses.login_response(replace(PARKED, return_url=url), "application/json")
+
+    assert (shown.status_code, shown.headers["Location"]) == (302, f"{url}{mark}confirm=the-code")
+
+
+def test_another_account_is_a_conflict() -> None:
+    """A browser gets a page that says so, a program a problem document, an app an error."""
+    changed = LoginResult(LoginOutcome.ACCOUNT_CHANGED)
+
+    page = login_responses.login_response(changed, "text/html")
+    assert (page.status_code, "another account" in str(page.body)) == (409, True)
+    with pytest.raises(Problem, match="account-changed"):
+        login_responses.login_response(changed, "application/json")
+    back = login_responses.login_response(replace(changed, return_url=APP), "text/html")
+    assert back.headers["Location"] == f"{APP}?error=account_changed"
+
+
+def _accepted(world: FunctionsWorld, claims: dict[str, str]) -> str:
+    """Start a login with this token, let the provider accept it, and return the code."""
+    event = world.event("connect_start")
+    event["requestContext"]["authorizer"]["jwt"]["claims"] = claims
+    event["rawPath"] = event["requestContext"]["http"]["path"] = "/api/bg/ada/connection"
+    started = world.invoke("connect", event)
+    deps = part(connect_deps)
+    login = deps.logins.finish(
+        json.loads(started["body"])["authorize_url"].partition("state=")[2].partition("&")[0]
+    )
+    assert login is not None
+    tokens = Tokens("access", "refresh", SystemClock().now() + timedelta(hours=2))
+    code, change = deps.parked.parked(login, deps.provider_login.endpoint, tokens, None)
+    assert deps.logins.table.transact([change])
+    return code
+
+
+def _as(world: FunctionsWorld, name: str, claims: dict[str, str], path: str, **changes: Any) -> Any:
+    event = world.event(name, **changes)
+    event["requestContext"]["authorizer"]["jwt"]["claims"] = claims
+    event["rawPath"] = event["requestContext"]["http"]["path"] = path
+    answer = world.invoke("connect", event)
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+@pytest.mark.parametrize("claims", [{"sub": "ada"}, {"sub": "a-service", "scope": "bg/write bg/read"}])
+def test_a_login_is_pending_until_it_is_confirmed(world: FunctionsWorld, claims: dict[str, str]) -> None:
+    """The user or a service confirms; another person and a wrong code do not, and the code works once."""
+    code = _accepted(world, claims)
+    at, confirm_at = "/api/bg/ada/connection", "/api/bg/ada/connection/confirm"
+    body = json.dumps({"confirm": code})
+
+    _, before = _as(world, "connect_state", claims, at)
+    assert (before["state"], before["pending"]) == ("disconnected", True)
+    stranger, _ = _as(world, "connect_confirm", {"sub": "bob"}, confirm_at, body=body)
+    foreign, _ = _as(world, "connect_confirm", {"sub": "bob"}, "/api/bg/bob/connection/confirm", body=body)
+    wrong, problem = _as(world, "connect_confirm", claims, confirm_at)
+    assert (stranger, foreign, wrong) == (403, 404, 404)
+    assert problem["type"].endswith("/confirmation-invalid")
+
+    status, shown = _as(world, "connect_confirm", claims, confirm_at, body=body)
+    assert (status, shown["state"], shown["pending"]) == (200, "connected", False)
+    assert shown == _as(world, "connect_state", claims, at)[1]
+    again, _ = _as(world, "connect_confirm", claims, confirm_at, body=body)
+    assert again == 404
+
+
+@pytest.mark.parametrize(
+    "body", ["{}", '{"confirm": ""}', '{"confirm": 7}', '{"confirm": "a", "b": 1}', "", "["]
+)
+def test_a_confirmation_without_a_code_is_422(world: FunctionsWorld, body: str) -> None:
+    """The body is an object with the code and nothing else."""
+    answer = world.invoke("connect", world.event("connect_confirm", body=body))
+
+    assert answer["statusCode"] == 422
+
+
+def test_a_sync_after_another_account_says_so(world: FunctionsWorld) -> None:
+    """The 409 of a sync names the other account, and a refused sync keeps that as the last error."""
+    connections, states = part(queue_parts.connections), part(queue_parts.states)
+    known = connections.get("demo")
+    assert known is not None
+    connections.mark_needs_reauth("demo", known.generation)
+    states.note_other_account("demo")
+    for name in ("sync_start", "sync_start_async", "sync_reconcile"):
+        answer = world.invoke("sync", world.event(name))
+        problem = json.loads(answer["body"])
+
+        assert (answer["statusCode"], problem["type"].rpartition("/")[2]) == (409, "reauthorization-needed")
+        assert "another account" in problem["detail"]
+    shown = json.loads(world.invoke("connect", world.event("connect_state"))["body"])
+
+    assert (shown["state"], shown["account_changed"]) == ("needs_reauth", True)
+    assert shown["last_error"]["type"] == "account-changed"
+    assert "Log in with the account used before" in shown["last_error"]["detail"]
 
 
 def test_the_log_has_the_cause_of_a_failed_login(

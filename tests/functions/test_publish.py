@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bg_ingest.telemetry import InvocationFailed
-from bg_ingest.wiring import aws_clients
+from bg_ingest.wiring.aws import aws_clients
 from local.paths import CHECKOUT
 from local.ports import free_port
 from tests.functions.conftest import REGION
@@ -17,12 +17,19 @@ from tests.support.events_docs import consumer
 if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
 
+STRICT = {
+    "ENVIRONMENT": "production",
+    "DEXCOM_API_BASE_URL": "https://api.dexcom.com",
+    "DEXCOM_REDIRECT_URI": "https://bg.example.org/oauth/callback",
+    "SECRET_NAME": "dexcom",
+}
 TYPES = {
     "publish_readings": "bg.readings.stored",
     "publish_revision": "bg.readings.revised",
     "publish_expired": "bg.readings.removed",
     "publish_connection": "bg.connection.changed",
     "publish_failed_job": "bg.sync.failed",
+    "publish_audit": "bg.audit.recorded",
 }
 
 
@@ -67,6 +74,40 @@ def test_each_type_of_change_is_published(
     assert event["detail"]["source"] == "https://bg-ingest.dev/development"
     caused = "0196f3a1-2c5d-4e6f-8a9b-0c1d2e3f4a5b" if event_type != "bg.readings.removed" else None
     assert event["detail"].get("correlationid") == caused
+
+
+def test_events_of_the_audit_name_no_person(world: FunctionsWorld, listened: str) -> None:
+    """They are on the bus for the archive, and a consumer that reads them learns pseudonyms."""
+    world.invoke("publish", world.event("publish_audit"))
+    (event,) = _heard(listened)
+
+    assert not any(name in json.dumps(event) for name in ("demo", "a-service"))
+    assert event["detail"]["data"]["action"] == "POST /api/bg/{userId}/sync"
+
+
+def test_event_ids_come_from_the_secret_of_the_deployment(
+    world: FunctionsWorld, listened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another secret gives another id to the same change."""
+    aws_clients.secrets(REGION).create_secret(Name="ids", SecretString="of this deployment")
+    world.invoke("publish", world.event("publish_readings"))
+    world.restarted(monkeypatch, EVENT_IDS_SECRET_NAME="ids")
+    world.invoke("publish", world.event("publish_readings"))
+    first, second = (event["detail"] for event in _heard(listened))
+
+    assert first["id"] != second["id"]
+    assert {**first, "id": ""} == {**second, "id": ""}
+
+
+def test_ids_without_a_secret_are_refused_in_production(
+    world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fixed key of development is not used elsewhere."""
+    monkeypatch.delenv("WEBHOOK_SECRETS")
+    world.restarted(monkeypatch, **STRICT)
+
+    with pytest.raises(InvocationFailed, match="EventIdsSecretMissing"):
+        world.invoke("publish", world.event("publish_readings"))
 
 
 def test_a_change_delivered_twice_has_one_event_id(world: FunctionsWorld, listened: str) -> None:
@@ -140,15 +181,10 @@ def test_a_broker_without_tls_is_rejected_in_production(
 ) -> None:
     """The function fails before it sends a password or a reading."""
     aws_clients.secrets(REGION).create_secret(Name="broker", SecretString="amqp://guest:hunter2@127.0.0.1")
-    strict = {
-        "ENVIRONMENT": "production",
-        "DEXCOM_API_BASE_URL": "https://api.dexcom.com",
-        "DEXCOM_REDIRECT_URI": "https://bg.example.org/oauth/callback",
-        "SECRET_NAME": "dexcom",
-        "RABBITMQ_SECRET_NAME": "broker",
-    }
+    aws_clients.secrets(REGION).create_secret(Name="ids", SecretString="x")
+    names = {"RABBITMQ_SECRET_NAME": "broker", "EVENT_IDS_SECRET_NAME": "ids"}
     monkeypatch.delenv("WEBHOOK_SECRETS")
-    world.restarted(monkeypatch, **strict)
+    world.restarted(monkeypatch, **STRICT, **names)
 
     with pytest.raises(InvocationFailed, match="BrokerUrlInsecure"):
         world.invoke("publish", world.event("publish_readings"))

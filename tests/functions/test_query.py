@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -48,6 +48,8 @@ def test_latest_returns_the_newest_reading_and_its_age(world: FunctionsWorld) ->
     assert 0 <= latest["age_seconds"] < 60
     assert latest["device"] == {"generation": "g7", "display": "iOS", "app": "G7"}
     assert latest["revision"] == 0
+    stored_at, expected_at = (datetime.fromisoformat(latest[at]) for at in ("stored_at", "next_expected_at"))
+    assert expected_at - stored_at == timedelta(minutes=5)
 
 
 def test_a_reading_from_the_future_hides_no_real_one(world: FunctionsWorld) -> None:
@@ -170,7 +172,7 @@ def test_an_invalid_user_id_is_4xx(world: FunctionsWorld, user_id: str) -> None:
         "query_latest", rawPath=f"/api/bg/{user_id}/latest", pathParameters={"userId": user_id}
     )
     event["requestContext"]["http"]["path"] = event["rawPath"]
-    event["requestContext"]["authorizer"]["jwt"]["claims"] |= {"scope": "bg/read"}
+    event["requestContext"]["authorizer"]["jwt"]["claims"] |= {"sub": "a-service", "scope": "bg/read"}
 
     assert 400 <= world.invoke("query", event)["statusCode"] < 500
 
@@ -178,7 +180,7 @@ def test_an_invalid_user_id_is_4xx(world: FunctionsWorld, user_id: str) -> None:
 def test_latest_of_an_unknown_user_is_404(world: FunctionsWorld) -> None:
     """A user without readings and one who does not exist get the same response."""
     event = world.event("query_forbidden")
-    event["requestContext"]["authorizer"]["jwt"]["claims"] |= {"scope": "bg/read"}
+    event["requestContext"]["authorizer"]["jwt"]["claims"] |= {"sub": "a-service", "scope": "bg/read"}
 
     assert _problem(world.invoke("query", event)) == (404, "no-readings")
 

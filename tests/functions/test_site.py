@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from bg_ingest.wiring.process import process, users_table
-from tests.functions.gateway import DEFAULT_ROUTE, Request, send
+from tests.functions.gateway import DEFAULT_ROUTE, Request, routes, send
 
 if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize(
     ("method", "url"),
-    [("GET", "/api"), ("PATCH", "/wrong"), ("POST", "/healthy"), ("GET", "/api/bg/demo/latest/x")],
+    [
+        ("GET", "/api"),
+        ("PATCH", "/wrong"),
+        ("POST", "/healthy"),
+        ("GET", "/api/bg/demo/latest/x"),
+        ("GET", "/api?limit=1&limit=2"),
+    ],
 )
 def test_an_unknown_route_is_404_with_a_correlation_id(world: FunctionsWorld, method: str, url: str) -> None:
     """The same holds for an unknown method, with or without a token."""
@@ -36,10 +43,13 @@ def test_an_unknown_route_is_404_with_a_correlation_id(world: FunctionsWorld, me
     ("method", "url", "allowed"),
     [
         ("PATCH", "/api/bg/demo", "DELETE, GET, HEAD, OPTIONS"),
+        ("TRACE", "/api/bg/demo/latest?unit=mg/dL&unit=x", "GET, HEAD, OPTIONS"),
         ("DELETE", "/health", "GET, HEAD, OPTIONS"),
         ("PUT", "/api/bg/demo/sync", "GET, HEAD, OPTIONS, POST"),
         ("GET", "/api/bg/demo/webhook", "OPTIONS, POST"),
-        ("POST", "/", "GET, HEAD, OPTIONS"),
+        ("DELETE", "/", "GET, HEAD, OPTIONS, POST"),
+        ("PATCH", "/api/v1/entries.json", "GET, HEAD, OPTIONS"),
+        ("PROPFIND", "/api/v2/properties/bgnow,delta", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_a_known_path_with_another_method_is_405(
@@ -52,11 +62,16 @@ def test_a_known_path_with_another_method_is_405(
     assert json.loads(answer["body"])["type"].endswith("/method-not-allowed")
 
 
-def test_the_root_redirects_to_the_docs(world: FunctionsWorld) -> None:
-    """A browser that opens the bare address sees the API's description."""
-    _, answer = send(world, Request("GET", "/"))
+@pytest.mark.parametrize("path", sorted({route.path for route in routes()}))
+def test_every_routed_path_is_405_for_patch(world: FunctionsWorld, path: str) -> None:
+    """`Allow` names each method of the template, except what the Nightscout API refuses with 401."""
+    url = re.sub(r"\{\w+\+?\}", "a", path)
+    _, answer = send(world, Request("PATCH", url))
+    routed = {route.method for route in routes() if route.path == path}
+    refused = {"POST", "PUT", "DELETE"} if path.endswith("{proxy+}") else set()
 
-    assert (answer["statusCode"], answer["headers"]["Location"]) == (302, "/docs")
+    assert answer["statusCode"] == 405
+    assert set(answer["headers"]["Allow"].split(", ")) == (routed - refused) | {"OPTIONS"}
 
 
 def test_ready_says_how_the_provider_is_doing(world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch) -> None:

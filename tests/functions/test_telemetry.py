@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from bg_ingest.clock import SystemClock
+from bg_ingest.ids import new_id
 from bg_ingest.providers.seam import Endpoint, Tokens
 from bg_ingest.readings.stored.hour_items import cause_of
 from bg_ingest.telemetry import metrics
@@ -58,12 +59,12 @@ def dexcom(world: FunctionsWorld, address: str, monkeypatch: pytest.MonkeyPatch)
     )
     with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
         client.post("/_sim/reset")
-        _connect(client, address)
+        _connect(client)
         yield client
         part(provider_parts.dexcom).http(address).close()
 
 
-def _connect(client: httpx.Client, address: str) -> None:
+def _connect(client: httpx.Client) -> None:
     application, now = RegisteredApplication(), SystemClock().now()
     asked = {
         "client_id": application.client_id,
@@ -83,7 +84,7 @@ def _connect(client: httpx.Client, address: str) -> None:
     }
     given = client.post("/v3/oauth2/token", data=form).json()
     tokens = Tokens(given["access_token"], given["refresh_token"], now + timedelta(hours=2))
-    part(provider_parts.vault).store("demo", Endpoint("dexcom", "custom", address), tokens, data_from=now)
+    part(provider_parts.vault).store("demo", Endpoint("dexcom", "custom"), tokens, data_from=now)
 
 
 def _lines(capsys: Printed) -> list[dict[str, Any]]:
@@ -122,11 +123,16 @@ def test_metrics_of_a_successful_poll(world: FunctionsWorld, capsys: Printed) ->
     assert (found["readings_revised", None], found["readings_invalid", None]) == ([0], [0])
     # The simulated sensor has gaps, so the age of its newest reading depends on the time of day.
     assert youngest_s <= found["data_age_s", None][0] <= oldest_s
+    assert found["data_age_of_provider_s", "dexcom"] == found["data_age_s", None]
     assert (found["sync_failure_percent", None], found["readings_invalid_percent", None]) == ([0], [0])
+    assert found["poll_overdue_s", None] == []
     # The first block is one call of 60,000.
     assert found["quota_used_percent", None] == pytest.approx([100 / 60_000])
     assert (found["provider_calls", "egvs"], found["provider_succeeded", "egvs"]) == ([1], [1])
+    assert (found["calls_of_provider", "dexcom"], found["failures_of_provider", "dexcom"]) == ([1], [0])
+    assert found["failure_of_provider_percent", "dexcom"] == [0]
     (called,) = [line for line in lines if line["message"] == "provider called"]
+    assert found["latency_of_provider_ms", "dexcom"][0] == pytest.approx(called["latency_ms"], abs=0.1)
     assert found["provider_latency_ms", "egvs"][0] == pytest.approx(called["latency_ms"], abs=0.1)
 
 
@@ -135,8 +141,11 @@ def test_metrics_of_a_deferred_poll(world: FunctionsWorld, dexcom: httpx.Client,
     world.invoke("worker", world.event("worker_poll"))
     _lines(capsys)
     dexcom.post("/_sim/faults", json={"kind": "status", "status": 503}).raise_for_status()
+    event = world.event("worker_poll")
+    later = json.loads(event["Records"][0]["body"]) | {"job_id": new_id(SystemClock().now())}
+    event["Records"][0]["body"] = json.dumps(later)
     # The order is queued again as a new message, so the received one is deleted.
-    assert world.invoke("worker", world.event("worker_poll")) == {"batchItemFailures": []}
+    assert world.invoke("worker", event) == {"batchItemFailures": []}
 
     found = _measured(_lines(capsys))
     calls = found["provider_calls", "egvs"][0]
@@ -198,10 +207,18 @@ def test_metrics_of_a_tick(world: FunctionsWorld, capsys: Printed) -> None:
     for _ in range(2):
         world.invoke("dispatch", world.event("dispatch_tick"))
 
+    now = SystemClock().now()
+    minute = int(now.timestamp()) // 60
+    body = {"interval_s": 900, "number": minute % 15, "first": minute, "last": minute, "at_s": minute * 60}
+    event = world.event("dispatch_shard")
+    event["Records"][0]["body"] = json.dumps(json.loads(event["Records"][0]["body"]) | body)
+    world.invoke("dispatch", event)
+
     found = _measured(_lines(capsys))
     assert found["periods_served", "incremental"][0] == 1
-    assert sum(found["periods_served", "incremental"]) <= 2  # A minute may have ended in between.
+    assert set(found["poll_stretch_percent", None]) == {100}
     assert sum(found["users_dispatched", "incremental"]) <= 1
+    assert sum(found["periods_served", "incremental"]) <= 2  # A minute may have ended in between.
 
 
 @pytest.mark.usefixtures("dexcom")
@@ -224,6 +241,28 @@ def test_metrics_of_an_outage(world: FunctionsWorld, dexcom: httpx.Client, capsy
     found = _measured(_lines(capsys))
     assert found["breaker_transitions", "open"] == [1]
     assert sum(found["provider_refused", "egvs"]) > 0
+
+
+@pytest.mark.usefixtures("dexcom")
+def test_a_connected_user_without_polls_is_repaired_and_counted(
+    world: FunctionsWorld, capsys: Printed
+) -> None:
+    """The daily look polls such a user again; for a user who is polled it does nothing."""
+    states = part(queue_parts.states)
+    event = world.event("worker_poll")
+    message = json.loads(event["Records"][0]["body"])
+    message |= {"kind": "reconcile", "repairs": True}
+    user_id = message["user_id"]
+    event["Records"][0]["body"] = json.dumps(message)
+    world.invoke("worker", event)
+    assert ("repairs", "polling") not in _measured(_lines(capsys))
+
+    states.table.delete(user_id, "sync")
+    world.invoke("worker", event)
+    found, state = _measured(_lines(capsys)), states.get(user_id)
+    assert (found["repairs", "polling"], found["syncs", "succeeded"]) == ([1], [1])
+    assert state is not None
+    assert state.slot is not None
 
 
 def test_metrics_of_requests_by_status_class(world: FunctionsWorld, capsys: Printed) -> None:
@@ -347,7 +386,7 @@ def test_metrics_of_publishing(
 
 
 def test_every_metric_is_tested_here() -> None:
-    """This file names each metric of the service."""
-    source = (CHECKOUT / "tests" / "functions" / "test_telemetry.py").read_text()
+    """A test of the functions names each metric of the service."""
+    source = "".join(path.read_text() for path in (CHECKOUT / "tests" / "functions").glob("test_*.py"))
 
     assert not [metric.name for metric in metrics.ALL if f'"{metric.name}"' not in source]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.wiring import aws_clients, queue_parts
+from bg_ingest.wiring import queue_parts
+from bg_ingest.wiring.aws import aws_clients
 from local.webhook_sender import one_reading
 from tests.functions.conftest import REGION, part
 from tests.functions.webhook_sending import queued, sent, worked
@@ -65,6 +68,20 @@ def test_an_invalid_record_does_not_affect_the_others(world: FunctionsWorld) -> 
     assert job["invalid"] == [{"reason": "value-missing", "count": 1}]
 
 
+def test_the_message_of_a_webhook_shows_no_record(world: FunctionsWorld) -> None:
+    """The records are sealed, and nothing else of the body is in the message."""
+    webhook = world.webhook("records")
+    sent(world, webhook)
+    (message,) = queued()
+    body = message["Body"]
+    sealed = base64.b64decode(json.loads(body)["sealed"].partition(".")[2])
+
+    assert json.loads(webhook["body"])["data"]["records"]
+    assert not any(word in body for word in ("records", "systemTime", '"value"'))
+    with pytest.raises(zlib.error):
+        zlib.decompress(sealed)
+
+
 def test_a_webhook_range_includes_both_ends(world: FunctionsWorld) -> None:
     """The order ends one second after the last reading."""
     assert sent(world, world.webhook("available"))["statusCode"] == 202
@@ -72,7 +89,7 @@ def test_a_webhook_range_includes_both_ends(world: FunctionsWorld) -> None:
     order = json.loads(message["Body"])
 
     assert order["window"] == ["2026-11-20T00:00:00+00:00", "2026-11-20T23:55:01+00:00"]
-    assert order["brought"] is None
+    assert order["sealed"] is None
     assert order["correlation_id"] == world.event("webhook_available")["headers"]["x-correlation-id"]
 
 
@@ -93,10 +110,10 @@ def test_the_old_secret_works_during_rotation(world: FunctionsWorld) -> None:
 def test_webhook_secrets_are_read_from_secrets_manager(
     world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The secret is a list beside the credentials of the application."""
-    held = {"client_id": "i", "client_secret": "hunter2", "webhook_secrets": [WEBHOOK_SECRET]}
-    aws_clients.secrets(REGION).create_secret(Name="bg-ingest", SecretString=json.dumps(held))
-    world.restarted(monkeypatch, SECRET_NAME="bg-ingest", WEBHOOK_SECRETS="")
+    """The function reads a secret of its own, without the credentials of the application."""
+    held = {"webhook_secrets": [WEBHOOK_SECRET]}
+    aws_clients.secrets(REGION).create_secret(Name="webhooks", SecretString=json.dumps(held))
+    world.restarted(monkeypatch, WEBHOOK_SECRET_NAME="webhooks", SECRET_NAME="unknown", WEBHOOK_SECRETS="")
 
     assert sent(world, world.webhook("records"))["statusCode"] == 202
     assert sent(world, world.webhook("records", secret=OLD_WEBHOOK_SECRET))["statusCode"] == 401

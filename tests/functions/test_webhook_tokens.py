@@ -56,6 +56,8 @@ def _with_token(world: FunctionsWorld, **claims: Any) -> dict[str, Any]:
     said = {
         "aud": "bg-ingest",
         "exp": int(SystemClock().now().timestamp()) + 300,
+        "jti": event["headers"]["webhook-id"],
+        "sub": "demo",
         "body_sha256": hashlib.sha256(event["body"].encode()).hexdigest(),
     }
     token = jwt.encode(said | claims, KEY, "ES256", headers={"kid": "1"})
@@ -64,10 +66,11 @@ def _with_token(world: FunctionsWorld, **claims: Any) -> dict[str, Any]:
 
 
 def test_a_token_authenticates_a_webhook(world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It must be for this audience and body; an invalid signature beside it is still rejected."""
+    """It must be for this audience, id, user and body; an invalid signature beside it is still rejected."""
     with _published() as url:
         world.restarted(monkeypatch, WEBHOOK_JWKS_URL=url, WEBHOOK_AUDIENCE="bg-ingest")
-        assert sent(world, _with_token(world, aud="another-audience"))["statusCode"] == 401
+        for claims in ({"aud": "another-audience"}, {"jti": "msg_2"}, {"sub": "ada"}):
+            assert sent(world, _with_token(world, **claims))["statusCode"] == 401
         both = _with_token(world)
         both["headers"] |= {"webhook-signature": "v1,"}
         assert sent(world, both)["statusCode"] == 401

@@ -61,6 +61,103 @@ def failed(failures):
 print(json.dumps([failed(failures) for failures in json.loads(sys.argv[1])]))
 """
 
+# The concurrency of a queue's mapping with each scaling configuration.
+NUMERIC = """
+import json, sys
+from emulated_aws import NumericConcurrency
+def concurrency(mapping, reserved):
+    return min((mapping.get("ScalingConfig") or {}).get("MaximumConcurrency") or 5, reserved)
+numeric = NumericConcurrency(concurrency)
+print(json.dumps([numeric.of(mapping, 9) for mapping in json.loads(sys.argv[1])]))
+"""
+
+# Every condition for every item: the answer of ministack, the one here, and whether ministack was asked.
+RANGES = """
+import json, sys
+from ministack.services import dynamodb
+from emulated_aws import QuickRanges
+conditions, sorts = json.loads(sys.argv[1])
+asked = []
+def evaluate(*arguments, **named):
+    asked.append(arguments)
+    return dynamodb._evaluate_condition(*arguments, **named)
+ranges, compared = QuickRanges(evaluate), []
+values = {":u": {"S": "ada"}, ":a": {"S": "b"}, ":b": {"S": "é"}, ":n": {"N": "1"}, ":m": {"N": "3"}}
+for condition in conditions:
+    for user in ("ada", "bob"):
+        for sort in sorts:
+            item = {"pk": {"S": user}, "sk": {"S": sort} if isinstance(sort, str) else {"N": str(sort)}}
+            own = dynamodb._evaluate_condition(condition, item, values, {}, slot="KeyConditionExpression")
+            before = len(asked)
+            here = ranges.holds(condition, item, values, {}, slot="KeyConditionExpression")
+            compared.append([own, here, len(asked) > before])
+print(json.dumps(compared))
+"""
+
+# A worker of a checkout, whose function and layer change while it runs. The deployed copies are others.
+LIVE = """
+import io, json, sys, types, zipfile
+from pathlib import Path
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+from emulated_aws import CompleteLogWorker, SourceWatch, UnpackedOnce, source_folders
+checkout = Path(sys.argv[1])
+def packed(**files):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name.replace("__", "/") + ".py", text)
+    return content.getvalue()
+lambda_runtime.zipfile = types.SimpleNamespace(**vars(zipfile) | {"ZipFile": UnpackedOnce})
+lambda_svc._resolve_layer_zip = lambda _: packed(python__bg_ingest__words="WORD = 'deployed'")
+config = {"Runtime": "python3", "Handler": "app.handler", "Layers": ["layer"]}
+config["FunctionName"] = "bg-SayFunction-1"
+config["FunctionArn"] = "arn:aws:lambda:eu-west-1:000000000000:function:bg-SayFunction-1"
+def worker():
+    code = "from bg_ingest.words import WORD\\ndef handler(*_): return 'deployed ' + WORD"
+    return CompleteLogWorker(config["FunctionName"], config, packed(app=code))
+def said(worker):
+    return worker.invoke({}, "request")["result"]
+deployed, answers = worker(), []
+answers.append(said(deployed))
+template = {"Resources": {"SayFunction": {"Properties": {"CodeUri": "functions/say"}}, "Table": {}}}
+UnpackedOnce.live = SourceWatch(checkout, source_folders(template, checkout))
+UnpackedOnce.shared = UnpackedOnce.shared / "live"
+live = worker()
+answers.append(said(live))
+source = checkout / "functions" / "say" / "app.py"
+words = checkout / "layers/core/bg_ingest/words.py"
+source.with_name(".#app.py").symlink_to("removed")  # As the lock of an editor.
+for file, old, new in ((words, "first", "second"), (source, "says", "tells")):
+    file.write_text(file.read_text().replace(old, new))
+    UnpackedOnce.live.look()
+    answers.append(said(live))
+again = live._proc.pid
+UnpackedOnce.live.look()
+said(live)
+answers.append(live._proc.pid == again)
+deployed.kill()
+live.kill()
+answers.append(source.exists())
+print(json.dumps(answers))
+"""
+
+# A long output that a child of the process continues to append to.
+ROTATED = """
+import json, os, sys
+from pathlib import Path
+from emulated_aws import rotate, _OUTPUT_BYTES_MAX
+file = Path(sys.argv[1])
+output = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+sizes = []
+for size in (_OUTPUT_BYTES_MAX, 1):
+    os.write(output, bytes(size))
+    rotate(file, output)
+    sizes.append(file.stat().st_size)
+os.write(output, b"next")
+print(json.dumps([*sizes, file.read_text(), file.with_suffix(".1.log").stat().st_size - _OUTPUT_BYTES_MAX]))
+"""
+
 
 def _run(code: str, *arguments: str, folder: Path) -> Any:
     """Run code with the emulator's Python and return the JSON that it prints last."""
@@ -96,3 +193,53 @@ def test_a_partially_failed_stream_batch_is_repeated(tmp_path: Path) -> None:
     answers = [[{"itemIdentifier": "2"}], []]
 
     assert _run(REPORTED, json.dumps(answers), folder=tmp_path) == [[True, False], [False, False]]
+
+
+def test_the_concurrency_of_a_queue_is_a_number(tmp_path: Path) -> None:
+    """A parameter of the template arrives as text, and ministack compares it with numbers."""
+    mappings = [{"ScalingConfig": {"MaximumConcurrency": value}} for value in ("3", 4, "12")] + [{}]
+
+    assert _run(NUMERIC, json.dumps(mappings), folder=tmp_path) == [3, 4, 9, 5]
+
+
+def test_a_changed_file_is_live_at_the_next_invocation(tmp_path: Path) -> None:
+    """The sources of function and layer replace the deployed copies, and ending a worker keeps them."""
+    package, function = tmp_path / "layers" / "core" / "bg_ingest", tmp_path / "functions" / "say"
+    for folder in (package, function):
+        folder.mkdir(parents=True)
+    (package / "words.py").write_text("WORD = 'first'\n")
+    (function / "app.py").write_text(
+        "from bg_ingest.words import WORD\ndef handler(*_): return 'says ' + WORD\n"
+    )
+
+    assert _run(LIVE, str(tmp_path), folder=tmp_path) == [
+        "deployed deployed",
+        "says first",
+        "says second",
+        "tells second",
+        True,  # Without a change the same process answers.
+        True,
+    ]
+
+
+def test_a_long_output_is_rotated(tmp_path: Path) -> None:
+    """The file begins again, and what was written is in a second one."""
+    assert _run(ROTATED, str(tmp_path / "emulator.log"), folder=tmp_path) == [10_000_000, 0, "next", 1]
+
+
+def test_a_range_of_a_text_key_is_compared_without_parsing(tmp_path: Path) -> None:
+    """The answers are ministack's own, and every other condition is left to it."""
+    texts = ["", "a", "b", "ba", "z", "é", "ê", "\U0001f600"]
+    quick, others = (
+        _run(RANGES, json.dumps([conditions, texts]), folder=tmp_path)
+        for conditions in (
+            ["pk = :u AND sk BETWEEN :a AND :b"],
+            ["pk = :u", "pk = :u AND sk >= :a", "pk = :u AND begins_with(sk, :a)"],
+        )
+    )
+    numbers = _run(RANGES, json.dumps([["pk = :u AND sk BETWEEN :n AND :m"], [0, 1, 2, 4]]), folder=tmp_path)
+
+    assert [own for own, _, _ in quick].count(True) == 4
+    assert all(own is here for own, here, _ in (*quick, *others, *numbers))
+    assert not any(asked for _, _, asked in quick)
+    assert all(asked for _, _, asked in (*others, *numbers))

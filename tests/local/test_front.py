@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,16 +17,20 @@ from local.ports import HOST
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+BODY = b"glucose " * 1_000
+
 
 @contextmanager
 def _gateway(received: list[str | None]) -> Iterator[str]:
-    """A server that answers every GET and records one header."""
+    """A server that answers every GET with a compressed body and records two headers."""
 
     class Gateway(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            received.append(self.headers["x-correlation-id"])
-            self.send_response(204)
+            received.extend([self.headers["x-correlation-id"], self.headers["accept-encoding"]])
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
             self.end_headers()
+            self.wfile.write(gzip.compress(BODY))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name.
             """Say nothing."""
@@ -40,17 +45,38 @@ def _gateway(received: list[str | None]) -> Iterator[str]:
             thread.join()
 
 
-async def _status(target: str, headers: list[tuple[bytes, bytes]]) -> int:
+async def _answer(target: str, headers: list[tuple[bytes, bytes]]) -> httpx.Response:
     app = create_app(target)
     transport = httpx.ASGITransport(app=app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as client:
-        return (await client.get("http://front/", headers=headers)).status_code
+        client.headers.clear()
+        return await client.get("http://front/", headers=headers)
 
 
 def test_a_header_that_is_not_ascii_is_forwarded() -> None:
     """The gateway receives the header unchanged and can reject it itself."""
     received: list[str | None] = []
     with _gateway(received) as target:
-        status = asyncio.run(_status(target, [(b"x-correlation-id", "café".encode("latin-1"))]))
+        answer = asyncio.run(_answer(target, [(b"x-correlation-id", "café".encode("latin-1"))]))
 
-    assert (status, received) == (204, ["café"])
+    assert (answer.status_code, received[0]) == (200, "café")
+
+
+def test_the_front_accepts_no_coding_for_a_caller() -> None:
+    """A caller that does not ask for gzip gets no gzip."""
+    received: list[str | None] = []
+    with _gateway(received) as target:
+        asyncio.run(_answer(target, [(b"accept-encoding", b"identity")]))
+        asyncio.run(_answer(target, []))
+
+    assert received == [None, "identity", None, None]
+
+
+def test_a_compressed_body_stays_compressed() -> None:
+    """The caller receives the content coding that the function chose, and the bytes that it sent."""
+    with _gateway([]) as target:
+        answer = asyncio.run(_answer(target, []))
+
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["content-length"] == str(len(gzip.compress(BODY)))
+    assert answer.content == BODY

@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from local.paths import PYTHONPATH
 from local.ports import free_port, is_taken
 from local.processes import Processes, StartedProcess, uninterrupted
 from local.waiting import wait_until
@@ -92,7 +94,10 @@ def test_a_port_in_use_is_taken() -> None:
 
 def test_a_process_that_has_ended_is_not_alive(processes: Processes, tmp_path: Path) -> None:
     """This holds before its parent has read its exit code."""
-    started = processes.start("helper", [sys.executable, "-c", "input()"], tmp_path / "log", ENVIRON)
+    started = processes.start(
+        "helper", [sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log", ENVIRON
+    )
+    os.kill(started.pid, signal.SIGKILL)
     os.waitid(os.P_PID, started.pid, os.WEXITED | os.WNOWAIT)
 
     assert Processes(tmp_path / "processes.json").alive() == []
@@ -102,10 +107,43 @@ def test_a_process_that_has_ended_is_not_alive(processes: Processes, tmp_path: P
 def test_a_second_ctrl_c_does_not_interrupt_the_cleanup() -> None:
     """The block runs to its end, and afterwards Ctrl-C works again."""
     done = []
-    with uninterrupted():
-        os.kill(os.getpid(), signal.SIGINT)
-        done.append("cleanup")
+    # A process in the background ignores Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("cleanup")
 
-    assert done
-    with pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), signal.SIGINT)
+        assert done
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# Starts a process where no program is on the PATH, and asks whether it runs before and after its end.
+WITHOUT_PS = """
+import sys
+from pathlib import Path
+from local.processes import Processes
+folder, sleep = Path(sys.argv[1]), "import time; time.sleep(60)"
+processes = Processes(folder / "processes.json")
+processes.start("sleeper", [sys.executable, "-c", sleep], folder / "log", {})
+alive = [process.name for process in processes.alive()]
+print(alive, processes.end(), processes.alive())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux works without ps")
+def test_processes_are_found_without_ps(tmp_path: Path) -> None:
+    """A container may have no ps, and /proc has the same data."""
+    ran = subprocess.run(  # noqa: S603 - our own code.
+        [sys.executable, "-c", WITHOUT_PS, str(tmp_path)],
+        env={"PATH": str(tmp_path), "PYTHONPATH": PYTHONPATH},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ran.stdout.strip() == "['sleeper'] 1 []"

@@ -15,6 +15,7 @@ import pytest
 
 from local.callers import Callers
 from local.cloud import Options
+from local.demo import Grant
 from local.emulator import Emulator
 from local.errors import CannotStart
 from local.paths import StateFolder
@@ -72,11 +73,14 @@ def _save(state: StateFolder, api: str) -> Stack:
         dexcom="http://dexcom",
         readings_table="readings",
         users_table="users",
+        intake_table="intake",
         queue_url="queue",
         dead_queue_url="dead",
         event_bus="bus",
+        exports_bucket="exports",
         demo_user_id="demo",
         demo_token="token",
+        grant=Grant("watch-1a2b3c4d5e6f7a8b", "http://page"),
         service_token="token",
         webhook_secret="secret",
         simulated=True,

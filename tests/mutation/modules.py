@@ -25,12 +25,16 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.readings.merging.revisions": _MERGING,
     "bg_ingest.readings.merging.identity": _MERGING,
     "bg_ingest.readings.merging.reading_index": _MERGING,
-    "bg_ingest.readings.stored_reading": (f"{_READINGS}/test_stored_reading.py", *_MERGING, *_PUBLISHING),
+    "bg_ingest.readings.stored.stored_reading": (
+        f"{_READINGS}/test_stored_reading.py",
+        *_MERGING,
+        *_PUBLISHING,
+    ),
     "bg_ingest.readings.gaps": (f"{_READINGS}/test_gaps.py", f"{_READINGS}/test_completeness.py"),
     "bg_ingest.readings.completeness": (f"{_READINGS}/test_completeness.py",),
     "bg_ingest.readings.cursor": (f"{_READINGS}/test_cursor.py",),
     "bg_ingest.sync.windows": (f"{_SYNC}/test_windows.py",),
-    "bg_ingest.sync.poll_slots": (f"{_SYNC}/test_seats.py", f"{_SYNC}/test_pace.py"),
+    "bg_ingest.sync.dispatching.poll_slots": (f"{_SYNC}/test_seats.py", f"{_SYNC}/test_pace.py"),
     "bg_ingest.sync.worker": (f"{_SYNC}/test_patience.py",),
     "bg_ingest.providers.http.policy": (f"{_HTTP}/test_policy.py",),
     "bg_ingest.providers.http.admission": (f"{_HTTP}/test_admission.py",),
@@ -41,6 +45,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.providers.dexcom.glucose": _RECORDS,
     "bg_ingest.providers.dexcom.times": _RECORDS,
     "bg_ingest.providers.dexcom.client": (f"{_DEXCOM}/test_client.py",),
+    "bg_ingest.providers.nightscout.entry_parser": (f"{_PROVIDERS}/nightscout/test_entry_parser.py",),
+    "bg_ingest.providers.nightscout.site_address": (f"{_PROVIDERS}/nightscout/test_site_address.py",),
     "bg_ingest.providers.http.statuses": (f"{_HTTP}/test_statuses.py",),
     "bg_ingest.access.caller": ("tests/unit/access/test_caller.py",),
     "bg_ingest.publishing.republish": _PUBLISHING,
@@ -57,7 +63,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.statistics.summary": (_SUMMARY,),
     "bg_ingest.statistics.as_json": (f"{_STATISTICS}/test_as_json.py", _SUMMARY),
     "bg_ingest.webhooks.signature": ("tests/unit/webhooks/test_signature.py",),
-    "bg_ingest.sync.pushed_records": ("tests/unit/sync/test_pushed_records_payload.py",),
+    "bg_ingest.sync.orders.packed_body": ("tests/unit/sync/test_packed_body.py",),
 }
 
 

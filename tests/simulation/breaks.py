@@ -1,6 +1,6 @@
 """Mutations of the engine, and a run that shows that the simulation detects each: `make breaks`.
 
-Every break is one change of the real code, made in a copy. A failing seed has detected it.
+Every break is one change of the real code, made in a copy. A failing seed or a failing test has detected it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ class Break:
     file: str
     right: str
     wrong: str
+    test: str = ""  # The test that detects it, if the seeds do not.
 
 
 BREAKS = (
     Break(
         "a lease is taken from a live holder",
         "sync/state.py",
-        'f"{_KNOWN} AND {_FREE}",\n        )\n        if write.item is None:',
-        "_KNOWN,\n        )\n        if write.item is None:",
+        'condition, values = f"{_KNOWN} AND {_FREE}", self._until(now)',
+        'condition, values = _KNOWN, {":until": self._until(now)[":until"], ":one": 1}',
     ),
     Break(
         "the history's cursor moves without naming the fence",
@@ -93,27 +94,76 @@ BREAKS = (
     Break(
         "an order the provider fails is dropped",
         "sync/sync_user.py",
-        "    if not run.order.may_defer(called=called):",
-        "    if called or True:",
+        "    if tried and not run.order.may_defer(called=called):",
+        "    if tried:",
     ),
     Break(
         "a duplicate message rewrites a finished job",
         "sync/jobs.py",
         'f"{unknown} OR {not_over}"',
         'f"{unknown} OR attribute_exists(pk)"',
+        "tests/contract/test_jobs.py",
     ),
     Break(
         "a minute counts as served when it is claimed",
-        "sync/dispatch.py",
-        "    # A dictionary keeps the order",
-        '    table.update(PK, schedule.name, "SET served = :period", {":period": period})\n'
-        "    # A dictionary keeps the order",
+        "sync/dispatching/dispatch.py",
+        "    intervals_s, shards = _known(",
+        '    table.update(PK, schedule.name, "SET served = :period", {":period": minute})\n'
+        "    intervals_s, shards = _known(",
     ),
     Break(
         "polls start at the newest reading",
         "sync/windows.py",
+        "    oldest_gap = covered.oldest_gap(horizon)",
+        "    start, oldest_gap = covered.newest, None",
+    ),
+    Break(
+        "a poll that reads the hours starts at the newest reading",
+        "sync/windows.py",
         "        start = min(start, instants[-1] - OVERLAP)",
         "        start = instants[-1]",
+        "tests/unit/sync/test_windows.py",
+    ),
+    Break(
+        "a poll leaves no gap for the next one",
+        "sync/polls/covered.py",
+        "        return cls(known[-1], tuple(gaps))",
+        "        return cls(known[-1])",
+    ),
+    Break(
+        "a poll with rejected records counts as complete",
+        "sync/run.py",
+        "if not self.lease.state.relays and not self.counts.invalid:",
+        "if not self.lease.state.relays:",
+        "tests/unit/sync/test_covered_polls.py",
+    ),
+    Break(
+        "what the last poll has left survives a poll that failed",
+        "sync/state.py",
+        '            removed += ", covered"',
+        "            pass",
+        "tests/unit/sync/test_covered_polls.py",
+    ),
+    Break(
+        "a record is lost if a crash left an item of six",
+        "sync/sync_user.py",
+        'b"" if moved else quiet_polls.with_record(b"", job)',
+        'b""',
+        "tests/unit/sync/test_quiet_polls.py",
+    ),
+    Break(
+        "a retried poll leaves the job of its first try deferred",
+        "sync/polls/quiet_polls.py",
+        "not (order.is_retry or order.deferrals or before.failures)",
+        "True",
+        "tests/unit/sync/test_quiet_polls.py",
+    ),
+    Break(
+        "the counts of a poll without its lease are lost",
+        "sync/sync_user.py",
+        "    if not released:\n        jobs_stored.save(job)\n",
+        "",
+        "tests/unit/sync/test_quiet_polls.py",
     ),
     Break(
         "a reconciliation does not ask what was uploaded",
@@ -121,16 +171,222 @@ BREAKS = (
         "return self.source.uploaded_since(self.order.user_id, since), None",
         "return None, None",
     ),
+    Break(
+        "the cursor of a shard moves before the page is sent",
+        "sync/dispatching/dispatch.py",
+        """            send(orders)
+            sent += len(orders)
+            if len(page) == page_users:
+                _move_cursor(table, shard, slot, page[-1], clock)
+""",
+        """            if len(page) == page_users:
+                _move_cursor(table, shard, slot, page[-1], clock)
+            send(orders)
+            sent += len(orders)
+""",
+        "tests/contract/test_dispatch.py",
+    ),
+    Break(
+        "missed minutes are sent all at once",
+        "sync/dispatching/dispatch.py",
+        "minute, delay * _MINUTE_S",
+        "minute, 0",
+        "tests/contract/test_dispatch.py",
+    ),
+    Break(
+        "polls and histories share a queue",
+        "sync/orders/queue.py",
+        "return self.bulk_url or self.url",
+        "return self.polls_url or self.url",
+        "tests/simulation/test_bulkheads.py",
+    ),
+    Break(
+        "a process waits for reports of others before it judges its own calls",
+        "providers/http/shared_breaker.py",
+        "        if self._has_own_outage():",
+        "        if False and self._has_own_outage():",
+        "tests/contract/test_shared_breaker.py",
+    ),
+    Break(
+        "a job that was stored and never sent is not sent again",
+        "sync/dead_jobs.py",
+        "    send([job.order for job in untried])",
+        "    send([])",
+        "tests/unit/sync/test_dead_jobs.py",
+    ),
+    Break(
+        "a poll is carried out though a later sync has fetched its data",
+        "sync/state.py",
+        'f"{condition} AND {_NOT_FRESH}"',
+        'f"{condition} AND NOT (fresh_at = :ordered)"',
+        "tests/simulation/test_freshness.py",
+    ),
+    Break(
+        "a poll is carried out though the next one is due",
+        "sync/state.py",
+        "            if order.interval_s and now - order.requested_at >= ",
+        "            if False and order.interval_s and now - order.requested_at >= ",
+        "tests/unit/sync/test_freshness.py",
+    ),
+    Break(
+        "a spent quota counts as a try",
+        "sync/sync_user.py",
+        "    tried = not isinstance(error, QuotaSpent)",
+        "    tried = True",
+        "tests/unit/sync/test_freshness.py",
+    ),
+    Break(
+        "two clocks that differ steadily count a measurement twice",
+        "readings/merging/reading_index.py",
+        " or self._clocks.agree(record, copy)",
+        "",
+        "tests/unit/readings/merging/test_device_clocks.py",
+    ),
+    Break(
+        "one difference of two clocks is enough",
+        "readings/merging/device_clocks.py",
+        "        return alike >= PAIRS_MIN",
+        "        return alike >= 1",
+        "tests/unit/readings/merging/test_device_clocks.py",
+    ),
+    Break(
+        "a pair of two clocks across a full hour stays two readings",
+        "readings/saving.py",
+        "            wanted |= _hours_beside_folded(accepted)\n",
+        "",
+        "tests/contract/test_reading_store_clocks.py",
+    ),
+    Break(
+        "a fat hour has no limit",
+        "readings/stored/hour_size.py",
+        "    if len(text) <= CURRENT_BYTES_MAX and ",
+        "    if True or ",
+        "tests/contract/test_reading_store_limits.py",
+    ),
+    Break(
+        "a write of an old hour is not announced",
+        "readings/saving.py",
+        "            self.announce_late(self.user_id, late)",
+        "            pass",
+        "tests/simulation/test_changes.py",
+    ),
+    Break(
+        "an announced write that is not there yet counts as seen",
+        "readings/changes/change_feed.py",
+        "for entry in self._entries if not self._is_written(entry))",
+        "for entry in self._entries if False)",
+        "tests/simulation/test_changes.py",
+    ),
+    Break(
+        "a delayed change hides a later one of the same reading",
+        "readings/changes/change_feed.py",
+        "if each.place >= first.get(each.stored.reading.at, _NEVER)]",
+        "if any(map(each.is_of, writes))]",
+        "tests/simulation/test_changes.py",
+    ),
+    Break(
+        "an announced write of an hour that leaves the window is not pending",
+        "readings/changes/change_feed.py",
+        "for start, version in entry.versions.items())",
+        "for start, version in entry.versions.items() if not self._is_watched(start))",
+        "tests/unit/readings/test_change_feed.py",
+    ),
+    Break(
+        "a later page of changes watches other hours than the first one",
+        "readings/changes/change_feed.py",
+        "known = (state.watched_from for state in (seen, until) if state)",
+        "known = (state.watched_from for state in (seen,) if state)",
+        "tests/simulation/test_changes.py",
+    ),
+    Break(
+        "an hour that cannot be written stops the later ones",
+        "readings/saving.py",
+        "FAILURES_MAX = 3",
+        "FAILURES_MAX = 1",
+        "tests/contract/test_reading_store_limits.py",
+    ),
+    Break(
+        "a dropped version is not counted",
+        "readings/merging/revisions.py",
+        "        revision=stored.revision + 1,",
+        "        revision=min(len(earlier), keep),",
+        "tests/unit/readings/merging/test_revisions.py",
+    ),
+    Break(
+        "an event that is refused for good is retried",
+        "publishing/eventbridge.py",
+        'frozenset({"InvalidArgument", "MalformedDetail", "RedactionFailure", "ValidationException"})',
+        "frozenset[str]()",
+        "tests/unit/publishing/test_publish.py",
+    ),
+    Break(
+        "events are grouped by their number only",
+        "publishing/events.py",
+        " or group_bytes + item_bytes > READINGS_BYTES_MAX",
+        "",
+        "tests/unit/publishing/test_events.py",
+    ),
+    Break(
+        "the provider's polls take relayed readings for known",
+        "sync/run.py",
+        "relayed=self.lease.state.relays",
+        "relayed=True",
+        "tests/simulation/test_two_sources.py",
+    ),
+    Break(
+        "a relayed reading is never replaced",
+        "readings/merging/relayed.py",
+        "return record.device.relay is None and served.device.relay is not None",
+        "return record.device.relay is None and served.device.relay is None",
+        "tests/unit/readings/merging/test_relayed.py",
+    ),
+    Break(
+        "the order of a further source is that of the first",
+        "sync/dispatching/dispatch.py",
+        'shard.order(item["pk"], source_of(item))',
+        'shard.order(item["pk"])',
+        "tests/simulation/test_two_sources.py",
+    ),
+    Break(
+        "a status without a value is a gap",
+        "providers/dexcom/glucose.py",
+        "        return _code_of(status)",
+        "        return Implausible.MISSING",
+        "tests/unit/providers/dexcom/test_records.py",
+    ),
+    Break(
+        "more users than the quota allows are polled as before",
+        "sync/dispatching/poll_stretch.py",
+        "passed = (minute - self.minute) * _WHOLE * 100 // self.percent",
+        "passed = (minute - self.minute) * _WHOLE",
+        "tests/unit/sync/test_poll_stretch.py",
+    ),
+    Break(
+        "a poll is dropped before the stretched interval is over",
+        "sync/dispatching/dispatch.py",
+        "return self.interval_s * self.stretch_percent // 100 + self.delay_s",
+        "return self.interval_s + self.delay_s",
+        "tests/unit/sync/test_poll_stretch.py",
+    ),
+    Break(
+        "the timeout of a caller with little time opens the circuit",
+        "providers/http/transport.py",
+        "        if not (timed_out and timeouts.read_s < self._policy.timeouts.read_s / 2):",
+        "        if timeouts:",
+        "tests/unit/providers/http/test_transport.py",
+    ),
 )
 
 
 def first_caught(broken: Break, into: Path) -> str:
-    """Return the first failing seed and its message, from a run on a copy in `into`."""
+    """Return the first failing seed or test and its message, from a run on a copy in `into`."""
     shutil.copytree(CHECKOUT / PACKAGE, into / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
     file = into / PACKAGE / broken.file
     file.write_text(file.read_text().replace(broken.right, broken.wrong))
+    simulation = ["-m", "tests.simulation", "0", str(SEEDS_MAX - 1)]
+    one_test = ["-m", "pytest", "-x", "-q", "-n", "0", "-o", "pythonpath=", broken.test]
     ran = subprocess.run(  # noqa: S603 - a module of this project.
-        [sys.executable, "-m", "tests.simulation", "0", str(SEEDS_MAX - 1)],
+        [sys.executable, *(one_test if broken.test else simulation)],
         cwd=CHECKOUT,
         # The copy comes before the checkout in which the environment has installed the package.
         env={"PYTHONPATH": f"{into / 'layers/core'}:{CHECKOUT}", "PYTHONDONTWRITEBYTECODE": "1"},
@@ -138,16 +394,18 @@ def first_caught(broken: Break, into: Path) -> str:
         text=True,
         check=False,
     )
-    return ", ".join(ran.stderr.strip().splitlines()[-2:]) if ran.returncode else "nothing"
+    said = ran.stdout + ran.stderr
+    return ", ".join(said.strip().splitlines()[-2:]) if ran.returncode else "nothing"
 
 
 def main() -> int:
-    """Try all breaks and return how many were not detected."""
-    missed = 0
-    for broken in BREAKS:
+    """Try all breaks, or those whose names contain a word, and return how many were not detected."""
+    missed, word = 0, (sys.argv[1:] or [""])[0]
+    for broken in (one for one in BREAKS if word in one.name):
         with tempfile.TemporaryDirectory() as folder:
             said = first_caught(broken, Path(folder))
-        caught = "AssertionError" in said  # Anything else would be the break's own mistake.
+        # Anything else would be the break's own mistake.
+        caught = "AssertionError" in said or "FAILED" in said or "1 failed" in said
         missed += not caught
         print(f"{'caught' if caught else 'MISSED'}  {broken.name}: {said}", flush=True)  # noqa: T201 - to a person.
     return missed

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from bg_ingest.ids import made_at
 from bg_ingest.readings.stored.hour_items import hour_from_item
-from bg_ingest.sync import poll_slots
+from bg_ingest.sync.dispatching import poll_slots
+from bg_ingest.sync.dispatching.dispatch import Shard
+from bg_ingest.sync.job import JobKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +36,8 @@ class Safety:
     reading_store: ReadingStore
     moving: Callable[[], Actor | None]
     holders: dict[str, object] = field(default_factory=dict)
-    polls_sent: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    shards_sent: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    polls_sent: set[tuple[str, int]] = field(default_factory=set)  # The user, and the second of the tick.
     users: dict[str, str] = field(default_factory=dict)  # The dispatcher's seat of each user.
     histories: dict[str, bool] = field(default_factory=dict)  # Whether each user's history is complete.
 
@@ -67,7 +71,24 @@ class Safety:
     def sent(self, message: Item) -> None:
         """Check one order sent to the queue."""
         if message["trigger"] == "schedule" and message["kind"] == "incremental":
-            self.polls_sent[message["user_id"]] += 1
+            self.polls_sent.add((message["user_id"], int(made_at(message["job_id"]).timestamp())))
+
+    def sent_shard(self, message: Item) -> None:
+        """Note one shard sent by a tick."""
+        shard = Shard.from_message(message)
+        if shard.kind is JobKind.INCREMENTAL:
+            for user_id in self.users_of(shard):
+                self.shards_sent[user_id] += 1
+
+    def users_of(self, shard: Shard) -> list[str]:
+        """Return the users whose poll slot belongs to this shard."""
+        return [user_id for user_id, seat in self.users.items() if seat in shard.slots]
+
+    def served_shard(self, shard: Shard, users: list[str]) -> None:
+        """A shard's message is deleted after an order was sent for each of its users."""
+        if shard.kind is JobKind.INCREMENTAL and not shard.is_over(self.clock.now()):
+            for user_id in set(users) & set(self.users_of(shard)):
+                assert (user_id, shard.at_s) in self.polls_sent, "a shard was served without one of its users"
 
     def _sync_item(self, before: Item, after: Item) -> None:
         user_id = after["pk"]
@@ -104,9 +125,8 @@ class Safety:
                 assert known.at in stored, "the cursor passed a reading that is not stored"
 
     def _minute(self, minutes: range) -> None:
-        """A minute is recorded as served after the poll of every due user was sent."""
+        """A minute is recorded as served after the shard of every due user was sent."""
         for user_id, seat in self.users.items():
-            interval_s = int(seat.split("#")[0])
-            if seat in poll_slots.slots_due(minutes, interval_s):
-                assert self.polls_sent[user_id], "a minute was served without one of its users"
-                self.polls_sent[user_id] = 0
+            if poll_slots.next_due_minute(seat, minutes.start - 1) in minutes:
+                assert self.shards_sent[user_id], "a minute was served without one of its users"
+                self.shards_sent[user_id] = 0

@@ -14,14 +14,17 @@ from botocore.exceptions import ClientError
 from bg_ingest.accounts.connection import Connections
 from bg_ingest.dynamo import Table
 from bg_ingest.ids import new_id
+from bg_ingest.providers.nightscout.site_login import OWN_SITE
+from bg_ingest.readings.changes.change_feed import ChangeFeed
+from bg_ingest.readings.changes.late_log import LateLog
 from bg_ingest.readings.store import ReadingStore
-from bg_ingest.sync import dispatch as schedules
 from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.connected_provider import ConnectedProvider
-from bg_ingest.sync.dispatch import dispatch
-from bg_ingest.sync.job import JobKind, Order, Trigger
+from bg_ingest.sync.dispatching import dispatch as schedules
+from bg_ingest.sync.dispatching.dispatch import Shard, dispatch, serve
+from bg_ingest.sync.job import JobKind, Order, SyncResult, Trigger
 from bg_ingest.sync.jobs import Jobs, enqueue
-from bg_ingest.sync.queue import JobsQueue, QueueRefused
+from bg_ingest.sync.orders.queue import JobsQueue, QueueRefused, ShardsQueue
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
@@ -31,20 +34,23 @@ from tests.simulation.cloud import SimulatedMessage, SimulatedQueue, SteppingDyn
 from tests.simulation.provider import HISTORY, SimulatedProvider, life
 from tests.simulation.safety import Safety
 from tests.support.fakes import NOON, FakeClock
+from tests.support.feed_reader import FeedReader
 from tests.support.memory_dynamo import MemoryDynamo
+from tests.support.relayed_site import RelayedSites, SiteTokens, as_entries
 from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bg_ingest.sync.job import SyncResult
 
 USERS = ("ada", "bob")
 INTERVAL_S = 300
 TIMEOUT_S = 120.0
+TICK = "0196f3a1-2c5d-4e6f-8a9b-0c1d2e3f4a5b"  # The correlation id of all ticks, a UUID as on AWS.
 PAUSE_S = 200.0  # Longer than a lease.
 _ALIVE_MAX = 4
-_QUIET_TICK_MINUTES = 15  # The dispatcher makes up for the skipped minutes.
+_QUIET_TICK_MINUTES = 15  # The dispatcher makes up for the skipped minutes,
+_CATCH_UP_MINUTES = INTERVAL_S // 60  # spread over one interval.
 _KILLS_MAX = 8  # Usually too few to make a dead letter by crashes alone.
 
 
@@ -61,21 +67,30 @@ class World:
         self.provider = SimulatedProvider(self.clock, self.baton.step, self.random, people)
         memory = MemoryDynamo()
         self.reading_store = ReadingStore(Table(cast("Any", memory), "readings"), self.clock, 730)
+        late_log = LateLog(Table(cast("Any", memory), "users"), self.clock)
+        self.calm_feed = ChangeFeed(self.reading_store, late_log, self.clock)
         self.safety = Safety(self.clock, self.provider, self.reading_store, self.baton.moving)
         self.dynamo = SteppingDynamo(memory, self.baton.step, self.random, self.safety.wrote)
         self.queue = SimulatedQueue(self.clock, self.baton.step, self.random, self.safety.sent)
         self.jobs_queue = JobsQueue(cast("Any", self.queue), "queue")
+        self.shards = SimulatedQueue(self.clock, self.baton.step, self.random, self.safety.sent_shard)
         users = Table(cast("Any", self.dynamo), "users")
         readings = Table(cast("Any", self.dynamo), "readings")
         self.stores = Stores(
-            SyncStates(users, self.clock, INTERVAL_S),
+            # Every third seed divides its poll slots into shards.
+            SyncStates(users, self.clock, INTERVAL_S, 1 if seed % 3 else 4),
             Jobs(users, self.clock),
-            ReadingStore(readings, self.clock, 730),
+            ReadingStore(readings, self.clock, 730, announce_late=LateLog(users, self.clock).announce),
             CompletenessStore(users, self.clock),
             lambda *_: 0,  # The simulated provider has no unreadable records.
         )
+        self.feed = ChangeFeed(self.stores.reading_store, LateLog(users, self.clock), self.clock)
+        self.readers = [FeedReader(user_id) for user_id in self.users for _ in range(2)]
         self.connections = Connections(users, self.clock)
         self.third = ThirdProvider(self.provider)
+        # Every third seed runs over the servers of the users, with the same faults behind them.
+        self.over_own_sites = seed % 3 == 1
+        self.own_sites = RelayedSites(self.provider, self.clock).provider()
         self.accepted: list[Order] = []
         self.pushed = 0  # Readings stored by a process without a lease.
         self._kills = 0
@@ -85,7 +100,8 @@ class World:
 
     def connect(self, user_id: str) -> None:
         """Log the user in, which queues the backfill."""
-        self.connections.save_new(user_id, THIRD, b"sealed", data_from=NOON - HISTORY)
+        endpoint = OWN_SITE if self.over_own_sites else THIRD
+        self.connections.save_new(user_id, endpoint, b"sealed", data_from=NOON - HISTORY)
         self.stores.states.start_polling(user_id, None, NOON - HISTORY)
         self.ask(user_id, JobKind.BACKFILL, Trigger.CONNECTION)
 
@@ -103,12 +119,14 @@ class World:
     def rage(self, rounds: int) -> None:
         """Run with all faults of the seed."""
         self.provider.failure_rate, self.dynamo.failure_rate, self.queue.failure_rate = 0.15, 0.01, 0.05
+        self.shards.failure_rate = 0.05
         for _ in range(rounds):
             self.random.choices(
-                [self._move, self._work, self._pass_time, self._mishap, self._be_pushed],
-                weights=[60, 8, 8, 2, 1],
+                [self._move, self._work, self._pass_time, self._mishap, self._be_pushed, self._follow],
+                weights=[60, 8, 8, 2, 1, 2],
             )[0]()
         self.provider.failure_rate = self.dynamo.failure_rate = self.queue.failure_rate = 0.0
+        self.shards.failure_rate = 0.0
 
     def calm(self, minutes: int) -> None:
         """Stop all faults."""
@@ -116,12 +134,17 @@ class World:
         for actor in list(self.baton.alive):
             self._to_the_end(actor)
         for _ in range(minutes // _QUIET_TICK_MINUTES):
-            self.clock.advance(_QUIET_TICK_MINUTES * 60)
+            self.clock.advance((_QUIET_TICK_MINUTES - _CATCH_UP_MINUTES) * 60)
             self._tick(schedules.POLLS)
-            for actor in list(self.baton.alive):
-                self._to_the_end(actor)
-            while self._work():
-                self._to_the_end(self.baton.alive[0])
+            for _ in range(_CATCH_UP_MINUTES):
+                self._finish()
+                self.clock.advance(60)
+
+    def _finish(self) -> None:
+        for actor in list(self.baton.alive):
+            self._to_the_end(actor)
+        while self._work():
+            self._to_the_end(self.baton.alive[0])
 
     def reconcile(self) -> None:
         """Reconcile every user, as within a day."""
@@ -142,6 +165,10 @@ class World:
     def _work(self) -> bool:
         if len(self.baton.alive) >= _ALIVE_MAX:
             return False
+        shard = self.shards.receive()
+        if shard:
+            self._start("shard", partial(self._serve, shard))
+            return True
         message = self.queue.receive()
         if message is None:
             return False
@@ -187,11 +214,24 @@ class World:
     def _be_pushed(self) -> None:
         self._start("push", partial(self._push, self.random.choice(self.users)))
 
+    def _follow(self) -> None:
+        """A program reads a page of changes; one program makes one request at a time."""
+        reader = self.random.choice(self.readers)
+        if not any(actor.name == f"reader {id(reader)}" for actor in self.baton.alive):
+            limit = self.random.choice([3, 50, 2000])
+            self._start(f"reader {id(reader)}", partial(self._read_changes, reader, limit))
+
+    def _read_changes(self, reader: FeedReader, limit: int) -> None:
+        with suppress(ClientError):  # The program reads the same page again.
+            reader.read_page(self.feed, limit)
+
     def _push(self, user_id: str) -> None:
         """The provider pushes new data of the last hours, for which no lease is taken."""
         now = self.clock.now()
         with suppress(ClientError):  # The sender would retry.
             shown = self.provider.shown(user_id, now - timedelta(hours=6), now)
+            if self.over_own_sites:
+                shown = list(self.own_sites.parse_pushed({"records": as_entries(shown)}, now).readings)
             self.pushed += self.stores.reading_store.save(user_id, shown, now).stored
 
     def _tick(self, schedule: schedules.Schedule) -> None:
@@ -209,17 +249,38 @@ class World:
             dispatch(
                 schedule,
                 table=self.stores.states.table,
-                send=self.jobs_queue.send,
+                send=ShardsQueue(cast("Any", self.shards), "shards").send,
                 intervals_s={INTERVAL_S, 3_600},
-                correlation_id="id",
+                shards=self.stores.states.shards,
+                correlation_id=TICK,
                 clock=self.clock,
             )
+
+    def _serve(self, message: SimulatedMessage) -> None:
+        shard = Shard.from_message(json.loads(message.body))
+        users = self.safety.users_of(shard)
+        try:
+            serve(
+                shard,
+                table=self.stores.states.table,
+                send=self.jobs_queue.send,
+                clock=self.clock,
+                resumed=message.received > 1,
+                page_users=1,  # So that the cursor moves.
+            )
+        except (QueueRefused, ClientError):
+            return  # The message stays in the queue.
+        self.baton.step()
+        self.safety.served_shard(shard, users)
+        self.shards.delete(message)
 
     def _worker(self, message: SimulatedMessage) -> None:
         delivery = Delivery(str(message.number), str(message.number), message.body, message.received)
         ends_at_s = self.clock.monotonic_s() + TIMEOUT_S
 
         def sync(order: Order) -> SyncResult:
+            if order.repairs:  # The service itself carries these out; there is nothing to repair here.
+                return SyncResult(None, superseded=True)
             return sync_user(
                 order,
                 stores=self.stores,
@@ -242,8 +303,8 @@ class World:
         """Return a connected user's provider, through the provider interface."""
         return ConnectedProvider(
             self.connections,
-            UserIdTokens(),
-            {self.third.name: self.third},
+            SiteTokens() if self.over_own_sites else UserIdTokens(),
+            {self.third.name: self.third, self.own_sites.name: self.own_sites},
             lambda: ends_at_s - self.clock.monotonic_s(),
         )
 

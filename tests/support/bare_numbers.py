@@ -24,8 +24,8 @@ _ANYTHING = {"_aws", "timestamp", "correlation_id", "at"}
 _BARE = re.compile(r"(?<![\w./-])-?\d+(?:\.\d+)?(?![\w/-])")
 # Counts in our exceptions, limits of settings, and error statuses.
 _IN_ERRORS = re.compile(
-    r"(?:\d+ to )?\d+ (?:items|orders|times|bytes|without JSON)\b|format \d+|or equal to \d+|pattern '\S+'"
-    r"|(?:^|[ ('])(?:30[0-8]|[45]\d\d)(?=$|[ '])"
+    r"(?:\d+ to )?\d+ (?:items|orders|shards|times|bytes|without JSON)\b|format \d+|or equal to \d+"
+    r"|pattern '\S+'|(?:^|[ ('])(?:30[0-8]|[45]\d\d)(?=$|[ '])"
 )
 
 

@@ -10,7 +10,7 @@ from bg_ingest.dynamo import Table
 from bg_ingest.ids import new_id
 from bg_ingest.providers.dexcom.provider import DexcomProvider
 from bg_ingest.providers.http.http_client import admission_control, polite_http
-from bg_ingest.providers.http.quota import HourlyQuota
+from bg_ingest.providers.http.quota import HourlyQuota, QuotaRules
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from bg_ingest.providers.seam import Endpoint
 from bg_ingest.readings.store import ReadingStore
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from dexcom_sim.people.population import SimulatedPerson
     from dexcom_sim.simulator import SimulatedDexcom
 
-AT_DEXCOM = Endpoint("dexcom", "custom", "http://dexcom.sim")
+_HOST = "http://dexcom.sim"
+AT_DEXCOM = Endpoint("dexcom", "custom")
 _CALLBACK = "https://service.test/oauth/callback"
 
 
@@ -69,14 +70,17 @@ class Engine:
     world: SimulatedDexcom
     clock: Clock
     people: dict[str, SimulatedPerson] = field(default_factory=dict)  # The person at Dexcom of each user.
+    quota: QuotaRules = field(default_factory=QuotaRules)
+    memory: MemoryDynamo = field(default_factory=MemoryDynamo)
+    dynamo: Any = None  # What the tables call; by default the memory itself.
 
     def __post_init__(self) -> None:
-        self.memory = MemoryDynamo()
-        self.users = Table(cast("DynamoDBClient", self.memory), "users")
+        client = cast("DynamoDBClient", self.dynamo or self.memory)
+        self.users = Table(client, "users")
         self.stores = Stores(
             SyncStates(self.users, self.clock),
             Jobs(self.users, self.clock),
-            ReadingStore(Table(cast("DynamoDBClient", self.memory), "readings"), self.clock, 730),
+            ReadingStore(Table(client, "readings"), self.clock, 730),
             CompletenessStore(self.users, self.clock),
             lambda _, rejected: len(list(rejected)),
         )
@@ -91,15 +95,16 @@ class Engine:
 
     def http(self, inner: httpx.BaseTransport | None = None) -> httpx.Client:
         """The HTTP client of one process, with its own rate limit and the shared breaker and quota."""
-        breaker = SharedBreaker(self.users, self.clock, AT_DEXCOM.base_url)
-        admission = admission_control(self.clock, breaker=breaker, quota=HourlyQuota(self.users, self.clock))
+        breaker = SharedBreaker(self.users, self.clock, _HOST)
+        quota = HourlyQuota(self.users, self.clock, self.quota)
+        admission = admission_control(self.clock, breaker=breaker, quota=quota)
         inner = inner or InProcessTransport(self.world)
-        return polite_http(AT_DEXCOM.base_url, self.clock, admission=admission, inner=inner)
+        return polite_http(_HOST, self.clock, admission=admission, inner=inner)
 
     def source(self, http: httpx.Client, time_left_s: Callable[[], float]) -> ConnectedProvider:
         """The provider of one process."""
         refuse: Any = None  # No user logs in through it.
-        dexcom = DexcomProvider(lambda _: http, refuse, self.clock, AT_DEXCOM.base_url)
+        dexcom = DexcomProvider(lambda _: http, refuse, self.clock, _HOST)
         return ConnectedProvider(self.connections, self.tokens, {dexcom.name: dexcom}, time_left_s)
 
     def sync(

@@ -4,8 +4,10 @@ Fails a test whose log records, metrics, output or exceptions contain personal d
 It checks each record of the project's own loggers, as the line that is written, and each metric. It
 checks the records of libraries that Lambda would print, and the output of the tests of functions. It checks
 the text of each exception of the project's own classes, even if it is caught. The project's own lines and
-exceptions may also contain no number that the documents do not explain. Exceptions of other classes are not
-checked, because their text is never logged; `telemetry.entry_point` and `JsonLines` have tests for that.
+exceptions may also contain no number that the documents do not explain. Secrets and ids are found by their
+shape, and those of the running test by their values, in any form (run_secrets.py). Exceptions of other
+classes are not checked, because their text is never logged; `telemetry.entry_point` and `JsonLines` have
+tests for that.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import pytest
 from bg_ingest.telemetry.json_lines import JsonLines
 from tests.support.bare_numbers import unexplained_in_error, unexplained_in_line
 from tests.support.leaks import leaks_in
+from tests.support.run_secrets import RunSecrets, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -37,6 +40,7 @@ class LeakWatch:
         self._records: list[logging.LogRecord] = []
         self._raised: list[BaseException] = []
         self._watched: set[type] = set()
+        self.known = RunSecrets()
 
     def start(self) -> None:
         """Record every log record of all loggers from now on."""
@@ -49,6 +53,7 @@ class LeakWatch:
             return record
 
         logging.setLogRecordFactory(noting)
+        follow(self.known)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -61,6 +66,7 @@ class LeakWatch:
             printed = report.capstdout + report.capstderr
             found += leaks_in(printed)
             found += chain.from_iterable(map(unexplained_in_line, printed.splitlines()))
+            found += self.known.found_in(printed)
         if found and report.outcome != "failed":
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid} let out {'; '.join(sorted(set(found)))}"
@@ -69,6 +75,11 @@ class LeakWatch:
     def pytest_runtest_setup(self) -> None:
         """Watch the exception classes of modules that were imported since the previous test."""
         self.watch_exceptions()
+
+    def pytest_runtest_logfinish(self, location: tuple[str, int | None, str]) -> None:
+        """Forget the values of this test; the deployed logs are checked after all end-to-end tests."""
+        if not location[0].startswith("tests/e2e"):
+            self.known.forget()
 
     def watch_exceptions(self) -> None:
         """Record every new exception of the project's own classes."""
@@ -90,6 +101,7 @@ class LeakWatch:
             *(leak for text in (*lines, *texts) for leak in leaks_in(text)),
             *(number for line in ours for number in unexplained_in_line(line)),
             *(number for text in texts for number in unexplained_in_error(text)),
+            *self.known.found_in("\n".join((*lines, *texts))),
         ]
 
     def _noting(self, make: Callable[..., None]) -> Callable[..., None]:

@@ -16,6 +16,8 @@ _CREDENTIALS = (
     r"whsec_[\w+/]{8,}|\bv1,[\w+/]{20,}"
 )
 # The simulator's codes, tokens and transmitters have 64 hexadecimal digits or more; pseudonyms have 16.
+# Tokens of readers, and digests of them.
+_GRANTS = r"\b[A-Za-z][\w-]*-[0-9a-f]{16}\b|\b[0-9a-f]{40}\b"
 _OPAQUE = r"\b(?=[0-9a-f]*[a-f])(?:[0-9a-f]{64,}|[0-9a-f]{16})\b"
 _GLUCOSE = (
     r"\d\s*(?:mg/dL|mmol/L)|"
@@ -24,6 +26,7 @@ _GLUCOSE = (
 _FORBIDDEN = {
     "a person": re.compile(_PEOPLE),
     "a token or a secret": re.compile(f"{_MADE_UP}|{_CREDENTIALS}"),
+    "a token of a reader": re.compile(_GRANTS),
     "a token or a device": re.compile(_OPAQUE),
     "a glucose value": re.compile(_GLUCOSE, re.IGNORECASE),
 }

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from local.paths import CHECKOUT
-from tests.support.template_document import resource
+from tests.support.template_document import resource, template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +57,8 @@ def value_of(limit: Limit) -> Any:
         found: Any = resource(first)
         for key in rest:
             found = found[key]
+        if isinstance(found, dict) and "Ref" in found:
+            found = template()["Parameters"][found["Ref"]]["Default"]
         return found
     found = getattr(_module(_PACKAGE / limit.where), first)
     if not rest:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Attributes = dict[str, Any]
 Key = tuple[str, str]
 
-_BATCH_ITEMS_MAX = 25
+_BATCH_KEYS_MAX = 100
 _INDEX = "seat"  # The only index.
 _PARTITION_CONDITION = re.compile(r"(\w+) = (:\w+)")
 _RANGE_CONDITION = re.compile(r"pk = (:\w+) AND sk BETWEEN (:\w+) AND (:\w+)$")
@@ -90,15 +90,26 @@ class MemoryDynamo:
             return {"Items": page}
         return {"Items": page, "LastEvaluatedKey": {name: page[-1][name] for name in ("pk", "sk")}}
 
-    def batch_write_item(self, *, RequestItems: dict[str, list[Attributes]]) -> Attributes:  # noqa: N803 - boto3's.
-        """Remove several items of one table, which need not exist."""
-        for table, requests in RequestItems.items():
-            assert len(requests) <= _BATCH_ITEMS_MAX
-            for request in requests:
-                self._write(table, _key(request["DeleteRequest"]["Key"]), {}, lambda _: None)
-        return {}
+    def batch_get_item(self, *, RequestItems: dict[str, Attributes]) -> Attributes:  # noqa: N803 - boto3's.
+        """Some attributes of several items. A large batch is not finished, as in a busy DynamoDB."""
+        ((table, request),) = RequestItems.items()
+        names, keys = request["ProjectionExpression"].split(", "), request["Keys"]
+        assert len(keys) <= _BATCH_KEYS_MAX
+        done = keys[: self.page_items_max]
+        with self._lock:
+            items = [
+                dict(self.tables[table][key]) for each in done if (key := _key(each)) in self.tables[table]
+            ]
+        found = [{name: item[name] for name in names if name in item} for item in items]
+        rest = keys[self.page_items_max :]
+        return {"Responses": {table: found}, "UnprocessedKeys": {table: {"Keys": rest}} if rest else {}}
 
-    def transact_write_items(self, *, TransactItems: list[dict[str, Attributes]]) -> Attributes:  # noqa: N803 - boto3's.
+    def transact_write_items(
+        self,
+        *,
+        TransactItems: list[dict[str, Attributes]],  # noqa: N803 - boto3's.
+        **_: Any,
+    ) -> Attributes:
         """Make all writes if every condition holds; none otherwise."""
         with self._lock:
             held = [self._holds(*entry) for each in TransactItems for entry in each.items()]

@@ -47,6 +47,7 @@ class MemoryBus:
     entries: list[dict[str, Any]] = field(default_factory=list)
     requests: list[int] = field(default_factory=list)  # The number of entries of each request.
     refuses: Callable[[dict[str, Any]], str | None] = lambda _: None  # An error code for an entry, or None.
+    spoils: Callable[[dict[str, Any]], bool] = lambda _: False  # Whether an entry makes its request invalid.
     down: bool = False
 
     @classmethod
@@ -61,7 +62,8 @@ class MemoryBus:
         size = sum(
             14 + len((each["Source"] + each["DetailType"] + each["Detail"]).encode()) for each in Entries
         )
-        if self.down or not 0 < len(Entries) <= ENTRIES_MAX or size > REQUEST_BYTES_MAX:
+        spoilt = any(map(self.spoils, Entries))
+        if self.down or spoilt or not 0 < len(Entries) <= ENTRIES_MAX or size > REQUEST_BYTES_MAX:
             code = "InternalFailure" if self.down else "ValidationException"
             raise ClientError({"Error": {"Code": code, "Message": "refused"}}, "PutEvents")
         answers: list[dict[str, Any]] = []

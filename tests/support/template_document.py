@@ -12,11 +12,11 @@ MONITORING_PATH = CHECKOUT / "monitoring.yaml"
 DASHBOARD_PATH = CHECKOUT / "dashboard.yaml"
 
 
-class _CloudFormationLoader(yaml.SafeLoader):
+class _CloudFormationLoader(yaml.CSafeLoader):
     """YAML with CloudFormation's short forms: `!Ref X` becomes {"Ref": "X"}."""
 
 
-def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _short_form(loader: yaml.CSafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
     if isinstance(node, yaml.ScalarNode):
         value: Any = loader.construct_scalar(node)
@@ -63,8 +63,19 @@ def resource(logical_id: str) -> dict[str, Any]:
 
 
 def create_table(client: Any, logical_id: str, name: str) -> None:
-    """Create a table with exactly the keys and indexes the template gives it."""
-    wanted = {"AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode"}
-    client.create_table(
-        TableName=name, **{key: value for key, value in resource(logical_id).items() if key in wanted}
-    )
+    """Create a table with exactly the keys and indexes the template gives it, on demand."""
+    wanted = {"AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes"}
+    given = {key: value for key, value in resource(logical_id).items() if key in wanted}
+    indexes = [
+        {key: value for key, value in index.items() if key != "ProvisionedThroughput"}
+        for index in given.pop("GlobalSecondaryIndexes", [])
+    ]
+    more = {"GlobalSecondaryIndexes": indexes} if indexes else {}
+    client.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **given, **more)
+
+
+def concurrency(source: str) -> int:
+    """How many worker processes one of its queues gets, by default: Jobs, Polls or Bulk."""
+    reference = resource("WorkerFunction")["Events"][source]["Properties"]["ScalingConfig"]
+    processes: int = template()["Parameters"][reference["MaximumConcurrency"]["Ref"]]["Default"]
+    return processes

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bg_ingest.accounts.connection import Connection
     from bg_ingest.sync.run import Source
 
-THIRD = Endpoint("third", "here", "https://third.test")
+THIRD = Endpoint("third", "here")
 _CAPABILITIES = Capabilities(
     push=True, upload_times=True, window_max=timedelta(days=10), poll_interval_s_min=60
 )
@@ -37,7 +37,7 @@ class ThirdProvider:
         return self
 
     def authorize_url(self, state: str) -> str:
-        return f"{self.endpoint.base_url}/login?state={state}"
+        return f"https://third.test/login?state={state}"
 
     def exchange(self, code: str) -> Tokens:
         return Tokens(code, code, datetime.max.replace(tzinfo=UTC))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bg_ingest.readings.merging.hour import merge_hours
 from bg_ingest.readings.store import FAR_AHEAD, ReadingStore
-from bg_ingest.readings.stored_reading import LONG_AGO
+from bg_ingest.readings.stored.stored_reading import LONG_AGO
 from tests.support.fakes import NOON, FakeClock
 from tests.unit.readings.made_up import RECEIVER, contents, realistic
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bg_ingest.dynamo import Table
     from bg_ingest.readings.model import Reading
     from bg_ingest.readings.store import SaveReport
-    from bg_ingest.readings.stored_reading import Hour, StoredReading
+    from bg_ingest.readings.stored.stored_reading import Hour, StoredReading
 
 WRITERS = 32
 HOURS = 6

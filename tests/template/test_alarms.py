@@ -8,6 +8,7 @@ import re
 import pytest
 
 from bg_ingest.providers import errors
+from bg_ingest.settings import PROVIDER_NAMES
 from bg_ingest.sync.job import INTERNAL, NOT_CONNECTED, REAUTHORIZATION_NEEDED, JobKind, JobStatus
 from bg_ingest.telemetry import metrics
 from functions.webhook.app import OUTCOMES
@@ -41,6 +42,8 @@ VALUES = {
     "periods_served": {JobKind.INCREMENTAL, JobKind.RECONCILE},
     "users_dispatched": {JobKind.INCREMENTAL, JobKind.RECONCILE},
     "webhooks": {*OUTCOMES.values(), "failed"},
+    "failure_of_provider_percent": {*PROVIDER_NAMES},
+    "data_age_of_provider_s": {*PROVIDER_NAMES},
 }
 ALL = pytest.mark.parametrize("one", series(), ids=lambda one: f"{one.listener}-{one.metric}")
 
@@ -139,6 +142,14 @@ def test_both_publishers_have_the_same_alarms() -> None:
 
     assert by_sink[0] == by_sink[1]
     assert len(by_sink[0]) == 3
+
+
+@pytest.mark.parametrize("metric", ["failure_of_provider_percent", "data_age_of_provider_s"])
+def test_each_provider_has_alarms_of_its_own(metric: str) -> None:
+    """A provider that fails alone, or has old data alone, does not move the figures of all."""
+    watched = [one.dimensions[1][1] for one in series() if one.metric == metric and one.listener != DASHBOARD]
+
+    assert sorted(watched) == sorted(PROVIDER_NAMES)
 
 
 def test_only_dispatcher_alarm_fires_on_missing_data() -> None:

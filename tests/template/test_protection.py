@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bg_ingest.sync.listed_sources import LISTED_ATTRIBUTES
 from local.paths import CHECKOUT
 from tests.support.template_document import resource, template
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHECKOV = CHECKOUT / ".checkov.yaml"
 IN_PRODUCTION_ONLY = {"Fn::If": ["IsProduction", True, False]}
 
 
-@pytest.mark.parametrize("table", ["ReadingsTable", "UsersTable"])
+@pytest.mark.parametrize("table", ["ReadingsTable", "UsersTable", "IntakeTable"])
 def test_tables_cannot_be_deleted_in_production(table: str) -> None:
     """The user pool cannot be deleted either; a development stage can be."""
     assert resource(table)["DeletionProtectionEnabled"] == IN_PRODUCTION_ONLY
@@ -129,6 +133,7 @@ def test_every_queue_is_encrypted_and_refuses_plain_http() -> None:
     (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
     behind_the_bus = {
         "ChangesQueue",
+        "ArchiveQueue",
         "DeadChangesQueue",
     }  # A queue has one policy; the next test covers these queues.
 
@@ -140,20 +145,36 @@ def test_every_queue_is_encrypted_and_refuses_plain_http() -> None:
     assert policy["Condition"] == "IsStrict"
 
 
-def test_bus_queues_accept_one_rule_and_tls_only() -> None:
-    """The policy admits messages of that EventBridge rule only and denies plain HTTP."""
+def test_bus_queues_accept_their_rules_and_tls_only() -> None:
+    """The policy admits messages of two EventBridge rules only and denies plain HTTP."""
     policy = resource("ChangesQueuePolicy")
     allow, deny = policy["PolicyDocument"]["Statement"]
-    queues = {"ChangesQueue", "DeadChangesQueue"}
+    queues = {"ChangesQueue", "ArchiveQueue", "DeadChangesQueue"}
+    rules = [{"Fn::GetAtt": [name, "Arn"]} for name in ("ChangesRule", "ArchiveRule")]
 
     assert {name["Ref"] for name in policy["Queues"]} == queues
     assert (allow["Principal"], allow["Action"]) == ({"Service": "events.amazonaws.com"}, "sqs:SendMessage")
-    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["ChangesRule", "Arn"]}}}
+    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": rules}}
     assert deny["Fn::If"][0] == "IsStrict"
     assert (deny["Fn::If"][1]["Effect"], deny["Fn::If"][1]["Action"]) == ("Deny", "sqs:*")
     assert deny["Fn::If"][1]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     for statement in (allow, deny["Fn::If"][1]):
         assert {arn["Fn::GetAtt"][0] for arn in statement["Resource"]} == queues
+
+
+def test_the_archive_of_the_audit_cannot_be_rewritten() -> None:
+    """Object lock, in the mode that no administrator can lift; the objects are removed after their time."""
+    bucket = resource("AuditArchiveBucket")
+    retention = bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+    days = {"Ref": "AuditArchiveDays"}
+
+    assert bucket["ObjectLockEnabled"] is True
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert retention == {"Mode": {"Fn::If": ["IsDevelopment", "GOVERNANCE", "COMPLIANCE"]}, "Days": days}
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["ExpirationInDays"], rule["NoncurrentVersionExpiration"]) == (days, {"NoncurrentDays": 1})
+    entry = template()["Resources"]["AuditArchiveBucket"]
+    assert (entry["DeletionPolicy"], entry["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
 def test_the_queue_of_changes_gets_no_glucose_value() -> None:
@@ -218,25 +239,109 @@ def test_only_eraser_deletes_readings_and_cannot_decrypt() -> None:
     assert "kms" not in json.dumps(_statements("EraseFunction"))
 
 
-def test_the_query_function_may_write_audit_entries_only() -> None:
-    """The condition allows keys that begin with audit# only."""
-    (statement,) = [
+def _on_users_table(function: str) -> list[dict[str, Any]]:
+    return [
         statement
-        for statement in _statements("QueryFunction")
-        if statement["Resource"] == {"Fn::GetAtt": ["UsersTable", "Arn"]}
+        for statement in _statements(function)
+        if statement["Resource"] != {"Fn::GetAtt": ["ReadingsTable", "Arn"]}
     ]
 
-    assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["audit#*"]}}
-    assert statement["Action"] == ["dynamodb:Query", "dynamodb:PutItem"]
+
+def _keys_by_action(function: str) -> dict[tuple[str, str], set[str]]:
+    """Return the leading keys that each action of a function may have, on the users and the intake table."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for statement in _on_users_table(function):
+        actions = statement["Action"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+            table = "UsersTable" if "UsersTable" in str(statement["Resource"]) else "IntakeTable"
+            found.setdefault((table, action), set()).update(keys)
+    return found
+
+
+# What a function needs to find a grant, to count its use and wrong secrets, and to record it.
+OF_READERS = {
+    ("UsersTable", "dynamodb:Query"): {"grant#*"},
+    ("UsersTable", "dynamodb:UpdateItem"): {"grant#*"},
+    ("UsersTable", "dynamodb:PutItem"): {"audit#*"},
+    ("IntakeTable", "dynamodb:UpdateItem"): {"app#limit#*"},
+    ("IntakeTable", "dynamodb:GetItem"): {"app#limit#*"},
+}
+
+
+def test_the_query_function_may_write_audit_entries_only() -> None:
+    """It adds audit entries and counts uses of grants. It cannot change a reading or read another item."""
+    assert _keys_by_action("QueryFunction") == OF_READERS | {
+        ("UsersTable", "dynamodb:Query"): {"audit#*", "grant#*", "late#*"}
+    }
+
+
+def test_the_export_function_cannot_read_tokens() -> None:
+    """It reads named attributes of users' items; in development the emulated AWS has no such rule."""
+    (read,) = [each for each in _statements("ExportFunction") if each["Action"] == "dynamodb:BatchGetItem"]
+    _, _, strict = read["Condition"]["Fn::If"]
+
+    assert strict["ForAllValues:StringEquals"]["dynamodb:Attributes"] == list(LISTED_ATTRIBUTES)
+    assert strict["StringEqualsIfExists"] == {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
+
+
+def test_exports_are_encrypted_private_and_expire() -> None:
+    """The bucket keeps no versions, which an erasure would have to find, and refuses plain HTTP."""
+    bucket = resource("ExportsBucket")
+    (refusal,) = resource("ExportsBucketPolicy")["PolicyDocument"]["Statement"]
+
+    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == 7
+    assert "VersioningConfiguration" not in bucket
+    assert (refusal["Effect"], refusal["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
 def test_the_function_for_statistics_only_adds_to_the_audit() -> None:
-    """It queries readings, and the one item it may write is an audit record."""
-    readings, users = _statements("InsightFunction")
+    """It queries readings; of the users table it has the rights of a function for readers."""
+    readings = [
+        each for each in _statements("InsightFunction") if each not in _on_users_table("InsightFunction")
+    ]
 
-    assert (readings["Action"], readings["Resource"]) == (
-        "dynamodb:Query",
-        {"Fn::GetAtt": ["ReadingsTable", "Arn"]},
-    )
-    assert users["Action"] == "dynamodb:PutItem"
-    assert users["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["audit#*"]}}
+    assert [statement["Action"] for statement in readings] == ["dynamodb:Query"]
+    assert _keys_by_action("InsightFunction") == OF_READERS
+
+
+def test_the_grants_function_reads_nothing_but_grants() -> None:
+    """Each of its statements is limited to keys of grants, audit records or counts of calls."""
+    statements = _statements("GrantsFunction")
+
+    keys = [
+        statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] for statement in statements
+    ]
+    assert keys == [["grant#*"], ["audit#*"], ["app#limit#*"]]
+    tables = [statement["Resource"]["Fn::GetAtt"][0] for statement in statements]
+    assert tables == ["UsersTable", "UsersTable", "IntakeTable"]
+
+
+REQUIREMENTS = sorted(
+    path
+    for folder in (".", "layers/*", "local", "tests", "tests/clients/requirements")
+    for path in CHECKOUT.glob(f"{folder}/*.txt")
+)
+
+
+@pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.relative_to(CHECKOUT).as_posix())
+def test_every_dependency_is_pinned_by_hash(path: Path) -> None:
+    """A package that was replaced in the registry is not installed, neither in Lambda nor for the tools."""
+    pinned = [entry for entry in re.split(r"\n(?=\S)", path.read_text()) if "==" in entry]
+
+    assert pinned
+    assert [entry.splitlines()[0] for entry in pinned if "--hash=sha256:" not in entry] == []
+
+
+def test_every_install_requires_the_hashes() -> None:
+    """No command installs from a pinned file without comparing its hashes."""
+    for name in ("Makefile", "layers/core/Makefile", "layers/export/Makefile"):
+        text = (CHECKOUT / name).read_text()
+        text = text.replace("$(INSTALL)", "").replace("$(MODELS)", "")
+        installs = [
+            line for line in text.splitlines() if re.search(r"pip install|^(INSTALL|MODELS) :=", line)
+        ]
+
+        assert [line for line in installs if "equirement" in line and "--require-hashes" not in line] == []

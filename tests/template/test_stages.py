@@ -73,7 +73,9 @@ def test_every_function_has_its_required_settings(
         resource(function).get("Environment", {}).get("Variables", {})
     )
     for name, value in environment.items():
-        referred = value["Ref"]
+        # As with the user pool of the template.
+        chosen = value["Fn::If"][1] if "Fn::If" in value else value
+        referred = chosen.get("Ref") or chosen["Fn::Sub"]
         monkeypatch.setenv(name, str(parameters.get(referred, referred)))
 
     assert load().environment == STAGES[stage]
@@ -84,11 +86,11 @@ def test_two_stages_can_share_one_account() -> None:
     named = {
         "Dashboard": resource("Dashboard")["DashboardName"],
         "Tick": resource("DispatchFunction")["Events"]["Tick"]["Properties"]["Name"],
-        "ReconcileHour": resource("DispatchFunction")["Events"]["ReconcileHour"]["Properties"]["Name"],
+        "ReconcileTick": resource("DispatchFunction")["Events"]["ReconcileTick"]["Properties"]["Name"],
     }
 
     assert named["Dashboard"] == {"Ref": "AWS::StackName"}
-    assert all("${AWS::StackName}" in named[schedule]["Fn::Sub"] for schedule in ("Tick", "ReconcileHour"))
+    assert all("${AWS::StackName}" in named[schedule]["Fn::Sub"] for schedule in ("Tick", "ReconcileTick"))
     for name, alarm in alarms().items():
         assert "AlarmName" not in alarm, name
 

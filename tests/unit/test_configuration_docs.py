@@ -13,7 +13,12 @@ from bg_ingest.telemetry import metrics
 from tests.support.documents import DOCS, table_rows
 from tests.support.template_document import template
 
-NOT_IN_TEMPLATE = {"-", "Lambda"}
+NOT_IN_TEMPLATE = {
+    "-",
+    "Lambda",
+    "the queues of the template",
+    "the address of the gateway",
+}  # Not one parameter or resource.
 
 
 def _settings() -> dict[str, list[str]]:
@@ -55,7 +60,16 @@ def _sources(name: str) -> set[str]:
         holder.get("Environment", {}).get("Variables", {})
         for holder in (document["Globals"]["Function"], *functions)
     ]
-    return {each[name]["Ref"] for each in variables if name in each}
+    return {source for each in variables if name in each for source in _refs(each[name])}
+
+
+def _refs(value: Any) -> set[str]:
+    """What a value of the template refers to, also in the branches of a condition."""
+    if isinstance(value, list):
+        return set().union(*map(_refs, value))
+    if not isinstance(value, dict):
+        return set()
+    return {value["Ref"]} if "Ref" in value else _refs(value.get("Fn::If", []))
 
 
 def test_every_metric_is_explained_as_it_is() -> None:

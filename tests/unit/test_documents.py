@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
+from bg_ingest.publishing.events import EventType
 from bg_ingest.version import VERSION
 from local.__main__ import _parser as local_parser
 from local.paths import CHECKOUT
@@ -24,6 +25,8 @@ HIGHEST |= {"K": 5, "L": 5, "M": 3, "N": 6, "O": 4, "P": 6, "Q": 5, "R": 6, "S":
 SHARPER = ["A3", "A7", "B3", "D1"]
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
 README_LINES_MAX = 90
+PACKAGE = CHECKOUT / "layers/core/bg_ingest"
+_PATH = re.compile(r"`((?:[\w.-]+/)*[\w.-]+\.(?:py|yaml|toml)|(?:[\w.-]+/)+)`")
 _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 
 
@@ -36,6 +39,35 @@ def test_every_link_leads_somewhere(document: Path) -> None:
         file = (document.parent / path) if path else document
         assert file.exists(), target
         assert not anchor or anchor in sections(file), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_every_path_that_is_named_exists(document: Path) -> None:
+    """A file or folder of the repository, of the package, or beside the document."""
+    named = [path for path in _PATH.findall(document.read_text()) if "/" in path]
+
+    assert [path for path in named if not _exists(path, document.parent)] == []
+
+
+def test_every_path_of_the_ten_changes_exists() -> None:
+    """docs/contributing.md lists ten changes; their files are those of the repository or of the package."""
+    rows = list(table_rows((DOCS / "contributing.md").read_text(), "change"))
+    paths = [path for cells in rows for path in _PATH.findall(cells[1])]
+
+    assert len(rows) == 10
+    assert len(paths) > 20
+    assert [path for path in paths if not _exists(path)] == []
+
+
+def _exists(path: str, *folders: Path) -> bool:
+    return any((folder / path).exists() for folder in (CHECKOUT, PACKAGE.parent, PACKAGE, *folders))
+
+
+def test_every_event_type_is_on_the_page_of_events() -> None:
+    """docs/events.md lists the types of the code, no more and no fewer."""
+    rows = table_rows((DOCS / "events.md").read_text(), "type")
+
+    assert {cells[0].strip("`") for cells in rows} == set(get_args(EventType))
 
 
 def test_no_table_is_cut_in_two() -> None:
@@ -64,13 +96,33 @@ def test_the_floors_are_those_the_linter_checks() -> None:
     modules = [row.split(" | ")[1] for row in rows.splitlines()[2:]]
     drawn = [set(re.findall(r"`(\w+)`", step)) for cell in modules for step in cell.split(";")]
     layers = PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
-    package = CHECKOUT / "layers/core/bg_ingest"
     parts = {
-        path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+        path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
 
     assert drawn == [set(step.replace("bg_ingest.", "").split(" | ")) for step in layers]
     assert set().union(*drawn) == parts - {"__init__"} | {"functions"}
+
+
+def test_every_folder_of_the_package_is_explained() -> None:
+    """docs/architecture.md lists each folder below the parts of the floors once, and no other folder."""
+    rows = table_rows((DOCS / "architecture.md").read_text(), "folder")
+    drawn = [folder for cells in rows for folder in re.findall(r"`([\w/]+)/`", cells[0])]
+
+    assert sorted(drawn) == sorted(
+        str(path.parent.relative_to(PACKAGE))
+        for path in PACKAGE.glob("*/**/__init__.py")
+        if path.parents[1] != PACKAGE
+    )
+
+
+def test_every_function_is_in_the_overview() -> None:
+    """The picture of docs/architecture.md and the text below it name each function."""
+    overview = sections(DOCS / "architecture.md")["overview"]
+    functions = [path.parent.name for path in (CHECKOUT / "functions").glob("*/app.py")]
+
+    assert len(functions) > 15
+    assert [name for name in functions if not re.search(rf"[─►] (?:\w+, )?{name}\b|`{name}`", overview)] == []
 
 
 def test_every_dependency_has_its_reason() -> None:

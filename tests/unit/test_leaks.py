@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+import os
+import secrets
 import subprocess
 import sys
+from base64 import b64encode, urlsafe_b64encode
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
+from pydantic import SecretStr
 
 from local.paths import PYTHONPATH
 from tests.support.bare_numbers import unexplained_in_error, unexplained_in_line
+from tests.support.fake_kms import fake_sealer
+from tests.support.fakes import FakeClock
 from tests.support.leaks import leaks_in
+from tests.support.run_secrets import RunSecrets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +33,8 @@ PLANTED = {
     "token": "Bearer abc",
     "opaque token": "9f" * 40,
     "secret": "bg-ingest-secret",
+    "token of a reader": "watch-0123456789012345",
+    "digest of a token": "3f786850e387550fdab836ed7e6dc881de23001b",
     "person": "SandboxUser7",
     "user id": "user=demo",
     "transmitter": "5c8d" * 16,
@@ -40,13 +50,15 @@ def pytest_configure(config):
     config.pluginmanager.register(watch)
 """
 TESTS = {
-    "a log line": "log('fetched', what=PLANT)",
+    "a log line": "log('fetched', planted=PLANT)",
     "the message of a log line": "logging.getLogger('bg_ingest.providers.dexcom').warning('got %s', PLANT)",
     "a metric's dimension": "measure(str(PLANT))",
     "an exception that was caught": "caught()",
 }
 TEST = """
 import logging
+import secrets
+from base64 import b64encode
 import pytest
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -65,12 +77,13 @@ def measure(dimension):
 @pytest.mark.parametrize('plant', PLANTS)
 def test_it(plant):
     global PLANT
-    PLANT = plant
+    secret = secrets.token_urlsafe(24)
+    PLANT = b64encode(secret.encode()).decode() if plant == "a secret of this run, encoded" else plant
     configure(level="INFO", output="stdout")
     {deed}
 """
 # A person, a glucose value by itself, as a number and in a text; and what is harmless.
-PLANTS = ["SandboxUser7", 222, "222", "5.9", "nobody"]
+PLANTS = ["SandboxUser7", 222, "222", "5.9", "a secret of this run, encoded", "nobody"]
 
 
 @pytest.mark.parametrize("line", HARMLESS)
@@ -123,6 +136,75 @@ def test_an_ordinary_error_has_no_number_that_nothing_explains(text: str) -> Non
 def test_a_bare_number_in_an_error_is_found(text: str) -> None:
     """The same of an exception's text."""
     assert unexplained_in_error(f"{text} Unavailable({text!r})")
+
+
+SECRET = "kJ4-uX9_mQ2+pZ7/wL0="  # It has no shape that leaks.py knows.
+FORMS = {
+    "plain": SECRET,
+    "upper case": SECRET.upper(),
+    "lower case": SECRET.lower(),
+    "base64": b64encode(SECRET.encode()).decode(),
+    "base64 inside other bytes": b64encode(f"to {SECRET}, at once".encode()).decode(),
+    "base64 for URLs": urlsafe_b64encode(f"?{SECRET}".encode()).decode(),
+    "base64 in other case": b64encode(SECRET.encode()).decode().lower(),
+    "URL-encoded": quote(SECRET, safe=""),
+    "URL-encoded as a whole": "".join(f"%{byte:02X}" for byte in SECRET.encode()),
+    "hexadecimal": SECRET.encode().hex(),
+    "first half": SECRET[:10],
+    "second half": SECRET[10:],
+    "half in base64": b64encode(SECRET[10:].encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_a_secret_of_the_run_is_found_in_each_form(form: str) -> None:
+    """Also in the middle of a line; the finding does not repeat it."""
+    known = RunSecrets()
+    known.add("a token", SECRET)
+
+    assert known.found_in(f'{{"message":"fetched","from":"x{form}y"}}') == ["a token of this run"]
+
+
+def test_a_line_without_the_secrets_of_the_run_is_clean() -> None:
+    """Short values are left out, because they would be found in harmless lines."""
+    known = RunSecrets()
+    known.add("a token", SECRET, os.urandom(32))
+    known.add("a user id", "ada", "nobody")
+
+    assert leaks_in(SECRET) == []
+    assert [known.found_in(line) for line in HARMLESS] == [[]] * len(HARMLESS)
+    assert known.found_in("ada and nobody") == []
+
+
+def test_a_forgotten_secret_is_not_found() -> None:
+    """The next test has secrets of its own."""
+    known = RunSecrets()
+    known.add("a token", SECRET)
+    known.forget()
+
+    assert known.found_in(SECRET) == []
+
+
+@pytest.mark.parametrize(
+    ("sealed", "found"),
+    [
+        (b'["some-access-token", "some-refresh-token", 1793000000]', "some-refresh-token"),
+        (b"some opaque secret", b"some opaque secret".hex()),
+        (bytes(range(200, 232)), b64encode(bytes(range(200, 232))).decode()),
+    ],
+)
+def test_what_the_service_seals_is_a_secret_of_the_run(
+    sealed: bytes, found: str, request: pytest.FixtureRequest
+) -> None:
+    """The watch of this run takes note of it, and of its user."""
+    watch = request.config.pluginmanager.get_plugin("leak-watch")
+    assert watch
+    fake_sealer(FakeClock()).seal("user-of-the-seal", sealed)
+
+    assert watch.known.found_in(f"got {found}") == ["a sealed secret of this run"]
+    assert watch.known.found_in("User-Of-The-Seal") == ["a user id of this run"]
+    assert watch.known.found_in(f"got {secrets.token_urlsafe(24)}") == ["a secret of this run"]
+    assert watch.known.found_in(SecretStr("word-of-a-sender").get_secret_value()) == ["a secret of this run"]
 
 
 def _run(folder: Path) -> str:

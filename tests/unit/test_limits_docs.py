@@ -22,10 +22,16 @@ EXCEPTIONS = {
     "_TICKS_MAX": "largest integer that a float represents exactly",
     "_DIGITS_MAX": "guards int() against endless digits",
     "_ONE_DAY": "a unit",
+    "_ONE_MS": "a unit",
+    "_EARLIEST_MS": "the first instant that Python has",
+    "_LATEST_MS": "the last instant that Python has",
+    "_BUCKET_MS": "the five minutes of a slot of Nightscout",
+    "_HALF_MS": "half of them",
+    "_FIVE_MINUTES": "Nightscout gives a change of glucose for five minutes",
     "_SLOTS_PER_HOUR": "a unit",
     "READINGS_PER_HOUR": "sizes a page of a query; any value is correct",
 }
-_UNIT = re.compile(r"_?(MILLISECOND|SECOND|MINUTE|HOUR|DAY)(_S)?")
+_UNIT = re.compile(r"_?(MILLISECOND|SECOND|MINUTE|HOUR|DAY)(_S|_MS)?")
 
 
 def test_every_limit_of_the_code_is_on_the_page() -> None:

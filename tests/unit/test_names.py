@@ -1,9 +1,10 @@
-"""Names in the code: one name for one thing, and test names that can be read in a report."""
+"""Names and folders of the code: one name for one thing, and folders with few files."""
 
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
+from collections import Counter, defaultdict
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,13 +18,19 @@ if TYPE_CHECKING:
 PACKAGE = [*(CHECKOUT / "layers/core/bg_ingest").rglob("*.py"), *(CHECKOUT / "functions").rglob("*.py")]
 TESTS = list((CHECKOUT / "tests").rglob("*.py"))
 TEST_NAME_LENGTH_MAX = 60
+MODULES_PER_FOLDER_MAX = 16
 # Names that Python or the layout of functions/ gives.
 GIVEN_MODULES = {"__init__", "app"}
 
 
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _classes(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
     for path in paths:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(_parsed(path)):
             if isinstance(node, ast.ClassDef):
                 yield node.name, path
 
@@ -46,12 +53,21 @@ def test_no_two_modules_have_the_same_name() -> None:
     assert _used_twice((path.stem, path) for path in PACKAGE if path.stem not in GIVEN_MODULES) == {}
 
 
+def test_no_folder_of_the_core_has_too_many_modules() -> None:
+    """Subpackages group what belongs together."""
+    per_folder = Counter(path.parent for path in PACKAGE)
+
+    too_many = {folder.name: count for folder, count in per_folder.items() if count > MODULES_PER_FOLDER_MAX}
+
+    assert too_many == {}
+
+
 def test_test_names_are_short() -> None:
     """A name has at most 60 characters."""
     names = [
         node.name
         for path in TESTS
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(_parsed(path))
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     ]
 
@@ -59,25 +75,28 @@ def test_test_names_are_short() -> None:
     assert [name for name in names if len(name) > TEST_NAME_LENGTH_MAX] == []
 
 
+CORE = "layers/core/bg_ingest"
 # Outside of these, no code names the provider; comments may, because they cite its documentation.
 NAME_DEXCOM = {
-    "providers/dexcom/": "the provider itself",
-    "settings.py": "its settings",
-    "wiring/": "binds it",
-    "http_api/login_responses.py": "an example in the API document",
+    f"{CORE}/providers/dexcom/": "the provider itself",
+    f"{CORE}/settings.py": "its settings",
+    f"{CORE}/wiring/": "binds it",
+    f"{CORE}/http_api/answers/login_responses.py": "an example in the API document",
+    "functions/export/app.py": "an example in the API document",
+    "functions/status/app.py": "an example in the API document",
 }
 
 
 def test_only_a_few_files_name_dexcom() -> None:
     """A second provider needs its own folder, settings and wiring, and no other file."""
-    core = CHECKOUT / "layers/core/bg_ingest"
     found = {
-        str(path.relative_to(core))
-        for path in core.rglob("*.py")
+        str(path.relative_to(CHECKOUT))
+        for folder in (CORE, "functions")
+        for path in (CHECKOUT / folder).rglob("*.py")
         if "dexcom" in _without_docstrings(path).lower()
     }
 
-    assert "providers/dexcom/provider.py" in found
+    assert f"{CORE}/providers/dexcom/provider.py" in found
     assert {name for name in found if not name.startswith(tuple(NAME_DEXCOM))} == set()
 
 

@@ -7,6 +7,7 @@ STRICT = {
     "ENVIRONMENT": "production",
     "DYNAMODB_TABLE": "readings",
     "USERS_TABLE": "users",
+    "INTAKE_TABLE": "intake",
     "DEXCOM_API_BASE_URL": "https://api.dexcom.com",
     "DEXCOM_REDIRECT_URI": "https://bg.example.org/oauth/callback",
     "SECRET_NAME": "bg-ingest/prod/dexcom",

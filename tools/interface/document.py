@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-FUNCTIONS = ("query", "insight", "sync", "connect", "webhook", "erase", "site")
+FUNCTIONS = ("query", "insight", "export", "sync", "connect", "webhook", "erase", "grants", "status", "site")
 # The published names of three schemas differ from their classes: a rename would break generated clients.
 _PUBLISHED_NAMES = {"JobKind": "Kind", "JobStatus": "Status", "AuditOutcome": "Outcome"}
 
@@ -78,8 +78,13 @@ def operations(document: Part) -> Iterator[tuple[str, str, Part]]:
             yield path, method, operation
 
 
+def needs_token(operation: Part) -> bool:
+    """Return whether the gateway checks a token before this route."""
+    return any(choice.keys() & {"person", "service"} for choice in operation["security"])
+
+
 def scope_of(operation: Part) -> str | None:
-    """Return the scope that a service token needs for a route; None if the route is open."""
+    """Return the scope that a service token needs for a route; None if no service token opens it."""
     return next((choice["service"][0] for choice in operation["security"] if "service" in choice), None)
 
 
@@ -109,7 +114,7 @@ def _complete(operation: Part, method: str, path: str) -> None:
     responses = {status: entry for status, entry in operation["responses"].items() if status != "422"}
     problems = errors.error_responses(
         kinds,
-        guarded=scope_of(operation) is not None,
+        guarded=needs_token(operation),
         needs_aws=SERVICE not in operation["tags"],
     )
     for status, entry in problems.items():
@@ -141,11 +146,13 @@ def _example_call(operation: Part, method: str, path: str) -> str:
     words = ["curl"]
     if method != "get":
         words.append(f"-X {method.upper()}")
-    if operation["security"]:
+    if needs_token(operation):
         words.append('-H "Authorization: Bearer $TOKEN"')
+    elif operation["security"]:
+        words.append('-H "Authorization: Bearer $GRANT"')
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     words += [f"-d '{json.dumps(example['value'])}'" for example in content.get("examples", {}).values()]
-    url = path.replace("{userId}", "demo").replace("{jobId}", texts.EXAMPLE_JOB_ID)
+    url = texts.with_examples(path)
     return f"```sh\n{' '.join(words)} $API{url}\n```"
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from tools.interface.document import operations, scope_of
 from tools.interface.errors import every_kind
 
+_OWNERS = {"person": "the user's", "grant": "a grant's"}
+
 
 def with_tables(text: str, document: dict[str, Any]) -> str:
     """Return the text with both tables brought up to date."""
@@ -17,7 +19,8 @@ def _routes(document: dict[str, Any]) -> str:
     lines = ["| request | token | responses |", "|---|---|---|"]
     for path, method, operation in operations(document):
         scope = scope_of(operation)
-        token = f"the user's, or one with `{scope}`" if scope else "none"
+        owners = [name for kind, name in _OWNERS.items() if {kind: []} in operation["security"]]
+        token = ", or ".join(owners + [f"one with `{scope}`"] * bool(scope)) or "none"
         lines.append(f"| `{method.upper()} {path}` | {token} | {', '.join(operation['responses'])} |")
     return "\n".join(lines)
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
 from bg_ingest.http_api import description
-from bg_ingest.http_api.params import RANGE_MAX
+from bg_ingest.http_api.requests.params import RANGE_MAX
 from bg_ingest.problems import CONTENT_TYPE
 from tools.interface.errors import every_kind
 
 EXAMPLE_JOB_ID = "019b0c2f5d4e0123456789abcdef"
+_EXAMPLES = {"userId": "demo", "jobId": EXAMPLE_JOB_ID, "grantId": EXAMPLE_JOB_ID, "exportId": EXAMPLE_JOB_ID}
 
 ABOUT = f"""\
 Times are RFC 3339 in UTC with `Z`. Names in JSON are snake_case. Glucose is in mg/dL.
@@ -58,6 +59,9 @@ callers together may send 1,000 requests a second, in bursts of 2,000; beyond th
 TAGS = {
     description.READINGS: "The stored glucose readings of a user.",
     description.STATISTICS: "Figures of a user's glucose over local days, and the glucose profile.",
+    description.GRANTS: "Read access that a user gives to an app or to another person.",
+    description.SHARED: "The data that a grant opens, for the app or person that has its token.",
+    description.EXPORT: "Readings as files, at once or in the background, and the list of users.",
     description.SYNCING: "Fetching from the provider: start a sync, and follow its state and jobs.",
     description.CONNECTING: "A user's consent at the provider: start a login, show the connection, end it.",
     description.PRIVACY: "The audit log, and the right to erasure.",
@@ -67,6 +71,7 @@ TAGS = {
 TOKENS = {
     "person": "The token of a user. It opens this user's own data.",
     "service": "The token of a service. Its scopes open every user's data.",
+    "grant": "The token of a grant. It opens what the grant names.",
 }
 
 REQUEST_HEADERS = {
@@ -78,6 +83,13 @@ REQUEST_HEADERS = {
 }
 
 
+def with_examples(path: str) -> str:
+    """Return a path with an example in place of each parameter."""
+    for name, example in _EXAMPLES.items():
+        path = path.replace(f"{{{name}}}", example)
+    return path
+
+
 def _header(text: str, example: str) -> dict[str, Any]:
     return {"description": text, "schema": {"type": "string"}, "example": example}
 
@@ -85,6 +97,8 @@ def _header(text: str, example: str) -> dict[str, Any]:
 RESPONSE_HEADERS = {
     description.CORRELATION_ID: _header("The id of this request", "0f0e7c9c-5b0f-4d3b-9f5e-2f8f0c1d2e3a"),
     "Cache-Control": _header("Which caches may store the response, and for how long", "private, no-cache"),
+    "BG-Removed": _header("With `as_of`: readings that were there and have expired since", "12"),
+    "Content-Disposition": _header("The name of the file", 'attachment; filename="…"'),
     "ETag": _header("Identifies this version of the response", '"5d41402abc4b2a76b9719d911017c592"'),
     "Link": _header("The URL of the next page, if there is one", '<https://…?cursor=…>; rel="next"'),
     "Location": _header("The URL of the job, or of the page to go to", f"https://…/jobs/{EXAMPLE_JOB_ID}"),

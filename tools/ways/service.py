@@ -23,6 +23,7 @@ import httpx
 from moto import mock_aws
 from standardwebhooks import Webhook
 
+from bg_ingest.ids import new_id
 from tests.support.moto_in_turn import take_calls_in_turn
 from tests.support.template_document import create_table
 
@@ -82,14 +83,21 @@ class Service:
         if signed_in.status_code != HTTPStatus.FOUND:
             raise Unexpected(f"The login got {signed_in.status_code}: {signed_in.text}")
         query = httpx.URL(signed_in.headers["location"]).params
-        self.request("connect", "connect_callback", 200, queryStringParameters=dict(query))
+        program = {"headers": {"accept": "application/json"}}
+        parked = self.request(
+            "connect", "connect_callback", 200, queryStringParameters=dict(query), **program
+        )
+        code = json.dumps({"confirm": json.loads(parked["body"])["confirm"]})
+        self.request("connect", "connect_confirm", 200, body=code)
         while records := self.queued():
             self.work(records)
 
     def enqueue(self, name: str) -> None:
-        """Put the message of one payload into the jobs queue."""
+        """Put the message of one payload into the jobs queue, as if it were ordered now."""
         (record,) = payload(name)["Records"]
-        self.sqs.send_message(QueueUrl=self.jobs_url, MessageBody=record["body"])
+        now = datetime.now(UTC)  # noqa: TID251 - a job's id has its time, and an outdated poll is not run.
+        message = json.loads(record["body"]) | {"job_id": new_id(now)}
+        self.sqs.send_message(QueueUrl=self.jobs_url, MessageBody=json.dumps(message))
 
     def queued(self) -> list[dict[str, Any]]:
         """The messages of the jobs queue as Lambda would hand them to the worker."""
@@ -173,6 +181,7 @@ def _resources() -> dict[str, str]:
     dynamodb, sqs = _client("dynamodb"), _client("sqs")
     create_table(dynamodb, "ReadingsTable", "readings")
     create_table(dynamodb, "UsersTable", "users")
+    create_table(dynamodb, "IntakeTable", "intake")
     _client("events").create_event_bus(Name="events")
     queues = {
         name: sqs.create_queue(QueueName=name.lower().replace("_", "-"))["QueueUrl"]
@@ -184,6 +193,7 @@ def _resources() -> dict[str, str]:
         | {
             "DYNAMODB_TABLE": "readings",
             "USERS_TABLE": "users",
+            "INTAKE_TABLE": "intake",
             "EVENT_BUS_NAME": "events",
             "TOKENS_KEY_ID": _client("kms").create_key()["KeyMetadata"]["KeyId"],
             "WEBHOOK_SECRETS": _WEBHOOK_SECRET,

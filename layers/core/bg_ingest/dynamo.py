@@ -7,6 +7,7 @@ refused condition into an exception that has to be recognised by its text.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +20,15 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
-# A busy DynamoDB may leave part of a batch undone, which is then sent again.
+# A busy DynamoDB may leave part of a read undone, which is then sent again.
 _BATCH_TRIES_MAX = 8
+_BATCH_KEYS_MAX = 100  # DynamoDB's limit of keys in one read.
 # A conflict with another write lasts for milliseconds. botocore itself repeats throttled calls.
 _TRANSACTION_TRIES_MAX = 4
 
 
 class Unprocessed(Exception):
-    """DynamoDB left part of a batch undone in every attempt."""
+    """DynamoDB left part of a read undone in every attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,32 @@ class Table:
         )
         return from_attributes(answer["Item"]) if "Item" in answer else None
 
+    def get_all(
+        self, keys: Iterable[tuple[str, str]], attributes: Iterable[str], *, consistent: bool = False
+    ) -> list[Item]:
+        """
+        Some attributes of the items that exist, in no order.
+
+        The latest writes may be missing unless the read is consistent, at twice the price. Raises
+        Unprocessed if DynamoDB left some unread in every attempt.
+        """
+        remaining: Any = [to_attributes({"pk": pk, "sk": sk}) for pk, sk in keys]
+        projection = ", ".join(attributes)
+        items: list[Item] = []
+        tries_left = _BATCH_TRIES_MAX
+        while remaining:
+            if not tries_left:
+                raise Unprocessed(f"{len(remaining)} items are unread after {_BATCH_TRIES_MAX} attempts")
+            batch, remaining = remaining[:_BATCH_KEYS_MAX], remaining[_BATCH_KEYS_MAX:]
+            request: Any = {"Keys": batch, "ProjectionExpression": projection, "ConsistentRead": consistent}
+            answer: Any = self.client.batch_get_item(RequestItems={self.name: request})
+            found = answer["Responses"].get(self.name, [])
+            items += map(from_attributes, found)
+            unread = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            tries_left = _BATCH_TRIES_MAX if len(unread) < len(batch) else tries_left - 1
+            remaining = [*unread, *remaining]
+        return items
+
     def put(self, item: Item, condition: str | None = None, values: Item | None = None) -> Write:
         """Store the whole item if the condition holds."""
         request = _conditional(condition, values)
@@ -120,15 +148,14 @@ class Table:
         raise AssertionError  # The last try returns or raises.
 
     def delete_all(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Remove at most 25 items, which need not exist. Raises Unprocessed if some could not be removed."""
-        remaining: Any = [{"DeleteRequest": {"Key": to_attributes({"pk": pk, "sk": sk})}} for pk, sk in keys]
-        for _ in range(_BATCH_TRIES_MAX):
-            if not remaining:
-                return
-            answer = self.client.batch_write_item(RequestItems={self.name: remaining})
-            remaining = answer.get("UnprocessedItems", {}).get(self.name, [])
-        if remaining:
-            raise Unprocessed(f"{len(remaining)} items remain after {_BATCH_TRIES_MAX} attempts")
+        """
+        Remove items in one transaction; they need not exist.
+
+        Not by BatchWriteItem: a role with that action could also put items.
+        """
+        changes = [Change(pk, sk) for pk, sk in keys]
+        if changes:
+            self.transact(changes)
 
     def query(
         self,
@@ -236,7 +263,7 @@ def _from_attribute(attribute: Mapping[str, Any]) -> Any:
         case "N":
             return int(value)
         case "B":
-            return bytes(value)
+            return b64decode(value) if isinstance(value, str) else bytes(value)
         case "M":
             return from_attributes(value)
         case "L":

@@ -29,6 +29,11 @@ def new_id(now: datetime, digits: str | None = None) -> str:
     return f"{(now - _EPOCH) // _MILLISECOND:0{_TIME_DIGITS}x}{ending}"
 
 
+def milliseconds(sortable_id: str) -> int:
+    """When the id was made, in milliseconds since 1970; ValueError if the text is not such an id."""
+    return int(sortable_id[:_TIME_DIGITS], 16)
+
+
 def made_at(sortable_id: str) -> datetime:
     """When the id was made, to the millisecond; ValueError if the text is not such an id."""
-    return _EPOCH + int(sortable_id[:_TIME_DIGITS], 16) * _MILLISECOND
+    return _EPOCH + milliseconds(sortable_id) * _MILLISECOND

@@ -46,6 +46,12 @@ SIGNATURE_INVALID = ProblemKind(
     "The signature or token is missing, wrong, expired, or made for another body. Sign the exact bytes of the"
     " body with a current secret and timestamp.",
 )
+GRANT_INVALID = ProblemKind(
+    "grant-invalid",
+    401,
+    "The grant is not valid",
+    "The token is missing or unknown, or its grant has expired or was revoked. Ask the user for a new one.",
+)
 FORBIDDEN = ProblemKind(
     "forbidden",
     403,
@@ -83,6 +89,20 @@ STATE_INVALID = ProblemKind(
     "Its `state` was already used, is older than ten minutes, or was not issued by this API. Start a new"
     " login with POST /api/bg/{userId}/connection.",
 )
+CONFIRMATION_INVALID = ProblemKind(
+    "confirmation-invalid",
+    404,
+    "There is no login with this code",
+    "The code is wrong, was used, is older than ten minutes, or belongs to another user. Start a new login"
+    " with POST /api/bg/{userId}/connection.",
+)
+ACCOUNT_CHANGED = ProblemKind(
+    "account-changed",
+    409,
+    "The login belongs to another account at the provider",
+    "The stored readings are of another account, so this login was not used. Log in with the account used"
+    " before, or erase the user's data and connect again.",
+)
 SYNC_RUNNING = ProblemKind(
     "sync-running",
     409,
@@ -103,6 +123,15 @@ REAUTHORIZATION_NEEDED = ProblemKind(
 )
 TOO_MANY_REQUESTS = ProblemKind(
     "too-many-requests", 429, "Too many requests", "Retry after `Retry-After` seconds."
+)
+TOO_MANY_GRANTS = ProblemKind(
+    "too-many-grants", 409, "The user has too many grants", "Revoke a grant that is no longer used."
+)
+TOO_MANY_EXPORTS = ProblemKind(
+    "too-many-exports",
+    409,
+    "Too many exports are running",
+    "Wait until one of them has finished, or remove it.",
 )
 PROVIDER_UNAVAILABLE = ProblemKind(
     "provider-unavailable",

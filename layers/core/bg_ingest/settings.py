@@ -15,10 +15,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # The intervals a user may choose. The default need not be one of them.
 POLL_INTERVALS_S = frozenset({300, 900, 1_800, 3_600, 21_600, 86_400})
+# The names of the providers, as `wiring` binds them; the description of the API lists them.
+PROVIDER_NAMES = ("dexcom", "nightscout")
 # Settings that outside development are only in Secrets Manager, and the setting that names the secret.
 _IN_SECRETS_ONLY = {
     "dexcom_client_secret": "SECRET_NAME",
-    "webhook_secrets": "SECRET_NAME",
+    "webhook_secrets": "WEBHOOK_SECRET_NAME",
     "rabbitmq_url": "RABBITMQ_SECRET_NAME",
 }
 
@@ -59,14 +61,33 @@ class Settings(BaseSettings):
     dynamodb_endpoint: str | None = None
     dynamodb_table: str = "bg-ingest-readings"
     users_table: str = "bg-ingest-users"
+    intake_table: str = "bg-ingest-intake"
+    # Orders of webhooks and callers; polls; histories and reconciliations. If one of the latter two is not
+    # set, then its orders go to the first.
     jobs_queue_url: str = "http://127.0.0.1:4566/000000000000/bg-ingest-jobs"
+    exports_bucket: str = "bg-ingest-exports"
+    audit_archive_bucket: str = "bg-ingest-audit-archive"
+    polls_queue_url: str | None = None
+    bulk_queue_url: str | None = None
+    # The dispatcher's messages to itself.
+    shards_queue_url: str = "http://127.0.0.1:4566/000000000000/bg-ingest-shards"
+    exports_queue_url: str = "http://127.0.0.1:4566/000000000000/bg-ingest-exports"
     erasures_queue_url: str = "http://127.0.0.1:4566/000000000000/bg-ingest-erasures"
+    # The queues of the operator's page, as `name=address of the queue|address of its dead-letter queue`.
+    status_queues: str = ""
+    # The address that the canary checks if there is no public one.
+    canary_api: str = "http://127.0.0.1:5001"
+    # The users whose session opens the operator's page, separated by commas.
+    operator_ids: str = ""
     tokens_key_id: str = "alias/bg-ingest-tokens"
+    stack_name: str = "bg-ingest"  # Where the parameter with the page's client is.
 
     # Where events go: to RabbitMQ if one of the latter two is set, otherwise to the bus.
     event_bus_name: str = "bg-ingest-events"
     rabbitmq_url: SecretStr | None = None
     rabbitmq_secret_name: str | None = None
+    # The secret from which event ids are computed, so that an id confirms no guessed user.
+    event_ids_secret_name: str | None = None
     # The queue for stream records that cannot be published.
     dead_publishes_queue_url: str = "http://127.0.0.1:4566/000000000000/bg-ingest-dead-publishes"
 
@@ -76,10 +97,18 @@ class Settings(BaseSettings):
     dexcom_redirect_uri: str = "http://127.0.0.1:5001/oauth/callback"
     # The path for webhook subscriptions; Dexcom documents none.
     dexcom_subscriptions_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]+)+$")] | None = None
+    # Calls to Dexcom: of each process a minute, of all processes an hour.
+    dexcom_calls_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 100
+    dexcom_calls_per_hour: Annotated[int, Field(ge=60, le=100_000_000)] = 60_000
+    # The circuit opens at this share of failed calls, of at least so many; then it waits so long.
+    breaker_failure_percent: Annotated[int, Field(ge=1, le=100)] = 50
+    breaker_calls_min: Annotated[int, Field(ge=2, le=10_000)] = 20
+    breaker_recovery_seconds: Annotated[int, Field(ge=1, le=3_600)] = 30
     secret_name: str | None = None
 
     # Senders of webhooks: holders of a secret (two, separated by a comma, during a rotation), or of a key in
     # this key set whose tokens name this audience.
+    webhook_secret_name: str | None = None
     webhook_secrets: SecretStr = SecretStr("")
     webhook_jwks_url: str | None = None
     webhook_audience: str | None = None
@@ -90,14 +119,30 @@ class Settings(BaseSettings):
     return_urls: str = ""
 
     poll_interval_seconds: Annotated[int, Field(ge=60, le=86_400), AfterValidator(_whole_minutes)] = 900
+    # Into how many shards the users of one poll slot are divided. A shard should have a few thousand users at
+    # most: 1 is enough for 30,000 users at 900 s, 64 for two millions.
+    poll_shards: Annotated[int, Field(ge=1, le=99)] = 1
     retention_days: Annotated[int, Field(ge=1, le=3_650)] = 730
     audit_days: Annotated[int, Field(ge=1, le=3_650)] = 365
     backfill_days_max: Annotated[int, Field(ge=1, le=3_650)] = 90
     # Per caller, and of webhooks per user. The gateway's own throttling covers all callers together.
     connections_per_hour_max: Annotated[int, Field(ge=1, le=10_000)] = 20
     syncs_per_minute_max: Annotated[int, Field(ge=1, le=10_000)] = 30
+    writes_per_minute_max: Annotated[int, Field(ge=1, le=10_000)] = 120
     webhooks_per_minute_max: Annotated[int, Field(ge=1, le=100_000)] = 120
+    # Subjects of service tokens, separated by commas; the scopes of every other token are ignored.
+    service_client_ids: str = ""
     user_id_claim: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_-]{1,64}$")] = "sub"
+
+    @property
+    def page_client_parameter(self) -> str:
+        """The parameter with the page's client at its OpenID Connect issuer."""
+        return f"/{self.stack_name}/page-client"
+
+    @property
+    def shared_calls_per_hour(self) -> int:
+        """The provider's quota, which the polls of all users share."""
+        return self.dexcom_calls_per_hour
 
     @property
     def intervals_s(self) -> frozenset[int]:
@@ -117,6 +162,7 @@ class Settings(BaseSettings):
         for name in (
             "dynamodb_table",
             "users_table",
+            "intake_table",
             "dexcom_api_base_url",
             "dexcom_redirect_uri",
             "secret_name",

@@ -8,6 +8,7 @@ import signal
 import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -16,6 +17,7 @@ from dexcom_sim.http.app import create_app
 from dexcom_sim.oauth import RegisteredApplication
 from dexcom_sim.people.population import PEOPLE
 from dexcom_sim.people.uploads import PHONE_DELAY_S
+from dexcom_sim.saved_state import restore, save
 from dexcom_sim.simulator import SimulatedDexcom
 
 if TYPE_CHECKING:
@@ -65,6 +67,18 @@ def parse_arguments(line: Sequence[str] | None = None) -> argparse.Namespace:
         help="how late phone uploads become visible; 0 means at once",
     )
     parser.add_argument(
+        "--reliable",
+        action="append",
+        default=[],
+        metavar="USER",
+        help="a sandbox user without gaps, whose uploads are visible after a minute; may be repeated",
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        help="a file that keeps tokens, subscriptions and added readings until the next start",
+    )
+    parser.add_argument(
         "--subscriptions-path",
         type=_path,
         help="the path to register webhooks at, such as /v3/users/self/subscriptions",
@@ -96,14 +110,18 @@ def simulator_of(arguments: argparse.Namespace) -> SimulatedDexcom:
         upload_delay_s=arguments.upload_delay_seconds,
         people=arguments.people,
         subscriptions_path=arguments.subscriptions_path,
+        reliable=arguments.reliable,
     )
 
 
 def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     arguments = parse_arguments()
+    simulator = simulator_of(arguments)
+    if arguments.state:
+        restore(simulator, arguments.state)
     config = uvicorn.Config(
-        create_app(simulator_of(arguments)),
+        create_app(simulator),
         arguments.host,
         arguments.port,
         log_level="warning",
@@ -112,8 +130,12 @@ def main() -> None:
     )
     # After a graceful shutdown uvicorn raises the signal again. This makes the exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with suppress(KeyboardInterrupt):
-        _Server(config).run()
+    try:
+        with suppress(KeyboardInterrupt):
+            _Server(config).run()
+    finally:
+        if arguments.state:
+            save(simulator, arguments.state)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dexcom_sim.clock import TimeSource
@@ -145,6 +145,28 @@ class Consents:
         with self._lock:
             for issued in (self._codes, self._access_tokens, self._refresh_tokens, self._users):
                 issued.clear()
+
+    def saved(self) -> dict[str, Any]:
+        """All tokens, as values that JSON has. Codes are left out: they are valid for a minute."""
+        with self._lock:
+            return {
+                "issued": self._issued,
+                "access": {
+                    token: [it.user, it.expires_at.isoformat()] for token, it in self._access_tokens.items()
+                },
+                "refresh": self._refresh_tokens,
+                "users": self._users,
+            }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Continue with the tokens that were saved."""
+        with self._lock:
+            self._issued = saved["issued"]
+            self._refresh_tokens, self._users = dict(saved["refresh"]), dict(saved["users"])
+            self._access_tokens = {
+                token: _AccessToken(user, datetime.fromisoformat(expires_at))
+                for token, (user, expires_at) in saved["access"].items()
+            }
 
     def _issue(self, user: str) -> IssuedTokens:
         access, refresh = self._new_secret("access", user), self._new_secret("refresh", user)

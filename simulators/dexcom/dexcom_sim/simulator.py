@@ -19,7 +19,7 @@ from dexcom_sim.oauth import Consents, RegisteredApplication
 from dexcom_sim.people.archive import ReadingArchive
 from dexcom_sim.people.glucose import DAY_S
 from dexcom_sim.people.population import PEOPLE, population
-from dexcom_sim.people.uploads import PHONE_DELAY_S, UploadHold
+from dexcom_sim.people.uploads import PHONE_DELAY_S, RELIABLE_DELAY_S, UploadHold
 from dexcom_sim.quota import CallQuota
 from dexcom_sim.subscriptions import WebhookSubscriptions
 from dexcom_sim.timestamps import unix_s
@@ -55,11 +55,12 @@ class SimulatedDexcom:
         upload_delay_s: int = PHONE_DELAY_S,
         people: int = PEOPLE,
         subscriptions_path: str | None = None,
+        reliable: Sequence[str] = (),
     ) -> None:
         self.seed = seed
         self.clock = AdjustableClock(clock or MachineTime())
         self.application = application or RegisteredApplication()
-        self.people = population(seed, people)
+        self.people = population(seed, people, tuple(reliable))
         self.calls = CallLog()
         self.quota = CallQuota()
         self.faults = FaultList(seed)
@@ -149,4 +150,8 @@ class SimulatedDexcom:
         self.archive = self._new_archive()
 
     def _new_archive(self) -> ReadingArchive:
-        return ReadingArchive(self.application.client_id, self._since_s, self._upload_delay_s)
+        archive = ReadingArchive(self.application.client_id, self._since_s, self._upload_delay_s)
+        for person in self.people.values():
+            if person.reliable:
+                archive.set_upload_delay(person, min(RELIABLE_DELAY_S, self._upload_delay_s))
+        return archive

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SUBSCRIPTIONS_MAX = 10  # Per user.
 
@@ -56,6 +60,12 @@ class WebhookSubscriptions:
                 return False
             del self._by_id[subscription_id]
             return True
+
+    def restore(self, saved: Sequence[WebhookSubscription]) -> None:
+        """Continue with the subscriptions that were saved, which `listed` returned."""
+        with self._lock:
+            self._by_id = {each.id: each for each in saved}
+            self._created = max((int(each.id.removeprefix("sub-")) for each in saved), default=0)
 
     def clear(self, user: str | None = None) -> None:
         """Remove the subscriptions of one user, or of all users."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +13,8 @@ import httpx
 
 from bg_ingest.clock import SystemClock
 from local import demo
+from local.waiting import wait_until
+from local.webhook_sender import signed_headers
 from tests.e2e.at_dexcom import login
 from tests.faults.deployed.flaws import Shown, ShownDay, flaws
 
@@ -74,6 +78,32 @@ class ConnectedUsers:
             reading = {"system_time": _written(at), "value": 133}
             self.dexcom.post(f"/_sim/users/{person.simulated}/readings", json=reading).raise_for_status()
         return len(self.everybody)
+
+    def push(self, person: ConnectedUser) -> float:
+        """Add a reading at the provider, send it as a webhook; return the seconds until it was readable."""
+        newest = self.api.get(f"/api/bg/{person.user_id}?order=desc&limit={_BACK}").raise_for_status().json()
+        at = datetime.fromisoformat(newest[-1]["timestamp"]) + timedelta(minutes=2)
+        reading = {"system_time": _written(at), "value": 144}
+        self.dexcom.post(f"/_sim/users/{person.simulated}/readings", json=reading).raise_for_status()
+        record = self._records(person, at, at + timedelta(seconds=1))[0]
+        body = json.dumps({"type": "egvs.created", "data": {"records": [record]}}).encode()
+        clock = SystemClock()
+        headers = signed_headers(
+            self._stack.webhook_secret, f"msg_{secrets.token_hex(12)}", body, clock.now()
+        )
+        began_s = clock.monotonic_s()
+        self.api.post(f"/api/bg/{person.user_id}/webhook", content=body, headers=headers).raise_for_status()
+
+        def is_readable() -> bool:
+            return bool(self._served(person, at, at + timedelta(seconds=1)))
+
+        assert wait_until(is_readable, _PATIENCE_S)
+        return clock.monotonic_s() - began_s
+
+    def polled_since(self, at: datetime) -> int:
+        """Return how many users a sync has succeeded for since then."""
+        succeeded = (state["last_success_at"] for state in self._each(self._state))
+        return sum(text is not None and datetime.fromisoformat(text) >= at for text in succeeded)
 
     def unfinished(self) -> int:
         """Return the number of unfinished backfills."""
@@ -144,14 +174,19 @@ class ConnectedUsers:
         return state
 
     def _had(self, person: ConnectedUser, start: datetime, end: datetime) -> list[Shown]:
+        return [
+            Shown(datetime.fromisoformat(it["systemTime"]), it["value"], it["trend"])
+            for it in self._records(person, start, end)
+        ]
+
+    def _records(self, person: ConnectedUser, start: datetime, end: datetime) -> list[dict[str, Any]]:
+        """Return the provider's records of `[start, end)`."""
         token = login(self.dexcom, person.simulated).access_token
         asked = {"startDate": f"{start:%Y-%m-%dT%H:%M:%S}", "endDate": f"{end:%Y-%m-%dT%H:%M:%S}"}
         headers = {"Authorization": f"Bearer {token}"}
         answer = self.dexcom.get("/v3/users/self/egvs", params=asked, headers=headers).raise_for_status()
-        return [
-            Shown(datetime.fromisoformat(it["systemTime"]), it["value"], it["trend"])
-            for it in answer.json()["records"]
-        ]
+        records: list[dict[str, Any]] = answer.json()["records"]
+        return records
 
     def _days(self, person: ConnectedUser, start: datetime) -> list[ShownDay]:
         today = SystemClock().now().date()
@@ -185,4 +220,4 @@ def _day(day: dict[str, Any]) -> ShownDay:
     gaps = tuple(
         (datetime.fromisoformat(gap["from"]), datetime.fromisoformat(gap["to"])) for gap in day["gaps"]
     )
-    return ShownDay(date.fromisoformat(day["date"]), day["received"], gaps)
+    return ShownDay(date.fromisoformat(day["date"]), day["received"] + day["late"], gaps)

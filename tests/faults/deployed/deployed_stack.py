@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bg_ingest.sync.orders.queue import JobsQueue
 from local.deploy import STACK_NAME, function_names
 from local.function_logs import function_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from bg_ingest.sync.job import Order
     from local.stack import Stack
     from tests.faults.deployed.connected_users import ConnectedUser, ConnectedUsers
     from tests.faults.deployed.listening import Listener
@@ -44,13 +46,13 @@ class DeployedStack:
 
     def remove_faults(self) -> None:
         """Remove all faults."""
-        self.proxy.rate = 0.0
+        self.proxy.rate, self.proxy.keys = 0.0, ()
         self.people.dexcom.delete("/_sim/faults").raise_for_status()
 
     def affected(self, number: int) -> int:
         """Return how many calls a fault has affected so far."""
         faults = self.people.dexcom.get("/_sim/faults").raise_for_status().json()["faults"]
-        hits: int = next(fault["affected"] for fault in faults if fault["id"] == number)
+        hits: int = next(fault["struck"] for fault in faults if fault["id"] == number)
         return hits
 
     def move_clock(self, hours: float) -> None:
@@ -97,7 +99,31 @@ class DeployedStack:
 
     def is_idle(self) -> bool:
         """Return whether no order is waiting, running or deferred, and no lease is held."""
-        return not self._waiting(self.stack.queue_url) and not self.leases()
+        return not sum(map(self._waiting, self._job_queues)) and not self.leases()
+
+    def set_visibility(self, seconds: int) -> None:
+        """Set after how long the message of a killed worker is delivered again."""
+        for url in self._queues("Jobs", "Polls", "Bulk"):
+            self.stack.emulator.client("sqs").set_queue_attributes(
+                QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)}
+            )
+
+    def fill(self, queue: str, order: Callable[[str], Order], count: int) -> None:
+        """Send so many orders to the queue with this name in the template, to all users in turn."""
+        (url,) = self._queues(queue)
+        users = [person.user_id for person in self.people.everybody]
+        orders = (order(users[number % len(users)]) for number in range(count))
+        JobsQueue(self.stack.emulator.client("sqs"), url).send(orders)
+
+    def waiting(self, queue: str) -> int:
+        """Return how many messages wait in the queue with this name in the template."""
+        (url,) = self._queues(queue)
+        return self._waiting(url)
+
+    def empty(self, queue: str) -> None:
+        """Remove the messages of this queue."""
+        (url,) = self._queues(queue)
+        self.stack.emulator.client("sqs").purge_queue(QueueUrl=url)
 
     def leases(self) -> int:
         """Return how many leases are held."""
@@ -134,7 +160,14 @@ class DeployedStack:
         return function_names(self.stack.emulator)["WorkerFunction"]
 
     @cached_property
+    def _job_queues(self) -> list[str]:
+        return self._queues("Jobs", "Polls", "Bulk", "Shards")
+
+    @cached_property
     def _dead_queues(self) -> list[str]:
+        return self._queues("Dead")
+
+    def _queues(self, *names: str) -> list[str]:
         resources = self.stack.emulator.client("cloudformation").describe_stack_resources(
             StackName=STACK_NAME
         )["StackResources"]
@@ -142,5 +175,5 @@ class DeployedStack:
             resource["PhysicalResourceId"]
             for resource in resources
             if resource["ResourceType"] == "AWS::SQS::Queue"
-            and resource["LogicalResourceId"].startswith("Dead")
+            and resource["LogicalResourceId"].startswith(names)
         ]

@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest.clock import SystemClock
+from bg_ingest.ids import new_id
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from local.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -38,8 +40,25 @@ BEHIND_HOURS = -_OUTAGE_HOURS
 _PATIENCE_S = 180.0
 
 
+# The shared items are throttled for so long.
+_SHARED_S = 300.0
+_SHARED_KEYS = ("app#breaker", "app#quota")
+# Orders in a full queue. Those of callers each cost a call, so fewer are enough.
+_BULK_ORDERS, _POLL_ORDERS, _CALLER_ORDERS = 5_000, 5_000, 600
+# Of a minute: the tick has sent the polls of every user by then.
+_TICK_IS_OVER_S = 15
+_PUSHES = 8
+_READABLE_S_MAX = 5.0
+
+
 class Missed(Exception):
     """A fault had no effect, so the checks after it would show nothing."""
+
+
+def connect_everybody(stage: DeployedStack) -> None:
+    """Connect the users that the first fault would connect, and wait for their histories."""
+    stage.people.connect(_NEW)
+    _wait_for(lambda: not stage.people.unfinished())
 
 
 def workers_killed(stage: DeployedStack) -> str:
@@ -89,6 +108,67 @@ def provider_down(stage: DeployedStack) -> str:
     if not stage.affected(down):
         raise Missed("no process called")
     return f"{_OUTAGE_HOURS} h by its clock, {promised} syncs promised"
+
+
+def shared_items_throttled(stage: DeployedStack) -> str:
+    """Throttle every call about the items of the circuit breaker and of the quota, for five minutes."""
+    refused = stage.proxy.refused
+    stage.proxy.keys = _SHARED_KEYS
+    promised = stage.people.ask_for_syncs()
+    since, waited_s = SystemClock().now() + timedelta(seconds=_SHARED_S / 2), 0.0
+    while waited_s < _SHARED_S:
+        SystemClock().sleep(_OUTAGE_S)
+        waited_s += _OUTAGE_S
+    polled = stage.people.polled_since(since)
+    if stage.proxy.refused == refused:
+        raise Missed("no call was refused")
+    if not polled:
+        raise Missed("no user was polled meanwhile")
+    refused = stage.proxy.refused - refused
+    return f"{refused:,} calls refused, {promised} syncs promised, {polled} users polled in the second half"
+
+
+def bulk_queue_full(stage: DeployedStack) -> str:
+    """Send webhooks while thousands of reconciliations wait."""
+    return _pushed_with_full_queue(stage, "BulkQueue", JobKind.RECONCILE, _BULK_ORDERS)
+
+
+def polls_queue_full(stage: DeployedStack) -> str:
+    """Send webhooks while thousands of polls wait."""
+    return _pushed_with_full_queue(stage, "PollsQueue", JobKind.INCREMENTAL, _POLL_ORDERS)
+
+
+def interactive_queue_full(stage: DeployedStack) -> str:
+    """Let hundreds of syncs of callers wait; polls continue beside them."""
+    clock = SystemClock()
+    clock.sleep(60 - clock.now().second)
+    stage.fill("JobsQueue", lambda user_id: _order(user_id, JobKind.INCREMENTAL, Trigger.API), _CALLER_ORDERS)
+    clock.sleep(max(0, _TICK_IS_OVER_S - clock.now().second))
+    began_s = clock.monotonic_s()
+    _wait_for(lambda: not stage.waiting("PollsQueue"))
+    waiting = stage.waiting("JobsQueue")
+    if not waiting:
+        raise Missed("the queue was empty before the polls were carried out")
+    polled_s = _TICK_IS_OVER_S + clock.monotonic_s() - began_s
+    done = f"the polls of a tick were done ({polled_s:.0f} s)"
+    return f"{_CALLER_ORDERS} orders, {waiting} still waiting when {done}"
+
+
+def _pushed_with_full_queue(stage: DeployedStack, queue: str, kind: JobKind, count: int) -> str:
+    stage.fill(queue, lambda user_id: _order(user_id, kind, Trigger.SCHEDULE), count)
+    readable_s = sorted(stage.people.push(person) for person in stage.people.everybody[:_PUSHES])
+    waiting = stage.waiting(queue)
+    stage.empty(queue)
+    if not waiting:
+        raise Missed("the queue was empty before the last webhook was stored")
+    if readable_s[-1] > _READABLE_S_MAX:
+        raise Missed(f"a webhook was readable after {readable_s[-1]:.1f} s")
+    webhooks = f"{len(readable_s)} webhooks readable after {readable_s[0]:.1f} to {readable_s[-1]:.1f} s"
+    return f"{count:,} orders, {waiting:,} still waiting at the end; {webhooks}"
+
+
+def _order(user_id: str, kind: JobKind, trigger: Trigger) -> Order:
+    return Order(user_id, new_id(SystemClock().now()), kind, trigger, "full-queue")
 
 
 def broker_gone(stage: DeployedStack) -> str:

@@ -83,6 +83,16 @@ def test_both_refusals_are_throttling_errors(proxy: ThrottlingProxy) -> None:
     assert codes == {"ProvisionedThroughputExceededException", "ThrottlingException"}
 
 
+def test_only_calls_about_a_key_are_refused(proxy: ThrottlingProxy) -> None:
+    """The items of the breaker can be throttled while all others answer."""
+    proxy.keys, client = ("app#breaker",), _client(proxy, tries=1)
+    client.get_item(TableName="users", Key={"pk": {"S": "ada"}})
+    with pytest.raises(ClientError):
+        client.get_item(TableName="users", Key={"pk": {"S": "app#breaker"}})
+
+    assert (proxy.asked, proxy.refused) == (2, 1)
+
+
 def test_botocore_retries_a_refused_call(proxy: ThrottlingProxy) -> None:
     """Botocore retries a refused call, as it would on AWS."""
     proxy.rate = 1.0

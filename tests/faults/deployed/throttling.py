@@ -37,10 +37,11 @@ _OWN = {"connection", "keep-alive", "transfer-encoding", "content-length", "date
 
 
 class ThrottlingProxy:
-    """A proxy that refuses a share of the calls, given by `rate`."""
+    """A proxy that refuses a share of the calls, given by `rate`, and all calls about the items of `keys`."""
 
     def __init__(self, target: str, seed: int = 1) -> None:
         self.rate, self.asked, self.refused = 0.0, 0, 0
+        self.keys: tuple[str, ...] = ()
         self._chance, self._lock = Random(seed), Lock()  # noqa: S311 - the sequence must be reproducible.
         handler = type("Handler", (_Handler,), {"proxy": self, "target": urlsplit(target).netloc})
         self._server = ThreadingHTTPServer((HOST, 0), handler)
@@ -61,11 +62,12 @@ class ThrottlingProxy:
         """The proxy's address."""
         return f"http://{HOST}:{self._server.server_address[1]}"
 
-    def refusal(self) -> str | None:
+    def refusal(self, body: bytes = b"") -> str | None:
         """Return the error for the next call, or None to admit it."""
         with self._lock:
             self.asked += 1
-            if self._chance.random() >= self.rate:
+            is_about_keys = any(f'"{key}"'.encode() in body for key in self.keys)
+            if not is_about_keys and self._chance.random() >= self.rate:
                 return None
             self.refused += 1
             return REFUSALS[self.refused % len(REFUSALS)]
@@ -86,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Forward a call or refuse it."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        refusal = self.proxy.refusal()
+        refusal = self.proxy.refusal(body)
         if refusal:
             said = json.dumps({"__type": refusal, "message": "Too many requests; try again later."})
             own = [("x-amzn-requestid", str(uuid4())), ("content-type", "application/x-amz-json-1.0")]

@@ -7,9 +7,7 @@ from bg_ingest.accounts.connection import Connection, ConnectionState
 from bg_ingest.providers.seam import Endpoint
 from tests.support.fakes import NOON
 
-ADA = Connection(
-    "ada", Endpoint("dexcom", "us", "https://dexcom.test"), ConnectionState.CONNECTED, NOON, NOON, 7
-)
+ADA = Connection("ada", Endpoint("dexcom", "us"), ConnectionState.CONNECTED, NOON, NOON, 7)
 
 
 def _key(connection: Connection) -> str | None:

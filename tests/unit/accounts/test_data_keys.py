@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.accounts.data_keys import DataKeys, KeyLimits
+from bg_ingest.accounts.data_keys import DataKeys, KeyLimits, Purpose
 from tests.contract.stepped import At, stepped
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class CountedKeys(DataKeys):
 
     def __init__(self, kms: KMSClient, key_id: str, clock: FakeClock) -> None:
         self._seen = At("never", lambda: None)
-        super().__init__(stepped(kms, self._seen), key_id, "test", clock, LIMITS)
+        kms = stepped(kms, self._seen)
+        super().__init__(kms, key_id, "test", clock, purpose=Purpose.TOKENS, limits=LIMITS)
 
     def calls(self, operation: str) -> int:
         """The number of calls of this operation."""

@@ -7,7 +7,7 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.accounts.data_keys import DataKeys, SealBroken
+from bg_ingest.accounts.data_keys import DataKeys, Purpose, SealBroken
 from bg_ingest.accounts.sealing import Sealer
 from tests.contract.stepped import At, stepped
 from tests.support.fakes import FakeClock
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 SECRET = b"access and refresh"
 
 
-def sealer_of(kms: KMSClient, key_id: str, environment: str = "test") -> Sealer:
+def sealer_of(
+    kms: KMSClient, key_id: str, environment: str = "test", purpose: Purpose = Purpose.TOKENS
+) -> Sealer:
     """The sealer of a process that has just started."""
-    return Sealer(DataKeys(kms, key_id, environment, FakeClock()))
+    return Sealer(DataKeys(kms, key_id, environment, FakeClock(), purpose=purpose))
 
 
 def test_a_secret_opens_in_another_process(kms: KMSClient, key_id: str) -> None:
@@ -55,6 +57,40 @@ def test_a_sealed_secret_opens_in_its_environment_only(kms: KMSClient, key_id: s
 
     with pytest.raises(SealBroken):
         sealer_of(kms, key_id, "production").open("ada", stored)
+
+
+@pytest.mark.parametrize("other", [Purpose.QUARANTINE, Purpose.PARKED_TOKENS])
+def test_a_seal_of_one_purpose_opens_for_no_other(kms: KMSClient, key_id: str, other: Purpose) -> None:
+    """A quarantined record cannot be passed off as tokens, and the reverse."""
+    stored = sealer_of(kms, key_id, purpose=other).seal("ada", SECRET)
+
+    with pytest.raises(SealBroken):
+        sealer_of(kms, key_id).open("ada", stored)
+
+
+def test_the_purpose_is_part_of_the_seal_itself(kms: KMSClient, key_id: str) -> None:
+    """Even with the data key at hand, a seal of another purpose does not open."""
+    tokens, records = sealer_of(kms, key_id), sealer_of(kms, key_id, purpose=Purpose.QUARANTINE)
+    stored = records.seal("ada", SECRET)
+    tokens.keys._remember(records.keys.for_one_seal())  # noqa: SLF001 - as if KMS had unwrapped it.
+
+    with pytest.raises(SealBroken):
+        tokens.open("ada", stored)
+
+
+@pytest.mark.parametrize(
+    "details", [(), ("dexcom", "us", "7"), ("dexcom", "eu", "8"), ("dexcom", "eu"), ("dexcomeu", "7")]
+)
+def test_a_seal_opens_with_its_own_details_only(
+    kms: KMSClient, key_id: str, details: tuple[str, ...]
+) -> None:
+    """Tokens do not open for another region, another generation, or details that are cut in another way."""
+    sealer = sealer_of(kms, key_id)
+    stored = sealer.seal("ada", SECRET, "dexcom", "eu", "7")
+
+    assert sealer.open("ada", stored, "dexcom", "eu", "7") == SECRET
+    with pytest.raises(SealBroken):
+        sealer.open("ada", stored, *details)
 
 
 class KmsOutage:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import cost, fleet, price, throughput
+from benchmarks import cost, fleet, price, throughput, wired
 from benchmarks.measured import Measured
 
 
@@ -14,6 +14,10 @@ def measured(**changes: float) -> list[Measured]:
         cost.POLLED_READS: 960.0,
         cost.POLLED_CALLS: 6.0,
         throughput.POLL_CPU: 10.0,
+        wired.WRITES: 4.0,
+        wired.READS: 10.0,
+        wired.CALLS: 6.0,
+        wired.KMS_REQUESTS: 0.03,
         f"1,000 users: {fleet.READ}": 0.0,
         f"1,000 users: {fleet.WRITTEN}": 0.0,
         f"1,000 users: {fleet.CPU}": 0.0,
@@ -40,7 +44,7 @@ def test_the_bill_of_a_month() -> None:
 def test_the_total_is_the_sum_of_the_lines() -> None:
     """The total includes every line, for both designs."""
     lines = bill()
-    items = [line for what, line in lines.items() if line.unit == "USD" and what != "together"]
+    items = [line for what, line in lines.items() if line.unit == "USD" and not what.startswith("together")]
 
     assert lines["together"].value == pytest.approx(sum(line.value for line in items))
     assert lines["together"].beside == pytest.approx(sum(line.beside or 0.0 for line in items))
@@ -70,3 +74,13 @@ def test_a_slow_machine_does_not_raise_the_price() -> None:
     there = bill(1.0, **{throughput.POLL_CPU: 10.0, f"1,000 users: {fleet.CPU}": 15.0})
 
     assert here["together"].value == pytest.approx(there["together"].value)
+
+
+def test_provisioned_tables_cost_less_than_half() -> None:
+    """Only the units of the tables become cheaper, by one factor for reads and writes."""
+    lines = bill()
+    units = lines["DynamoDB, written"].value + lines["DynamoDB, read"].value
+    saved = lines[price.TOGETHER].value - lines[price.PROVISIONED].value
+
+    assert saved == pytest.approx(units * (1 - 0.00065 / 3600 / 0.7 / 0.625e-6))
+    assert 0.4 < 1 - saved / units < 0.42

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 
+from benchmarks import cold_start, routes
 from benchmarks.measured import Measured
 from benchmarks.report import as_json, as_markdown
+from local.paths import CHECKOUT
 
 MACHINE = {"cores": "2"}
 
@@ -60,3 +62,18 @@ def test_the_json_has_the_same_numbers() -> None:
             "verdict": "MISSED",
         }
     ]
+
+
+def test_every_function_has_a_cold_start() -> None:
+    """A new function is measured too, and its route."""
+    # The page has no payload: a session of a browser is sealed with a key of its stack. No user waits for the
+    # canary.
+    functions = {file.parent.name for file in (CHECKOUT / "functions").glob("*/app.py")} - {"page", "canary"}
+
+    assert set(cold_start.FIRST_EVENTS) == functions
+    assert {name.partition("_")[0] for name in routes.ASKED} >= functions & {
+        "query",
+        "insight",
+        "site",
+        "export",
+    }

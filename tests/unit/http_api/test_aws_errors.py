@@ -15,7 +15,7 @@ from botocore.exceptions import (
 from bg_ingest import problems
 from bg_ingest.dynamo import Unprocessed
 from bg_ingest.http_api.aws_errors import problem_of
-from bg_ingest.sync.queue import QueueRefused
+from bg_ingest.sync.orders.queue import QueueRefused
 
 NOWHERE = "https://dynamodb.invalid"
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bg_ingest.http_api import params
+from bg_ingest.http_api.requests import params
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.http_api.range_response import preferred
+from bg_ingest.http_api.answers.range_response import preferred
 
 JSON, CSV, NDJSON = OFFERED = ("application/json", "text/csv", "application/x-ndjson")
 

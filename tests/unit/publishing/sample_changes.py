@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bg_ingest.publishing.events import Event, reading_events
 from bg_ingest.readings.merging.hour import merge_hours
-from bg_ingest.readings.stored_reading import Hour, hour_change
+from bg_ingest.readings.stored.stored_reading import Hour, hour_change
 from tests.unit.readings.made_up import FIVE, LATER, MINUTE, wild_answers
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ CONNECTION: dict[str, Any] = {
     "sk": "connection",
     "provider": "dexcom",
     "environment": "us",
-    "base_url": "https://api.dexcom.com",
     "connection_state": "connected",
     "connected_at": "2026-04-26T11:00:00+00:00",
     "data_from": "2026-01-26T11:00:00+00:00",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from itertools import count, zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from bg_ingest.publishing.eventbridge import (
     size_bytes,
 )
 from bg_ingest.publishing.events import Event
+from bg_ingest.publishing.publish import RefusedEvent
 from tests.support.fakes import NOON, FakeClock
 from tests.support.sinks import MemoryBus
 from tests.unit.publishing.sample_changes import SOURCE
@@ -110,3 +112,40 @@ def test_a_bus_that_is_down_raises_nothing() -> None:
     delivery = sink.publish(_events(3))
 
     assert (delivery.arrived, delivery.error) == (0, "ClientError")
+
+
+def test_a_request_that_is_refused_is_tried_entry_by_entry() -> None:
+    """One entry spoils its request: it is refused for good, and the nine others arrive."""
+    client, bus = MemoryBus.client(spoils=lambda entry: "jobs/4" in entry["Detail"])
+    clock = FakeClock()
+    result = EventBridgeSink(client, "the-bus", SOURCE, clock, lambda: 0.5).publish(_events(10))
+
+    assert (result.arrived, result.error) == (10, None)
+    assert result.refused == (RefusedEvent(4, "ValidationException"),)
+    assert [detail["subject"] for detail in bus.details] == [f"jobs/{n}" for n in range(10) if n != 4]
+    assert clock.naps == []
+
+
+def test_a_missing_permission_is_retried() -> None:
+    """It concerns every event, and an operator can grant it: nothing is set aside."""
+    sink, _, _ = _sink(lambda _: "NotAuthorizedForSourceException")
+    result = sink.publish(_events(3))
+
+    assert (result.arrived, result.error, result.refused) == (0, "NotAuthorizedForSourceException", ())
+
+
+@given(st.lists(st.sampled_from([None, "MalformedDetail", "ThrottlingException"]), max_size=30))
+def test_each_event_arrives_is_refused_or_is_retried(codes: list[str | None]) -> None:
+    """No event before the retried ones is lost, and none of the refused ones is retried."""
+    sink, bus, _ = _sink(
+        lambda entry: codes[int(json.loads(entry["Detail"])["subject"].removeprefix("jobs/"))]
+    )
+    result = sink.publish(_events(len(codes)))
+    retried = codes.index("ThrottlingException") if "ThrottlingException" in codes else len(codes)
+
+    assert result.arrived == retried
+    assert [one.position for one in result.refused] == [
+        place for place, code in enumerate(codes[:retried]) if code
+    ]
+    arrived = {detail["subject"] for detail in bus.details}
+    assert {f"jobs/{place}" for place, code in enumerate(codes[:retried]) if not code} <= arrived

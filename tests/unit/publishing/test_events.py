@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 
 from bg_ingest.publishing.events import READINGS_MAX, hash_id, reading_events
-from bg_ingest.readings.stored_reading import Hour, hour_change
+from bg_ingest.readings.model import Device
+from bg_ingest.readings.stored.stored_reading import Hour, hour_change
 from tests.unit.publishing.sample_changes import (
     REMOVED_AT,
     SOURCE,
@@ -142,6 +143,20 @@ def test_the_largest_event_stays_small() -> None:
 
     assert largest.data["count"] == READINGS_MAX
     assert len(largest.as_text(SOURCE).encode()) < EVENT_BYTES_MAX
+
+
+def test_events_are_grouped_by_bytes() -> None:
+    """Sixty revisions with texts of full length become several events, each of them small."""
+    long = "\N{DROPLET}" * 100
+    records = [replace(record, trend=long, device=Device(long, long, long, "t")) for record in _minutes(60)]
+    before = saved(Hour(FIVE), records, LATER)
+    again = [replace(record, mg_dl=401, status="high") for record in records]
+    events = events_between(before, saved(before, again, LATER + MINUTE), cause="c" * 128)
+
+    assert max(len(event.as_text(SOURCE).encode()) for event in events) < EVENT_BYTES_MAX
+    assert sum(event.data["count"] for event in events) == 60
+    assert [event.event_id.rpartition("-")[2] for event in events] == [str(n + 1) for n in range(len(events))]
+    assert len({reading["timestamp"] for reading in readings_of(events, "bg.readings.revised")}) == 60
 
 
 def test_readings_stored_after_an_erasure_have_new_ids() -> None:

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from bg_ingest.dynamo import Table, to_attributes
+from bg_ingest.publishing.eventbridge import EventBridgeSink
 from bg_ingest.publishing.publish import RecordUnreadable, SinkResult, events_of, publish_records
 from bg_ingest.readings.store import ReadingStore
 from tests.support.fakes import FakeClock
 from tests.support.memory_stream import TTL, StreamingDynamo, change_record
-from tests.support.sinks import MemorySink
+from tests.support.sinks import MemoryBus, MemorySink
 from tests.unit.publishing.test_account_events import CONNECTION, JOB
 from tests.unit.readings.made_up import LATER, at, measured
 
@@ -36,11 +37,11 @@ def _failed_jobs(count: int, broken: frozenset[int] = frozenset()) -> list[dict[
     ]
 
 
-class _DeadLetters(list[tuple[str, str]]):
-    """The sequence numbers of dead letters, and their kinds of error."""
+class _DeadLetters(list[tuple[str, str, str]]):
+    """The sequence numbers of dead letters, their kinds of error, and why they are there."""
 
-    def __call__(self, record: Any, kind: str) -> None:
-        self.append((record["dynamodb"]["SequenceNumber"], kind))
+    def __call__(self, record: Any, kind: str, condition: str) -> None:
+        self.append((record["dynamodb"]["SequenceNumber"], kind, condition))
 
 
 def _subjects(sink: MemorySink) -> list[int]:
@@ -70,12 +71,26 @@ def test_a_sink_that_is_down_retries_the_whole_batch() -> None:
     assert (done.events, done.retry_from, done.error) == (0, f"{0:021d}", "SinkDown")
 
 
+@pytest.mark.parametrize("code", ["ValidationException", "MalformedDetail", "InvalidArgument"])
+def test_a_refused_event_does_not_stop_the_others(code: str) -> None:
+    """One event of a hundred that the bus will never accept is set aside at once."""
+    client, bus = MemoryBus.client(
+        refuses=lambda entry: code if "jobs/" + f"{50:028x}" in entry["Detail"] else None
+    )
+    sink, dead_letters = EventBridgeSink(client, "bus", "source", FakeClock(), lambda: 0.5), _DeadLetters()
+    done = publish_records(_failed_jobs(100), sink=sink, dead_letter=dead_letters)
+
+    assert dead_letters == [(f"{50:021d}", code, "EventRefused")]
+    assert len(bus.entries) == done.events == 99
+    assert (done.dead_letters, done.retry_from, done.error) == (1, None, None)
+
+
 def test_an_unreadable_record_becomes_a_dead_letter() -> None:
     """Its position and kind of error are kept, and the other records are published."""
     sink, dead_letters = MemorySink(), _DeadLetters()
     done = publish_records(_failed_jobs(4, frozenset({0, 2})), sink=sink, dead_letter=dead_letters)
 
-    assert dead_letters == [(f"{0:021d}", "KeyError"), (f"{2:021d}", "KeyError")]
+    assert dead_letters == [(f"{n:021d}", "KeyError", "RecordUnreadable") for n in (0, 2)]
     assert _subjects(sink) == [1, 3]
     assert (done.events, done.dead_letters, done.retry_from) == (2, 2, None)
 
@@ -83,7 +98,7 @@ def test_an_unreadable_record_becomes_a_dead_letter() -> None:
 def test_a_failed_dead_letter_queue_fails_the_batch() -> None:
     """Lambda retries all records, so none is lost while the queue is unavailable."""
 
-    def unavailable(_record: Any, _kind: str) -> None:
+    def unavailable(_record: Any, _kind: str, _condition: str) -> None:
         raise ConnectionError
 
     sink = MemorySink()

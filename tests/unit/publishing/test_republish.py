@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import assume, given
 
 from bg_ingest.publishing.republish import events_of_hour, history, republish
-from bg_ingest.readings.stored_reading import Hour, hour_change
+from bg_ingest.readings.stored.stored_reading import Hour, hour_change
 from tests.support.sinks import MemorySink
 from tests.unit.publishing.sample_changes import USER, events_between, ids, saved, wild_saves
 from tests.unit.readings.made_up import FIVE, LATER, QUICK, measured
@@ -16,7 +16,7 @@ from tests.unit.readings.made_up import FIVE, LATER, QUICK, measured
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bg_ingest.readings.stored_reading import StoredReading
+    from bg_ingest.readings.stored.stored_reading import StoredReading
 
 HOURS = [
     saved(Hour(start), [measured(start), measured(start + timedelta(minutes=5))], LATER)

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from bg_ingest.readings.fields import content_values
 from bg_ingest.readings.merging.hour import merge_hours
 from bg_ingest.readings.merging.reading_index import COPIES_MAX
-from bg_ingest.readings.model import Device, Reading
-from bg_ingest.readings.stored_reading import Hour, hour_change
+from bg_ingest.readings.model import Device, Reading, content_values
+from bg_ingest.readings.stored.stored_reading import Hour, hour_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bg_ingest.readings.stored_reading import StoredReading
+    from bg_ingest.readings.stored.stored_reading import StoredReading
 
 FIVE = datetime(2026, 11, 21, 5, tzinfo=UTC)
 SIX = FIVE + timedelta(hours=1)

@@ -13,7 +13,7 @@ from bg_ingest.readings.columns import HourColumns, to_columns
 from bg_ingest.readings.merging.hour import merge_hours
 from bg_ingest.readings.merging.revisions import EARLIER_MAX, first_version, with_record
 from bg_ingest.readings.stored import format_1, writer
-from bg_ingest.readings.stored_reading import Hour
+from bg_ingest.readings.stored.stored_reading import Hour
 from tests.unit.readings.made_up import (
     FIVE,
     LATER,

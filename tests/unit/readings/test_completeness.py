@@ -3,9 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bg_ingest.readings.completeness import LATE_AFTER, Followed, completeness
 from bg_ingest.readings.gaps import INTERVAL, Gap
-from bg_ingest.readings.stored_reading import StoredReading
+from bg_ingest.readings.stored.stored_reading import StoredReading
 from tests.unit.readings.made_up import MINUTE, measured
 
 MONDAY = date(2026, 11, 16)
@@ -51,7 +55,7 @@ def test_lateness_counts_from_the_first_version() -> None:
     readings = [stored(0), revised, stored(2, LATE_AFTER), stored(3, LATE_AFTER + MINUTE)]
 
     (day,) = completeness(readings, MONDAY, MONDAY, MUCH_LATER, CONNECTED_LONG_AGO)
-    assert (day.received, day.late) == (4, 1)
+    assert (day.received, day.late) == (3, 1)
 
 
 def test_history_from_before_the_connection_is_not_late() -> None:
@@ -60,7 +64,7 @@ def test_history_from_before_the_connection_is_not_late() -> None:
     in_time, late = timedelta(hours=23), timedelta(hours=24, minutes=1) + MINUTE
 
     (day,) = completeness([stored(0, in_time), stored(1, late)], MONDAY, MONDAY, MUCH_LATER, connected)
-    assert (day.received, day.late) == (2, 1)
+    assert (day.received, day.late) == (1, 1)
 
 
 def test_no_readings_are_expected_before_the_history() -> None:
@@ -125,3 +129,48 @@ def test_fingersticks_are_not_counted() -> None:
     )
 
     assert (day.received, day.missing) == (0, 288)
+
+
+@pytest.mark.parametrize("count", [287, 289])
+def test_a_day_without_a_gap_misses_nothing(count: int) -> None:
+    """A sensor that runs slow or fast measures 287 or 289 times a day."""
+    rhythm = timedelta(days=1) / count
+    readings = [
+        StoredReading(measured(instant), instant + timedelta(hours=1))
+        for instant in (MIDNIGHT + n * rhythm for n in range(count))
+    ]
+    (day,) = completeness(readings, MONDAY, MONDAY, MUCH_LATER, CONNECTED_LONG_AGO)
+
+    assert (day.expected, day.received, day.missing, day.pending) == (count, count, 0, 0)
+
+
+def test_readings_of_the_last_hours_are_pending() -> None:
+    """At noon the provider still owes the last hour, and nothing is missing."""
+    noon = MIDNIGHT + timedelta(hours=12)
+    (day,) = completeness(map(stored, range(132)), MONDAY, MONDAY, noon, CONNECTED_LONG_AGO)
+
+    assert (day.expected, day.received, day.missing, day.pending) == (144, 132, 0, 12)
+
+
+@given(
+    st.sets(st.integers(0, 287)),
+    st.integers(0, 3 * 288),
+    st.integers(-600, 2000),
+    st.integers(-300, 300),
+)
+def test_every_day_adds_up(kept: set[int], now: int, connected: int, shift_s: int) -> None:
+    """The four numbers are never negative, and a full day expects about 288 readings."""
+    readings = [
+        replace(one, reading=replace(one.reading, at=one.reading.at + timedelta(seconds=shift_s)))
+        for one in map(stored, sorted(kept))
+    ]
+    followed = Followed(MIDNIGHT - timedelta(days=9), MIDNIGHT + INTERVAL * connected)
+    for day in completeness(
+        readings, MONDAY, MONDAY + timedelta(days=1), MIDNIGHT + INTERVAL * now, followed
+    ):
+        numbers = (day.received, day.late, day.missing, day.pending)
+        assert min(numbers) >= 0
+        assert day.expected == sum(numbers)
+        if now > 288 + 48 and day.date == MONDAY:
+            assert day.pending == 0
+            assert 286 <= day.expected <= 288 + len(day.gaps)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bg_ingest.readings.stored_reading import Hour, hour_change
+from bg_ingest.readings.stored.stored_reading import Hour, hour_change
 from tests.unit.readings.made_up import FIVE, LATER, MINUTE, RECEIVER, at, measured, merged
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bg_ingest.readings.columns import to_columns
 from bg_ingest.readings.model import Kind, Reading
-from bg_ingest.readings.stored_reading import StoredReading
+from bg_ingest.readings.stored.stored_reading import StoredReading
 from bg_ingest.statistics.from_columns import instants_of, local_date, series_of_hours
 from bg_ingest.statistics.series import Series, between
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from bg_ingest.providers.seam import Rejected
+    from bg_ingest.providers.seam import Endpoint, Rejected
     from bg_ingest.sync.job import SyncResult
     from bg_ingest.sync.run import Source
 
@@ -40,6 +40,7 @@ class SyncStage:
     calls: int = 0
     time_left_s: float = 110.0
     quarantined: list[str] = field(default_factory=list)
+    endpoint: Endpoint = THIRD
 
     def __post_init__(self) -> None:
         self.memory = MemoryDynamo()
@@ -54,7 +55,7 @@ class SyncStage:
         )
         self.provider = SimulatedProvider(self.clock, self._called, Random(1), {"ada": self.known})  # noqa: S311 - reproducible.
         self.connections = Connections(users, self.clock)
-        self.connections.save_new("ada", THIRD, b"sealed", data_from=NOON - 30 * DAY)
+        self.connections.save_new("ada", self.endpoint, b"sealed", data_from=NOON - 30 * DAY)
         states.start_polling("ada", None, NOON - 30 * DAY)
 
     def _quarantine(self, _: str, rejected: Iterable[Rejected]) -> int:
@@ -71,9 +72,13 @@ class SyncStage:
 
     def source(self) -> ConnectedProvider:
         """The user's provider, as a sync sees it."""
+        return ConnectedProvider(self.connections, UserIdTokens(), self.providers, lambda: self.time_left_s)
+
+    @property
+    def providers(self) -> dict[str, ThirdProvider]:
+        """The providers that the user can be connected to."""
         third = ThirdProvider(self.provider)
-        providers = {third.name: third, "dexcom": third}
-        return ConnectedProvider(self.connections, UserIdTokens(), providers, lambda: self.time_left_s)
+        return {third.name: third, "dexcom": third}
 
     def sync(self, order: Order | None = None, source: Source | None = None) -> SyncResult:
         """Run an order, by default a poll."""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.sync.dead_jobs import fail_abandoned, fail_undeliverable
+from bg_ingest.sync.dead_jobs import fail_undeliverable, mend_abandoned
 from bg_ingest.sync.job import ABANDONED, INTERNAL, Failure, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.state import mend_polling
 from tests.unit.sync.stage import SyncStage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from bg_ingest.providers.seam import Fetched
@@ -29,6 +30,10 @@ class _Broken:
 
     def uploaded_since(self, _: str, __: datetime) -> None:
         """No uploads."""
+
+
+def _not_sent(orders: Iterable[Order]) -> None:
+    assert not list(orders)
 
 
 def _shown(stage: SyncStage, order: Order) -> tuple[JobStatus, str | None, int | None]:
@@ -75,17 +80,31 @@ def test_a_dead_letter_of_an_erased_user_creates_no_job() -> None:
     assert list(stage.stores.jobs.newest_first("ada")) == []
 
 
-@pytest.mark.parametrize(("age_h", "ended"), [(23, 0), (25, 1), (49, 1), (51, 0)])
-def test_a_job_that_was_never_sent_is_found_next_day(age_h: int, ended: int) -> None:
-    """Its order was stored and its message was not sent; each job is looked at on one day."""
+@pytest.mark.parametrize(
+    ("age_h", "again", "ended"), [(23, 0, 0), (25, 1, 0), (47, 1, 0), (49, 0, 1), (73, 0, 1), (75, 0, 0)]
+)
+def test_a_job_that_was_never_sent_is_sent_next_day(age_h: int, again: int, ended: int) -> None:
+    """Its order was stored and its message was not sent. If it has not run a day later, it fails."""
+    sent: list[Order] = []
     stage = SyncStage()
     order = stage.order(JobKind.BACKFILL, Trigger.CONNECTION)
     stage.stores.jobs.save(Job(order, JobStatus.QUEUED))
     stage.clock.advance(age_h * HOUR_S)
 
-    assert fail_abandoned("ada", stage.stores.jobs, stage.clock) == ended
+    assert mend_abandoned("ada", stage.stores.jobs, stage.clock, sent.extend) == (again, ended)
+    assert sent == [order] * again
     wanted = (JobStatus.FAILED, ABANDONED, 1) if ended else (JobStatus.QUEUED, None, None)
     assert _shown(stage, order) == wanted
+
+
+def test_a_job_that_lost_its_message_after_a_try_fails() -> None:
+    """A job that says deferred for more than a day has no message that continues it."""
+    stage = SyncStage()
+    order = _failed_by_us(stage)
+    stage.clock.advance(25 * HOUR_S)
+
+    assert mend_abandoned("ada", stage.stores.jobs, stage.clock, _not_sent) == (0, 1)
+    assert _shown(stage, order) == (JobStatus.FAILED, ABANDONED, 1)
 
 
 def test_a_job_that_is_still_tried_is_not_abandoned() -> None:
@@ -97,7 +116,7 @@ def test_a_job_that_is_still_tried_is_not_abandoned() -> None:
     stage.clock.advance(30 * HOUR_S)
     stage.stores.jobs.save(replace(job, finished_at=stage.clock.now()))
 
-    assert fail_abandoned("ada", stage.stores.jobs, stage.clock) == 0
+    assert mend_abandoned("ada", stage.stores.jobs, stage.clock, _not_sent) == (0, 0)
 
 
 def test_a_connected_user_without_a_slot_is_polled_again() -> None:
@@ -106,7 +125,7 @@ def test_a_connected_user_without_a_slot_is_polled_again() -> None:
     states = stage.stores.states
 
     def mend() -> bool:
-        return mend_polling(stage.connections, states, "ada")
+        return mend_polling(stage.connections, states, stage.providers, "ada")
 
     assert not mend()
 

@@ -8,9 +8,9 @@ import pytest
 
 from bg_ingest.providers.pseudonym import pseudonym
 from bg_ingest.readings.saving import HourContended
-from bg_ingest.sync import poll_slots
+from bg_ingest.sync.dispatching import poll_slots
 from bg_ingest.sync.job import JobStatus, Order
-from bg_ingest.sync.pushed_records import pack
+from bg_ingest.sync.orders.packed_body import pack
 from bg_ingest.sync.state import Lease
 from bg_ingest.webhooks.receive import WebhookRequest
 from tests.simulation.provider import DAY, HOUR, MINUTE
@@ -19,7 +19,7 @@ from tests.unit.sync.stage import seen_at_once
 from tests.unit.webhooks.stage import WebhookStage, payload, record
 
 if TYPE_CHECKING:
-    from bg_ingest.readings.stored_reading import StoredReading
+    from bg_ingest.readings.stored.stored_reading import StoredReading
     from bg_ingest.sync.job import Job
     from bg_ingest.sync.state import SyncState
 
@@ -214,8 +214,8 @@ def test_a_repeated_message_of_a_webhook_is_run_once() -> None:
     assert first.job.counts.stored == 1
 
 
-@pytest.mark.parametrize("packed", ["", "nonsense", pack(b"{}"), pack(b'{"data": {"records": 7}}')])
-def test_an_unreadable_payload_fails_its_job(packed: str) -> None:
+@pytest.mark.parametrize("packed", [b"", b"nonsense", pack(b"{}"), pack(b'{"data": {"records": 7}}')])
+def test_an_unreadable_payload_fails_its_job(packed: bytes) -> None:
     """The failure is not retryable, because a retry cannot succeed."""
     stage = WebhookStage()
     job = _sent(stage, WebhookRequest(payload=packed))
@@ -257,10 +257,40 @@ def test_a_webhook_with_a_range_is_a_sync() -> None:
     assert stage.stored() == {NOON - 20 * DAY}
 
 
+def test_a_payload_whose_key_was_removed_fails_its_job() -> None:
+    """The records are lost with their key, and a retry cannot succeed."""
+    stage = WebhookStage()
+    stage.deliver(payload(record(NOON)))
+    (order,) = stage.queue
+    key_id = str(order.payload).partition(".")[0]
+    stage.deps().inbox.table.delete("ada", f"message#{key_id}")
+    (report,) = stage.work()
+
+    assert report.job is not None
+    assert (report.job.status, report.job.failure and report.job.failure.type) == (
+        JobStatus.FAILED,
+        "unreadable",
+    )
+    assert stage.stored() == set()
+
+
+@pytest.mark.parametrize("forged", [pack(b'{"data": {"records": []}}').hex(), "", "nonsense.AAAA"])
+def test_an_unsealed_payload_is_not_stored(forged: str) -> None:
+    """Write access to the queue alone forges no reading."""
+    stage = WebhookStage()
+    stage.deliver(payload(record(NOON)))
+    (order,) = stage.queue
+    report = stage.carry_out(replace(order, payload=forged))
+
+    assert report.job is not None
+    assert report.job.failure is not None
+    assert (report.job.failure.type, stage.stored()) == ("unreadable", set())
+
+
 def test_a_message_without_a_payload_is_readable() -> None:
     """Messages of an earlier version are still in the queue after a deployment."""
     stage = WebhookStage()
     message = stage.order().as_message()
-    del message["brought"]
+    del message["sealed"]
 
     assert Order.from_message(message).payload is None

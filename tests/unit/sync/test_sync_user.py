@@ -3,6 +3,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from threading import Semaphore
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,13 @@ from bg_ingest.providers.errors import (
     Crowded,
     OutOfTime,
     ProviderError,
-    QuotaSpent,
     Throttled,
     Unavailable,
 )
 from bg_ingest.providers.seam import Fetched, Rejected
 from bg_ingest.readings.model import Reading
-from bg_ingest.sync import poll_slots
 from bg_ingest.sync.connected_provider import AccountChanged
+from bg_ingest.sync.dispatching import poll_slots
 from bg_ingest.sync.job import Failure, JobKind, JobStatus, Trigger
 from bg_ingest.sync.jobs import enqueue
 from bg_ingest.sync.state import LEASE_TTL
@@ -180,7 +180,7 @@ def test_a_lost_lease_is_not_a_success() -> None:
 
 @pytest.mark.parametrize(
     ("error", "times"),
-    [(Throttled(), 2), (Unavailable(), 2), (CircuitOpen(), 4), (Crowded(), 4), (QuotaSpent(), 4)],
+    [(Throttled(), 2), (Unavailable(), 2), (CircuitOpen(), 4), (Crowded(), 4)],
 )
 def test_a_poll_is_deferred_a_limited_number_of_times(error: Exception, times: int) -> None:
     """The next poll is the retry; a poll that was refused locally is deferred more often."""
@@ -361,3 +361,49 @@ def test_invalid_records_are_counted_and_quarantined() -> None:
     assert job is not None
     assert (job.counts.fetched, job.counts.stored, job.counts.invalid) == (3, 1, (("value-missing", 2),))
     assert stage.quarantined == ["value-missing", "value-missing"]
+
+
+def test_readings_that_do_not_fit_are_counted_and_quarantined() -> None:
+    """A fat hour ends no sync: what does not fit is invalid, and the next hour is stored."""
+    stage = SyncStage()
+    fat = [Reading(NOON - timedelta(seconds=n), 110, record_id=f"{n}{'x' * 96}") for n in range(1, 1801)]
+
+    class FatProvider:
+        """A provider with a record for each second, and one of the next hour."""
+
+        def readings(self, _: str, __: datetime, ___: datetime) -> Fetched:
+            """All records."""
+            return Fetched((*fat, Reading(NOON, 110)))
+
+        def uploaded_since(self, _: str, __: datetime) -> None:
+            """No uploads."""
+
+    job = stage.sync(source=FatProvider()).job
+
+    assert job is not None
+    ((reason, full),) = job.counts.invalid
+    assert (job.status, reason, job.counts.duplicates) == (JobStatus.SUCCEEDED, "hour-full", 0)
+    assert job.counts.stored + full == job.counts.fetched == 1801
+    assert NOON in stage.stored()
+    assert stage.quarantined == ["hour-full"] * full
+
+
+def test_a_late_poll_says_by_how_much() -> None:
+    """An interval of 15 minutes is as planned; a poll without new readings says nothing."""
+    stage = SyncStage(seen_at_once(_LAST_DAYS))
+    assert stage.sync().overdue_s is None  # The first one has none before it.
+
+    said = []
+    for wait_s in (900, 2700, 60):
+        stage.clock.advance(wait_s)
+        said.append(stage.sync().overdue_s)
+    assert said == [0, 1800, None]
+
+
+def test_only_polls_can_be_late() -> None:
+    """A sync that a caller asks for keeps no schedule."""
+    stage = SyncStage(seen_at_once(_LAST_DAYS))
+    stage.sync()
+    stage.clock.advance(2700)
+
+    assert stage.sync(stage.order(trigger=Trigger.API)).overdue_s is None

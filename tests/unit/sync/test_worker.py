@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bg_ingest.ids import new_id
-from bg_ingest.sync import queue
 from bg_ingest.sync.job import JobKind, Order, SyncResult, Trigger
-from bg_ingest.sync.queue import JobsQueue, QueueRefused
+from bg_ingest.sync.orders import queue
+from bg_ingest.sync.orders.queue import JobsQueue, QueueRefused
 from bg_ingest.sync.worker import (
     WAIT_S_MAX,
     Delivery,

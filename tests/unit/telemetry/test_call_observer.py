@@ -27,7 +27,7 @@ def _record(operation: str = "egvs", *, sent: bool = True, **more: Any) -> CallR
 
 
 def _measured(*records: CallRecord) -> dict[tuple[str, str], list[float]]:
-    observe = telemetry.call_observer()
+    observe = telemetry.call_observer("dexcom")
     for record in records:
         observe(record)
     return {
@@ -40,7 +40,7 @@ def _measured(*records: CallRecord) -> dict[tuple[str, str], list[float]]:
 def test_each_attempt_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """The line has method, path, status, latency, size and attempt; a failed attempt is a warning."""
     telemetry.adopt_correlation_id("ticket-4711")
-    observe = telemetry.call_observer()
+    observe = telemetry.call_observer("dexcom")
     observe(_record(status=200, latency_s=0.1234, size_bytes=512, circuit="closed"))
     observe(_record(attempt=2, status=503, error="Unavailable", waited_s=1.5))
     observe(_record(sent=False, error="CircuitOpen", circuit="open"))
@@ -116,9 +116,34 @@ def test_circuit_transition_is_counted_once() -> None:
 
 def test_observers_of_two_hosts_count_separately() -> None:
     """If one of two hosts is down, then only its observer counts a transition."""
-    down, up = telemetry.call_observer(), telemetry.call_observer()
+    down, up = telemetry.call_observer("dexcom"), telemetry.call_observer("dexcom")
     for _ in range(3):
         down(_record(circuit="open"))
         up(_record(circuit="closed"))
 
     assert meter.drain()["to", "open"] == {metrics.BREAKER_TRANSITIONS: [1]}
+
+
+def test_each_provider_has_metrics_of_its_own() -> None:
+    """Calls, failures and latency are counted by the name of the provider."""
+    good, bad = telemetry.call_observer("one"), telemetry.call_observer("other")
+    good(_record(status=200, latency_s=0.5))
+    bad(_record(status=503, error="Unavailable", latency_s=1))
+    bad(_record(sent=False, error="CircuitOpen"))
+
+    found = {
+        (metric.name, of): values
+        for (dimension, of), gathered in meter.drain().items()
+        if dimension == "provider"
+        for metric, values in gathered.items()
+    }
+    assert found == {
+        ("calls_of_provider", "one"): [1],
+        ("calls_of_provider", "other"): [1],
+        ("failures_of_provider", "one"): [0],
+        ("failures_of_provider", "other"): [2],
+        ("failure_of_provider_percent", "one"): [0],
+        ("failure_of_provider_percent", "other"): [100, 100],
+        ("latency_of_provider_ms", "one"): [500],
+        ("latency_of_provider_ms", "other"): [1000],
+    }

@@ -120,5 +120,14 @@ def test_no_metric_has_an_id_as_its_dimension() -> None:
     """Each dimension has a few values, and none of them is personal data."""
     dimensions = {metric.dimension for metric in metrics.ALL} - {None}
 
-    assert dimensions == {"operation", "error", "to", "outcome", "schedule", "status_class"}
+    assert dimensions == {
+        "operation",
+        "error",
+        "provider",
+        "to",
+        "outcome",
+        "schedule",
+        "status_class",
+        "what",
+    }
     assert len({metric.name for metric in metrics.ALL}) == len(metrics.ALL)

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
 from bg_ingest.accounts.connection import Connections
+from bg_ingest.accounts.data_keys import Purpose
+from bg_ingest.accounts.message_seals import MessageSeals
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.seam import Endpoint
 from bg_ingest.sync.jobs import Jobs
-from bg_ingest.sync.pushed_records import pack, store_pushed
+from bg_ingest.sync.orders.packed_body import pack
+from bg_ingest.sync.orders.pushed_records import store_pushed
 from bg_ingest.webhooks.inbox import Inbox
 from bg_ingest.webhooks.receive import Received, WebhookDeps, WebhookRequest, receive
 from tests.contract.stepped import stepped
-from tests.simulation.provider import DAY
+from tests.support.fake_kms import fake_sealer
 from tests.support.fakes import NOON
 from tests.support.providers import only_parses
 from tests.unit.sync.stage import SyncStage
@@ -54,17 +57,17 @@ ONE_READING = payload(record(NOON))
 class WebhookStage(SyncStage):
     """A sync stage that also receives webhooks."""
 
+    endpoint: Endpoint = field(default_factory=lambda: Endpoint("dexcom", "us"))
     queue: list[Order] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Connect the user."""
+        """The worker opens what any receiving process has sealed."""
         super().__post_init__()
-        self.connections = Connections(self._users(lambda _: None), self.clock)
-        self.connections.save_new("ada", _DEXCOM, b"sealed", data_from=NOON - 30 * DAY)
+        self.sealer = fake_sealer(self.clock, Purpose.MESSAGES)
 
     def deps(self, turn: Callable[[str], None] = lambda _: None, clock: Clock | None = None) -> WebhookDeps:
         """The dependencies of one receiving process, which calls `turn` at every step."""
-        users, now = self._users(turn), clock or self.clock
+        users, intake, now = self._users(turn), self._intake(turn), clock or self.clock
 
         def send(orders: Any) -> None:
             turn("before send")
@@ -72,11 +75,12 @@ class WebhookStage(SyncStage):
             turn("after send")
 
         return WebhookDeps(
-            inbox=Inbox(users, now),
+            inbox=Inbox(intake, now),
             connections=Connections(users, now),
             jobs=Jobs(users, now),
             audit=Audit(users, now, 365),
-            limit=CallerLimit(users, now, LimitPolicy("webhook", CALLS_MAX, 60)),
+            limit=CallerLimit(intake, now, LimitPolicy("webhook", CALLS_MAX, 60)),
+            seal=MessageSeals(intake, self.sealer, now).seal,
             send=send,
             clock=now,
         )
@@ -96,6 +100,7 @@ class WebhookStage(SyncStage):
             stores=self.stores,
             connections=self.connections,
             providers=only_parses(),
+            open_payload=MessageSeals(self._intake(lambda _: None), self.sealer, self.clock).open,
             clock=self.clock,
         )
 
@@ -111,5 +116,5 @@ class WebhookStage(SyncStage):
     def _users(self, turn: Callable[[str], None]) -> Table:
         return Table(stepped(self.memory, turn), "users")  # type: ignore[arg-type]  # A stand-in.
 
-
-_DEXCOM = Endpoint("dexcom", "us", "https://api.dexcom.com")
+    def _intake(self, turn: Callable[[str], None]) -> Table:
+        return Table(stepped(self.memory, turn), "intake")  # type: ignore[arg-type]  # A stand-in.

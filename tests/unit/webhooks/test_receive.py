@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.access.audit import Audit, AuditOutcome
+from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.sync.job import JobKind, JobStatus, Trigger
-from bg_ingest.sync.jobs import Jobs
-from bg_ingest.webhooks.inbox import KEPT, Inbox
-from bg_ingest.webhooks.receive import PENDING_S_MAX, Reception, WebhookRequest
+from bg_ingest.webhooks.inbox import KEPT
+from bg_ingest.webhooks.receive import PENDING_S_MAX, Reception, WebhookRequest, receive
 from tests.contract.stepped import At, Crash, HalfWay, crash
 from tests.simulation.provider import HOUR
 from tests.support.fakes import NOON, FakeClock
@@ -75,6 +74,18 @@ def test_a_repeated_delivery_is_a_duplicate() -> None:
 
     assert stage.deliver().reception is Reception.DUPLICATE
     assert (len(stage.jobs()), len(stage.queue)) == (1, 1)
+
+
+def test_a_repetition_counts_as_fetched_when_first_accepted() -> None:
+    """A delivery that continues a crashed one is as old as the first: it cannot undo a later correction."""
+    stage = WebhookStage()
+    first_at = stage.clock.now()
+    with pytest.raises(Crash):
+        stage.deliver(deps=stage.deps(_at(_steps() - 4, [])))
+    stage.clock.advance(3600)
+
+    assert stage.deliver().reception is Reception.ACCEPTED
+    assert {order.requested_at for order in stage.queue} == {first_at}
 
 
 def test_message_ids_are_separate_for_each_user() -> None:
@@ -266,6 +277,22 @@ def test_a_webhook_is_audited_once() -> None:
     assert (entry.outcome, entry.correlation_id) == (AuditOutcome.DONE, "c")
 
 
+def test_a_forged_claim_stays_with_its_user() -> None:
+    """A claim that names the job of another user makes a job of its own user, and changes no other."""
+    stage = WebhookStage()
+    stage.deliver()
+    (foreign,) = stage.jobs()
+    deps = stage.deps()
+    deps.connections.save_new("eve", stage.endpoint, b"sealed", data_from=NOON)
+    deps.inbox.claim("eve", "msg_2", foreign.order.job_id, "c")
+    stage.clock.advance(PENDING_S_MAX)
+    receive(deps, "eve", "msg_2", ONE_READING, "c")
+
+    assert [order.user_id for order in stage.queue] == ["ada", "eve"]
+    assert stage.jobs() == [foreign]
+    assert deps.jobs.get("eve", foreign.order.job_id)
+
+
 def test_an_order_is_queued_after_its_records_are_stored() -> None:
     """The audit entry, the job and the claim are stored first, for a crash at any step."""
     stage = WebhookStage()
@@ -273,19 +300,19 @@ def test_an_order_is_queued_after_its_records_are_stored() -> None:
         stage, seen = WebhookStage(), list[str]()
         with pytest.raises(Crash):
             stage.deliver(deps=stage.deps(_at(nth, seen)))
-        users = stage.deps().inbox.table
-        assert not stage.queue or list(Audit(users, stage.clock, 365).newest_first("ada"))
-        assert not stage.queue or Jobs(users, stage.clock).get("ada", stage.queue[0].job_id)
-        assert not stage.queue or Inbox(users, stage.clock).find("ada", "msg_1")
+        deps = stage.deps()
+        assert not stage.queue or list(deps.audit.newest_first("ada"))
+        assert not stage.queue or deps.jobs.get("ada", stage.queue[0].job_id)
+        assert not stage.queue or deps.inbox.find("ada", "msg_1")
 
 
 def test_an_order_keeps_its_payload_and_hides_it_in_repr() -> None:
-    """The message contains the payload, and no repr does."""
+    """The message contains the sealed payload, and no repr does."""
     stage = WebhookStage()
     stage.deliver()
     (order,) = stage.queue
 
     assert type(order).from_message(order.as_message()) == order
-    assert order.payload == ONE_READING.payload
+    assert order.payload
     assert str(order.payload) not in repr(order)
     assert str(order.payload) not in repr(ONE_READING)

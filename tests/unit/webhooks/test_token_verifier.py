@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from bg_ingest.webhooks import jwks
+from bg_ingest.webhooks.authentication import Delivered
 from bg_ingest.webhooks.jwks import FRESH_S, REFRESH_S, STALE_S, KeySet, KeysUnavailable, fetched, usable
 from bg_ingest.webhooks.token_verifier import LIFE_S_MAX, TokenVerifier
 from tests.support.fakes import NOON, FakeClock
@@ -68,9 +69,11 @@ class KeySetServer:
             raise KeysUnavailable("the key set answers 503")
         return self.document
 
-    def proves(self, token: str, body: bytes = BODY) -> bool:
-        """Whether a token authenticates this body."""
-        return self.tokens.prove(token, body, NOON)
+    def proves(
+        self, token: str, body: bytes = BODY, *, webhook_id: str = "msg_1", user_id: str = "ada"
+    ) -> bool:
+        """Whether a token authenticates this webhook."""
+        return self.tokens.prove(token, Delivered(webhook_id, user_id, body), NOON)
 
 
 def claims(**changes: Any) -> dict[str, Any]:
@@ -78,6 +81,8 @@ def claims(**changes: Any) -> dict[str, Any]:
     every = {
         "aud": "bg-ingest",
         "exp": NOW_S + 300,
+        "jti": "msg_1",
+        "sub": "ada",
         "body_sha256": hashlib.sha256(BODY).hexdigest(),
         **changes,
     }
@@ -115,6 +120,13 @@ def test_rsa_and_ec_keys_authenticate_a_body() -> None:
         {"body_sha256": hashlib.sha256(b"another").hexdigest()},
         {"body_sha256": 7},
         {"body_sha256": "ä"},
+        {"body_sha256": "\ud800"},
+        {"jti": None},
+        {"jti": "msg_2"},
+        {"jti": "\ud800"},
+        {"sub": None},
+        {"sub": "bob"},
+        {"sub": "\ud800"},
     ],
     ids=str,
 )
@@ -131,13 +143,28 @@ def test_a_signed_token_with_invalid_claims_is_rejected(changes: dict[str, Any])
         {"nbf": NOW_S},
         {"aud": ["others", "bg-ingest"]},
         {"body_sha256": hashlib.sha256(BODY).hexdigest().upper()},
-        {"iat": NOW_S, "jti": "1", "sub": "sender"},
+        {"iat": NOW_S, "iss": "sender"},
     ],
     ids=str,
 )
 def test_claims_at_the_limits_are_accepted(changes: dict[str, Any]) -> None:
     """The times in a token are compared to the second."""
     assert KeySetServer().proves(token(**changes))
+
+
+def test_a_token_is_valid_for_its_own_id_and_user_only() -> None:
+    """The same token under another id, or at another user's address, is rejected."""
+    sender, one = KeySetServer(), token()
+
+    assert sender.proves(one)
+    assert not sender.proves(one, webhook_id="msg_2")
+    assert not sender.proves(one, user_id="bob")
+
+
+def test_a_lone_surrogate_in_a_token_is_rejected() -> None:
+    """A header that is not text is an invalid token, not an error of the service."""
+    assert not KeySetServer().proves("\ud800")
+    assert not KeySetServer().proves(token() + "\udfff")
 
 
 def test_a_token_is_valid_for_its_own_body_only() -> None:

@@ -1,5 +1,5 @@
 """
-Rate limits per caller, counted in fixed windows in the users table, for all processes together.
+Rate limits per caller, counted in fixed windows in the intake table, for all processes together.
 
     calls_max = 3      x x x refused refused | x x          |
                      --|---------------------|--------------|--> time
@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Table
+
+_REMEMBERED_MAX = 10_000  # Refused callers that one process remembers.
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,12 @@ def resets_in_s(policy: LimitPolicy, now: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class CallerLimit:
-    """One limit and its counts."""
+    """One limit and its counts; a process remembers who is refused, so a further refusal costs no write."""
 
     table: Table
     clock: Clock
     policy: LimitPolicy
+    _refused: dict[str, int] = field(default_factory=dict, repr=False, compare=False)  # The window, by actor.
 
     def take(self, actor: str) -> LimitStatus:
         """Count one call of this caller if it is within the limit."""
@@ -65,6 +69,8 @@ class CallerLimit:
         # call, and never gets one too many.
         now = self.clock.now()
         window = window_of(self.policy, now)
+        if self._refused.get(actor) == window:
+            return LimitStatus(accepted=False, remaining=0, resets_in_s=resets_in_s(self.policy, now))
         first = "attribute_not_exists(used)"
         within = "used < :max"
         write = self.table.update(
@@ -74,9 +80,36 @@ class CallerLimit:
             {":one": 1, ":max": self.policy.calls_max, ":end": (window + 1) * self.policy.window_s},
             f"{first} OR {within}",
         )
+        if not write.accepted:
+            self._remember(actor, window)
         used: int = write.item["used"] if write.accepted and write.item else self.policy.calls_max
         return LimitStatus(write.accepted, self.policy.calls_max - used, resets_in_s(self.policy, now))
+
+    def _remember(self, actor: str, window: int) -> None:
+        if len(self._refused) >= _REMEMBERED_MAX:
+            self._refused.clear()
+        self._refused[actor] = window
+
+    def exceeded(self, actor: str) -> LimitStatus | None:
+        """The status of a caller whose calls of this window are used up; None for every other caller."""
+        now = self.clock.now()
+        count = self.table.get(self._key(actor), f"window#{window_of(self.policy, now):012d}")
+        if count is None or count["used"] < self.policy.calls_max:
+            return None
+        return LimitStatus(accepted=False, remaining=0, resets_in_s=resets_in_s(self.policy, now))
 
     def _key(self, actor: str) -> str:
         # A hash: a count must not reveal which callers use this service.
         return f"app#limit#{hashlib.sha256(f'{self.policy.name}/{actor}'.encode()).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteLimits:
+    """The limit of each route that writes; a route without one of its own shares the default."""
+
+    default: CallerLimit
+    by_route: Mapping[str, CallerLimit] = field(default_factory=dict)
+
+    def of(self, route: str) -> CallerLimit:
+        """The limit of a route, such as "POST /api/bg/{userId}/sync"."""
+        return self.by_route.get(route, self.default)

@@ -1,5 +1,7 @@
 """
-A user's connection to their provider account, and its item in the users table.
+A user's connection to an account at a provider, and its item in the users table.
+
+A user may have several sources, each with a connection of its own (source_keys).
 
                    save_new (tokens)                 mark_needs_reauth(generation)
       (no item) ----------------------> CONNECTED ---------------------------------> NEEDS_REAUTH
@@ -23,6 +25,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bg_ingest.accounts.source_keys import FIRST_SOURCE, OF_ALL_SOURCES, all_sources, source_key, source_of
 from bg_ingest.dynamo import Change
 from bg_ingest.providers.pseudonym import pseudonym
 from bg_ingest.providers.seam import Endpoint, ProviderAccount
@@ -35,9 +38,12 @@ if TYPE_CHECKING:
 
 
 SK = "connection"
+# The value of `seat` on the item of each first source: through the index of that name it lists all users.
+LISTED = "user"
 
 # Attribute names differ from the field names where DynamoDB reserves the word (`state`).
 CURRENT = "generation = :generation"
+_SAME_ACCOUNT = "attribute_not_exists(account) OR account = :account"
 
 
 class ConnectionState(StrEnum):
@@ -70,6 +76,8 @@ class Connection:
     account: str | None = field(default=None, repr=False)  # A hash of the provider's account id.
     sealed_tokens: bytes | None = field(default=None, repr=False)
     refresh_until: int | None = None  # The end of the refresh lease, in seconds of the epoch.
+    source: str = FIRST_SOURCE
+    relays: bool = False  # Its provider passes on measurements of others: of its capabilities at the login.
 
     def refreshing(self, now: datetime) -> bool:
         """Whether a process holds the refresh lease."""
@@ -90,12 +98,25 @@ class Connections:
     clock: Clock
     cause: Callable[[], str | None] = lambda: None  # The current correlation id.
 
-    def get(self, user_id: str) -> Connection | None:
-        """The connection as it is now; None for a user who never had one."""
-        item = self.table.get(user_id, SK)
+    def get(self, user_id: str, source: str = FIRST_SOURCE) -> Connection | None:
+        """The connection of a source as it is now; None if the user never had it."""
+        item = self.table.get(user_id, source_key(SK, source))
         return from_item(item) if item else None
 
-    def save_new(
+    def of_user(self, user_id: str) -> list[Connection]:
+        """The connections of all sources that the user has or had, that of the first source first."""
+        items = self.table.query(OF_ALL_SOURCES, all_sources(user_id, SK), consistent=True)
+        return [from_item(item) for item in items]
+
+    def to(self, user_id: str, provider: str) -> tuple[str, Connection | None]:
+        """The name of the user's source at this provider, and its connection if there is or was one."""
+        known = self.of_user(user_id)
+        same = next((each for each in known if each.endpoint.provider == provider), None)
+        if same:
+            return same.source, same
+        return (provider if known else FIRST_SOURCE), None
+
+    def save_new(  # noqa: PLR0913 - as `new_login`.
         self,
         user_id: str,
         endpoint: Endpoint,
@@ -103,58 +124,97 @@ class Connections:
         *,
         data_from: datetime,
         login_started_at: datetime | None = None,
+        generation: int | None = None,
+        source: str = FIRST_SOURCE,
+        relays: bool = False,
     ) -> Connection:
         """Connect or reconnect, and return the connection."""
         change = self.new_login(
-            user_id, endpoint, sealed, data_from=data_from, login_started_at=login_started_at
+            user_id,
+            endpoint,
+            sealed,
+            replaced=self.get(user_id, source),
+            source=source,
+            relays=relays,
+            generation=generation,
+            data_from=data_from,
+            login_started_at=login_started_at,
         )
         assert change.expression  # noqa: S101 - it is an update.
-        write = self.table.update(user_id, SK, change.expression, change.values or {})
+        write = self.table.update(
+            user_id, change.sk, change.expression, change.values or {}, change.condition
+        )
+        assert write.accepted  # noqa: S101 - no other process logs this user in.
         assert write.item is not None  # noqa: S101 - an accepted update answers with the item.
         return from_item(write.item)
 
-    def new_login(
+    def next_generation(self, replaced: Connection | None) -> int:
+        """The generation of the tokens of a login that replaces this connection."""
+        # Generations start at the time of day, not at 1, so that a write for an erased connection never
+        # matches a later connection of the same user.
+        before = replaced.generation if replaced else int(self.clock.now().timestamp())
+        return before + 1
+
+    def new_login(  # noqa: PLR0913 - each is an attribute of the item.
         self,
         user_id: str,
         endpoint: Endpoint,
         sealed: bytes,
         *,
+        replaced: Connection | None,
         data_from: datetime,
         login_started_at: datetime | None = None,
+        account: str | None = None,
+        generation: int | None = None,
+        source: str = FIRST_SOURCE,
+        relays: bool = False,
     ) -> Change:
         """
         Return the write that connects or reconnects. A new login replaces any earlier state.
 
-        The start of the login is stored for erasures; by default it is now.
+        `sealed` are tokens of this generation, by default the next one after `replaced`, which is the
+        connection as it was read.
+        The write is refused if there is another one by now. The start of the login is stored for erasures; by
+        default it is now. If the provider's account is known, then the write is refused if the stored
+        readings are of another one.
         """
         # The account stays, so that the first response can show that it is another one. The refresh lease
-        # goes: it was for the old tokens. Generations start at the time of day, not at 1, so that a write
-        # for an erased connection never matches a later connection of the same user.
+        # goes: it was for the old tokens.
         now = self.clock.now()
+        condition = "generation = :seen" if replaced else "attribute_not_exists(generation)"
+        values: Item = {":seen": replaced.generation} if replaced else {}
+        if account:
+            condition += f" AND ({_SAME_ACCOUNT})"
+            values |= {":account": account}
         return Change(
             user_id,
-            SK,
-            "SET provider = :provider, environment = :environment, base_url = :base_url,"
+            source_key(SK, source),
+            "SET provider = :provider, environment = :environment,"
             " connection_state = :connected, connected_at = :now, data_from = :data_from,"
-            " login_started_at = :started, sealed_tokens = :sealed,"
-            " generation = if_not_exists(generation, :first) + :one, caused_by = :cause"
-            " REMOVE refresh_holder, refresh_until",
+            f" login_started_at = :started, sealed_tokens = :sealed,{_listed(source)}"
+            f"{' relays = :relays,' if relays else ''}"
+            " generation = :next, caused_by = :cause"
+            f"{', account = :account' if account else ''} REMOVE refresh_holder, refresh_until",
             {
                 ":provider": endpoint.provider,
                 ":environment": endpoint.environment,
-                ":base_url": endpoint.base_url,
                 ":connected": ConnectionState.CONNECTED,
                 ":now": now.isoformat(),
                 ":data_from": data_from.isoformat(),
                 ":started": (login_started_at or now).isoformat(),
                 ":sealed": sealed,
-                ":first": int(now.timestamp()),
-                ":one": 1,
+                **_listed_values(source),
+                **({":relays": True} if relays else {}),
+                ":next": generation or self.next_generation(replaced),
                 ":cause": self.cause(),
+                **values,
             },
+            condition=condition,
         )
 
-    def save_refreshed(self, user_id: str, generation: int, sealed: bytes) -> bool:
+    def save_refreshed(
+        self, user_id: str, generation: int, sealed: bytes, source: str = FIRST_SOURCE
+    ) -> bool:
         """
         Replace the tokens of `generation` by the refreshed ones; False if they were replaced already.
 
@@ -163,29 +223,31 @@ class Connections:
         provider, has marked the connection as `needs_reauth`.
         """
         # botocore repeats a request whose response was lost. The repetition then finds its own tokens stored.
+        # Connections of the first releases have no `seat`. For all others its value stays.
         write = self.table.update(
             user_id,
-            SK,
+            source_key(SK, source),
             "SET sealed_tokens = :sealed, connection_state = :connected, generation = :next,"
-            " caused_by = :cause"
+            f"{_listed(source)} caused_by = :cause"
             " REMOVE refresh_holder, refresh_until",
             {
                 ":sealed": sealed,
                 ":connected": ConnectionState.CONNECTED,
                 ":generation": generation,
                 ":next": generation + 1,
+                **_listed_values(source),
                 ":cause": self.cause(),
             },
             CURRENT,
         )
         return write.accepted or (write.item is not None and write.item.get("sealed_tokens") == sealed)
 
-    def mark_needs_reauth(self, user_id: str, generation: int) -> bool:
+    def mark_needs_reauth(self, user_id: str, generation: int, source: str = FIRST_SOURCE) -> bool:
         """Record that the refresh token of `generation` is dead; False if the connection has moved on."""
         still_connected = "connection_state = :connected"
         write = self.table.update(
             user_id,
-            SK,
+            source_key(SK, source),
             "SET connection_state = :needs_reauth, caused_by = :cause REMOVE refresh_holder, refresh_until",
             {
                 ":needs_reauth": ConnectionState.NEEDS_REAUTH,
@@ -197,15 +259,15 @@ class Connections:
         )
         return write.accepted
 
-    def disconnect(self, user_id: str) -> bool:
+    def disconnect(self, user_id: str, source: str = FIRST_SOURCE) -> bool:
         """Delete the tokens, also those of a refresh in progress; False if there is no connection."""
-        return self.table.transact([self.disconnected(user_id)])
+        return self.table.transact([self.disconnected(user_id, source)])
 
-    def disconnected(self, user_id: str) -> Change:
+    def disconnected(self, user_id: str, source: str = FIRST_SOURCE) -> Change:
         """Return the write that deletes the tokens, for a transaction with others."""
         return Change(
             user_id,
-            SK,
+            source_key(SK, source),
             "SET connection_state = :disconnected, generation = generation + :one, caused_by = :cause"
             " REMOVE sealed_tokens, refresh_holder, refresh_until",
             {":disconnected": ConnectionState.DISCONNECTED, ":one": 1, ":cause": self.cause()},
@@ -226,7 +288,7 @@ class Connections:
         unknown = "attribute_not_exists(account)"
         write = self.table.update(
             connection.user_id,
-            SK,
+            source_key(SK, connection.source),
             "SET account = :account",
             {":account": account, ":connected_at": connection.connected_at.isoformat()},
             f"{same_login} AND {unknown}",
@@ -239,6 +301,15 @@ class Connections:
         return AccountSeen.SAME if known == account else AccountSeen.OTHER
 
 
+def _listed(source: str) -> str:
+    """A user is listed once, by the first source."""
+    return "" if source else " seat = :listed,"
+
+
+def _listed_values(source: str) -> Item:
+    return {} if source else {":listed": LISTED}
+
+
 def login_started_at(item: Item) -> datetime:
     """When the login of this connection was started."""
     started_at: str = item.get("login_started_at") or item["connected_at"]
@@ -249,7 +320,7 @@ def from_item(item: Item) -> Connection:
     """The connection that an item holds."""
     return Connection(
         user_id=item["pk"],
-        endpoint=Endpoint(item["provider"], item["environment"], item["base_url"]),
+        endpoint=Endpoint(item["provider"], item["environment"]),
         state=ConnectionState(item["connection_state"]),
         connected_at=datetime.fromisoformat(item["connected_at"]),
         data_from=datetime.fromisoformat(item["data_from"]),
@@ -257,4 +328,6 @@ def from_item(item: Item) -> Connection:
         account=item.get("account"),
         sealed_tokens=item.get("sealed_tokens"),
         refresh_until=item.get("refresh_until"),
+        source=source_of(item),
+        relays=item.get("relays", False),
     )

@@ -83,17 +83,18 @@ class Quarantine:
 
     def _item(self, user_id: str, reason: str, record: str) -> Item:
         now = self.clock.now()
+        sk = _PREFIX + ids.new_id(now)
         return {
             "pk": user_id,
-            "sk": _PREFIX + ids.new_id(now),
+            "sk": sk,
             "reason": reason,
-            "record": self.sealer.seal(user_id, record.encode()),
+            "record": self.sealer.seal(user_id, record.encode(), sk),
             "expires_at": int((now + KEPT).timestamp()),
         }
 
     def _record(self, item: Item) -> QuarantinedRecord:
         try:
-            record: str | None = self.sealer.open(item["pk"], item["record"]).decode()
+            record: str | None = self.sealer.open(item["pk"], item["record"], item["sk"]).decode()
         except SealBroken:
             record = None  # The reason and all other records can still be read.
         return QuarantinedRecord(item["reason"], record, ids.made_at(item["sk"].removeprefix(_PREFIX)))

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.connection import CURRENT, SK, ConnectionState
+from bg_ingest.accounts.source_keys import source_key
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -27,7 +28,7 @@ def claim(table: Table, connection: Connection, holder: str, now: datetime, ttl:
     # There is no "OR refresh_holder = :holder": a holder is one attempt, and an attempt claims once.
     write = table.update(
         connection.user_id,
-        SK,
+        source_key(SK, connection.source),
         "SET refresh_holder = :holder, refresh_until = :until",
         {
             ":holder": holder,
@@ -41,8 +42,12 @@ def claim(table: Table, connection: Connection, holder: str, now: datetime, ttl:
     return write.accepted
 
 
-def release(table: Table, user_id: str, holder: str) -> None:
+def release(table: Table, connection: Connection, holder: str) -> None:
     """Release an unused lease; one that was lost meanwhile stays with its new holder."""
     table.update(
-        user_id, SK, "REMOVE refresh_holder, refresh_until", {":holder": holder}, "refresh_holder = :holder"
+        connection.user_id,
+        source_key(SK, connection.source),
+        "REMOVE refresh_holder, refresh_until",
+        {":holder": holder},
+        "refresh_holder = :holder",
     )

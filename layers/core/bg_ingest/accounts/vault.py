@@ -37,6 +37,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bg_ingest.accounts import refresh_lease
 from bg_ingest.accounts.connection import Connection, Connections, ConnectionState
+from bg_ingest.accounts.source_keys import FIRST_SOURCE
 from bg_ingest.providers.errors import ConsentRevoked, TryLater
 from bg_ingest.providers.seam import Endpoint, Tokens
 
@@ -103,14 +104,24 @@ class Vault:
         *,
         data_from: datetime,
         login_started_at: datetime | None = None,
+        source: str = FIRST_SOURCE,
+        relays: bool = False,
     ) -> Connection:
         """Store the tokens of a login: the user is connected from now on."""
-        sealed = self._sealer.seal(user_id, _to_bytes(tokens))
+        generation = self._connections.next_generation(self._connections.get(user_id, source))
+        sealed = self._sealer.seal(user_id, tokens_as_bytes(tokens), *_details(endpoint, generation))
         return self._connections.save_new(
-            user_id, endpoint, sealed, data_from=data_from, login_started_at=login_started_at
+            user_id,
+            endpoint,
+            sealed,
+            data_from=data_from,
+            login_started_at=login_started_at,
+            generation=generation,
+            source=source,
+            relays=relays,
         )
 
-    def new_login(
+    def new_login(  # noqa: PLR0913 - each is an attribute of the item.
         self,
         user_id: str,
         endpoint: Endpoint,
@@ -118,11 +129,30 @@ class Vault:
         *,
         data_from: datetime,
         login_started_at: datetime,
+        account: str | None = None,
+        replaced: Connection | None,
+        source: str,
+        relays: bool,
     ) -> Change:
-        """Return the write that stores the tokens of a login, for a transaction with others."""
-        sealed = self._sealer.seal(user_id, _to_bytes(tokens))
+        """
+        Return the write that stores the tokens of a login, for a transaction with others.
+
+        `replaced` is the connection of this source as it was read.
+        """
+        generation = self._connections.next_generation(replaced)
+        sealed = self._sealer.seal(user_id, tokens_as_bytes(tokens), *_details(endpoint, generation))
         return self._connections.new_login(
-            user_id, endpoint, sealed, data_from=data_from, login_started_at=login_started_at
+            user_id,
+            endpoint,
+            sealed,
+            replaced=replaced,
+            source=source,
+            relays=relays,
+            data_from=data_from,
+            login_started_at=login_started_at,
+            account=account,
+            # Not computed again: sealing takes time, and a first generation is the time of day.
+            generation=generation,
         )
 
     def access_token(
@@ -157,7 +187,7 @@ class Vault:
         raise RefreshUnderWay("no new tokens yet", retry_after_s=self._limits.retry_after_s)
 
     def _read_again(self, connection: Connection) -> Connection:
-        found = self._connections.get(connection.user_id)
+        found = self._connections.get(connection.user_id, connection.source)
         if found is None:
             raise NotConnected(None)
         return found
@@ -165,7 +195,8 @@ class Vault:
     def _tokens(self, connection: Connection) -> Tokens:
         if connection.state is not ConnectionState.CONNECTED or connection.sealed_tokens is None:
             raise NotConnected(connection.state)
-        return _from_bytes(self._sealer.open(connection.user_id, connection.sealed_tokens))
+        details = _details(connection.endpoint, connection.generation)
+        return tokens_from_bytes(self._sealer.open(connection.user_id, connection.sealed_tokens, *details))
 
     def _lasts(self, tokens: Tokens, *, came: bool) -> bool:
         margin = timedelta(0) if came else self._limits.margin
@@ -182,32 +213,41 @@ class Vault:
         try:
             fresh = login.refresh(account, tokens.refresh_token)
         except ConsentRevoked:
-            if self._connections.mark_needs_reauth(user_id, connection.generation):
+            if self._connections.mark_needs_reauth(user_id, connection.generation, connection.source):
                 raise NotConnected(ConnectionState.NEEDS_REAUTH) from None
             return None
         except Exception:
             # As far as we know the refresh token is unused. If this write fails too, the lease expires.
             with suppress(BotoCoreError, ClientError):
-                refresh_lease.release(table, user_id, holder)
+                refresh_lease.release(table, connection, holder)
             raise
-        stored = self._save(connection, seal(user_id, _to_bytes(fresh)))
+        details = _details(connection.endpoint, connection.generation + 1)
+        stored = self._save(connection, seal(user_id, tokens_as_bytes(fresh), *details))
         return fresh if stored else None
 
     def _save(self, connection: Connection, sealed: bytes) -> bool:
+        key = connection.user_id, connection.generation, sealed, connection.source
         for pause_s in self._limits.save_pauses_s:
             try:
-                return self._connections.save_refreshed(connection.user_id, connection.generation, sealed)
+                return self._connections.save_refreshed(*key)
             except (BotoCoreError, ClientError):
                 self._clock.sleep(pause_s)
-        return self._connections.save_refreshed(connection.user_id, connection.generation, sealed)
+        return self._connections.save_refreshed(*key)
 
 
-def _to_bytes(tokens: Tokens) -> bytes:
+def _details(endpoint: Endpoint, generation: int) -> tuple[str, ...]:
+    """What tokens are bound to, beside their user: nothing in the item can send them to another host."""
+    return endpoint.provider, endpoint.environment, str(generation)
+
+
+def tokens_as_bytes(tokens: Tokens) -> bytes:
+    """Return tokens as they are sealed."""
     return json.dumps(
         [tokens.access_token, tokens.refresh_token, int(tokens.expires_at.timestamp())]
     ).encode()
 
 
-def _from_bytes(secret: bytes) -> Tokens:
+def tokens_from_bytes(secret: bytes) -> Tokens:
+    """Return tokens that were sealed."""
     access_token, refresh_token, expires_at_s = json.loads(secret)
     return Tokens(access_token, refresh_token, datetime.fromtimestamp(expires_at_s, UTC))

@@ -18,7 +18,9 @@ def login_as_json(authorize_url: str, expires_at: datetime) -> dict[str, Any]:
     return {"authorize_url": authorize_url, "expires_at": rfc_3339(expires_at)}
 
 
-def connection_as_json(connection: Connection | None, offered: Endpoint) -> dict[str, Any]:
+def connection_as_json(
+    connection: Connection | None, offered: Endpoint, *, pending: bool = False
+) -> dict[str, Any]:
     """A connection; an unknown user looks like one who never connected."""
     endpoint = connection.endpoint if connection else offered
     return {
@@ -27,4 +29,5 @@ def connection_as_json(connection: Connection | None, offered: Endpoint) -> dict
         "environment": endpoint.environment,
         "connected_at": rfc_3339(connection.connected_at) if connection else None,
         "data_from": rfc_3339(connection.data_from) if connection else None,
+        "pending": pending,
     }

@@ -4,13 +4,13 @@ Logins in progress, from our link to the provider's callback.
 Only the state value in the link authenticates the callback's user: random, valid once and for ten minutes,
 bound to the user who asked. Only its hash is stored, so reading the table opens no login.
 
-    start ──► valid for ten minutes ──► used up ──► connected: kept for those ten minutes
-                                                └─► not connected: removed
+    start ──► valid for ten minutes ──► used up ──► parked (parked_logins.py): kept for those ten minutes
+                                                └─► not accepted: removed
 
 A login is stored in its user's partition, so that an erasure removes it. The callback contains only the
 state value and finds the login through the index that also finds the users of a poll slot. The transaction
-that connects the user marks the login as finished. If it does not find the login, the user was erased
-meanwhile. A finished login connects no user again: a reload of the result page shows the same page.
+that parks the tokens marks the login as finished. If it does not find the login, the user was erased
+meanwhile. A finished login is not used again: a reload of the result page shows its state.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Logins:
         )
 
     def repeated(self, state: str) -> Login | None:
-        """The login of this state value, if it has connected its user within the last ten minutes."""
+        """The login of this state value, if the provider has accepted it within the last ten minutes."""
         key = _key(state)
         found = next(self.table.query("seat = :key", {":key": key}, index=_INDEX), None)
         item = self.table.get(found["pk"], key) if found else None

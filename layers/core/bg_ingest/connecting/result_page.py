@@ -8,6 +8,20 @@ CONNECTED = (
     "You are connected",
     "Your glucose readings will arrive here from now on. You can close this page.",
 )
+WAITING = (
+    "One more step",
+    (
+        "Your login waits for its confirmation. Enter the code that was shown here in the app you came from."
+        " If you no longer have it, start a new login there."
+    ),
+)
+OTHER_ACCOUNT = (
+    "This is another account",
+    (
+        "Your stored readings belong to another account at the provider, so this login was not used."
+        " Please log in with the account you used before."
+    ),
+)
 DENIED = (
     "You are not connected",
     "You chose not to share your data. Nothing was stored; you can close this page.",
@@ -30,8 +44,22 @@ FAILED = (
 )
 
 
+def confirm_page(user_id: str, code: str) -> str:
+    """The page with the code that confirms a login, and the user that it would connect."""
+    more = f"""<p>This login was started for the user <strong>{escape(user_id)}</strong>.</p>
+<p>If that is you, enter this code in the app you came from, within ten minutes:</p>
+<p><code>{escape(code)}</code></p>
+<p>If that is not you, close this page. Do not give the code to another person: your readings would go to
+them.</p>"""
+    return _page("One more step", more)
+
+
 def result_page(title: str, text: str) -> str:
     """One page."""
+    return _page(title, f"<p>{escape(text)}</p>")
+
+
+def _page(title: str, content: str) -> str:
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -42,13 +70,14 @@ def result_page(title: str, text: str) -> str:
 body {{ font: 1.125rem/1.5 system-ui, sans-serif; margin: 15vh auto 0; max-width: 32rem; padding: 0 1.5rem;
   color: #1c2733; background: #fff; }}
 h1 {{ font-size: 1.5rem; line-height: 1.25; }}
+code {{ font-size: 1.25rem; overflow-wrap: anywhere; user-select: all; }}
 @media (prefers-color-scheme: dark) {{ body {{ color: #e6ebf0; background: #14191f; }} }}
 </style>
 </head>
 <body>
 <main>
 <h1>{escape(title)}</h1>
-<p>{escape(text)}</p>
+{content}
 </main>
 </body>
 </html>

@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest import ids
+from bg_ingest.providers.pseudonym import pseudonym
 from bg_ingest.utc import rfc_3339, to_iso
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping
 
+    from bg_ingest.access.caller import Caller
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
 
@@ -23,11 +25,25 @@ _ALWAYS = ("hours", "readings", "jobs", "audit_entries")
 
 
 @dataclass(frozen=True, slots=True)
+class ErasureActor:
+    """The caller that asked for an erasure: the user or a service, and a hash of the token's subject."""
+
+    kind: str
+    pseudonym: str | None
+
+    @classmethod
+    def of(cls, caller: Caller) -> ErasureActor:
+        """The actor of a request."""
+        return cls("person" if caller.user_id else "service", pseudonym("erasure/actor", caller.actor))
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """One erasure; `erased_at` is None until it is complete."""
 
     user_id: str = field(repr=False)
     receipt_id: str
+    actor: ErasureActor | None = None  # None if a second look found what a crashed login had left.
     erased_at: datetime | None = None
     removed: Mapping[str, int] = field(default_factory=dict)
 
@@ -41,6 +57,7 @@ class Receipt:
         return {
             "receipt_id": self.receipt_id,
             "erased_at": rfc_3339(self.erased_at),
+            "actor": {"kind": self.actor.kind, "id": self.actor.pseudonym} if self.actor else None,
             "removed": dict.fromkeys(_ALWAYS, 0) | dict(self.removed),
         }
 
@@ -53,12 +70,12 @@ class Receipts:
     clock: Clock
     kept_days: int
 
-    def open(self, user_id: str) -> Receipt:
-        """The receipt of an erasure that was interrupted, else a new one."""
+    def open(self, user_id: str, actor: ErasureActor | None = None) -> Receipt:
+        """The receipt of an erasure that was interrupted, else a new one; the first actor stays."""
         newest = self.newest(user_id)
         if newest and newest.erased_at is None:
             return newest
-        return Receipt(user_id, ids.new_id(self.clock.now()))
+        return Receipt(user_id, ids.new_id(self.clock.now()), actor)
 
     def newest(self, user_id: str) -> Receipt | None:
         """The last erasure of this user, if any."""
@@ -78,7 +95,7 @@ class Receipts:
 
     def add(self, receipt: Receipt, removed: Counter[str]) -> Receipt:
         """Add counts of removed items; a crash leaves at most one batch uncounted."""
-        if not removed:
+        if not any(removed.values()):
             return receipt
         names = sorted(removed)
         values: Item = {f":n{index}": removed[name] for index, name in enumerate(names)}
@@ -100,16 +117,21 @@ class Receipts:
     def _update(self, receipt: Receipt, change: str, values: Item) -> Receipt:
         expires_at = self.clock.now() + timedelta(days=self.kept_days)
         every = values | {":expires": int(expires_at.timestamp())}
+        if receipt.actor:
+            # In the first write already, so that it is stored if the process dies.
+            change += ", actor_kind = :kind, actor_id = :actor"
+            every |= {":kind": receipt.actor.kind, ":actor": receipt.actor.pseudonym}
         write = self.table.update(receipt.user_id, PREFIX + receipt.receipt_id, change, every)
         assert write.item is not None  # noqa: S101 - an accepted update answers with the item.
         return _from_item(write.item)
 
 
 def _from_item(item: Item) -> Receipt:
-    erased_at = item.get("erased_at")
+    erased_at, kind = item.get("erased_at"), item.get("actor_kind")
     return Receipt(
         user_id=item["pk"],
         receipt_id=item["sk"].removeprefix(PREFIX),
+        actor=ErasureActor(kind, item["actor_id"]) if kind else None,
         erased_at=datetime.fromisoformat(erased_at) if erased_at else None,
         removed={name.removeprefix(_COUNT): n for name, n in item.items() if name.startswith(_COUNT)},
     )

@@ -10,7 +10,7 @@ from botocore.exceptions import ConnectionError as NoConnection
 from bg_ingest import problems
 from bg_ingest.dynamo import Unprocessed
 from bg_ingest.problems import Problem
-from bg_ingest.sync.queue import QueueRefused
+from bg_ingest.sync.orders.queue import QueueRefused
 
 _RETRY_AFTER_S = 5  # botocore has already made three attempts.
 _THROTTLED = frozenset(

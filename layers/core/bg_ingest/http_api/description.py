@@ -24,21 +24,23 @@ if TYPE_CHECKING:
     from bg_ingest.problems import ProblemKind
 
 READINGS, SYNCING, CONNECTING = "Readings", "Syncing", "Connecting"
-STATISTICS = "Statistics"
+STATISTICS, EXPORT, GRANTS, SHARED = "Statistics", "Export", "Grants", "Readers"
 PRIVACY, SERVICE = "Privacy", "The service itself"
 RATE_HEADERS = ("RateLimit", "RateLimit-Policy")
+PERSON_ONLY = "person-only"  # In place of a scope: no service may use the route.
 CORRELATION_ID = "X-Correlation-ID"
 PROBLEMS, REQUEST_HEADERS = "x-problems", "x-request-headers"  # Notes that only `make interface` reads.
 
 Instant = Annotated[datetime, Field(description="RFC 3339, in UTC with Z", examples=["2026-04-26T14:30:00Z"])]
 
 
-def describe(
+def describe(  # noqa: PLR0913 - one argument for each part of a description.
     operation_id: str,
     tag: str,
     summary: str,
     *responses: tuple[int, dict[str, Any]],
     scope: str | None = None,
+    services_only: bool = False,
     problems: Sequence[ProblemKind] = (),
     request_headers: Sequence[str] = (),
     raw_bodies: Sequence[type] = (),
@@ -46,9 +48,9 @@ def describe(
     """
     Return the arguments that a route of Powertools takes for its description.
 
-    `scope` is what a service token needs; without one the route is open. `problems` are those of this
-    route alone: `make interface` adds the common ones. `raw_bodies` are the schemas of a body that the route
-    parses itself.
+    `scope` is what a service token needs, or PERSON_ONLY; without one the route is open. With `services_only`
+    the token of a user is not accepted. `problems` are those of this route alone: `make interface` adds the
+    common ones. `raw_bodies` are the schemas of a body that the route parses itself.
     """
     notes: dict[str, Any] = {
         PROBLEMS: [kind.slug for kind in problems],
@@ -64,24 +66,31 @@ def describe(
         "tags": [tag],
         "summary": summary,
         "responses": dict(responses),
-        "security": [{"person": []}, {"service": [scope]}] if scope else None,
+        "security": _security(scope, services_only=services_only),
         "openapi_extensions": notes,
     }
+
+
+def _security(scope: str | None, *, services_only: bool) -> list[dict[str, list[str]]] | None:
+    if scope is None:
+        return None
+    person: list[dict[str, list[str]]] = [] if services_only else [{"person": []}]
+    return person if scope == PERSON_ONLY else [*person, {"service": [scope]}]
 
 
 def response(
     status: HTTPStatus | int,
     description: str,
-    body: type | None = None,
-    *,
+    *bodies: type,
     is_list: bool = False,
     media_types: Sequence[str] = (),
     headers: Sequence[str] = (),
 ) -> tuple[int, dict[str, Any]]:
-    """Describe one successful response: its JSON body, or the other media types it comes in."""
+    """Describe one successful response: its JSON body, one of several, or other media types."""
     content: dict[str, Any] = {}
-    if body:
-        schema: dict[str, Any] = {"$ref": schema_ref(body)}
+    if bodies:
+        schemas: list[dict[str, Any]] = [{"$ref": schema_ref(body)} for body in bodies]
+        schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
         content["application/json"] = {"schema": {"type": "array", "items": schema} if is_list else schema}
     for media_type in media_types:
         content[media_type] = {"schema": {"type": "object" if media_type == "application/json" else "string"}}

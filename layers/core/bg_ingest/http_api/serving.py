@@ -3,9 +3,6 @@ HTTP server code that all functions share: routing, access, error responses, cac
 
 A function adds its routes to the resolver of `routes()`, and its entry point calls `serve()`. If a route
 raises an exception, then the response is a problem document (RFC 9457).
-
-The rate-limit fields are those of draft-ietf-httpapi-ratelimit-headers-10: the policy allows `q` calls in `w`
-seconds, and `r` calls are left for the next `t` seconds. They are written in `headers_or_429` only.
 """
 
 from __future__ import annotations
@@ -18,7 +15,7 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -27,10 +24,11 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from bg_ingest import problems, telemetry
 from bg_ingest.access.caller import Caller, Forbidden, caller_from_claims
-from bg_ingest.http_api import aws_errors, guard
+from bg_ingest.http_api import aws_errors, guard, shared
 from bg_ingest.http_api.encoding import gzipped
-from bg_ingest.http_api.query_names import faults_in_names
+from bg_ingest.http_api.requests.query_names import faults_in_names
 from bg_ingest.problems import Problem
+from bg_ingest.telemetry import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -38,9 +36,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from bg_ingest.access.audit import Audit
-    from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy, LimitStatus
+    from bg_ingest.access.caller_limits import WriteLimits
     from bg_ingest.clock import Clock
     from bg_ingest.http_api.guard import Next
+    from bg_ingest.http_api.shared import SharedRoutes
     from bg_ingest.settings import Settings
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -49,7 +48,18 @@ PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
-PUBLIC_NAMES = {"user_id": "userId", "job_id": "jobId"}  # Parameter names in Python and in the API.
+# Of every response: no browser guesses another type than the declared one, or falls back to plain HTTP.
+_SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+}
+PUBLIC_NAMES = {
+    "user_id": "userId",
+    "job_id": "jobId",
+    "grant_id": "grantId",
+    "export_id": "exportId",
+}  # Parameter names in Python and in the API.
+_ANY_PATH = "^.*$"  # The rule of the route that Powertools makes for a request without one.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 
@@ -60,33 +70,44 @@ class ApiSettings:
     user_id_claim: str
     public_url: str | None
     return_urls: frozenset[str]
+    service_ids: frozenset[str] = frozenset()  # The subjects whose scopes count.
 
     @classmethod
     def of(cls, settings: Settings) -> ApiSettings:
         """Take them from the settings of the process."""
-        urls = (url.strip() for url in settings.return_urls.split(","))
-        return cls(settings.user_id_claim, settings.public_url, frozenset(filter(None, urls)))
+        return cls(
+            settings.user_id_claim,
+            settings.public_url,
+            _parts(settings.return_urls),
+            _parts(settings.service_client_ids),
+        )
+
+
+def _parts(text: str) -> frozenset[str]:
+    return frozenset(filter(None, (part.strip() for part in text.split(","))))
 
 
 def routes(
     api: ApiSettings,
     audit: Audit | None = None,
+    limits: WriteLimits | None = None,
     *,
     authenticates_itself: bool = False,
+    person_only: bool = False,
+    shared_routes: SharedRoutes | None = None,
     open_queries: Collection[str] = (),
 ) -> APIGatewayHttpResolver:
     """
-    Return a resolver that checks access and audits each request about a user before the route runs.
+    Return a resolver that checks access, limits writes and audits each request before the route runs.
 
-    With `authenticates_itself` it checks no access: its routes are called without a token. The routes whose
-    paths are `open_queries` ignore unknown query parameters.
+    With `authenticates_itself` it checks no access: its routes are called without a token. With `person_only`
+    no service has access. `shared_routes` are for readers: see `http_api.shared`. The routes whose paths are
+    `open_queries` ignore unknown query parameters.
     """
     app = APIGatewayHttpResolver(enable_validation=True)
     app.use([_reject_trailing_newline])
-    if not authenticates_itself:
-        app.use(
-            [lambda app, route: guard.authorize_and_audit(app, route, caller=caller(app, api), audit=audit)]
-        )
+    access = _Access(api, audit, limits, shared_routes, person_only=person_only, is_open=authenticates_itself)
+    app.use([access.check])
     app.use([lambda app, route: _refuse_wrong_names(app, route, open_queries)])
 
     @app.exception_handler(Problem)
@@ -95,13 +116,14 @@ def routes(
 
     @app.exception_handler(Forbidden)
     def _forbidden(_: Forbidden) -> Response[str]:
-        return problem_response(guard.forbidden(app))
+        return problem_response(guard.forbidden(app, person_only=person_only))
 
     @app.exception_handler(RequestValidationError)
     def _invalid(error: RequestValidationError) -> Response[str]:
-        # Powertools validates before the guard runs. A caller without access must get 403, not the faults.
-        if not authenticates_itself and _is_forbidden(app, error, api):
-            return problem_response(guard.forbidden(app))
+        # Powertools validates before the access check. A caller without access must not get the faults.
+        refusal = access.refusal(app, error)
+        if refusal:
+            return problem_response(refusal)
         # The field and the reason, never the value: the value may be health data.
         faults = _faults_in_query(app, open_queries)
         named = {fault["field"] for fault in faults}
@@ -121,8 +143,16 @@ def routes(
     return app
 
 
+class Resolver(Protocol):
+    """The routes of a function."""
+
+    def resolve(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """Answer one request."""
+        ...
+
+
 def serve(
-    app: APIGatewayHttpResolver,
+    app: Resolver,
     event: dict[str, Any],
     context: LambdaContext,
     clock: Clock,
@@ -145,9 +175,9 @@ def serve(
     if event.get("body") and not raw_body:
         as_json |= {"body": _json_text(event), "isBase64Encoded": False}
     started_s = clock.monotonic_s()
-    answer: dict[str, Any] = app.resolve(as_json, context)
+    answer = app.resolve(as_json, context)
     latency_s = clock.monotonic_s() - started_s
-    answer.setdefault("headers", {})["X-Correlation-ID"] = correlation_id
+    answer.setdefault("headers", {}).update({"X-Correlation-ID": correlation_id, **_SECURITY_HEADERS})
     # The pattern of the route, not the path: a path holds a user id.
     telemetry.log(
         "request answered",
@@ -155,7 +185,8 @@ def serve(
         status=answer["statusCode"],
         latency_ms=round(latency_s * 1000, 1),
     )
-    telemetry.measure_request(answer["statusCode"], latency_s)
+    telemetry.measure(metrics.API_REQUESTS, of=f"{answer['statusCode'] // 100}xx")
+    telemetry.measure(metrics.API_LATENCY, latency_s * 1000)
     if is_head:
         return answer | {"body": "", "isBase64Encoded": False}
     return gzipped(answer, (event.get("headers") or {}).get("accept-encoding"))
@@ -165,7 +196,7 @@ def caller(app: APIGatewayHttpResolver, api: ApiSettings) -> Caller:
     """Return the caller of the current request, from the claims that the gateway has checked."""
     authorizer = app.current_event.raw_event["requestContext"].get("authorizer") or {}
     claims = authorizer.get("jwt", {}).get("claims") or {}
-    return caller_from_claims(claims, api.user_id_claim)
+    return caller_from_claims(claims, api.user_id_claim, api.service_ids)
 
 
 def json_response(
@@ -180,7 +211,7 @@ def json_response(
 
 def cacheable_response(
     app: APIGatewayHttpResolver,
-    body: str,
+    body: str | bytes,
     content_type: str = "application/json",
     *,
     validated_by: str | None = None,
@@ -193,12 +224,23 @@ def cacheable_response(
     changes each second. `private, no-cache`: the caller's own client may store the response but must
     revalidate it before each use, so that an old glucose value is never shown as the current one.
     """
-    digest = hashlib.sha256(f"{content_type}\n{validated_by or body}".encode()).hexdigest()[:32]
+    digest = hashlib.sha256(f"{content_type}\n{validated_by or body!s}".encode()).hexdigest()[:32]
     fields = {"Cache-Control": "private, no-cache", "ETag": f'"{digest}"', "Vary": "Accept"}
     fields |= headers or {}
     if _matches(app.current_event.headers.get("if-none-match"), digest):
         return Response(HTTPStatus.NOT_MODIFIED, body="", headers=fields)
-    return Response(HTTPStatus.OK, content_type=content_type, body=body, headers=fields)
+    return file_response(body, content_type, fields)
+
+
+def file_response(body: str | bytes, content_type: str, headers: Mapping[str, str]) -> Response[str]:
+    """Return a text, or the bytes of a file."""
+    if isinstance(body, str):
+        return Response(HTTPStatus.OK, content_type=content_type, body=body, headers=headers)
+    # Powertools encodes bytes by itself, but its validation of responses expects text before that.
+    text = base64.b64encode(body).decode()
+    response = Response(HTTPStatus.OK, content_type=content_type, body=text, headers=headers)
+    response.base64_encoded = True
+    return response
 
 
 def problem_response(problem: Problem) -> Response[str]:
@@ -230,25 +272,42 @@ def next_link(
     return {"Link": f'<{url}>; rel="next"'}
 
 
-def count_call(limit: CallerLimit, caller: Caller) -> dict[str, str]:
-    """Count one call of this caller; return its rate-limit headers, or raise 429."""
-    return headers_or_429(limit.policy, limit.take(caller.actor))
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """The access check of a resolver."""
 
+    api: ApiSettings
+    audit: Audit | None
+    limits: WriteLimits | None
+    shared_routes: SharedRoutes | None
+    person_only: bool
+    is_open: bool
 
-def headers_or_429(policy: LimitPolicy, status: LimitStatus) -> dict[str, str]:
-    """Return the rate-limit headers of a call that was counted; raise 429 if it exceeds the limit."""
-    headers = {
-        "RateLimit-Policy": f'"{policy.name}";q={policy.calls_max};w={policy.window_s}',
-        "RateLimit": f'"{policy.name}";r={status.remaining};t={status.resets_in_s}',
-    }
-    if not status.accepted:
-        raise Problem(
-            problems.TOO_MANY_REQUESTS,
-            f"At most {policy.calls_max} requests in {policy.window_s} seconds. Retry after `Retry-After`"
-            " seconds.",
-            headers=headers | {"Retry-After": str(status.resets_in_s)},
+    def check(self, app: APIGatewayHttpResolver, route: Next) -> Response[Any]:
+        """Run the route if the caller has access, and audit the request; raise Forbidden or a Problem."""
+        if self.is_open or shared.admit(app, self.shared_routes):
+            return route(app)
+        return guard.authorize_and_audit(
+            app,
+            route,
+            caller=caller(app, self.api),
+            audit=self.audit,
+            limits=self.limits,
+            person_only=self.person_only,
         )
-    return headers
+
+    def refusal(self, app: APIGatewayHttpResolver, error: RequestValidationError) -> Problem | None:
+        """Return the response to an invalid request whose caller has no access either."""
+        if self.is_open or any(fault["loc"][0] == "path" for fault in error.errors()):
+            return None  # With an invalid path: no user can have this id.
+        try:
+            if not shared.admit(app, self.shared_routes):
+                guard.authorize(app, caller(app, self.api), person_only=self.person_only)
+        except Problem as problem:
+            return problem
+        except Forbidden:
+            return guard.forbidden(app, person_only=self.person_only)
+        return None
 
 
 def _as_get(event: dict[str, Any]) -> dict[str, Any]:
@@ -271,6 +330,8 @@ def _faults_in_query(app: APIGatewayHttpResolver, open_queries: Collection[str])
     if not raw_query:
         return []
     route = app.context["_route"]
+    if route.rule.pattern == _ANY_PATH:  # The answer is 404 or 405 for any query.
+        return []
     known = [parameter.alias for parameter in route.dependant.query_params]
     return faults_in_names(raw_query, known, others_ignored=route.path in open_queries)
 
@@ -282,23 +343,18 @@ def _reject_trailing_newline(app: APIGatewayHttpResolver, route: Next) -> Respon
     return route(app)
 
 
-def _is_forbidden(app: APIGatewayHttpResolver, error: RequestValidationError, api: ApiSettings) -> bool:
-    """Return whether the caller of an invalid request has no access either."""
-    if any(fault["loc"][0] == "path" for fault in error.errors()):
-        return False  # No user can have this id.
-    try:
-        guard.authorize(app, caller(app, api))
-    except Forbidden:
-        return True
-    return False
-
-
 def _json_text(event: dict[str, Any]) -> str:
-    """Return the body if it is JSON; otherwise a text that Powertools, too, rejects as invalid JSON."""
+    """
+    Return the body if it is JSON; otherwise a text that Powertools, too, rejects as invalid JSON.
+
+    Powertools takes the first member of a list for the body. So a list becomes the member of another one, and
+    is rejected as a body that is not an object.
+    """
     body: str = event["body"]
     try:
         text = base64.b64decode(body).decode() if event.get("isBase64Encoded") else body
-        json.loads(text)
+        if isinstance(json.loads(text), list):
+            return f"[{text}]"
     except (ValueError, RecursionError):  # Not UTF-8, not JSON, a number too long, or nested too deeply.
         return "{"
     return text

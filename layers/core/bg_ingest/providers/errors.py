@@ -14,6 +14,7 @@ Errors of a call to a provider, grouped by what the caller does next.
   - LoginNeeded          ask the user to log in at the provider
     + ConsentRevoked       the refresh token is invalid
     + CodeRefused          the authorization code is invalid
+    + CredentialsRefused   the address or the token that the user typed cannot be used; the text is a reason
   - PersonNeeded         alert an operator: a retry cannot help
     + ContractBroken       a 2xx with JSON that differs from the provider's documentation
     + RequestRefused       400, 404 and other 4xx: the request is wrong
@@ -81,6 +82,10 @@ class ConsentRevoked(LoginNeeded):
 
 class CodeRefused(LoginNeeded):
     """The authorization code is invalid: already used, or expired."""
+
+
+class CredentialsRefused(LoginNeeded):
+    """The address or the token that the user typed cannot be used; its text is one of the login's reasons."""
 
 
 class PersonNeeded(ProviderError):

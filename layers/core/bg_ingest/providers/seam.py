@@ -2,11 +2,11 @@
 The interface between the service and a CGM provider.
 
 A provider is one implementation of `Provider`. `wiring.provider_parts` registers it under its name; nothing
-else in the service knows which providers there are. A connection names its provider, so each user can have
-another.
+else in the service knows which providers there are. A connection names its provider, and a user may have
+several. The user's own provider is one that does not relay (`Capabilities.relays`).
 
     sync, webhooks ──► Provider.readings, uploaded_since, parse_pushed        what the provider has
-    connecting, vault ──► Provider.login: authorize_url, exchange, refresh    how a user lets us in
+    connecting, vault ──► Provider.login: OAuthLogin or CredentialLogin       how a user lets us in
 
 Every method raises the errors of `providers.errors` and nothing else.
 """
@@ -25,11 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a connection leads. Credentials and data of one region are worth nothing in another."""
+    """
+    Where a connection leads: a name, never an address.
+
+    The provider maps the name to a host of its own table or of this deployment's settings. With a stored
+    address a writer of the table would choose the host that gets the tokens. If the host is a user's own,
+    then its address is a part of the sealed credentials.
+    """
 
     provider: str  # The name it is registered under.
     environment: str  # The provider's region, or "custom".
-    base_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +71,11 @@ class Fetched:
 
     readings: tuple[Reading, ...] = field(default=(), repr=False)
     rejected: tuple[Rejected, ...] = ()
+    # Readings that the provider once served, and whose records were deleted since, as far as it says so.
+    removed: tuple[Reading, ...] = field(default=(), repr=False)
     # A hash of the provider's account id. A changed one means that the user connected another account.
     account_id_hash: str | None = field(default=None, repr=False)
+    provider: str | None = field(default=None, repr=False)  # The name of the provider that answered.
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -78,7 +86,9 @@ class Fetched:
         return Fetched(
             self.readings + later.readings,
             self.rejected + later.rejected,
+            self.removed + later.removed,
             later.account_id_hash or self.account_id_hash,
+            later.provider or self.provider,
         )
 
 
@@ -98,15 +108,25 @@ class Capabilities:
     upload_times: bool  # It can say what was uploaded since an instant.
     window_max: timedelta  # The longest range of one call.
     poll_interval_s_min: int  # Polling more often finds no new data.
+    own_server: bool = False  # Each user has a server of their own, so no quota is shared by all users.
+    relays: bool = False  # It passes on what other providers' sensors measure, as a copy.
 
 
-class OAuthLogin(Protocol):
-    """The provider's side of an OAuth2 authorization-code login."""
+class ProviderLogin(Protocol):
+    """The provider's side of a login of any kind."""
 
     @property
     def endpoint(self) -> Endpoint:
         """Where new logins go."""
         ...
+
+    def refresh(self, account: ProviderAccount, refresh_token: str) -> Tokens:
+        """New tokens for a refresh token, which is used up."""
+        ...
+
+
+class OAuthLogin(ProviderLogin, Protocol):
+    """An OAuth2 authorization-code login."""
 
     def authorize_url(self, state: str) -> str:
         """The address of the provider's login page."""
@@ -116,8 +136,12 @@ class OAuthLogin(Protocol):
         """Exchange the code of the callback for tokens; the code is then used up."""
         ...
 
-    def refresh(self, account: ProviderAccount, refresh_token: str) -> Tokens:
-        """New tokens for a refresh token, which is used up."""
+
+class CredentialLogin(ProviderLogin, Protocol):
+    """A login with an address and a token that the user types; the tokens contain the address."""
+
+    def check(self, address: str, token: str, time_left_s: Callable[[], float]) -> Tokens:
+        """Try the credentials at once; raises CredentialsRefused if they cannot be used."""
         ...
 
 
@@ -135,7 +159,7 @@ class Provider(Protocol):
         ...
 
     @property
-    def login(self) -> OAuthLogin:
+    def login(self) -> ProviderLogin:
         """The login with which a user grants access."""
         ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bg_ingest.accounts.source_keys import source_of
 from bg_ingest.publishing.events import Event, hash_id
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ def connection_events(before: Item | None, after: Item | None, at: datetime) -> 
         return []
     data: dict[str, Any] = {"user_id": item["pk"], "state": now or ERASED, "previous_state": was}
     # `generation` increases with each new token set, so together with the state it identifies one change.
-    identity = item["generation"], data["state"]
+    # The first source's item does not name its key, so that its ids stay what they were.
+    source = (item["sk"],) if source_of(item) else ()
+    identity = item["generation"], data["state"], *source
     if not after:  # No correlation id: an erasure leaves no trace but its receipt.
         return [_event("bg.connection.changed", identity, "connection", at, data)]
     data |= {name: after[name] for name in _PUBLISHED}

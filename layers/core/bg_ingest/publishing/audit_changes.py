@@ -7,7 +7,7 @@ fourth write to every poll.
 
     change ──► stream ──► bus ──► queue ──► entry
 
-An entry has the time of its change and an id made from the event's id, so a redelivery overwrites it. If the
+An entry has the time of its change and an id made from the event's id, so a redelivery writes it once. If the
 user was erased after the change, no entry is written, because it would outlive the erasure. An entry that is
 written during an erasure is found by the second pass of the erasure, because the id contains the earlier
 time.
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _ACTIONS = {
     ("bg.readings.revised", None): ("ingestion", "readings revised"),
     ("bg.readings.removed", "duplicate"): ("ingestion", "readings removed as duplicates"),
+    ("bg.readings.removed", "deleted"): ("ingestion", "readings removed: the provider deleted them"),
     ("bg.readings.removed", "expired"): ("retention", "readings expired"),
 }
 

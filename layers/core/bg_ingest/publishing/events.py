@@ -23,9 +23,9 @@ from bg_ingest.facades.native.reading_text import as_json
 from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from bg_ingest.readings.stored_reading import HourChange, Revision, StoredReading, Version
+    from bg_ingest.readings.stored.stored_reading import HourChange, Revision, StoredReading, Version
 
 EventType = Literal[
     "bg.readings.stored",
@@ -33,10 +33,13 @@ EventType = Literal[
     "bg.readings.removed",
     "bg.connection.changed",
     "bg.sync.failed",
+    "bg.audit.recorded",
 ]
-# The readings of an hour of a sensor that measures every minute. An event stays under 64 KB, a quarter of the
-# smallest limit of the systems it passes. A test renders the largest event.
+# The readings of an hour of a sensor that measures every minute.
 READINGS_MAX = 60
+# The readings of one event as JSON, so that an event stays under 64 KB. That is a quarter of the smallest
+# limit of the systems it passes; docs/events.md names them. A reading with texts of full length has 13 KB.
+READINGS_BYTES_MAX = 60_000
 CONTENT_TYPE = "application/json"
 
 
@@ -50,6 +53,7 @@ class Event:
     time: datetime
     data: dict[str, Any] = field(repr=False)
     correlation_id: str | None = None
+    keyed: tuple[str, ...] = ()  # Members of `data` that are published as pseudonyms.
 
     def envelope(self, source: str) -> dict[str, Any]:
         """The event as a JSON object, in CloudEvents' structured mode."""
@@ -82,6 +86,9 @@ def reading_events(
     if change.removed:
         assert removed_at is not None  # noqa: S101 - a history removes nothing, so only a bug can break it.
         events += removal_events(user_id, change.start, change.removed, "duplicate", removed_at, cause)
+    if change.deleted:
+        assert removed_at is not None  # noqa: S101 - as above.
+        events += removal_events(user_id, change.start, change.deleted, "deleted", removed_at, cause)
     return events
 
 
@@ -89,11 +96,11 @@ def removal_events(
     user_id: str,
     start: datetime,
     removed: Iterable[StoredReading],
-    reason: Literal["duplicate", "expired"],
+    reason: Literal["duplicate", "expired", "deleted"],
     removed_at: datetime,
     cause: str | None = None,
 ) -> list[Event]:
-    """Readings that are no longer served: they are expired, or became another reading's copy."""
+    """Readings that are no longer served: expired, deleted, or now the copy of another reading."""
     items = [
         _EventItem([_identity(stored, stored.versions[-1])], removed_at, rfc_3339(stored.reading.at))
         for stored in removed
@@ -126,11 +133,10 @@ def _events(
     member: str = "readings",
     **more: Any,
 ) -> list[Event]:
-    """One event per READINGS_MAX items. Their ids are one hash and a number."""
+    """One event for as many items as fit into it. The ids are one hash and a number."""
     items = list(items)
     hour = f"{start.astimezone(UTC):%Y-%m-%dT%H}"
     event_id = hash_id(event_type, user_id, hour, [item.identity for item in items])
-    groups = [items[first : first + READINGS_MAX] for first in range(0, len(items), READINGS_MAX)]
     return [
         Event(
             f"{event_id}-{number}",
@@ -140,12 +146,26 @@ def _events(
             {"user_id": user_id, "count": len(group), **more, member: [item.value for item in group]},
             cause,
         )
-        for number, group in enumerate(groups, start=1)
+        for number, group in enumerate(_groups(items), start=1)
     ]
 
 
 def _stored(stored: StoredReading) -> _EventItem:
     return _EventItem([_identity(stored, stored.versions[-1])], stored.stored_at, as_json(stored))
+
+
+def _groups(items: Iterable[_EventItem]) -> Iterator[list[_EventItem]]:
+    group: list[_EventItem] = []
+    group_bytes = 0
+    for item in items:
+        item_bytes = len(json.dumps(item.value, separators=(",", ":"))) + 1  # And a comma.
+        if group and (len(group) == READINGS_MAX or group_bytes + item_bytes > READINGS_BYTES_MAX):
+            yield group
+            group, group_bytes = [], 0
+        group.append(item)
+        group_bytes += item_bytes
+    if group:
+        yield group
 
 
 def _revised(revision: Revision) -> _EventItem:

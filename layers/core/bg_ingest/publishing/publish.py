@@ -7,6 +7,7 @@ Publisher: turns records of DynamoDB's streams into events, in order, at least o
                                                                        arrive again
     the record cannot be read              goes to the dead letters    are published: one record must not
                                                                        stop its shard for a day
+    the sink refuses its event for good    goes to the dead letters    are published
     it cannot be put there                 is retried                  are retried
 
 Lambda retries a shard from the first record that is reported as failed, so only that one is reported.
@@ -20,12 +21,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bg_ingest.access.audit import PARTITION_PREFIX as AUDIT
 from bg_ingest.accounts.connection import SK as CONNECTION
 from bg_ingest.dynamo import from_attributes
 from bg_ingest.publishing.account_events import connection_events, job_events
+from bg_ingest.publishing.audit_archive import audit_events
 from bg_ingest.publishing.events import reading_events, removal_events
 from bg_ingest.readings.stored.hour_items import HourUnreadable, cause_of, hour_from_item
-from bg_ingest.readings.stored_reading import Hour, hour_change
+from bg_ingest.readings.stored.stored_reading import Hour, hour_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,11 +37,17 @@ if TYPE_CHECKING:
     from bg_ingest.publishing.events import Event
 
     StreamRecord = Mapping[str, Any]
-    DeadLetter = Callable[[StreamRecord, str], None]  # Keeps the position of a record, and the kind of error.
+    # Keeps the position of a record, the kind of error, and why it is there.
+    DeadLetter = Callable[[StreamRecord, str, str], None]
 
 _HOUR = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
 # The identity of DynamoDB itself, which removes expired items.
 _TTL = ("Service", "dynamodb.amazonaws.com")
+
+
+# Why a record is a dead letter.
+RECORD_UNREADABLE = "RecordUnreadable"
+EVENT_REFUSED = "EventRefused"
 
 
 class RecordUnreadable(Exception):
@@ -46,18 +55,35 @@ class RecordUnreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedEvent:
+    """An event that a sink will never accept: its position among the events, and the sink's code."""
+
+    position: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class SinkResult:
-    """The first `arrived` events have arrived, and others may have. `error` names why a sink stopped."""
+    """
+    The first `arrived` events have arrived, without those that were refused. Others may have arrived.
+
+    `error` names why a sink stopped.
+    """
 
     arrived: int
     error: str | None = None
+    refused: tuple[RefusedEvent, ...] = ()  # Among the first `arrived` ones.
 
 
 class Sink(Protocol):
     """The destination of events."""
 
     def publish(self, events: Sequence[Event]) -> SinkResult:
-        """Deliver events in order until one fails. A sink that is down raises nothing."""
+        """
+        Deliver events in order until one fails. A sink that is down raises nothing.
+
+        An event that no retry can deliver does not stop the others.
+        """
         ...
 
 
@@ -80,16 +106,19 @@ def publish_records(records: Sequence[StreamRecord], *, sink: Sink, dead_letter:
         try:
             made = events_of(record)
         except RecordUnreadable as error:
-            dead_letter(record, str(error))
+            dead_letter(record, str(error), RECORD_UNREADABLE)
             dead_letters += 1
             continue
         events += made
         sources += [record] * len(made)
     result = sink.publish(events) if events else SinkResult(0)
+    refused = {sequence_number(sources[one.position]): one for one in result.refused}
+    for one in refused.values():
+        dead_letter(sources[one.position], one.code, EVENT_REFUSED)
+    arrived, dead_letters = result.arrived - len(result.refused), dead_letters + len(refused)
     if result.arrived == len(events):
-        return BatchResult(len(events), dead_letters)
-    retry_from = sequence_number(sources[result.arrived])
-    return BatchResult(result.arrived, dead_letters, retry_from, result.error)
+        return BatchResult(arrived, dead_letters)
+    return BatchResult(arrived, dead_letters, sequence_number(sources[result.arrived]), result.error)
 
 
 def sequence_number(record: StreamRecord) -> str:
@@ -112,7 +141,9 @@ def _events_of(record: StreamRecord) -> list[Event]:
     sk: str = change["Keys"]["sk"]["S"]
     before, after = _image(change.get("OldImage")), _image(change.get("NewImage"))
     at = datetime.fromtimestamp(int(change["ApproximateCreationDateTime"]), UTC)
-    if sk == CONNECTION:
+    if change["Keys"]["pk"]["S"].startswith(AUDIT):
+        return audit_events(after, at)
+    if sk.partition("#")[0] == CONNECTION:
         return connection_events(before, after, at)
     if sk.startswith("job#"):
         return job_events(before, after, at)

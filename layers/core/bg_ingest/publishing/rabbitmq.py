@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pika
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ChannelClosedByBroker, ShortStringTooLong
 
-from bg_ingest.publishing.publish import SinkResult
+from bg_ingest.publishing.publish import RefusedEvent, SinkResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +39,16 @@ _SOCKET_S = 5.0
 _CONNECTED_S = 15.0
 _BLOCKED_S = 10.0
 _PERSISTENT = 2
+# The broker closes the channel with this code at a message above its `max_message_size`.
+_PRECONDITION_FAILED = 406
+
+
+class EventRefused(Exception):
+    """The broker will never accept this event."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 @dataclass(slots=True)
@@ -53,11 +63,19 @@ class RabbitMQSink:
 
     def publish(self, events: Sequence[Event]) -> SinkResult:
         """Publish and confirm the events one by one. A broken connection is replaced once."""
-        arrived, error = self._publish(events)
-        if error and arrived < len(events):
+        arrived, replaced = 0, False
+        refused: list[RefusedEvent] = []
+        while arrived < len(events):
             more, error = self._publish(events[arrived:])
             arrived += more
-        return SinkResult(arrived, error)
+            if isinstance(error, EventRefused):
+                refused.append(RefusedEvent(arrived, error.code))
+                arrived += 1
+            elif error and replaced:
+                return SinkResult(arrived, type(error).__name__, tuple(refused))
+            elif error:
+                replaced = True
+        return SinkResult(arrived, refused=tuple(refused))
 
     def close(self) -> None:
         """Close the connection."""
@@ -66,22 +84,17 @@ class RabbitMQSink:
             with suppress(AMQPError, OSError):
                 channel.connection.close()
 
-    def _publish(self, events: Sequence[Event]) -> tuple[int, str | None]:
+    def _publish(self, events: Sequence[Event]) -> tuple[int, Exception | None]:
+        """The number of events that arrived, and why the next one did not."""
         arrived = 0
         try:
             channel = self._ready_channel()
             for event in events:
-                channel.basic_publish(
-                    EXCHANGE,
-                    event.event_type,
-                    event.as_text(self.source).encode(),
-                    _properties(event),
-                    mandatory=True,
-                )
+                _publish_one(channel, event, event.as_text(self.source).encode())
                 arrived += 1
-        except (AMQPError, OSError) as error:
+        except (AMQPError, OSError, EventRefused) as error:
             self.close()
-            return arrived, type(error).__name__
+            return arrived, error
         self._used_at_s = self.clock.monotonic_s()
         return arrived, None
 
@@ -92,6 +105,19 @@ class RabbitMQSink:
         if self._channel is None:
             self._channel = _open_channel(self.url())
         return self._channel
+
+
+def _publish_one(
+    channel: pika.adapters.blocking_connection.BlockingChannel, event: Event, body: bytes
+) -> None:
+    try:
+        channel.basic_publish(EXCHANGE, event.event_type, body, _properties(event), mandatory=True)
+    except ShortStringTooLong:
+        raise EventRefused("ShortStringTooLong") from None
+    except ChannelClosedByBroker as error:
+        if error.reply_code == _PRECONDITION_FAILED:
+            raise EventRefused("PRECONDITION_FAILED") from None
+        raise
 
 
 def _open_channel(url: str) -> pika.adapters.blocking_connection.BlockingChannel:

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bg_ingest.publishing.events import reading_events
-from bg_ingest.readings.stored_reading import StoredReading, hour_change
+from bg_ingest.readings.stored.stored_reading import hour_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.publishing.events import Event
     from bg_ingest.publishing.publish import Sink
-    from bg_ingest.readings.stored_reading import Hour, Version
+    from bg_ingest.readings.stored.stored_reading import Hour, StoredReading, Version
 
     # One save gives all its versions the same two times: stored and fetched.
     Save = tuple[datetime, datetime]
@@ -40,6 +40,7 @@ class RepublishResult:
 
     hours: int
     events: int
+    refused: int = 0  # Events that the sink will never accept.
     resume_from: datetime | None = None
     error: str | None = None
 
@@ -48,17 +49,18 @@ def republish(
     user_id: str, hours: Iterator[Hour], *, sink: Sink, time_left_s: Callable[[], float]
 ) -> RepublishResult:
     """Publish hour by hour, in order, until the time is up or the sink fails."""
-    published = events = 0
+    published = events = refused = 0
     for hour in hours:
         if time_left_s() < _RESERVE_S:
-            return RepublishResult(published, events, hour.start)
+            return RepublishResult(published, events, refused, hour.start)
         made = list(events_of_hour(user_id, hour))
         result = sink.publish(made)
-        events += result.arrived
+        events += result.arrived - len(result.refused)
+        refused += len(result.refused)
         if result.arrived < len(made):
-            return RepublishResult(published, events, hour.start, result.error)
+            return RepublishResult(published, events, refused, hour.start, result.error)
         published += 1
-    return RepublishResult(published, events)
+    return RepublishResult(published, events, refused)
 
 
 def events_of_hour(user_id: str, hour: Hour) -> Iterator[Event]:
@@ -83,9 +85,4 @@ def _save_of(version: Version) -> Save:
 def _as_of(stored: StoredReading, save: Save) -> StoredReading | None:
     """The reading as it was after a save; None if it was not stored yet."""
     versions = [version for version in stored.versions if _save_of(version) <= save]
-    if not versions:
-        return None
-    *earlier, served = versions
-    return StoredReading(
-        served.reading, served.stored_at, len(earlier), tuple(earlier), served.fetched_at, stored.copies
-    )
+    return stored.restricted(versions) if versions else None

@@ -11,8 +11,11 @@
 #
 #   as of 09:10: 110, revision 0.   As of 10:00: 112, revision 1.   As of 11:00: 112, revision 2.
 #
-# What is not kept cannot be selected: readings that expired or were removed since, and versions beyond
-# EARLIER_MAX.
+# Rule 4: A reading that its provider deleted, or that became a copy of another one, is served as of any time
+#         before it was removed here.
+#
+# What is not kept cannot be selected: readings that expired or were erased since, and versions beyond
+# EARLIER_MAX. While such a version was served, the last one that is kept is returned.
 
 from __future__ import annotations
 
@@ -21,13 +24,13 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from bg_ingest.readings.columns import HourColumns, to_columns
-from bg_ingest.readings.fields import Columns
+from bg_ingest.readings.model import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from bg_ingest.readings.stored_reading import StoredReading
+    from bg_ingest.readings.stored.stored_reading import FoldedReading, Hour, Removal, StoredReading
 
 
 def columns_as_of(
@@ -47,17 +50,16 @@ def columns_as_of(
     return replace(served, columns=Columns._make(list(compress(column, known)) for column in served.columns))
 
 
+def columns_before_removals(hour: Hour, as_of: datetime) -> HourColumns:
+    """The columns of an hour that has lost readings, as they were served at that time."""
+    gone: list[Removal | FoldedReading] = [*hour.removals, *hour.folded]
+    removed_later = [each.stored for each in gone if each.removed_at > as_of]
+    every = sorted((*hour.readings, *removed_later), key=lambda stored: stored.reading.at)
+    then = (reading_as_of(stored, as_of) for stored in every)
+    return to_columns(hour.start, [stored for stored in then if stored])
+
+
 def reading_as_of(stored: StoredReading, as_of: datetime) -> StoredReading | None:
     """The reading with the versions that were stored by then; None if there was none."""
     known = tuple(version for version in stored.versions if version.stored_at <= as_of)
-    if not known:
-        return None
-    *earlier, newest = known
-    return replace(
-        stored,
-        reading=newest.reading,
-        stored_at=newest.stored_at,
-        revision=len(earlier),
-        earlier=tuple(earlier),
-        fetched_at=newest.fetched_at,
-    )
+    return stored.restricted(known) if known else None

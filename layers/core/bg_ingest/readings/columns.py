@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.readings.fields import Columns, served_values
+from bg_ingest.readings.model import Columns, served_values
+from bg_ingest.readings.shared_value import SharedValue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bg_ingest.readings.stored_reading import StoredReading
+    from bg_ingest.readings.stored.stored_reading import StoredReading
 
 _SECOND = timedelta(seconds=1)
 
@@ -34,6 +35,14 @@ class HourColumns:
     def instants(self) -> list[datetime]:
         """The instant of each reading."""
         return [self.start + timedelta(0, second) for second in self.columns.seconds]
+
+    @property
+    def own_instants(self) -> list[datetime]:
+        """The instant of each reading that was not relayed."""
+        devices = self.columns.device
+        if isinstance(devices, SharedValue):
+            return self.instants if len(devices) and devices.value.relay is None else []
+        return [at for at, device in zip(self.instants, devices, strict=True) if device.relay is None]
 
     def within(self, start: datetime, end: datetime) -> HourColumns:
         """The readings of `[start, end)`. These columns must be oldest first."""

@@ -12,7 +12,7 @@ from bg_ingest.readings.gaps import INTERVAL, Gap, find_gaps
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bg_ingest.readings.stored_reading import StoredReading
+    from bg_ingest.readings.stored.stored_reading import StoredReading
 
 DAY = timedelta(days=1)
 
@@ -24,14 +24,28 @@ LATE_AFTER = timedelta(hours=4)
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One UTC day of one user."""
+    """One day of one user, of UTC or local: `expected` is always the sum of the four numbers after it."""
 
     date: date
-    expected: int
-    received: int
-    late: int  # Received, but more than LATE_AFTER after the measurement.
+    received: int  # Stored in time.
+    late: int  # Stored more than LATE_AFTER after the measurement.
     missing: int
+    pending: int  # Not stored, but not late yet.
     gaps: tuple[Gap, ...]
+
+    @property
+    def expected(self) -> int:
+        """The number of readings that are due by now."""
+        return self.received + self.late + self.missing + self.pending
+
+
+@dataclass(frozen=True, slots=True)
+class DaySpan:
+    """A date, and the instants at which it starts and ends."""
+
+    date: date
+    start: datetime
+    end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +59,51 @@ class Followed:
 def completeness(
     readings: Iterable[StoredReading], first: date, last: date, now: datetime, followed: Followed
 ) -> tuple[Day, ...]:
-    """
-    The days from `first` to `last` that are part of the user's history.
-
-    A day that is not over expects the readings up to now. A reading counts as missing only after LATE_AFTER.
-    If the user connected after a measurement, its lateness counts from the connection.
-    """
+    """The days of UTC from `first` to `last` that are part of the user's history."""
     first = max(first, followed.history_from.astimezone(UTC).date())
     by_date: defaultdict[date, list[StoredReading]] = defaultdict(list)
     for stored in readings:
-        if stored.reading.kind == "cgm":  # Fingersticks are not expected every five minutes.
-            by_date[stored.reading.at.astimezone(UTC).date()].append(stored)
-    days = range((last - first).days + 1)
-    return tuple(_day(first + DAY * n, by_date[first + DAY * n], now, followed) for n in days)
+        by_date[stored.reading.at.astimezone(UTC).date()].append(stored)
+    days = (first + DAY * n for n in range((last - first).days + 1))
+    return tuple(day_of(utc_span(day), by_date[day], now, followed) for day in days)
 
 
-def _day(day: date, readings: list[StoredReading], now: datetime, followed: Followed) -> Day:
+def utc_span(day: date) -> DaySpan:
+    """A day of UTC."""
     midnight = datetime.combine(day, time(), UTC)
-    start, end = max(midnight, followed.history_from), midnight + DAY
-    gaps = find_gaps((stored.reading.at for stored in readings), start, min(end, now - LATE_AFTER))
+    return DaySpan(day, midnight, midnight + DAY)
+
+
+def day_of(span: DaySpan, readings: Iterable[StoredReading], now: datetime, followed: Followed) -> Day:
+    """
+    Count the readings of one day.
+
+    A day that is not over expects the readings up to now. A reading is pending until LATE_AFTER has passed,
+    then it is missing. If the user connected after a measurement, its lateness counts from the connection.
+
+    A sensor's clock runs a little fast or slow, so a complete day can have 287 or 289 readings. Without a gap
+    none of them is missing.
+    """
+    start, due = max(span.start, followed.history_from), min(span.end, now - LATE_AFTER)
+    # Fingersticks are not expected every five minutes.
+    known = [stored for stored in readings if stored.reading.kind == "cgm"]
+    late = sum(_delay(stored, followed) > LATE_AFTER for stored in known)
+    gaps = find_gaps((stored.reading.at for stored in known), start, due)
+    old = sum(stored.reading.at < due for stored in known)
+    missing = max(_slots(start, due) - old, 1) if gaps else 0
+    recent = _slots(start, min(span.end, now)) - _slots(start, due)
     return Day(
-        date=day,
-        expected=max(min(end, now) - start, timedelta(0)) // INTERVAL,
-        received=len(readings),
-        late=sum(_delay(stored, followed) > LATE_AFTER for stored in readings),
-        missing=sum(gap.missing for gap in gaps),
+        date=span.date,
+        received=len(known) - late,
+        late=late,
+        missing=missing,
+        pending=max(recent - (len(known) - old), 0),
         gaps=gaps,
     )
+
+
+def _slots(start: datetime, end: datetime) -> int:
+    return max(end - start, timedelta(0)) // INTERVAL
 
 
 def _delay(stored: StoredReading, followed: Followed) -> timedelta:

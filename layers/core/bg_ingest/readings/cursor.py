@@ -29,7 +29,7 @@ class Cursor:
     descending: bool = False
 
     def rest(self, start: datetime, end: datetime) -> tuple[datetime, datetime]:
-        """The part of `[start, end)` that comes after this cursor; empty if there is none."""
+        """The part of `[start, end)` that comes after this cursor; empty if the cursor is at the end."""
         if self.descending:
             return start, max(start, min(end, self.last))
         # Never past the end: `last` may be the last second that a datetime can hold.

@@ -81,15 +81,13 @@ class Coverage:
 def local_days(readings: LocalReadings, first: date, last: date, now: datetime) -> tuple[LocalDay, ...]:
     """Every local date from `first` to `last`; all readings must be of these dates."""
     members = _by_day(readings)
-    numbers = range(day_number(first), day_number(last) + 1)
     now_s = now.timestamp()
     days = []
-    for number, (at_start, at_end) in zip(numbers, _offsets(numbers, members), strict=True):
-        start, end = number * DAY_S - at_start, (number + 1) * DAY_S - at_end
-        own = members.get(number, _Members())
+    for day, start, end in _edges(members, first, last):
+        own = members.get(day_number(day), _Members())
         days.append(
             LocalDay(
-                date=first + (number - numbers[0]) * _ONE_DAY,
+                date=day,
                 begun=start <= now_s,
                 expected=max(round((min(end, now_s) - start) / SLOT_S), 0),
                 received=len(own.slots),
@@ -97,6 +95,11 @@ def local_days(readings: LocalReadings, first: date, last: date, now: datetime) 
             )
         )
     return tuple(days)
+
+
+def local_edges(readings: LocalReadings, first: date, last: date) -> list[tuple[date, int, int]]:
+    """The same dates with the seconds since 1970 at which each starts and ends, by rules 2 and 3."""
+    return list(_edges(_by_day(readings), first, last))
 
 
 def coverage(days: Sequence[LocalDay]) -> Coverage:
@@ -129,6 +132,13 @@ def _by_day(readings: LocalReadings) -> dict[int, _Members]:
         own.offsets += readings.offset_s[start], readings.offset_s[end - 1]
         start = end
     return days
+
+
+def _edges(members: dict[int, _Members], first: date, last: date) -> Iterable[tuple[date, int, int]]:
+    numbers = range(day_number(first), day_number(last) + 1)
+    for number, (at_start, at_end) in zip(numbers, _offsets(numbers, members), strict=True):
+        day = first + (number - numbers[0]) * _ONE_DAY
+        yield day, number * DAY_S - at_start, (number + 1) * DAY_S - at_end
 
 
 def _offsets(numbers: Iterable[int], members: dict[int, _Members]) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from bg_ingest.readings.local_days import AHEAD_OF_UTC_MAX, BEHIND_UTC_MAX
 from bg_ingest.statistics.series import Series
 
 if TYPE_CHECKING:
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
 
     from bg_ingest.readings.columns import HourColumns
 
-# Local clocks are at most 14 hours ahead of UTC and at most 12 hours behind.
-AHEAD_OF_UTC_MAX = timedelta(hours=14)
-BEHIND_UTC_MAX = timedelta(hours=12)
 _FIRST, _LAST = date(1900, 1, 1), date(9990, 1, 1)  # So that no edge leaves the calendar.
 _ONE_DAY = timedelta(days=1)
 

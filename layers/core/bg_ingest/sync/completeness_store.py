@@ -15,7 +15,7 @@ from bg_ingest.readings.completeness import DAY, Day, Followed, completeness
 from bg_ingest.readings.gaps import Gap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
@@ -51,36 +51,41 @@ class CompletenessStore:
 
 
 def compute_days(
-    reading_store: ReadingStore, state: SyncState, first: date, last: date, now: datetime
+    reading_store: ReadingStore, states: Sequence[SyncState], first: date, last: date, now: datetime
 ) -> tuple[Day, ...]:
-    """The days from `first` to `last`, computed from the readings stored now."""
+    """The days from `first` to `last` of a user with these sources, computed from what is stored now."""
     edges = (datetime.combine(first, time(), UTC), datetime.combine(last + DAY, time(), UTC))
-    stored = reading_store.between(state.user_id, *edges)
-    return completeness(stored, first, last, now, Followed(state.history_from, state.connected_at))
+    stored = reading_store.readable_between(states[0].user_id, *edges)
+    return completeness(stored, first, last, now, followed_by(states))
+
+
+def followed_by(states: Sequence[SyncState]) -> Followed:
+    """Since when these sources of one user are followed: as the first of them is."""
+    return Followed(min(state.history_from for state in states), min(state.connected_at for state in states))
 
 
 def current_days(
     reading_store: ReadingStore,
     days: CompletenessStore,
-    state: SyncState,
+    states: Sequence[SyncState],
     first: date,
     last: date,
     now: datetime,
 ) -> list[Day]:
     """The days from `first` to `last`: old ones as stored, the newest computed."""
     computed_from = max(first, (now - _COMPUTED).date())
-    stored = [day for day in days.between(state.user_id, first, last) if day.date < computed_from]
-    return [*stored, *compute_days(reading_store, state, computed_from, min(last, now.date()), now)]
+    stored = [day for day in days.between(states[0].user_id, first, last) if day.date < computed_from]
+    return [*stored, *compute_days(reading_store, states, computed_from, min(last, now.date()), now)]
 
 
 def _to_item(user_id: str, day: Day) -> Item:
     return {
         "pk": user_id,
         "sk": f"{_PREFIX}{day.date}",
-        "expected": day.expected,
         "received": day.received,
         "late": day.late,
         "missing": day.missing,
+        "pending": day.pending,
         "gaps": [[gap.start.isoformat(), gap.end.isoformat(), gap.missing] for gap in day.gaps],
     }
 
@@ -90,11 +95,14 @@ def _from_item(item: Item) -> Day:
         Gap(datetime.fromisoformat(start), datetime.fromisoformat(end), missing)
         for start, end, missing in item["gaps"]
     )
+    # Items from before `pending` existed count the late readings among the received.
+    is_older = "pending" not in item
     return Day(
         date=date.fromisoformat(item["sk"].removeprefix(_PREFIX)),
-        expected=item["expected"],
-        received=item["received"],
+        received=item["received"] - (item["late"] if is_older else 0),
         late=item["late"],
-        missing=item["missing"],
+        # Old days are served as stored. By then their pending readings are missing.
+        missing=item["missing"] + item.get("pending", 0),
+        pending=0,
         gaps=tuple(gaps),
     )

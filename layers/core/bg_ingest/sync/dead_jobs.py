@@ -1,9 +1,11 @@
 """
-Jobs whose message is lost: each becomes failed, so that no job says `deferred` for thirty days.
+Jobs whose message is lost: each is sent again or becomes failed, so that no job says `deferred` for a month.
 
-    what happened to the message                  found by                         the job's error
-    an order failed at its last delivery          the worker, at once              internal
-    sent never, lost, or killed at each delivery  the user's next reconciliation   abandoned
+    what happened to the message                  found by                             the job
+    an order failed at its last delivery          the worker, at once                  failed: internal
+    sent never, or lost before the first try      the user's next reconciliation       sent again
+     ... and again                                the reconciliation of the day after  failed: abandoned
+    lost after a try                              the user's next reconciliation       failed: abandoned
 
 The failed job is published as `bg.sync.failed`. If an operator puts the message back into the queue, then it
 is carried out as a new job whose id follows the dead job's id.
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING
 from bg_ingest.sync.job import ABANDONED, INTERNAL, Failure, Job, JobStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from bg_ingest.clock import Clock
@@ -28,8 +31,10 @@ if TYPE_CHECKING:
 DELIVERIES_MAX = 5
 # Longer than any delay of a message: SQS hides a message for at most twelve hours.
 ABANDONED_AFTER = timedelta(hours=24)
-# Each reconciliation looks at the jobs of one day, and at two more hours for one that came early.
-_SWEPT = timedelta(hours=26)
+# Each reconciliation looks at the jobs of two days, and at two more hours for one that came early.
+_SWEPT = timedelta(hours=50)
+# On the first of these days a job that was never tried is sent again.
+_SENT_AGAIN_FOR = timedelta(hours=24)
 
 
 def fail_undeliverable(order: Order, deliveries: int, jobs: Jobs, clock: Clock) -> None:
@@ -39,19 +44,27 @@ def fail_undeliverable(order: Order, deliveries: int, jobs: Jobs, clock: Clock) 
         _fail(stored, Failure(INTERNAL, retryable=True, attempts=deliveries), jobs, clock)
 
 
-def fail_abandoned(user_id: str, jobs: Jobs, clock: Clock) -> int:
-    """Record the end of a user's jobs that no message can continue any more; returns how many."""
-    now = clock.now()
-    until = now - ABANDONED_AFTER
+def mend_abandoned(
+    user_id: str, jobs: Jobs, clock: Clock, send: Callable[[Iterable[Order]], None]
+) -> tuple[int, int]:
+    """Send a user's jobs that were never tried again, and end those that no message can continue any more."""
+    until = clock.now() - ABANDONED_AFTER
     found = [
         job
         for job in jobs.ordered_between(user_id, until - _SWEPT, until)
         if not job.is_over and (job.finished_at or job.order.requested_at) < until
     ]
-    for job in found:
+    untried = [
+        job
+        for job in found
+        if job.status is JobStatus.QUEUED and job.order.requested_at >= until - _SENT_AGAIN_FOR
+    ]
+    send([job.order for job in untried])
+    ended = [job for job in found if job not in untried]
+    for job in ended:
         attempts = job.failure.attempts if job.failure else 1
         _fail(job, Failure(ABANDONED, retryable=True, attempts=attempts), jobs, clock)
-    return len(found)
+    return len(untried), len(ended)
 
 
 def under_living_job(order: Order, jobs: Jobs) -> tuple[Order, Job | None]:

@@ -19,6 +19,7 @@ SYNC_RUNNING = "sync-running"  # Another sync held the lease at every try.
 UNREADABLE = "unreadable"
 INTERNAL = "internal"
 ABANDONED = "abandoned"  # No message can continue it any more.
+SUPERSEDED = "superseded"  # A poll that waited until the next poll was due.
 
 # A poll that failed at the provider is retried twice. After that the next poll is the retry.
 _POLL_DEFERRALS_MAX = 2
@@ -69,7 +70,15 @@ class Order:
     window: tuple[datetime, datetime] | None = None  # Only where the caller named one.
     deferrals: int = 0  # How often it was deferred for reasons outside this service.
     not_before: datetime | None = None  # The provider asked us to wait until then.
-    payload: str | None = field(default=None, repr=False)  # The records of a webhook; nothing is fetched.
+    payload: str | None = field(default=None, repr=False)  # Sealed records of a webhook; nothing is fetched.
+    # Of a poll: the seconds after which the schedule has ordered the next one.
+    interval_s: int | None = None
+    # Of a daily look at each user: polls begin again if the user is connected and not polled. Otherwise there
+    # is nothing to do.
+    repairs: bool = False
+    stretch_percent: int = 100  # Of a poll: how much longer the intervals of all users are at the moment.
+    source: str = ""  # The name of the user's source; see accounts.source_keys.
+    is_retry: bool = False  # It was delivered or tried before, so a job may be stored for it.
 
     @property
     def is_poll(self) -> bool:
@@ -81,6 +90,11 @@ class Order:
         """When the job was ordered; its id begins with that time."""
         return ids.made_at(self.job_id)
 
+    @property
+    def ordered_ms(self) -> int:
+        """The same in epoch milliseconds; valid for every hexadecimal id."""
+        return ids.milliseconds(self.job_id)
+
     def may_defer(self, *, called: bool = True) -> bool:
         """Whether it may be retried later; `called` says whether the provider received this try."""
         if self.is_poll:
@@ -89,7 +103,10 @@ class Order:
 
     def for_history(self, now: datetime) -> Order:
         """A new order for the same user's history."""
-        return Order(self.user_id, ids.new_id(now), JobKind.BACKFILL, self.trigger, self.correlation_id)
+        job_id = ids.new_id(now)
+        return Order(
+            self.user_id, job_id, JobKind.BACKFILL, self.trigger, self.correlation_id, source=self.source
+        )
 
     def as_message(self) -> dict[str, Any]:
         """The form it has in the queue."""
@@ -102,7 +119,12 @@ class Order:
             "window": [to_iso(edge) for edge in self.window] if self.window else None,
             "deferrals": self.deferrals,
             "not_before": to_iso(self.not_before),
-            "brought": self.payload,  # The key's name is older than the field's.
+            "sealed": self.payload,
+            "interval_s": self.interval_s,
+            "source": self.source,
+            "stretch_percent": self.stretch_percent,
+            "repairs": self.repairs,
+            "is_retry": self.is_retry,
         }
 
     @classmethod
@@ -118,7 +140,12 @@ class Order:
             window=(datetime.fromisoformat(window[0]), datetime.fromisoformat(window[1])) if window else None,
             deferrals=message.get("deferrals", 0),
             not_before=from_iso(message.get("not_before")),
-            payload=message.get("brought"),
+            payload=message.get("sealed"),
+            interval_s=message.get("interval_s"),
+            source=message.get("source", ""),
+            stretch_percent=message.get("stretch_percent", 100),
+            repairs=message.get("repairs", False),
+            is_retry=message.get("is_retry", False),
         )
 
 
@@ -179,22 +206,27 @@ class SyncResult:
     """
     What one sync did.
 
-    `job` is the finished job; when `busy`, the job that holds the lease. `retry_in_s` is the delay before the
-    order should be retried; None if it should not be. `rest` is an order for the work that did not fit into
+    `job` is the finished job; when `busy`, the job that holds the lease. `superseded` is a poll that was not
+    needed any more. `retry_in_s` is the delay before the order should be retried; None if it should not be.
+    `tried` is whether the retry counts as one more try. `rest` is an order for the work that did not fit into
     the time. `counts` covers this run alone, where the job's counts cover all its runs; None without a run.
     """
 
     job: Job | None
     busy: bool = False
+    superseded: bool = False
     retry_in_s: float | None = None
+    tried: bool = True
     rest: Order | None = None
     newest_at: datetime | None = None  # The newest of the stored readings.
+    provider: str | None = None  # It answered; None if it was not called, or has failed.
     counts: Counts | None = None
+    overdue_s: float | None = None  # How much later than planned a poll stored new readings.
 
     def facts(self) -> dict[str, Any]:
         """The members of a log line about it."""
         if self.job is None or self.counts is None:
-            return {"busy": self.busy}
+            return {"busy": self.busy, "superseded": self.superseded}
         counts, failure = self.job.counts, self.job.failure
         return {
             "status": self.job.status,

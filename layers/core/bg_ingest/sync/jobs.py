@@ -1,14 +1,16 @@
-"""The jobs of the last thirty days: one item per job, in the users table."""
+"""The jobs of the last thirty days: one item per job, and one for six quiet polls, in the users table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from bg_ingest import ids
 from bg_ingest.dynamo import Change
 from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger
+from bg_ingest.sync.polls import quiet_polls
 from bg_ingest.utc import from_iso, to_iso
 
 if TYPE_CHECKING:
@@ -16,8 +18,10 @@ if TYPE_CHECKING:
 
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
+    from bg_ingest.sync.state import SyncState
 
 _PREFIX = "job#"
+_POLLS_PREFIX = "polls#"
 _KEPT = timedelta(days=30)
 
 
@@ -73,6 +77,49 @@ class Jobs:
             if item["sk"] != last:
                 yield _from_item(item)
 
+    def save_polls(self, user_id: str, records: bytes) -> bool:
+        """Store the records of quiet polls as one item; False if an item begins with the same poll."""
+        write = self.table.put(
+            {
+                "pk": user_id,
+                "sk": _POLLS_PREFIX + quiet_polls.name_of(records),
+                "polls": records,
+                "expires_at": int((self.clock.now() + _KEPT).timestamp()),
+            },
+            "attribute_not_exists(pk)",
+        )
+        return write.accepted
+
+    def quiet_poll(self, user_id: str, job_id: str) -> Job | None:
+        """The quiet poll with this id, if its record has moved into an item."""
+        # The record is in the item that begins with this poll or with the last one before.
+        newest = self._polls_items(user_id, job_id, page_items_max=1)
+        polls = (poll for item in islice(newest, 1) for poll in quiet_polls.polls_in(item["polls"], user_id))
+        return next((poll for poll in polls if poll.order.job_id == job_id), None)
+
+    def quiet_polls_newest_first(self, user_id: str, before: str | None = None) -> Iterator[Job]:
+        """A user's quiet polls whose records have moved into items, from the newest or from `before` back."""
+        for item in self._polls_items(user_id, before or ids.AFTER_EVERY_ID):
+            polls = list(quiet_polls.polls_in(item["polls"], user_id))
+            yield from (poll for poll in reversed(polls) if not before or poll.order.job_id < before)
+
+    def quiet_polls_of(self, state: SyncState, before: str | None = None) -> list[Job]:
+        """The quiet polls whose records are in the sync item, the newest first."""
+        oldest = self.clock.now() - _KEPT
+        polls = quiet_polls.polls_in(state.polls, state.user_id)
+        kept = (poll for poll in polls if poll.finished_at and poll.finished_at > oldest)
+        return [poll for poll in kept if not before or poll.order.job_id < before][::-1]
+
+    def _polls_items(self, user_id: str, upper: str, page_items_max: int | None = None) -> Iterator[Item]:
+        # A record that has just left the sync item must not be missing for a second.
+        return self.table.query(
+            "pk = :pk AND sk BETWEEN :first AND :last",
+            {":pk": user_id, ":first": _POLLS_PREFIX, ":last": _POLLS_PREFIX + upper},
+            descending=True,
+            consistent=True,
+            page_items_max=page_items_max,
+        )
+
 
 def enqueue(order: Order, *, jobs: Jobs, send: Callable[[Iterable[Order]], None]) -> Job:
     """Store the job first, so that its address answers at once; then queue its order."""
@@ -100,6 +147,7 @@ def _to_item(job: Job, expires_at_s: int) -> Item:
         "failure": {"type": failure.type, "retryable": failure.retryable, "attempts": failure.attempts}
         if failure
         else None,
+        **({"source": order.source} if order.source else {}),
         "expires_at": expires_at_s,
     }
 
@@ -115,6 +163,7 @@ def _from_item(item: Item) -> Job:
             correlation_id=item["correlation_id"],
             # Jobs stored before this attribute existed do not separate the requested from the fetched range.
             window=_window(item["asked"]) if "asked" in item else edges,
+            source=item.get("source", ""),
         ),
         status=JobStatus(item["job_status"]),
         started_at=from_iso(item["started_at"]),

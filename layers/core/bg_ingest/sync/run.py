@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bg_ingest.providers.errors import PersonNeeded, RequestRefused
+from bg_ingest.providers.seam import Rejected
 from bg_ingest.sync import windows
 from bg_ingest.sync.completeness_store import compute_days
 from bg_ingest.sync.job import Counts, JobKind
+from bg_ingest.sync.polls.covered import Covered
+from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from bg_ingest.clock import Clock
-    from bg_ingest.providers.seam import Fetched, Rejected, Span
+    from bg_ingest.providers.seam import Fetched, Span
+    from bg_ingest.readings.model import Reading
     from bg_ingest.readings.store import ReadingStore
     from bg_ingest.sync.completeness_store import CompletenessStore
     from bg_ingest.sync.job import Order
@@ -58,11 +62,20 @@ class Stores:
     def save(self, user_id: str, fetched: Fetched, fetched_at: datetime) -> Counts:
         """Store and count the records of one fetch or one webhook."""
         saved = self.reading_store.save(user_id, fetched.readings, fetched_at)
+        if fetched.removed:
+            self.reading_store.remove_deleted(user_id, fetched.removed, fetched_at)
+        set_aside = [Rejected(one.reason, _as_record(one.reading)) for one in saved.set_aside]
+        rejected = [*fetched.rejected, *set_aside]
         # After the readings: a rejected record must not keep the good ones from being stored.
-        self.quarantine(user_id, fetched.rejected)
+        self.quarantine(user_id, rejected)
         records = len(fetched.readings) + len(fetched.rejected)
-        invalid = tuple(sorted(Counter(fetched.reasons).items()))
+        invalid = tuple(sorted(Counter(one.reason for one in rejected).items()))
         return Counts(records, saved.stored, saved.revised, saved.duplicates, invalid)
+
+
+def _as_record(reading: Reading) -> dict[str, Any]:
+    """A reading as an operator sees it in the quarantine."""
+    return asdict(reading) | {"at": rfc_3339(reading.at)}
 
 
 class LeaseLost(Exception):
@@ -82,7 +95,10 @@ class Run:
     counts: Counts = field(default_factory=Counts)
     counted_before: Counts = field(default_factory=Counts)  # By earlier runs of the same job.
     window: windows.Window | None = None
+    covered: Covered | None = None  # What a finished poll leaves for the next one.
     data_until: datetime | None = None
+    provider: str | None = None  # It has answered.
+    fresh_at: datetime | None = None  # All that the provider had then is stored, back to the oldest gap.
     reconciled_at: datetime | None = None
     _began_with_s: float = field(init=False)
 
@@ -104,11 +120,25 @@ class Run:
 
     def _poll(self) -> None:
         now = self.clock.now()
-        since = now - windows.POLL_HORIZON
+        window = self._poll_window(now)
+        fetched = self._store(window)
+        self.fresh_at = now
+        # What a relay polls for may come from the sensor's own provider, so its own readings show too little.
+        if not self.lease.state.relays and not self.counts.invalid:
+            self.covered = Covered.after_poll(window, (reading.at for reading in fetched))
+
+    def _poll_window(self, now: datetime) -> windows.Window:
+        covered = self.lease.state.covered
+        if covered:
+            return windows.window_after(covered, now)
+        # What a relay has is not here yet for the sensor's own provider, whose version replaces it.
         known = self.stores.reading_store.instants_eventually_consistent(
-            self.order.user_id, since, now + windows.AHEAD
+            self.order.user_id,
+            now - windows.POLL_HORIZON,
+            now + windows.AHEAD,
+            relayed=self.lease.state.relays,
         )
-        self._store(windows.poll_window(known, now))
+        return windows.poll_window(known, now)
 
     def _range(self, asked: windows.Window) -> Order | None:
         for window in windows.newest_first(asked):
@@ -157,6 +187,8 @@ class Run:
             if not self._has_time_for_another():
                 return replace(self.order, window=(asked[0], window[1]))
             self._store_whole_days(window)
+            if window[1] > now:
+                self.fresh_at = now
         if error:
             raise error
         self.reconciled_at = self.order.requested_at
@@ -175,16 +207,19 @@ class Run:
         self._store(window)
         state, now = self.lease.state, self.clock.now()
         first, last = window[0].date(), min(window[1], now).date()
-        days = compute_days(self.stores.reading_store, state, first, last, now)
+        # The first source has followed the user for longer than a further one.
+        states = self.stores.states.of_user(state.user_id) if state.source else [state]
+        days = compute_days(self.stores.reading_store, states, first, last, now)
         self.stores.completeness.save(self.order.user_id, days)
 
-    def _store(self, window: windows.Window) -> None:
+    def _store(self, window: windows.Window) -> Sequence[Reading]:
         fetched_at = self.clock.now()
         fetched = self.source.readings(self.order.user_id, *window)
         self.counts += self.stores.save(self.order.user_id, fetched, fetched_at)
-        self.window = _around(self.window, window)
+        self.window, self.provider = _around(self.window, window), fetched.provider
         newest = max((reading.at for reading in fetched.readings), default=None)
         self.data_until = max(filter(None, (self.data_until, newest)), default=None)
+        return fetched.readings
 
     def _has_time_for_another(self) -> bool:
         if self.window is None:

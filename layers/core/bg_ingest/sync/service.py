@@ -8,30 +8,39 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from bg_ingest import ids
-from bg_ingest.accounts.connection import ConnectionState
+from bg_ingest.accounts.source_keys import FIRST_SOURCE
+from bg_ingest.readings.completeness import DAY
+from bg_ingest.readings.delays import median_delays
 from bg_ingest.sync import worker
 from bg_ingest.sync.completeness_store import current_days
 from bg_ingest.sync.connected_provider import ConnectedProvider
-from bg_ingest.sync.dead_jobs import fail_abandoned, fail_undeliverable
-from bg_ingest.sync.job import JobKind, Order, Trigger
+from bg_ingest.sync.dead_jobs import fail_undeliverable, mend_abandoned
+from bg_ingest.sync.job import JobKind, Order, SyncResult, Trigger
 from bg_ingest.sync.job_history import JobHistory
 from bg_ingest.sync.jobs import enqueue
-from bg_ingest.sync.pushed_records import store_pushed
+from bg_ingest.sync.local_completeness import compute_local_days
+from bg_ingest.sync.orders.pushed_records import store_pushed
 from bg_ingest.sync.state import mend_polling
 from bg_ingest.sync.sync_user import sync_user
+from bg_ingest.sync.user_sources import sources_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import date
 
     from bg_ingest.accounts.connection import Connections
     from bg_ingest.clock import Clock
     from bg_ingest.providers.seam import Provider
     from bg_ingest.readings.completeness import Day
+    from bg_ingest.readings.delays import Delays
+    from bg_ingest.readings.stored.stored_reading import StoredReading
     from bg_ingest.sync.connected_provider import AccessTokens
-    from bg_ingest.sync.job import Job, SyncResult
-    from bg_ingest.sync.queue import JobsQueue
+    from bg_ingest.sync.dispatching.poll_stretch import PollStretch
+    from bg_ingest.sync.job import Job
+    from bg_ingest.sync.orders.queue import JobsQueue
     from bg_ingest.sync.run import Stores
+    from bg_ingest.sync.state import SyncState
+    from bg_ingest.sync.user_sources import UserSource
     from bg_ingest.sync.windows import Window
     from bg_ingest.sync.worker import Delivery, DeliveryResult
 
@@ -72,6 +81,7 @@ class SyncService:
     connections: Connections
     tokens: AccessTokens
     providers: Mapping[str, Provider]
+    open_payload: Callable[[str, str], bytes]
     jobs_queue: JobsQueue
     observer: SyncObserver
     clock: Clock
@@ -83,17 +93,44 @@ class SyncService:
         """The jobs that the API lists."""
         return JobHistory(self.stores.jobs, self.stores.states)
 
-    def connection_state(self, user_id: str) -> ConnectionState:
-        """A user's connection state; an unknown user looks like one who never connected."""
-        connection = self.connections.get(user_id)
-        return connection.state if connection else ConnectionState.DISCONNECTED
+    def sources(self, user_id: str) -> list[UserSource]:
+        """All sources that a user has or had."""
+        return sources_of(self.connections, self.stores.states, user_id)
 
-    def completeness(self, user_id: str, first: date, last: date) -> list[Day]:
+    def provider_of(self, user_id: str, source: str = FIRST_SOURCE) -> str | None:
+        """The provider of a source, which never changes; None for the first source of an unknown user."""
+        if source:
+            return source
+        connection = self.connections.get(user_id)
+        return connection.endpoint.provider if connection else None
+
+    def completeness(self, user_id: str, first: date, last: date, *, local: bool = False) -> list[Day]:
         """How complete a user's days are; no days for a user who never connected."""
-        stores, state = self.stores, self.stores.states.get(user_id)
-        if state is None:
+        stores, states, now = self.stores, self.stores.states.of_user(user_id), self.clock.now()
+        if not states:
             return []
-        return current_days(stores.reading_store, stores.completeness, state, first, last, self.clock.now())
+        if local:
+            return list(compute_local_days(stores.reading_store, states, first, last, now))
+        return current_days(stores.reading_store, stores.completeness, states, first, last, now)
+
+    def local_date(self, user_id: str) -> date:
+        """Today by the offset of the user's newest reading; by UTC if that is unknown."""
+        newest = self.stores.reading_store.latest(user_id)
+        offset = newest.reading.local_offset_minutes if newest else None
+        return (self.clock.now() + timedelta(minutes=offset or 0)).date()
+
+    def last_day(self, user_id: str) -> list[StoredReading]:
+        """The readings of the last 24 hours."""
+        now = self.clock.now()
+        return list(self.stores.reading_store.between(user_id, now - DAY, now))
+
+    def delays(
+        self, state: SyncState, stretch: PollStretch, last_day: Iterable[StoredReading]
+    ) -> Delays | None:
+        """How late this source's readings of the last day were stored; None without such readings."""
+        interval_s = state.interval_in_effect_s(stretch) or state.poll_interval_s
+        interval = timedelta(seconds=interval_s)
+        return median_delays(last_day, state.connected_at, interval, relayed=state.relays)
 
     def new_order(
         self,
@@ -102,17 +139,24 @@ class SyncService:
         *,
         kind: JobKind = JobKind.INCREMENTAL,
         window: Window | None = None,
+        source: str = FIRST_SOURCE,
     ) -> Order:
         """An order for what an API caller asked for."""
         job_id = ids.new_id(self.clock.now())
-        return Order(user_id, job_id, kind, Trigger.API, correlation_id, window)
+        return Order(user_id, job_id, kind, Trigger.API, correlation_id, window, source=source)
 
-    def waiting_order(self, user_id: str, window: Window | None) -> Order | None:
+    def waiting_order(
+        self,
+        user_id: str,
+        window: Window | None,
+        kind: JobKind = JobKind.INCREMENTAL,
+        source: str = FIRST_SOURCE,
+    ) -> Order | None:
         """The order of an earlier API call for the same range, if it still waits in the queue."""
         now = self.clock.now()
         recent = self.stores.jobs.newest_first(user_id, page_items_max=_WAITING_JOBS_SEEN)
         for job in islice(recent, _WAITING_JOBS_SEEN):
-            same = job.order.trigger is Trigger.API and job.order.kind is JobKind.INCREMENTAL
+            same = (job.order.trigger, job.order.kind, job.order.source) == (Trigger.API, kind, source)
             touched_at = job.finished_at or job.order.requested_at
             if same and job.order.window == window and not job.is_over and now - touched_at < _WAITING_MAX:
                 return replace(job.order, deferrals=job.failure.attempts if job.failure else 0)
@@ -166,17 +210,35 @@ class SyncService:
                 stores=self.stores,
                 connections=self.connections,
                 providers=self.providers,
+                open_payload=self.open_payload,
                 clock=self.clock,
             )
-        source = ConnectedProvider(self.connections, self.tokens, self.providers, time_left_s)
-        self._mend(order)
+        source = ConnectedProvider(self.connections, self.tokens, self.providers, time_left_s, order.source)
+        mended = self._mend_polling(order)
+        if order.repairs and not mended:
+            return SyncResult(None, superseded=True)
+        self._mend_jobs(order)
         return sync_user(order, stores=self.stores, source=source, clock=self.clock, time_left_s=time_left_s)
 
-    def _mend(self, order: Order) -> None:
-        """Repair what a crash of an earlier version or a lost message left behind."""
-        if order.trigger is Trigger.API and mend_polling(self.connections, self.stores.states, order.user_id):
-            self.observer.mended("polling", 1)
+    def _mend_polling(self, order: Order) -> bool:
+        """Poll a connected user again whose polls a crash of an earlier version has lost."""
+        sources = []
+        if order.repairs:
+            sources = [connection.source for connection in self.connections.of_user(order.user_id)]
+        elif order.trigger is Trigger.API:
+            sources = [order.source]
+        mended = [
+            mend_polling(self.connections, self.stores.states, self.providers, order.user_id, source)
+            for source in sources
+        ]
+        if any(mended):
+            self.observer.mended("polling", sum(mended))
+        return any(mended)
+
+    def _mend_jobs(self, order: Order) -> None:
+        """Send jobs again whose message is lost."""
         if order.kind is JobKind.RECONCILE and order.trigger is Trigger.SCHEDULE:
-            failed = fail_abandoned(order.user_id, self.stores.jobs, self.clock)
-            if failed:
-                self.observer.mended("jobs", failed)
+            mended = mend_abandoned(order.user_id, self.stores.jobs, self.clock, self.jobs_queue.send)
+            for what, jobs in zip(("jobs sent again", "jobs"), mended, strict=True):
+                if jobs:
+                    self.observer.mended(what, jobs)

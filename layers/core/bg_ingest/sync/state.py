@@ -1,5 +1,5 @@
 """
-The sync item of a user: the lease, the running job, the poll slot, and how far the data goes.
+The sync item of a user's source: the lease, the running job, the poll slot, and how far the data goes.
 
               |  HELD by a live holder   |  holder died: any process may take it  |
               |--------------------------|----------------------------------------|--> time
@@ -8,6 +8,9 @@ The sync item of a user: the lease, the running job, the poll slot, and how far 
 Taking the lease adds one to `fence`, and every later write of the holder names that fence. So a holder that
 was paused past its lease cannot release, move or overwrite what a newer holder has. Connecting and
 disconnecting add one as well: a sync that started for the connection before cannot write for the one after.
+
+A poll is an order to be fresh as of the time it was ordered for. It gets no lease if a later fetch has
+succeeded, or if it waited for an interval, so that the next poll is due. Such a poll costs no call.
 """
 
 from __future__ import annotations
@@ -17,17 +20,24 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.connection import ConnectionState
+from bg_ingest.accounts.source_keys import FIRST_SOURCE, OF_ALL_SOURCES, all_sources, source_key, source_of
 from bg_ingest.dynamo import Change
-from bg_ingest.sync import poll_slots
-from bg_ingest.sync.job import INTERNAL, Job, JobKind, JobStatus, Order, Trigger
+from bg_ingest.sync.dispatching import poll_slots, poll_stretch
+from bg_ingest.sync.dispatching.poll_stretch import PollStretch
+from bg_ingest.sync.job import ACCOUNT_CHANGED, INTERNAL, Job, JobKind, JobStatus, Order, Trigger
+from bg_ingest.sync.polls.covered import Covered
 from bg_ingest.utc import from_iso
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bg_ingest.accounts.connection import Connections
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table, Write
+    from bg_ingest.providers.seam import Provider
 
 SK = "sync"
+COVERED = "covered"  # What the next poll knows of the stored readings; a restore removes this attribute.
 # A lease may expire only after Lambda has ended its holder; a test compares it with the template.
 LEASE_TTL = timedelta(seconds=150)
 
@@ -35,7 +45,8 @@ LEASE_TTL = timedelta(seconds=150)
 _KNOWN = "attribute_exists(pk)"  # An erased user must not come back as half an item.
 _FREE = "(attribute_not_exists(lease_until) OR lease_until <= :now)"
 _SAME_FENCE = "fence = :fence"
-_STOP_POLLING = "SET fence = fence + :one REMOVE seat, lease_until, running"
+_NOT_FRESH = "(attribute_not_exists(fresh_at) OR fresh_at <= :ordered)"
+_STOP_POLLING = "SET fence = fence + :one REMOVE seat, lease_until, running, covered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,7 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class SyncState:
-    """The state of one user's syncing."""
+    """The state of syncing one source of a user."""
 
     user_id: str = field(repr=False)
     poll_interval_s: int
@@ -69,12 +80,22 @@ class SyncState:
     failures: int = 0
     last_error: tuple[str, datetime] | None = None  # The type of the last sync's failure, and its time.
     running: Job | None = None
+    covered: Covered | None = field(default=None, repr=False)
+    polls: bytes = field(default=b"", repr=False)  # Records of the last quiet polls.
+    source: str = FIRST_SOURCE
+    relays: bool = False  # The source passes on what another provider measured.
 
-    def slot_now(self, data_until: datetime | None, now: datetime) -> str:
-        """The poll slot this user belongs on when their newest reading is from `data_until`."""
-        newest = max(self.connected_at, data_until) if data_until else self.connected_at
-        interval_s = poll_slots.interval_now_s(self.poll_interval_s, now - newest)
-        return poll_slots.poll_slot(self.user_id, interval_s)
+    @property
+    def sk(self) -> str:
+        """The sort key of its item."""
+        return source_key(SK, self.source)
+
+    def interval_in_effect_s(self, stretch: PollStretch) -> int | None:
+        """The seconds between two polls as of now; None for a user who is not polled."""
+        if self.slot is None:
+            return None
+        interval_s = poll_slots.interval_of(self.slot)
+        return stretch.interval_s(interval_s, own_pace=poll_slots.has_own_pace(self.slot))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,39 +114,85 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
+class Superseded:
+    """A poll is not needed any more: a later fetch has `served` it, or the next poll is due."""
+
+    served: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SyncStates:
     """The sync items, in the users table."""
 
     table: Table
     clock: Clock
     default_interval_s: int = 900  # For users who have not chosen an interval.
+    shards: int = 1  # Of each poll slot.
 
-    def get(self, user_id: str) -> SyncState | None:
-        """A user's state; None for a user who never connected."""
-        item = self.table.get(user_id, SK)
+    def get(self, user_id: str, source: str = FIRST_SOURCE) -> SyncState | None:
+        """The state of a user's source; None for one that was never connected."""
+        item = self.table.get(user_id, source_key(SK, source))
         return self._state(item) if item else None
 
-    def start_polling(self, user_id: str, poll_interval_s: int | None, history_from: datetime) -> None:
-        """Poll a user who has just connected, and order their history; None is the default interval."""
-        change = self.polling_started(user_id, poll_interval_s, history_from)
-        assert change.expression  # noqa: S101 - it is an update.
-        self.table.update(user_id, SK, change.expression, change.values or {})
+    def of_user(self, user_id: str) -> list[SyncState]:
+        """The states of all sources of a user, that of the first source first."""
+        items = self.table.query(OF_ALL_SOURCES, all_sources(user_id, SK), consistent=True)
+        return [self._state(item) for item in items]
 
-    def polling_started(self, user_id: str, poll_interval_s: int | None, history_from: datetime) -> Change:
-        """Return the write that starts polling, for a transaction with others."""
+    def stretch(self) -> PollStretch:
+        """How much longer the intervals are than the users chose."""
+        return PollStretch.from_item(self.table.get(poll_stretch.PK, poll_stretch.NAME))
+
+    def start_polling(
+        self,
+        user_id: str,
+        poll_interval_s: int | None,
+        history_from: datetime,
+        source: str = FIRST_SOURCE,
+        *,
+        own_pace: bool = False,
+        relays: bool = False,
+    ) -> None:
+        """Poll a user who has just connected, and order their history; None is the default interval."""
+        change = self.polling_started(
+            user_id, poll_interval_s, history_from, source, own_pace=own_pace, relays=relays
+        )
+        assert change.expression  # noqa: S101 - it is an update.
+        self.table.update(user_id, change.sk, change.expression, change.values or {})
+
+    def polling_started(
+        self,
+        user_id: str,
+        poll_interval_s: int | None,
+        history_from: datetime,
+        source: str = FIRST_SOURCE,
+        *,
+        own_pace: bool = False,
+        relays: bool = False,
+    ) -> Change:
+        """
+        Return the write that starts polling, for a transaction with others.
+
+        `own_pace`: the user's server is their own, so no shared quota makes the interval longer. `relays`: it
+        passes on what another provider measured.
+        """
         # Fences start at the time of day. If they started at 1, a user who was erased and came back would
         # soon have a fence that a sync of the erased connection still holds.
         now = self.clock.now()
         return Change(
             user_id,
-            SK,
+            source_key(SK, source),
             "SET poll_interval_s = :interval, seat = :slot, failures = :none, begun_at = :now,"
+            f"{' relays = :relays,' if relays else ''}"
             " history_from = if_not_exists(history_from, :start),"
             " backfill_start = :start, backfill_reached = :now, fence = if_not_exists(fence, :first) + :one"
-            " REMOVE lease_until, running, last_error",
+            " REMOVE lease_until, running, covered, last_error",
             {
                 ":interval": poll_interval_s,
-                ":slot": poll_slots.poll_slot(user_id, poll_interval_s or self.default_interval_s),
+                ":slot": self._slot(
+                    user_id, source, poll_interval_s or self.default_interval_s, own_pace=own_pace
+                ),
+                **({":relays": True} if relays else {}),
                 ":none": 0,
                 ":first": int(now.timestamp() * 1000),
                 ":one": 1,
@@ -134,57 +201,81 @@ class SyncStates:
             },
         )
 
-    def stop_polling(self, user_id: str) -> None:
-        """Poll this user no more; a running sync cannot bring the poll slot back."""
-        self.table.transact([self.polling_stopped(user_id)])
+    def stop_polling(self, user_id: str, source: str = FIRST_SOURCE) -> None:
+        """Poll this source no more; a running sync cannot bring the poll slot back."""
+        self.table.transact([self.polling_stopped(user_id, source)])
 
-    def polling_stopped(self, user_id: str) -> Change:
+    def polling_stopped(self, user_id: str, source: str = FIRST_SOURCE) -> Change:
         """Return the write that ends polling, for a transaction with others."""
-        return Change(user_id, SK, _STOP_POLLING, {":one": 1}, condition=_KNOWN)
+        sk = source_key(SK, source)
+        return Change(user_id, sk, f"{_STOP_POLLING}, last_error", {":one": 1}, condition=_KNOWN)
+
+    def note_other_account(self, user_id: str, source: str = FIRST_SOURCE) -> None:
+        """Record that a login was refused because it belongs to another account at the provider."""
+        error = {"type": ACCOUNT_CHANGED, "at": self.clock.now().isoformat()}
+        self.table.update(
+            user_id, source_key(SK, source), "SET last_error = :error", {":error": error}, _KNOWN
+        )
 
     def stop_polling_under(self, lease: Lease) -> None:
         """Poll no more after a sync that found no login, unless the user has logged in again meanwhile."""
         self._update(lease, _STOP_POLLING, {":one": 1})
 
-    def choose_interval(self, user_id: str, interval_s: int) -> bool:
-        """Poll this user at an interval of their own; False for a user who is not polled."""
-        write = self.table.update(
-            user_id,
-            SK,
-            "SET poll_interval_s = :interval, seat = :slot",
-            {":interval": interval_s, ":slot": poll_slots.poll_slot(user_id, interval_s)},
-            "attribute_exists(seat)",
-        )
+    def choose_interval(self, user_id: str, interval_s: int, source: str = FIRST_SOURCE) -> bool:
+        """Poll this source at an interval of its own; False if it is not polled."""
+        polled = "attribute_exists(seat)"
+        change = "SET poll_interval_s = :interval"
+        sk = source_key(SK, source)
+        write = self.table.update(user_id, sk, change, {":interval": interval_s}, polled)
+        if write.accepted and write.item:
+            self._move(user_id, source, write.item["seat"], interval_s)
         return write.accepted
 
-    def move_slot(self, user_id: str, old: str, new: str) -> bool:
-        """Move a user from poll slot `old`; False if their slot has changed meanwhile."""
-        write = self.table.update(user_id, SK, "SET seat = :new", {":new": new, ":old": old}, "seat = :old")
-        return write.accepted
+    def move_slot(self, state: SyncState, data_until: datetime | None) -> None:
+        """Move a user to the poll slot they belong on when their newest reading is from `data_until`."""
+        newest = max(state.connected_at, data_until) if data_until else state.connected_at
+        interval_s = poll_slots.interval_now_s(state.poll_interval_s, self.clock.now() - newest)
+        if state.slot:
+            self._move(state.user_id, state.source, state.slot, interval_s)
 
-    def take(self, order: Order) -> Lease | Busy | None:
+    def _move(self, user_id: str, source: str, old: str, interval_s: int) -> None:
+        new = self._slot(user_id, source, interval_s, own_pace=poll_slots.has_own_pace(old))
+        if old != new:  # The write is refused if the slot has changed meanwhile.
+            sk, values = source_key(SK, source), {":new": new, ":old": old}
+            self.table.update(user_id, sk, "SET seat = :new", values, "seat = :old")
+
+    def take(self, order: Order) -> Lease | Busy | Superseded | None:
         """Take the lease for an order; None for a user who never connected."""
         # There is no "OR holder = :holder": SQS may deliver one message to two workers at once, and both
         # would then hold the lease. A holder is one execution, never a message.
         now = self.clock.now()
+        condition, values = f"{_KNOWN} AND {_FREE}", self._until(now)
+        if order.is_poll:
+            if order.interval_s and now - order.requested_at >= timedelta(seconds=order.interval_s):
+                return Superseded(served=False)
+            condition, values = f"{condition} AND {_NOT_FRESH}", values | {":ordered": order.ordered_ms}
         write = self.table.update(
             order.user_id,
-            SK,
+            source_key(SK, order.source),
             "SET lease_until = :until, fence = fence + :one, running = :running, last_attempt_at = :at",
-            self._until(now) | {":at": now.isoformat(), ":running": _running_to_item(order, now)},
-            f"{_KNOWN} AND {_FREE}",
+            values | {":at": now.isoformat(), ":running": _running_to_item(order, now)},
+            condition,
         )
         if write.item is None:
             return None
         state = self._state(write.item)
-        return Lease(state, write.item["fence"]) if write.accepted else Busy(state.running)
+        if write.accepted:
+            return Lease(state, write.item["fence"])
+        if order.is_poll and write.item.get("fresh_at", 0) > order.ordered_ms:
+            return Superseded(served=True)
+        return Busy(state.running)
 
-    def keep_syncs_out(self, user_id: str) -> bool:
+    def keep_syncs_out(self, user_id: str, source: str = FIRST_SOURCE) -> bool:
         """Take the lease for an erasure and end polling; False while a sync holds the lease."""
         write = self.table.update(
             user_id,
-            SK,
-            "SET lease_until = :until, fence = fence + :one REMOVE seat, running",
+            source_key(SK, source),
+            "SET lease_until = :until, fence = fence + :one REMOVE seat, running, covered",
             self._until(self.clock.now()),
             f"{_KNOWN} AND {_FREE}",
         )
@@ -196,14 +287,17 @@ class SyncStates:
         values = {":reached": reached.isoformat(), ":until": until}
         return self._update(lease, "SET backfill_reached = :reached, lease_until = :until", values).accepted
 
-    def release(
+    def release(  # noqa: PLR0913 - each is an attribute of the item.
         self,
         lease: Lease,
         *,
         succeeded: bool,
         error: str = INTERNAL,  # The type of the failure, if there was one.
         data_until: datetime | None,
+        fresh_at: datetime | None = None,
         reconciled_at: datetime | None = None,
+        covered: Covered | None = None,
+        polls: bytes | None = None,  # The records of quiet polls from now on, if they change.
     ) -> bool:
         """Release the lease and record the outcome; False if the lease was lost meanwhile."""
         now = self.clock.now().isoformat()
@@ -216,9 +310,22 @@ class SyncStates:
         else:
             outcome = "failures = failures + :one, last_error = :error"
             values |= {":one": 1, ":error": {"type": error, "at": now}}
+        if fresh_at:
+            outcome += ", fresh_at = :fresh"
+            values |= {":fresh": _ms(fresh_at)}
         if reconciled_at:
             outcome += ", reconciled_at = :reconciled"
             values |= {":reconciled": reconciled_at.isoformat()}
+        if covered:
+            outcome += ", covered = :covered"
+            values |= {":covered": covered.to_bytes()}
+        else:
+            removed += ", covered"
+        if polls:
+            outcome += ", polls = :polls"
+            values |= {":polls": polls}
+        elif polls is not None:
+            removed += ", polls"
         # A webhook may have stored a newer reading meanwhile, so an unchanged value is not written.
         if data_until and data_until != lease.state.data_until:
             outcome += ", data_until = :data_until"
@@ -231,12 +338,16 @@ class SyncStates:
             return
         not_older = "data_until < :newest" if state.data_until else _KNOWN
         values: Item = {":newest": newest.isoformat()}
-        self.table.update(state.user_id, SK, "SET data_until = :newest", values, not_older)
+        self.table.update(state.user_id, state.sk, "SET data_until = :newest", values, not_older)
+
+    def _slot(self, user_id: str, source: str, interval_s: int, *, own_pace: bool) -> str:
+        key = source_key(user_id, source)
+        return poll_slots.poll_slot(key, interval_s, self.shards, own_pace=own_pace)
 
     def _update(self, lease: Lease, change: str, values: Item) -> Write:
         """A write of the lease's holder; it is refused when another process holds the lease by now."""
         return self.table.update(
-            lease.state.user_id, SK, change, values | {":fence": lease.fence}, _SAME_FENCE
+            lease.state.user_id, lease.state.sk, change, values | {":fence": lease.fence}, _SAME_FENCE
         )
 
     def _until(self, now: datetime) -> Item:
@@ -247,22 +358,39 @@ class SyncStates:
         return _from_item(item, self.clock.now(), self.default_interval_s)
 
 
-def mend_polling(connections: Connections, states: SyncStates, user_id: str) -> bool:
+def mend_polling(
+    connections: Connections,
+    states: SyncStates,
+    providers: Mapping[str, Provider],
+    user_id: str,
+    source: str = FIRST_SOURCE,
+) -> bool:
     """
     Poll a connected user whose login was stored without its poll slot; return whether that was so.
 
     Before logins were one transaction, a throttled write could leave that. A user whose polling a sync has
     stopped since the login, because another account answered, stays unpolled.
     """
-    state = states.get(user_id)
+    state = states.get(user_id, source)
     if state and state.slot:
         return False
-    connection = connections.get(user_id)
+    connection = connections.get(user_id, source)
     if connection is None or connection.state is not ConnectionState.CONNECTED:
         return False
     if state and state.connected_at >= connection.connected_at:
         return False
-    states.start_polling(user_id, state.own_interval_s if state else None, connection.data_from)
+    own_interval_s, offered = (
+        state.own_interval_s if state else None,
+        providers[connection.endpoint.provider].capabilities,
+    )
+    states.start_polling(
+        user_id,
+        own_interval_s,
+        connection.data_from,
+        source,
+        own_pace=offered.own_server,
+        relays=offered.relays,
+    )
     return True
 
 
@@ -285,7 +413,15 @@ def _from_item(item: Item, now: datetime, default_interval_s: int) -> SyncState:
         failures=item["failures"],
         last_error=_last_error(item),
         running=_running_from_item(item) if leased else None,
+        covered=Covered.from_bytes(item["covered"]) if "covered" in item else None,
+        polls=item.get("polls", b""),
+        source=source_of(item),
+        relays=item.get("relays", False),
     )
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1_000)
 
 
 def _last_error(item: Item) -> tuple[str, datetime] | None:
@@ -313,5 +449,6 @@ def _running_from_item(item: Item) -> Job | None:
         kind=JobKind(running["kind"]),
         trigger=Trigger(running["trigger"]),
         correlation_id=running["correlation_id"],
+        source=source_of(item),
     )
     return Job(order, JobStatus.RUNNING, started_at=from_iso(running["started_at"]))

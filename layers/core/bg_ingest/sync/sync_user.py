@@ -12,6 +12,9 @@ stored is stored once. What it did not store is still a gap, or below the histor
      ... and no retry is left                   failed       dropped                        continues
     the user has to log in (again)              failed       dropped                        stops
     another provider account answers            failed       dropped                        stops
+    the quota is spent                          deferred     retried, as often as needed    continues
+    a later sync has fetched what a poll would  succeeded    done                           continues
+    the next poll is due before this one ran    failed       dropped                        continues
     the response cannot be read                 failed       dropped                        continues
     an error of this service                    deferred     message stays in the queue     continues
     another sync holds the lease: see `_busy`
@@ -37,9 +40,11 @@ from bg_ingest.providers.errors import (
 from bg_ingest.sync import job as jobs
 from bg_ingest.sync.connected_provider import AccountChanged
 from bg_ingest.sync.dead_jobs import under_living_job
+from bg_ingest.sync.dispatching import poll_slots
 from bg_ingest.sync.job import Counts, Failure, Job, JobStatus, SyncResult
+from bg_ingest.sync.polls import quiet_polls
 from bg_ingest.sync.run import LeaseLost, Run
-from bg_ingest.sync.state import Busy
+from bg_ingest.sync.state import Busy, Superseded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +70,8 @@ def sync_user(
     match stores.states.take(order):
         case None:
             return SyncResult(fail_not_connected(order, stores, clock), counts=Counts())
+        case Superseded(served):
+            return _superseded(order, stores, clock, served=served)
         case Busy(running):
             return _busy(order, running, stores, clock)
         case lease:
@@ -88,7 +95,24 @@ def _carry_out(run: Run) -> SyncResult:
     # A reconciliation may order a history: that is another job.
     same_job = rest is not None and rest.job_id == run.order.job_id
     job = _end(run, JobStatus.DEFERRED if same_job else JobStatus.SUCCEEDED)
-    return SyncResult(job, rest=rest, newest_at=run.data_until, counts=run.counts)
+    overdue_s = _overdue_s(run)
+    return SyncResult(
+        job,
+        rest=rest,
+        provider=run.provider,
+        newest_at=run.data_until,
+        counts=run.counts,
+        overdue_s=overdue_s,
+    )
+
+
+def _overdue_s(run: Run) -> float | None:
+    """How long the readings of a poll waited beyond the planned interval; None if it stored none."""
+    state = run.lease.state
+    if not (run.order.is_poll and run.counts.stored and state.slot and state.last_success_at):
+        return None
+    waited_s = (run.clock.now() - state.last_success_at).total_seconds()
+    return max(waited_s - poll_slots.interval_of(state.slot) * run.order.stretch_percent / 100, 0.0)
 
 
 def fail_not_connected(order: Order, stores: Stores, clock: Clock) -> Job:
@@ -99,6 +123,17 @@ def fail_not_connected(order: Order, stores: Stores, clock: Clock) -> Job:
     if stores.jobs.get(order.user_id, order.job_id):
         stores.jobs.save(job)  # Only a job that a caller knows of: an erased user leaves no traces.
     return job
+
+
+def _superseded(order: Order, stores: Stores, clock: Clock, *, served: bool) -> SyncResult:
+    """End a poll that is not needed any more; only an earlier run has stored a job for it."""
+    stored = stores.jobs.get(order.user_id, order.job_id)
+    if stored and not stored.is_over:
+        failure = stored.failure or Failure(jobs.SUPERSEDED, retryable=True)
+        status, reason = (JobStatus.SUCCEEDED, None) if served else (JobStatus.FAILED, failure)
+        stored = replace(stored, status=status, finished_at=clock.now(), failure=reason)
+        stores.jobs.save(stored)
+    return SyncResult(stored, superseded=True)
 
 
 def _busy(order: Order, running: Job | None, stores: Stores, clock: Clock) -> SyncResult:
@@ -137,13 +172,16 @@ def _retry_or_fail(run: Run, error: TryLater | TokenRejected) -> SyncResult:
     # A token that is rejected right after its refresh is the provider's failure: only a dead refresh token
     # ends a connection. A refusal of our own client leaves more tries: the provider was not called.
     called = not isinstance(error, CircuitOpen | Crowded | QuotaSpent)
-    if not run.order.may_defer(called=called):
+    tried = not isinstance(error, QuotaSpent)
+    if tried and not run.order.may_defer(called=called):
         return _fail(run, type(error).__name__, retryable=True)
     failure = Failure(type(error).__name__, retryable=True, attempts=run.order.deferrals + 1)
     return SyncResult(
         _end(run, JobStatus.DEFERRED, failure),
         retry_in_s=getattr(error, "retry_after_s", None) or 0.0,
+        tried=tried,
         rest=run.order if isinstance(error, OutOfTime) else None,
+        provider=run.provider,
         newest_at=run.data_until,
         counts=run.counts,
     )
@@ -165,7 +203,7 @@ def _stop_polling(run: Run, error: NotConnected | AccountChanged) -> SyncResult:
 def _fail(run: Run, failure: str, *, retryable: bool = False) -> SyncResult:
     attempts = run.order.deferrals + 1
     job = _end(run, JobStatus.FAILED, Failure(failure, retryable=retryable, attempts=attempts))
-    return SyncResult(job, newest_at=run.data_until, counts=run.counts)
+    return SyncResult(job, provider=run.provider, newest_at=run.data_until, counts=run.counts)
 
 
 def _end(run: Run, status: JobStatus, failure: Failure | None = None) -> Job:
@@ -173,16 +211,43 @@ def _end(run: Run, status: JobStatus, failure: Failure | None = None) -> Job:
     states, state, now = run.stores.states, run.lease.state, run.clock.now()
     counts = run.counted_before + run.counts
     job = Job(run.order, status, state.last_attempt_at, now, run.window, counts, failure)
-    # The job first: a crash in between costs the rest of a lease; in the other order, the job's counts.
-    run.stores.jobs.save(job)
-    released = states.release(
+    if quiet_polls.is_quiet(job, state):
+        released = _release_with_record(run, job)
+    else:
+        # The job first: a crash in between costs the rest of a lease; in the other order, the job's counts.
+        run.stores.jobs.save(job)
+        released = _release(run, failure)
+    if released:
+        states.move_slot(state, run.data_until)
+    return job
+
+
+def _release_with_record(run: Run, job: Job) -> bool:
+    """Release the lease together with the record of a quiet poll; without the lease it gets an item."""
+    jobs_stored, state = run.stores.jobs, run.lease.state
+    records = quiet_polls.with_record(state.polls, job)
+    try:
+        if quiet_polls.count_in(records) > quiet_polls.RECORDS_MAX:
+            moved = jobs_stored.save_polls(state.user_id, records)
+            # The item may be there after a crash: then it holds the others and not this one.
+            records = b"" if moved else quiet_polls.with_record(b"", job)
+        released = _release(run, polls=records)
+    except Exception:
+        jobs_stored.save(job)
+        raise
+    if not released:
+        jobs_stored.save(job)
+    return released
+
+
+def _release(run: Run, failure: Failure | None = None, polls: bytes | None = None) -> bool:
+    return run.stores.states.release(
         run.lease,
         succeeded=failure is None,
         error=failure.type if failure else "",
         data_until=run.data_until,
+        fresh_at=run.fresh_at,
         reconciled_at=run.reconciled_at,
+        covered=run.covered,
+        polls=polls,
     )
-    slot = state.slot_now(run.data_until, now)
-    if released and state.slot and state.slot != slot:
-        states.move_slot(state.user_id, state.slot, slot)
-    return job

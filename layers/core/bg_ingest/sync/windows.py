@@ -22,6 +22,7 @@ from bg_ingest.readings.gaps import find_gaps
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bg_ingest.sync.polls.covered import Covered
     from bg_ingest.sync.state import Backfill, SyncState
 
 Window = tuple[datetime, datetime]
@@ -55,6 +56,16 @@ def poll_window(instants: Sequence[datetime], now: datetime) -> Window:
     start = gaps[0].start if gaps else now
     if instants:
         start = min(start, instants[-1] - OVERLAP)
+    return max(start, horizon), now + AHEAD
+
+
+def window_after(covered: Covered, now: datetime) -> Window:
+    """The same window, from what the poll before has left."""
+    horizon = now - POLL_HORIZON
+    start = covered.newest - OVERLAP
+    oldest_gap = covered.oldest_gap(horizon)
+    if oldest_gap:
+        start = min(start, oldest_gap)
     return max(start, horizon), now + AHEAD
 
 

@@ -1,5 +1,5 @@
 """
-One message of the jobs queue: carry out its order, then decide what happens to the message.
+One message of a jobs queue: carry out its order, then decide what happens to the message.
 
 SQS counts how often a message was received and moves it to the dead letters after a few times. That count is
 reserved for failures of this service. An order that waits for the provider, or for another sync, is requeued
@@ -22,15 +22,15 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.sync import queue
 from bg_ingest.sync.dead_jobs import DELIVERIES_MAX
+from bg_ingest.sync.orders import queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bg_ingest.clock import Clock
     from bg_ingest.sync.job import Order, SyncResult
-    from bg_ingest.sync.queue import JobsQueue
+    from bg_ingest.sync.orders.queue import JobsQueue
 
 # For the provider: short at first, since most failures are short, then doubling up to 15 minutes.
 _DEFER_S_MIN = 10
@@ -50,6 +50,7 @@ class Delivery:
     receipt_handle: str = field(repr=False)
     body: str = field(repr=False)
     received: int  # How often, this time included.
+    queue: str = ""  # The name of its queue.
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,13 @@ def handle_delivery(
     try:
         order = queue.parse_order(delivery.body)
     except (ValueError, KeyError, TypeError):
-        jobs_queue.hide(delivery.receipt_handle, 0)
+        jobs_queue.hide(delivery.receipt_handle, 0, delivery.queue)
         return DeliveryResult(delivery.message_id, keep=True)
+    if delivery.received > 1:
+        order = replace(order, is_retry=True)
     early_s = _early_s(order, clock)
     if early_s > 0:
-        jobs_queue.hide(delivery.receipt_handle, early_s)
+        jobs_queue.hide(delivery.receipt_handle, early_s, delivery.queue)
         return DeliveryResult(delivery.message_id, keep=True, order=order)
     try:
         result = sync(order)
@@ -92,7 +95,8 @@ def handle_delivery(
         if delivery.received >= DELIVERIES_MAX:
             with suppress(Exception):  # The user's next reconciliation finds the job.
                 fail_job(order, delivery.received)
-        jobs_queue.hide(delivery.receipt_handle, own_failure_delay_s(delivery.received, jitter()))
+        delay_s = own_failure_delay_s(delivery.received, jitter())
+        jobs_queue.hide(delivery.receipt_handle, delay_s, delivery.queue)
         raise
     # The message is deleted only now, after its follow-up is in the queue.
     return DeliveryResult(delivery.message_id, keep=False, order=order, result=result)
@@ -106,7 +110,8 @@ def follow_up(
         wait_s = deferral_s(order.deferrals, jitter(), result.retry_in_s)
         delay_s = min(wait_s, queue.DELAY_S_MAX)
         until = clock.now() + timedelta(seconds=wait_s) if wait_s > delay_s else None
-        deferred = replace(result.rest or order, deferrals=order.deferrals + 1, not_before=until)
+        deferrals = order.deferrals + result.tried
+        deferred = replace(result.rest or order, deferrals=deferrals, not_before=until, is_retry=True)
         jobs_queue.send([deferred], delay_s)
     elif result.rest is not None:
         jobs_queue.send([replace(result.rest, deferrals=0, not_before=None)])

@@ -5,18 +5,13 @@ Only facts that the call names are written, and only plain values. The text of a
 record never gets here, so tokens, user ids and glucose values do not either.
 """
 
+from bg_ingest.telemetry.boot import resume_collection
+
 from bg_ingest.telemetry.call_observer import call_observer, log_call
 from bg_ingest.telemetry.correlation import adopt_correlation_id, correlation_id, header_ids, trace_id
 from bg_ingest.telemetry.entry import InvocationFailed, entry_point
 from bg_ingest.telemetry.logger import configure, log
-from bg_ingest.telemetry.recorders import (
-    measure_publishing,
-    measure_quota,
-    measure_republishing,
-    measure_request,
-    measure_tick,
-    measure_webhook,
-)
+from bg_ingest.telemetry.meter import measure
 
 __all__ = [
     "InvocationFailed",
@@ -28,11 +23,7 @@ __all__ = [
     "header_ids",
     "log",
     "log_call",
-    "measure_publishing",
-    "measure_quota",
-    "measure_republishing",
-    "measure_request",
-    "measure_tick",
-    "measure_webhook",
+    "measure",
+    "resume_collection",
     "trace_id",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bg_ingest.providers.http.call_record import CircuitTransitions
 from bg_ingest.telemetry import metrics
 from bg_ingest.telemetry.logger import log
-from bg_ingest.telemetry.meter import meter
+from bg_ingest.telemetry.meter import measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,33 +34,47 @@ def log_call(record: CallRecord) -> None:
     )
 
 
-def call_observer() -> Callable[[CallRecord], None]:
-    """An observer that logs and measures the calls to one host, whose circuit breaker is its own."""
+def call_observer(provider: str, *, one_host: bool = True) -> Callable[[CallRecord], None]:
+    """
+    An observer that logs and measures the calls to the provider of this name.
+
+    With `one_host` they have one circuit breaker, whose transitions are measured too.
+    """
     circuit = CircuitTransitions()
 
     def observe(record: CallRecord) -> None:
         log_call(record)
         _measure(record)
-        transition = circuit.in_record(record)
+        _measure_provider(record, provider)
+        transition = circuit.in_record(record) if one_host else None
         if transition:
-            meter.add(metrics.BREAKER_TRANSITIONS, of=transition[1])
+            measure(metrics.BREAKER_TRANSITIONS, of=transition[1])
 
     return observe
 
 
+def _measure_provider(record: CallRecord, provider: str) -> None:
+    has_failed = record.error is not None
+    measure(metrics.FAILURES_OF_PROVIDER, int(has_failed), of=provider)
+    measure(metrics.FAILURE_OF_PROVIDER, 100 * has_failed, of=provider)
+    if record.sent:
+        measure(metrics.CALLS_OF_PROVIDER, of=provider)
+        measure(metrics.LATENCY_OF_PROVIDER, record.latency_s * 1000, of=provider)
+
+
 def _measure(record: CallRecord) -> None:
-    operation, add = record.operation, meter.add
+    operation = record.operation
     if record.error:
-        add(metrics.PROVIDER_ERRORS, of=record.error)
+        measure(metrics.PROVIDER_ERRORS, of=record.error)
     if record.waited_s:
-        add(metrics.PROVIDER_WAIT, record.waited_s * 1000, of=operation)
+        measure(metrics.PROVIDER_WAIT, record.waited_s * 1000, of=operation)
     if not record.sent:
-        add(metrics.PROVIDER_REFUSED, of=operation)
+        measure(metrics.PROVIDER_REFUSED, of=operation)
         return
     succeeded = record.error is None
-    add(metrics.PROVIDER_CALLS, of=operation)
-    add(metrics.PROVIDER_SUCCEEDED, int(succeeded), of=operation)
-    add(metrics.PROVIDER_LATENCY, record.latency_s * 1000, of=operation)
-    add(metrics.PROVIDER_RETRIES, int(record.attempt > 1), of=operation)
+    measure(metrics.PROVIDER_CALLS, of=operation)
+    measure(metrics.PROVIDER_SUCCEEDED, int(succeeded), of=operation)
+    measure(metrics.PROVIDER_LATENCY, record.latency_s * 1000, of=operation)
+    measure(metrics.PROVIDER_RETRIES, int(record.attempt > 1), of=operation)
     if operation == "refresh":
-        add(metrics.TOKEN_REFRESHES, of="succeeded" if succeeded else "failed")
+        measure(metrics.TOKEN_REFRESHES, of="succeeded" if succeeded else "failed")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bg_ingest.telemetry.boot import resume_collection
+
 import logging
 import sys
 from functools import wraps
@@ -57,6 +59,7 @@ def entry_point(process: Callable[[], HasSettings]) -> Callable[[Handler], Handl
                 failure = InvocationFailed(type(error).__name__)
             finally:
                 flush(own.settings.aws_lambda_function_name, own.clock.now())
+                resume_collection()
             raise failure  # Outside the except, so that it does not carry the error along.
 
         return invoked

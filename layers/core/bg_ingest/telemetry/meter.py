@@ -56,6 +56,7 @@ class Meter:
 
 
 meter = Meter()  # Of this process.
+measure = meter.add
 
 
 def flush(function: str, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from bg_ingest.webhooks.signature import is_signed
@@ -19,11 +19,20 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~+/=|-]{0,255}", re.ASCII)
 
 
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One delivery of a webhook: its id, the user of its address, and its body."""
+
+    webhook_id: str
+    user_id: str = field(repr=False)
+    body: bytes = field(repr=False)
+
+
 class VerifiesTokens(Protocol):
     """The check of a bearer token."""
 
-    def prove(self, token: str, body: bytes, now: datetime) -> bool:
-        """Whether this token was made for this body and is valid now."""
+    def prove(self, token: str, webhook: Delivered, now: datetime) -> bool:
+        """Whether this token was made for this webhook and is valid now."""
         ...
 
 
@@ -35,7 +44,7 @@ class WebhookAuthenticator:
     tokens: Callable[[], VerifiesTokens | None]
     clock: Clock
 
-    def authenticated_id(self, headers: Mapping[str, str], body: bytes) -> str | None:
+    def authenticated_id(self, headers: Mapping[str, str], user_id: str, body: bytes) -> str | None:
         """The webhook's id if the request is authentic, else None for any reason."""
         webhook_id = headers.get("webhook-id", "")
         if not _ID.fullmatch(webhook_id):
@@ -43,12 +52,12 @@ class WebhookAuthenticator:
         if "webhook-signature" in headers:
             authentic = is_signed(headers, webhook_id, body, self.keys(), self.clock.now())
         else:
-            authentic = self._has_token(headers, body)
+            authentic = self._has_token(headers, Delivered(webhook_id, user_id, body))
         return webhook_id if authentic else None
 
-    def _has_token(self, headers: Mapping[str, str], body: bytes) -> bool:
+    def _has_token(self, headers: Mapping[str, str], webhook: Delivered) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return False
         tokens = self.tokens()
-        return tokens is not None and tokens.prove(token.strip(), body, self.clock.now())
+        return tokens is not None and tokens.prove(token.strip(), webhook, self.clock.now())

@@ -35,7 +35,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """The inbox items, in the users table."""
+    """The inbox items, in the intake table."""
 
     table: Table
     clock: Clock

@@ -68,7 +68,7 @@ class WebhookRequest:
     """What a webhook asks for: fetch a range, or store its records."""
 
     window: Window | None = None
-    payload: str | None = field(default=None, repr=False)
+    payload: bytes | None = field(default=None, repr=False)  # Packed, and not sealed yet.
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ class WebhookDeps:
     jobs: Jobs
     audit: Audit
     limit: CallerLimit  # Per user; repetitions do not count.
+    seal: Callable[[str, bytes], str]  # For this user.
     send: Callable[[Iterable[Order]], None]
     clock: Clock
 
@@ -101,7 +102,8 @@ def receive(
     # erasure, and is removed with the rest.
     job_id = ids.new_id(deps.clock.now())
     entry = deps.audit.new_entry(user_id, actor=_ACTOR, action=_ACTION, correlation_id=correlation_id)
-    if not _is_connected(deps, user_id):
+    source = _source(deps, user_id)
+    if source is None:
         return Received(Reception.UNKNOWN, correlation_id)
     known = deps.inbox.find(user_id, webhook_id)
     if known and known.accepted:
@@ -113,18 +115,20 @@ def receive(
     if claim.accepted:
         return Received(Reception.DUPLICATE, correlation_id, status)
     deps.audit.save(entry)
-    _enqueue(deps, _order(user_id, claim, request), first=claim.ours)
+    _enqueue(deps, user_id, source, claim, request)
     deps.inbox.accept(user_id, webhook_id)
     # If this write fails, the entry stays "attempted", which is true.
     deps.audit.complete(entry, AuditOutcome.DONE)
     return Received(Reception.ACCEPTED, claim.correlation_id, status)
 
 
-def _is_connected(deps: WebhookDeps, user_id: str) -> bool:
+def _source(deps: WebhookDeps, user_id: str) -> str | None:
+    """The source that sends webhooks: the user's own provider before a relay; None if none is connected."""
     # A user who disconnected wants no more data stored. One who has to log in again still does: only our
     # tokens are rejected.
-    connection = deps.connections.get(user_id)
-    return connection is not None and connection.state is not ConnectionState.DISCONNECTED
+    known = deps.connections.of_user(user_id)
+    connected = [each for each in known if each.state is not ConnectionState.DISCONNECTED]
+    return min(((each.relays, each.source) for each in connected), default=(False, None))[1]
 
 
 def _claim(deps: WebhookDeps, user_id: str, webhook_id: str, job_id: str, correlation_id: str) -> Claim:
@@ -140,7 +144,7 @@ def _claim(deps: WebhookDeps, user_id: str, webhook_id: str, job_id: str, correl
     return claim
 
 
-def _order(user_id: str, claim: Claim, request: WebhookRequest) -> Order:
+def _order(deps: WebhookDeps, user_id: str, source: str, claim: Claim, request: WebhookRequest) -> Order:
     return Order(
         user_id,
         claim.job_id,
@@ -148,13 +152,14 @@ def _order(user_id: str, claim: Claim, request: WebhookRequest) -> Order:
         Trigger.WEBHOOK,
         claim.correlation_id,
         window=request.window,
-        payload=request.payload,
+        payload=deps.seal(user_id, request.payload) if request.payload is not None else None,
+        source=source,
     )
 
 
-def _enqueue(deps: WebhookDeps, order: Order, *, first: bool) -> None:
-    known = None if first else deps.jobs.get(order.user_id, order.job_id)
+def _enqueue(deps: WebhookDeps, user_id: str, source: str, claim: Claim, request: WebhookRequest) -> None:
+    known = None if claim.ours else deps.jobs.get(user_id, claim.job_id)
     if known is None:
-        enqueue(order, jobs=deps.jobs, send=deps.send)
+        enqueue(_order(deps, user_id, source, claim, request), jobs=deps.jobs, send=deps.send)
     elif not known.is_over:  # It may be running: its counts so far must stay.
-        deps.send([order])
+        deps.send([_order(deps, user_id, source, claim, request)])

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from bg_ingest.erasing.erase import Eraser
 from bg_ingest.erasing.receipt import Receipts
-from bg_ingest.wiring import aws_clients
-from bg_ingest.wiring.process import readings_table, users_table
+from bg_ingest.wiring.aws import aws_clients
+from bg_ingest.wiring.export_parts import export_jobs, export_objects
+from bg_ingest.wiring.process import intake_table, readings_table, users_table
 
 if TYPE_CHECKING:
     from bg_ingest.wiring.process import Process
@@ -20,9 +21,12 @@ def eraser(own: Process) -> Eraser:
     return Eraser(
         users=own.part(users_table),
         readings=own.part(readings_table),
+        intake=own.part(intake_table),
         receipts=own.part(receipts),
         order_second_look=partial(_order_second_look, own),
         clock=own.clock,
+        exports=own.part(export_jobs),
+        remove_objects=own.part(export_objects).remove_all_of,
     )
 
 

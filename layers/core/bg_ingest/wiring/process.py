@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bg_ingest.clock import SystemClock
 from bg_ingest.dynamo import Table
 from bg_ingest.settings import load
-from bg_ingest.wiring import aws_clients
+from bg_ingest.wiring.aws import aws_clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,3 +60,9 @@ def users_table(own: Process) -> Table:
     """The users table."""
     client = aws_clients.dynamodb(own.settings.aws_region, own.settings.dynamodb_endpoint)
     return Table(client, own.settings.users_table)
+
+
+def intake_table(own: Process) -> Table:
+    """The intake table: received webhooks, the keys of their messages, and counts for limits."""
+    client = aws_clients.dynamodb(own.settings.aws_region, own.settings.dynamodb_endpoint)
+    return Table(client, own.settings.intake_table)

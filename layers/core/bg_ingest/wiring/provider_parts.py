@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bg_ingest import telemetry
 from bg_ingest.accounts.cached_secret import CachedSecret
-from bg_ingest.accounts.data_keys import DataKeys
+from bg_ingest.accounts.data_keys import Purpose
 from bg_ingest.accounts.quarantine import Quarantine
-from bg_ingest.accounts.sealing import Sealer
 from bg_ingest.accounts.vault import Vault
 from bg_ingest.providers.dexcom.oauth import Application
+from bg_ingest.providers.dexcom.provider import NAME as DEXCOM
 from bg_ingest.providers.dexcom.provider import DexcomProvider
 from bg_ingest.providers.dexcom.regions import base_url
+from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.providers.http.http_client import admission_control, polite_http
-from bg_ingest.providers.http.quota import HourlyQuota
+from bg_ingest.providers.http.quota import HourlyQuota, QuotaRules
+from bg_ingest.providers.http.rate_limiter import RateLimiter, RateRules
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
-from bg_ingest.wiring import aws_clients
+from bg_ingest.providers.nightscout.nightscout_provider import NightscoutProvider
+from bg_ingest.providers.nightscout.site_http import SiteHttp
+from bg_ingest.providers.nightscout.site_login import OWN_SITE, SiteLogin
+from bg_ingest.settings import Environment
+from bg_ingest.telemetry import metrics
+from bg_ingest.wiring.access.sealing_parts import sealer
+from bg_ingest.wiring.access.secret_parts import read_json_secret
 from bg_ingest.wiring.process import users_table
 from bg_ingest.wiring.queue_parts import connections
-from bg_ingest.wiring.secret_parts import read_json_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +41,7 @@ if TYPE_CHECKING:
 
 def providers(own: Process) -> Mapping[str, Provider]:
     """All providers by name."""
-    every: tuple[Provider, ...] = (own.part(dexcom),)
+    every: tuple[Provider, ...] = (own.part(dexcom), own.part(nightscout))
     return {provider.name: provider for provider in every}
 
 
@@ -48,14 +56,22 @@ def dexcom(own: Process) -> DexcomProvider:
     )
 
 
+def nightscout(own: Process) -> NightscoutProvider:
+    """Nightscout, with a server for each user; on a development machine it may be that machine."""
+    development = own.settings.environment is Environment.DEVELOPMENT
+    observe = telemetry.call_observer(OWN_SITE.provider, one_host=False)
+    http = SiteHttp(own.clock, observe, any_address=development)
+    return NightscoutProvider(SiteLogin(http, own.clock, https_only=not development))
+
+
 def vault(own: Process) -> Vault:
     """The tokens of all connections."""
-    return Vault(own.part(connections), own.part(_sealer), own.part(providers))
+    return Vault(own.part(connections), sealer(own, Purpose.TOKENS), own.part(providers))
 
 
 def quarantine(own: Process) -> Quarantine:
     """The rejected records."""
-    return Quarantine(own.part(users_table), own.part(_sealer), own.clock)
+    return Quarantine(own.part(users_table), sealer(own, Purpose.QUARANTINE), own.clock)
 
 
 def _http(own: Process, region_url: str) -> httpx.Client:
@@ -64,13 +80,23 @@ def _http(own: Process, region_url: str) -> httpx.Client:
         if region_url not in clients:
             admission = admission_control(
                 own.clock,
-                breaker=SharedBreaker(own.part(users_table), own.clock, region_url),
+                rate_limiter=RateLimiter(own.clock, RateRules(own.settings.dexcom_calls_per_minute)),
+                breaker=SharedBreaker(own.part(users_table), own.clock, region_url, circuit_rules(own)),
                 quota=own.part(_quota),
             )
             clients[region_url] = polite_http(
-                region_url, own.clock, admission=admission, observe=telemetry.call_observer()
+                region_url, own.clock, admission=admission, observe=telemetry.call_observer(DEXCOM)
             )
     return clients[region_url]
+
+
+def circuit_rules(own: Process) -> CircuitRules:
+    """When the circuit of a host opens, and for how long."""
+    return CircuitRules(
+        failure_rate=own.settings.breaker_failure_percent / 100,
+        calls_min=own.settings.breaker_calls_min,
+        recovery=timedelta(seconds=own.settings.breaker_recovery_seconds),
+    )
 
 
 def _http_clients(_: Process) -> dict[str, httpx.Client]:
@@ -79,7 +105,12 @@ def _http_clients(_: Process) -> dict[str, httpx.Client]:
 
 def _quota(own: Process) -> HourlyQuota:
     """This process's share of the application's budget, which is one for all regions."""
-    return HourlyQuota(own.part(users_table), own.clock, observe=telemetry.measure_quota)
+    rules = QuotaRules(own.settings.dexcom_calls_per_hour)
+    return HourlyQuota(own.part(users_table), own.clock, rules, observe=_measure_quota)
+
+
+def _measure_quota(used: float) -> None:
+    telemetry.measure(metrics.QUOTA_USED, 100 * used)
 
 
 def _read_application(own: Process) -> Application:
@@ -90,8 +121,3 @@ def _read_application(own: Process) -> Application:
         members = read_json_secret(own, settings.secret_name)
         client_id, client_secret = members["client_id"], members["client_secret"]
     return Application(client_id, client_secret, settings.dexcom_redirect_uri)
-
-
-def _sealer(own: Process) -> Sealer:
-    kms = aws_clients.kms(own.settings.aws_region)
-    return Sealer(DataKeys(kms, own.settings.tokens_key_id, own.settings.environment, own.clock))

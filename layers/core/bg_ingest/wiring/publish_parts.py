@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from bg_ingest.accounts.cached_secret import CachedSecret
 from bg_ingest.publishing.eventbridge import EventBridgeSink
+from bg_ingest.publishing.keyed_ids import KeyedSink
 from bg_ingest.publishing.publish import sequence_number
 from bg_ingest.settings import Environment
-from bg_ingest.wiring import aws_clients
-from bg_ingest.wiring.secret_parts import read_secret
+from bg_ingest.wiring.access.secret_parts import read_secret
+from bg_ingest.wiring.aws import aws_clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,8 +29,25 @@ class BrokerUrlInsecure(Exception):
     """Outside development a broker's URL must start with amqps://."""
 
 
+class EventIdsSecretMissing(Exception):
+    """Outside development EVENT_IDS_SECRET_NAME must name the secret for event ids."""
+
+
 def sink(own: Process) -> Sink:
-    """Where this process publishes to."""
+    """Where this process publishes to, with ids that only this deployment can compute."""
+    return KeyedSink(_sink(own), CachedSecret(partial(_read_ids_key, own), own.clock).get)
+
+
+def _read_ids_key(own: Process) -> bytes:
+    settings = own.settings
+    if settings.event_ids_secret_name:
+        return read_secret(own, settings.event_ids_secret_name).encode()
+    if settings.environment is not Environment.DEVELOPMENT:
+        raise EventIdsSecretMissing
+    return b"development"
+
+
+def _sink(own: Process) -> Sink:
     settings = own.settings
     source = _SOURCE + settings.environment
     if settings.rabbitmq_url is None and settings.rabbitmq_secret_name is None:
@@ -40,14 +58,14 @@ def sink(own: Process) -> Sink:
     return RabbitMQSink(CachedSecret(partial(_read_url, own), own.clock).get, source, own.clock)
 
 
-def dead_letter(own: Process) -> Callable[[Mapping[str, Any], str], None]:
+def dead_letter(own: Process) -> Callable[[Mapping[str, Any], str, str], None]:
     """Sends the position of a record that cannot be published to a queue; its content stays in the stream."""
     return partial(_dead_letter, own)
 
 
-def _dead_letter(own: Process, record: Mapping[str, Any], kind: str) -> None:
+def _dead_letter(own: Process, record: Mapping[str, Any], kind: str, condition: str) -> None:
     note = {
-        "condition": "RecordUnreadable",
+        "condition": condition,
         "raised": kind,
         "streamArn": record["eventSourceARN"],
         "sequenceNumber": sequence_number(record),

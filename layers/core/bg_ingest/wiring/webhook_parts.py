@@ -13,9 +13,9 @@ from bg_ingest.webhooks.authentication import WebhookAuthenticator
 from bg_ingest.webhooks.inbox import Inbox
 from bg_ingest.webhooks.receive import WebhookDeps
 from bg_ingest.webhooks.signature import key_of
-from bg_ingest.wiring.process import users_table
+from bg_ingest.wiring.access.secret_parts import read_json_secret
+from bg_ingest.wiring.process import intake_table
 from bg_ingest.wiring.queue_parts import connections, jobs, jobs_queue
-from bg_ingest.wiring.secret_parts import read_json_secret
 from bg_ingest.wiring.store_parts import audit
 
 if TYPE_CHECKING:
@@ -30,11 +30,12 @@ def webhook_deps(own: Process) -> WebhookDeps:
     """The collaborators of receiving webhooks in this process."""
     policy = LimitPolicy("webhook", own.settings.webhooks_per_minute_max, 60)
     return WebhookDeps(
-        inbox=Inbox(own.part(users_table), own.clock),
+        inbox=Inbox(own.part(intake_table), own.clock),
         connections=own.part(connections),
         jobs=own.part(jobs),
         audit=own.part(audit),
-        limit=CallerLimit(own.part(users_table), own.clock, policy),
+        limit=CallerLimit(own.part(intake_table), own.clock, policy),
+        seal=partial(_seal, own),
         send=own.part(jobs_queue).send,
         clock=own.clock,
     )
@@ -46,12 +47,19 @@ def authenticator(own: Process) -> WebhookAuthenticator:
     return WebhookAuthenticator(keys.get, lambda: own.part(_token_verifier), own.clock)
 
 
+def _seal(own: Process, user_id: str, content: bytes) -> str:
+    # Loaded only if a webhook carries records.
+    from bg_ingest.wiring.access.sealing_parts import message_seals  # noqa: PLC0415 - as above.
+
+    return own.part(message_seals).seal(user_id, content)
+
+
 def _read_keys(own: Process) -> Sequence[bytes]:
     settings = own.settings
-    if settings.secret_name is None:
+    if settings.webhook_secret_name is None:
         secrets = settings.webhook_secrets.get_secret_value().split(",")
     else:
-        secrets = read_json_secret(own, settings.secret_name).get("webhook_secrets", [])
+        secrets = read_json_secret(own, settings.webhook_secret_name).get("webhook_secrets", [])
     return [key_of(secret) for secret in secrets if secret.strip()]
 
 

@@ -56,6 +56,10 @@ class ReadingArchive:
         with self._lock:
             self._added = {**self._added, person.name: (*self._added.get(person.name, ()), *added)}
 
+    def added(self) -> Mapping[str, tuple[AddedRecord, ...]]:
+        """All readings that no sensor measured, by user."""
+        return self._added
+
     def set_upload_delay(self, person: SimulatedPerson, delay_s: int) -> None:
         """Serve this person's phone uploads that late, those of the past included."""
         with self._lock:
@@ -104,7 +108,7 @@ class ReadingArchive:
                 yield measured, arrival_s
 
     def span(self, person: SimulatedPerson, now_s: int) -> DataSpan | None:
-        """The span of all visible readings; None if there is none."""
+        """The span of all visible readings; None without one."""
         everything = self.uploaded_measurements(person, self._since_s, now_s + 1, now_s)
         first_s = next((measured.at_s for measured, _ in everything), None)
         recent_s = now_s - self._lateness_s_max(person) - _SILENCE_S_MAX
@@ -115,7 +119,7 @@ class ReadingArchive:
         return _span(times_s if first_s is None else [first_s, *times_s])
 
     def span_since(self, person: SimulatedPerson, now_s: int, uploaded_after_s: int) -> DataSpan | None:
-        """The span of the readings that were uploaded after that second; None if there is none."""
+        """The span of the readings that were uploaded after that second; None without one."""
         earliest_s = uploaded_after_s - self._lateness_s_max(person)
         uploaded = self.uploaded_measurements(person, earliest_s, now_s + 1, now_s)
         times_s = [measured.at_s for measured, arrival_s in uploaded if arrival_s > uploaded_after_s]

@@ -52,6 +52,7 @@ class SimulatedPerson:
     physiology: Physiology
     seed: int = 0
     body_offset_s: int = 0  # UTC offset of the body's day, which knows no daylight saving time.
+    reliable: bool = False  # No gap, no lost reading, no warm-up, and a phone that is never off.
 
     def __hash__(self) -> int:
         # Caches ask for the hash at every reading. The generated one would go through all members.
@@ -125,9 +126,12 @@ PEOPLE = len(_SANDBOX_USERS)
 
 
 @lru_cache(maxsize=64)
-def population(seed: int, people: int = PEOPLE) -> dict[str, SimulatedPerson]:
+def population(seed: int, people: int = PEOPLE, reliable: tuple[str, ...] = ()) -> dict[str, SimulatedPerson]:
     """The first `people` users by name. From the ninth on, they are variations of the first eight."""
     named = (
         replace(_SANDBOX_USERS[number % PEOPLE], name=f"SandboxUser{number + 1}") for number in range(people)
     )
-    return {person.name: replace(person, seed=derive(seed, person.name)) for person in named}
+    return {
+        person.name: replace(person, seed=derive(seed, person.name), reliable=person.name in reliable)
+        for person in named
+    }

@@ -72,13 +72,18 @@ def measurements(person: SimulatedPerson, from_s: int, to_s: int) -> Iterator[Me
 def _measured_by(person: SimulatedPerson, sensor: int, from_s: int, to_s: int) -> Iterator[Measurement]:
     transmitter = sensor - sensor % person.sensor_model.sensors_per_transmitter
     started_s = sensor_start_s(person, transmitter)
-    phase_s = int(draw(person.seed, _PHASE, transmitter) * INTERVAL_S)
-    warm_s = max(sensor_start_s(person, sensor) + person.sensor_model.warm_up_s, from_s - JITTER_S_MAX)
+    # All sensors of a reliable user measure at the same seconds, so no gap lies between two sensors. None of
+    # these seconds is near midnight, so each day has 288 readings. None is near the middle of five minutes:
+    # each reading is alone in its slot, also if slots are rounded.
+    drawn_s = int(draw(person.seed, _PHASE, transmitter) * INTERVAL_S)
+    phase_s = (INTERVAL_S // 5 - started_s) % INTERVAL_S if person.reliable else drawn_s
+    warm_up_s = 0 if person.reliable else person.sensor_model.warm_up_s
+    warm_s = max(sensor_start_s(person, sensor) + warm_up_s, from_s - JITTER_S_MAX)
     removed_s = min(sensor_start_s(person, sensor + 1), to_s + JITTER_S_MAX + 1)
     first_ticks = phase_s - (started_s + phase_s - warm_s) // INTERVAL_S * INTERVAL_S
     for ticks in range(first_ticks, removed_s - started_s, INTERVAL_S):
         nominal_s = started_s + ticks
-        if not _is_missing(person, nominal_s):
+        if person.reliable or not _is_missing(person, nominal_s):
             yield Measurement(nominal_s + _jitter_s(person, nominal_s), ticks, transmitter)
 
 

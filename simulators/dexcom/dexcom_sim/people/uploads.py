@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dexcom_sim.people.population import SimulatedPerson
 
 PHONE_DELAY_S = HOUR_S
+RELIABLE_DELAY_S = 60
 PHONE_OFF_S_MAX = 10 * HOUR_S
 _PHONE_OFF_CHANCE = 0.08  # Per day.
 _PLUG_IN_EVERY_S = 3 * DAY_S
@@ -82,7 +83,7 @@ def uploaded_s(person: SimulatedPerson, measured_s: int, delay_s: int) -> int:
 
 def _phone_on_s(person: SimulatedPerson, measured_s: int, delay_s: int) -> int:
     # A delay of 0 asks for current data, so the phone is never off.
-    if delay_s == 0:
+    if delay_s == 0 or person.reliable:
         return measured_s
     day = measured_s // DAY_S
     if draw(person.seed, _OFF, day) >= _PHONE_OFF_CHANCE:

@@ -119,3 +119,13 @@ def test_ticks_identify_a_measurement() -> None:
     assert len({(it.transmitter, it.ticks) for it in year}) == len(year)
     assert all(it.ticks >= 0 for it in year)
     assert len(bytes.fromhex(transmitter_id(person, year[0].transmitter))) == 32
+
+
+@given(INSTANTS)
+def test_a_reliable_user_has_no_gap(from_s: int) -> None:
+    """Every five minutes has its measurement, also while one sensor replaces another."""
+    person = population(1, reliable=("SandboxUser7",))["SandboxUser7"]
+    days = list(measurements(person, from_s, from_s + 11 * DAY_S))
+
+    assert len({measured.transmitter for measured in days}) > 1
+    assert all(after.at_s - before.at_s <= INTERVAL_S + 2 * JITTER_S_MAX for before, after in pairwise(days))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -65,6 +66,27 @@ def test_null_member_is_like_a_missing_one(name: str) -> None:
 
     assert isinstance(absent, Reading)
     assert read(**{name: None}) == absent
+
+
+@pytest.mark.parametrize(("status", "mg_dl"), [("low", 39), ("high", 401)])
+@pytest.mark.parametrize("unit", ["mg/dL", "mmol/L", None])
+def test_a_status_without_a_value_is_a_reading(status: str, mg_dl: int, unit: str | None) -> None:
+    """The sensor measured a value below or above its range: that is a reading, not a gap."""
+    reading = read(value=None, status=status, unit=unit)
+
+    assert (reading.mg_dl, reading.status) == (mg_dl, status)
+    assert parse_reading(without(a_record(status=status), "value"), NOON) == replace(
+        reading, trend_rate=read().trend_rate
+    )
+
+
+@pytest.mark.parametrize("status", [None, "", "ok", "LOW", 39, {}, []])
+def test_another_status_does_not_replace_the_value(status: object) -> None:
+    """A record without a value stays rejected."""
+    rejected = parse_reading(a_record(value=None, status=status), NOON)
+
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == "value-missing"
 
 
 def test_empty_text_becomes_none() -> None:

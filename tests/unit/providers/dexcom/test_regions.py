@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bg_ingest.providers.dexcom.regions import REGIONS, base_url, region_of
+from bg_ingest.providers.dexcom.regions import CUSTOM, REGIONS, base_url, host_of, region_of
+from bg_ingest.providers.errors import RequestRefused
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,23 @@ def test_region_of_a_base_url() -> None:
     assert {region_of(url + "/") for url in REGIONS.values()} == set(REGIONS)
     assert region_of("https://API.dexcom.EU") == "eu"
     assert region_of("http://127.0.0.1:8090") == "custom"
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_region_has_its_fixed_host(region: str) -> None:
+    """With any setting of this deployment, a region's tokens go to Dexcom's own host over HTTPS."""
+    for deployed in ("http://127.0.0.1:5002", REGIONS["us"], "http://api.dexcom.com:8080"):
+        assert host_of(region, deployed) == REGIONS[region]
+        assert host_of(region, deployed).startswith("https://")
+
+
+def test_a_custom_host_is_that_of_the_setting() -> None:
+    """The name "custom" leads to the host of this deployment, and nowhere if it has none."""
+    assert host_of(CUSTOM, "http://127.0.0.1:5002") == "http://127.0.0.1:5002"
+    for region, deployed in (
+        (CUSTOM, REGIONS["eu"]),
+        ("https://evil.test", "http://127.0.0.1:5002"),
+        ("", "https://evil.test"),
+    ):
+        with pytest.raises(RequestRefused):
+            host_of(region, deployed)

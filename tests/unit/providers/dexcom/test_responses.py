@@ -73,6 +73,7 @@ def test_results_of_windows_can_be_added() -> None:
     assert (len(both.readings), both.reasons) == (1, ("not-a-record",))
     assert both.account_id_hash == second.account_id_hash != first.account_id_hash
     assert (both + Fetched()).account_id_hash == second.account_id_hash
+    assert (Fetched(provider="dexcom") + Fetched()).provider == "dexcom"
 
 
 def test_repr_contains_no_health_data() -> None:

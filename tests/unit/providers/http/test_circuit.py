@@ -34,7 +34,7 @@ def opened() -> Circuit:
 def test_default_rules() -> None:
     """The defaults are the numbers that docs/dexcom-client.md and the comments state."""
     assert CircuitRules() == CircuitRules(
-        0.5, 20, 100, MINUTE, 4 * SECOND, 5, 2 * MINUTE, 30 * SECOND, 60 * SECOND, 60 * SECOND
+        0.5, 20, 100, MINUTE, 4 * SECOND, 10, 4, 5, 2 * MINUTE, 30 * SECOND, 60 * SECOND, 60 * SECOND
     )
 
 

@@ -462,6 +462,26 @@ def test_outage_opens_the_circuit(clock: FakeClock) -> None:
     assert replies.calls == 5
 
 
+@pytest.mark.parametrize(("time_left_s", "opened"), [(6.0, False), (60.0, True)])
+def test_only_timeouts_of_patient_callers_open_the_circuit(
+    clock: FakeClock, time_left_s: float, *, opened: bool
+) -> None:
+    """A host that needs 10 s looks dead to logins, which wait 3 s; polls of all users continue."""
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        read_s: float = request.extensions["timeout"]["read"]
+        clock.advance(read_s)
+        raise httpx.ReadTimeout("timed out")
+
+    http = with_breaker(clock, slow)
+    for _ in range(6):
+        with suppress(TryLater):
+            get(http, time_left_s=lambda: time_left_s)
+
+    with pytest.raises(CircuitOpen if opened else Unavailable):
+        get(http, time_left_s=lambda: time_left_s)
+
+
 def test_successful_probe_ends_the_outage(clock: FakeClock) -> None:
     """After a successful probe all calls are made again."""
     http = with_breaker(clock, Replies(*[SERVER_ERROR] * 4, ok()))

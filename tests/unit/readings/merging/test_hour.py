@@ -9,7 +9,7 @@ import pytest
 from bg_ingest.readings.merging.hour import merge_hours
 from bg_ingest.readings.merging.reading_index import COPIES_MAX
 from bg_ingest.readings.model import Device
-from bg_ingest.readings.stored_reading import Hour
+from bg_ingest.readings.stored.stored_reading import Hour
 from tests.unit.readings.made_up import (
     FIVE,
     LATER,

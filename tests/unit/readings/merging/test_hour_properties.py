@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bg_ingest.readings.merging.hour import merge_hours
-from bg_ingest.readings.stored_reading import Hour
+from bg_ingest.readings.stored.stored_reading import Hour
 from bg_ingest.utc import HOUR
 from tests.unit.readings.made_up import (
     FIVE,

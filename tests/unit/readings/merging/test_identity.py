@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.readings.fields import FIELDS, ReadingField
 from bg_ingest.readings.gaps import INTERVAL
 from bg_ingest.readings.merging.identity import COPIES_APART_MAX, measurement_id, record_order, same_source
-from bg_ingest.readings.model import Device, Reading
+from bg_ingest.readings.model import FIELDS, Device, Reading, ReadingField
 from tests.unit.readings.made_up import DEVICES, PHONE, QUICK, RECEIVER, SILENT, at, measured, wild_answers
 
 

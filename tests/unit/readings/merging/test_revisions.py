@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bg_ingest.readings.merging.revisions import EARLIER_MAX, first_version, with_record
-from bg_ingest.readings.stored_reading import StoredReading
+from bg_ingest.readings.stored.stored_reading import StoredReading
 from tests.unit.readings.made_up import LATER, MINUTE, SECOND, at, measured
 
 
@@ -83,9 +85,30 @@ def test_each_version_keeps_its_times() -> None:
 
 
 def test_the_number_of_versions_is_limited() -> None:
-    """The first versions are kept, and the newest, which is always served."""
+    """The first versions are kept, and the newest, which is always served; `revision` counts all of them."""
     stored = after(*((minute, 100 + minute % 2) for minute in range(EARLIER_MAX + 10)))
 
-    assert len(stored.earlier) == stored.revision == EARLIER_MAX
+    assert len(stored.earlier) == EARLIER_MAX
+    assert stored.revision == EARLIER_MAX + 9
+    assert stored.dropped == 9
     assert stored.fetched_at == LATER + MINUTE * (EARLIER_MAX + 9)
     assert values(stored)[:3] == [100, 101, 100]
+
+
+def test_a_dropped_version_that_is_saved_again_changes_nothing() -> None:
+    """A fetch from between the first versions and the newest is counted once only."""
+    fetches = [(minute, 100 + minute) for minute in range(EARLIER_MAX + 10)]
+    stored = after(*fetches)
+
+    for minute, value in fetches:
+        assert with_record(stored, measured(at(5), value), LATER + MINUTE * minute, LATER) == stored
+
+
+def test_after_a_dropped_version_the_former_newest_is_dropped() -> None:
+    """What is dropped always lies directly before the newest version, so `earlier` has no hole."""
+    stored = after(*((minute, 100 + minute) for minute in range(6)))
+    fewer = replace(stored, earlier=stored.earlier[:2])
+    revised = with_record(fewer, measured(at(5), 120), LATER + MINUTE * 7, LATER)
+
+    assert values(revised) == [100, 101, 120]
+    assert (revised.revision, revised.dropped) == (6, 4)

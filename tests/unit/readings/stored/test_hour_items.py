@@ -20,7 +20,7 @@ from bg_ingest.readings.stored.hour_items import (
     read_text,
     to_text,
 )
-from bg_ingest.readings.stored_reading import Copy, Hour, StoredReading, Version
+from bg_ingest.readings.stored.stored_reading import Copy, Hour, StoredReading, Version
 from tests.unit.readings.made_up import (
     FIVE,
     LATER,

@@ -1,8 +1,9 @@
-"""Readings as JSON, NDJSON and CSV, in the order and under the names of readings/fields.py."""
+"""Readings as JSON, NDJSON and CSV, in the order and under the names of readings/model.py."""
 
 # Rendering is most of the work of a request for a page. So the JSON text is joined directly from the columns
 # of each hour, in half the time that json.dumps needs for the same readings as dictionaries. Each
 # member of an object, for example `,"trend":"flat"`, is rendered once and cached, because most values repeat.
+# Columns in which all readings of the hour have one value are joined once for the hour.
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from functools import cache, lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal
 
-from bg_ingest.readings.fields import SERVED, served_values
+from bg_ingest.readings.model import SERVED, served_values
+from bg_ingest.readings.shared_value import SharedValue
 from bg_ingest.readings.units import mmol_l
 from bg_ingest.utc import rfc_3339
 
@@ -21,9 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from bg_ingest.readings.columns import HourColumns
-    from bg_ingest.readings.fields import ReadingField
-    from bg_ingest.readings.model import Device
-    from bg_ingest.readings.stored_reading import StoredReading
+    from bg_ingest.readings.model import Device, ReadingField
+    from bg_ingest.readings.stored.stored_reading import StoredReading
 
     Member = Callable[[Any], str]
 
@@ -57,16 +58,17 @@ def json_texts(hour: HourColumns, unit: Unit = "mg/dL") -> list[str]:
         return []
     seconds, *columns = hour.columns
     begin = f'{{"timestamp":"{hour.start.isoformat()[:14]}'  # 2026-11-21T05: and the minutes follow.
-    rendered: list[Iterable[str]] = [
-        # Most columns hold one value. Columns of floats are rendered one by one: 1 and 1.0 are equal, but
-        # their texts differ.
-        repeat(render(column[0]), len(column))
-        if float not in field.types and column.count(column[0]) == len(column)
-        else map(render, column)
-        for (field, render), column in zip(_renderers(unit), columns, strict=True)
-    ]
-    timestamps = [begin + _ENDINGS[second] for second in seconds]
-    return list(map("".join, zip(timestamps, *rendered, repeat("}", len(hour)), strict=True)))
+    parts: list[Iterable[str]] = [[begin + _ENDINGS[second] for second in seconds]]
+    shared = ""  # The text of columns in which all readings have one value, side by side.
+    for render, column in zip(_renderers(unit), columns, strict=True):
+        if isinstance(column, SharedValue):
+            shared += render(column.value)
+            continue
+        if shared:
+            parts.append(repeat(shared, len(hour)))
+        parts.append(map(render, column))
+        shared = ""
+    return list(map("".join, zip(*parts, repeat(shared + "}", len(hour)), strict=True)))
 
 
 def json_array(hours: Iterable[HourColumns], unit: Unit = "mg/dL") -> str:
@@ -90,9 +92,9 @@ def csv_lines(hours: Iterable[HourColumns], unit: Unit = "mg/dL") -> Iterator[st
 
 
 @cache
-def _renderers(unit: Unit) -> list[tuple[ReadingField, Member]]:
-    """Each field but the timestamp, in the order of Columns, and the function that renders its member."""
-    return [(field, _renderer(field, unit)) for field in SERVED[1:]]
+def _renderers(unit: Unit) -> list[Member]:
+    """What renders the member of each field but the timestamp, in the order of Columns."""
+    return [_renderer(field, unit) for field in SERVED[1:]]
 
 
 def _renderer(field: ReadingField, unit: Unit) -> Member:

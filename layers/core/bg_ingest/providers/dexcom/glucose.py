@@ -8,6 +8,7 @@
 #         mg/dL below 39.
 # Rule 3: If the rate's unit is mmol/L and the value beside it was converted, then the rate is converted.
 # Rule 4: If no sensor can have measured the value, then it is rejected. It is never corrected.
+# Rule 5: If there is no value, and the status says "low" or "high", then the value is its code: 39 or 401.
 #
 #     mg/dL   0    13        39                          401               1000
 #             |----|---------|x=========================x|-----------------|-----
@@ -20,6 +21,7 @@ import math
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bg_ingest.providers.json_values import number_of
 from bg_ingest.readings.units import MG_DL_PER_MMOL_L
 
 if TYPE_CHECKING:
@@ -41,10 +43,10 @@ class Implausible(StrEnum):
     OUT_OF_RANGE = "value-out-of-range"
 
 
-def mg_dl_of(value: object, unit: object) -> int | Implausible:
+def mg_dl_of(value: object, unit: object, status: object = None) -> int | Implausible:
     """The value in mg/dL, rounded half up, or why it is rejected."""
     if value is None:
-        return Implausible.MISSING
+        return _code_of(status)
     number = number_of(value)
     if number is None:
         return Implausible.NOT_A_NUMBER
@@ -81,15 +83,10 @@ def status_of(mg_dl: int, status: object) -> Status | None:
     return "high" if status == "high" else None
 
 
-def number_of(value: object) -> float | None:
-    """The value as a finite float; None for a boolean, and for a number that is too large for a float."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+def _code_of(status: object) -> int | Implausible:
+    if status == "low":
+        return LOW
+    return HIGH if status == "high" else Implausible.MISSING
 
 
 def _says_mmol(unit: object) -> bool:

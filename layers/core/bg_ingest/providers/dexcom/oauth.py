@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from bg_ingest.providers.dexcom.glucose import number_of
 from bg_ingest.providers.dexcom.regions import LOGIN, TOKEN
 from bg_ingest.providers.errors import (
     ApplicationFull,
@@ -31,6 +30,7 @@ from bg_ingest.providers.errors import (
 )
 from bg_ingest.providers.http.call_record import Call, unlimited_s
 from bg_ingest.providers.http.send import parse_json_object, send
+from bg_ingest.providers.json_values import number_of
 from bg_ingest.providers.seam import Tokens
 
 if TYPE_CHECKING:

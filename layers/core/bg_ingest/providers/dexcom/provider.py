@@ -40,31 +40,31 @@ class DexcomLogin:
     @property
     def endpoint(self) -> Endpoint:
         """The region that new logins go to."""
-        base_url = self.provider.base_url
-        return Endpoint(NAME, regions.region_of(base_url), base_url)
+        return Endpoint(NAME, regions.region_of(self.provider.base_url))
 
     def authorize_url(self, state: str) -> str:
         """The address of Dexcom's login page."""
-        return self._oauth(self.provider.base_url).authorize_url(state)
+        return self._oauth(self.endpoint).authorize_url(state)
 
     def exchange(self, code: str) -> Tokens:
         """The tokens for a code."""
-        return self._oauth(self.provider.base_url).exchange(code)
+        return self._oauth(self.endpoint).exchange(code)
 
     def refresh(self, account: ProviderAccount, refresh_token: str) -> Tokens:
         """New tokens for a refresh token."""
-        oauth = self._oauth(account.endpoint.base_url, account.time_left_s, account.account_key)
+        oauth = self._oauth(account.endpoint, account.time_left_s, account.account_key)
         return oauth.refresh(refresh_token)
 
     def _oauth(
         self,
-        base_url: str,
+        endpoint: Endpoint,
         time_left_s: Callable[[], float] = lambda: math.inf,
         account_key: str | None = None,
     ) -> OAuth:
         # The credentials are read for each call: they may have been rotated since this process started.
         own = self.provider
-        return OAuth(own.http(base_url), own.application(), own.clock, time_left_s, account_key)
+        http = own.http(own.host(endpoint))
+        return OAuth(http, own.application(), own.clock, time_left_s, account_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,10 @@ class DexcomProvider:
         """The login with which a user grants access."""
         return DexcomLogin(self)
 
+    def host(self, endpoint: Endpoint) -> str:
+        """The base URL of an endpoint; raises RequestRefused if this deployment has none for its region."""
+        return regions.host_of(endpoint.environment, self.base_url)
+
     def readings(
         self, account: ProviderAccount, access_token: str, start: datetime, end: datetime
     ) -> Fetched:
@@ -109,7 +113,7 @@ class DexcomProvider:
     def client(self, account: ProviderAccount) -> DexcomClient:
         """The data endpoints for one account."""
         return DexcomClient(
-            self.http(account.endpoint.base_url),
+            self.http(self.host(account.endpoint)),
             self.clock,
             time_left_s=account.time_left_s,
             subscriptions_path=self.subscriptions_path,

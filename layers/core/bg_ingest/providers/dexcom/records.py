@@ -1,7 +1,7 @@
 # Conversion of one JSON record to a reading.
 #
-# Rule 1: If a record has an instant and a value, then it is a reading. Any other member that is missing, null
-#         or not readable becomes None.
+# Rule 1: If a record has an instant and a value, then it is a reading. The status "low" or "high" is a value
+#         too (glucose, rule 5). Any other member that is missing, null or not readable becomes None.
 # Rule 2: Enumerations are open: an unknown string is kept as it is. Example: the trend "tripleUp".
 # Rule 3: If a record is not a reading, then it is rejected with a reason, and the other records are kept.
 # Rule 4: No JSON value raises an exception.
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bg_ingest.providers.dexcom.glucose import Implausible, in_mmol_l, mg_dl_of, number_of, rate_of, status_of
+from bg_ingest.providers.dexcom.glucose import Implausible, in_mmol_l, mg_dl_of, rate_of, status_of
 from bg_ingest.providers.dexcom.times import instant_of, local_offset_minutes
+from bg_ingest.providers.json_values import number_of, text_of
 from bg_ingest.providers.pseudonym import pseudonym
 from bg_ingest.providers.seam import Rejected
 from bg_ingest.readings.model import Device, Reading
@@ -23,8 +24,6 @@ from bg_ingest.readings.model import Device, Reading
 _OLDEST = datetime(2010, 1, 1, tzinfo=UTC)
 # Device clocks run ahead by minutes. A wrong date is wrong by years, and would be the latest reading.
 _AHEAD_MAX = timedelta(days=1)
-# Longer than any known enumeration or id; it limits the size of a stored reading.
-_TEXT_MAX = 100
 _TICKS_MAX = 2**53  # Seconds; beyond it a float is no longer exact.
 
 NOT_A_RECORD = "not-a-record"
@@ -50,7 +49,7 @@ def parse_reading(record: object, now: datetime, units: Units | None = None) -> 
         return Rejected(at, record)
     units = units or Units()
     value, unit = record.get("value"), record.get("unit", units.value)
-    mg_dl = mg_dl_of(value, unit)
+    mg_dl = mg_dl_of(value, unit, record.get("status"))
     if isinstance(mg_dl, Implausible):
         return Rejected(mg_dl.value, record)
     rate_unit = record.get("rateUnit", units.rate) if in_mmol_l(value, unit) else None
@@ -75,13 +74,6 @@ def device_of(record: dict[str, Any]) -> Device:
         app=text_of(record.get("displayApp")),
         transmitter=pseudonym("dexcom/transmitter", record.get("transmitterId")),
     )
-
-
-def text_of(value: object) -> str | None:
-    """A string up to _TEXT_MAX characters; None for an empty one. Lone surrogates become "?"."""
-    if not isinstance(value, str) or not value:
-        return None
-    return value[:_TEXT_MAX].encode(errors="replace").decode()
 
 
 def _at(system_time: object, now: datetime) -> datetime | str:

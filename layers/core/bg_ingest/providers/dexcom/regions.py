@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from bg_ingest.providers.errors import RequestRefused
+
 # Each region has its own accounts, data and credentials.
 REGIONS = {
     "sandbox": "https://sandbox-api.dexcom.com",
@@ -33,6 +35,19 @@ def base_url(place: str) -> str:
     if parts.username or parts.password:
         raise ValueError("a base URL must not contain credentials, because it is logged")
     return place.strip().rstrip("/")
+
+
+def host_of(region: str, deployed: str) -> str:
+    """
+    The base URL that a region's tokens are sent to; `deployed` is that of this deployment's setting.
+
+    A region has its fixed host. Only "custom" is the host of the setting, and only if that is a custom one.
+    """
+    if region in REGIONS:
+        return REGIONS[region]
+    if region == CUSTOM and region_of(deployed) == CUSTOM:
+        return deployed
+    raise RequestRefused("this deployment has no host for the region of this connection")
 
 
 def region_of(url: str) -> str:

@@ -26,6 +26,8 @@
 #     Example: 2 of 100 calls fail, in many processes at once: the circuit stays closed.
 #     It opens `settle` after the window's first failure at the earliest. Until then the processes that saw no
 #     failure have not reported their successes, so the rate looks higher than it is.
+#  2a. If `own_failures` calls of one process fail in a row, for `own_accounts`, then the circuit opens to all
+#     accounts at once: a process needs no report of its own calls.
 #
 # The suspect: one account whose failures say nothing about the host
 #  3. If a call for an account fails while the window has no failure, then this account becomes the suspect.
@@ -49,8 +51,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,10 @@ class CircuitRules:
     half: timedelta = timedelta(minutes=1)
     # Twice the time after which each process has read of the first failure.
     settle: timedelta = timedelta(seconds=4)
+    # In a row, of one process, for so many accounts: a few accounts may have failures of their own. A host
+    # that fails half of its calls does that once in a thousand calls.
+    own_failures: int = 10
+    own_accounts: int = 4
     # In a row, of one account. They are one call with three attempts, and its retry.
     alone_failures: int = 5
     # A process that fails and ends must not leave a suspect behind.
@@ -103,8 +110,7 @@ class Tally:
         return Tally(self.calls + 1, self.failures + failed, self.run + 1 if failed else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Circuit:
+class Circuit(NamedTuple):  # Faster to change than a dataclass; each call changes it.
     """The state of one circuit; by default closed, without calls."""
 
     calls: int = 0
@@ -150,7 +156,7 @@ class Circuit:
         """The circuit with this call as its probe; unchanged if no probe is due (rule 7)."""
         if self.opened_to(account_key) is None or self.refused_until(account_key, now, rules):
             return self
-        return replace(self, prober=prober, probe_until=now + rules.probe_max)
+        return self._replace(prober=prober, probe_until=now + rules.probe_max)
 
     def after_probe(self, prober: str, account_key: str | None, now: datetime, *, failed: bool) -> Circuit:
         """The circuit after a probe; unchanged unless this is the current probe (rules 8 and 10)."""
@@ -158,7 +164,7 @@ class Circuit:
             return self
         if not failed:
             return Circuit()
-        return replace(self, opened_at=now, suspect=account_key, prober=None, probe_until=None)
+        return self._replace(opened_at=now, suspect=account_key, prober=None, probe_until=None)
 
     def after_calls(
         self, account_key: str | None, tally: Tally, now: datetime, rules: CircuitRules
@@ -168,20 +174,23 @@ class Circuit:
             return self
         circuit = self.at(now, rules)
         if account_key is not None and tally.failures and circuit.may_replace_suspect(rules):
-            circuit = replace(circuit, suspect=account_key, run=0)
+            circuit = circuit._replace(suspect=account_key, run=0)
         if account_key is not None and account_key == circuit.suspect:
             run = circuit.run + tally.run if tally.run == tally.calls else tally.run
-            circuit = replace(circuit, run=run, failed_at=now if tally.failures else circuit.failed_at)
+            circuit = circuit._replace(run=run, failed_at=now if tally.failures else circuit.failed_at)
         else:
             if tally.failures and not (circuit.failures or circuit.failures_before):
-                circuit = replace(circuit, failing_since=now)
+                circuit = circuit._replace(failing_since=now)
             calls, failures = circuit.calls + tally.calls, circuit.failures + tally.failures
-            circuit = replace(circuit, calls=calls, failures=failures)
+            circuit = circuit._replace(calls=calls, failures=failures)
             if circuit.suspect_only and tally.calls > tally.failures:
-                circuit = replace(
-                    Circuit(calls, failures, circuit.calls_before, circuit.failures_before),
-                    began_at=circuit.began_at,
-                    failing_since=circuit.failing_since,
+                circuit = Circuit(
+                    calls,
+                    failures,
+                    circuit.calls_before,
+                    circuit.failures_before,
+                    circuit.began_at,
+                    circuit.failing_since,
                 )
         return circuit.judged(now, rules)
 
@@ -190,12 +199,12 @@ class Circuit:
         circuit = self
         outdated = self.failed_at is not None and now - self.failed_at >= rules.failures_kept
         if outdated and self.opened_at is None:
-            circuit = replace(self, suspect=None, run=0, failed_at=None)
+            circuit = self._replace(suspect=None, run=0, failed_at=None)
         if self.began_at is None or now - self.began_at >= 2 * rules.half:
-            return replace(circuit, calls=0, failures=0, calls_before=0, failures_before=0, began_at=now)
+            return circuit._replace(calls=0, failures=0, calls_before=0, failures_before=0, began_at=now)
         if self.calls >= rules.half_calls or now - self.began_at >= rules.half:
-            circuit = replace(circuit, calls_before=self.calls, failures_before=self.failures)
-            return replace(circuit, calls=0, failures=0, began_at=now)
+            circuit = circuit._replace(calls_before=self.calls, failures_before=self.failures)
+            return circuit._replace(calls=0, failures=0, began_at=now)
         return circuit
 
     def judged(self, now: datetime, rules: CircuitRules) -> Circuit:
@@ -207,8 +216,13 @@ class Circuit:
         if too_many and settled and not is_open_to_all:
             return Circuit(opened_at=now, suspect=self.suspect)
         if self.opened_at is None and self.run >= rules.alone_failures:
-            return replace(self, opened_at=now, suspect_only=True)
+            return self._replace(opened_at=now, suspect_only=True)
         return self
+
+    def opened_to_all(self, now: datetime) -> Circuit:
+        """The circuit, open to all accounts (rule 2a)."""
+        is_open = self.opened_at is not None and not self.suspect_only
+        return self if is_open else Circuit(opened_at=now, suspect=self.suspect)
 
     def may_replace_suspect(self, rules: CircuitRules) -> bool:
         """Whether an account that fails now becomes the suspect (rule 3)."""

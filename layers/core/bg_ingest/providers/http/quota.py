@@ -11,8 +11,8 @@ write and spends it from memory:
 
 Rule 1: The condition of the write keeps the calls taken within the quota.
 Rule 2: A call that is taken and not spent is lost at the end of the hour. A block is therefore at most a
-        fixed share of the quota, at most one more than this process has spent in this hour, and smaller if
-        less of the quota is left.
+        fixed share of the quota, and smaller if less of the quota is left. It is at most one more than this
+        process has spent in this hour, or than half of what it spent in the hour before.
 Rule 3: Unspent calls are not carried into the next hour.
 Rule 4: If the item cannot be written, then this process spends its own fair share without a write, and adds
         it to the item later. If it has spent that as well, then calls are refused for `retry_s`.
@@ -89,6 +89,7 @@ class HourlyQuota:
         self._clock = clock
         self._rules = rules or QuotaRules()
         self._observe = observe
+        self._spent_before = 0  # Here, in the hour before.
         # Held while a block is taken, so that 32 threads without calls take one block together.
         self._lock = Lock()
         self._hour: datetime | None = None
@@ -104,6 +105,8 @@ class HourlyQuota:
         hour = now.replace(minute=0, second=0, microsecond=0)
         with self._lock:
             if hour != self._hour:
+                follows = self._hour is not None and hour - self._hour == HOUR
+                self._spent_before = self._spent_here if follows else 0
                 self._hour, self._block_left, self._spent_here, self._taken = hour, 0, 0, 0
                 self._owed = 0
             if self._block_left == 0:
@@ -128,7 +131,7 @@ class HourlyQuota:
         if self._owed:
             self._add(hour, self._owed, self._rules.calls_per_hour + self._owed)
             self._owed = 0
-        wanted = self._rules.block(self._taken, self._spent_here)
+        wanted = self._rules.block(self._taken, max(self._spent_here, self._spent_before // 2))
         # If the block is refused, one call may still be left. If that is refused too, the quota is spent.
         for block in (wanted, 1):
             if self._reserve(hour, block):

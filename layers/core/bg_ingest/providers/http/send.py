@@ -41,6 +41,14 @@ def bearer_header(access_token: str) -> dict[str, str]:
 
 def parse_json_object(response: httpx.Response, operation: str) -> dict[str, Any]:
     """The JSON object in a body; raises Garbled if it is not JSON, ContractBroken if it is not an object."""
+    document = parse_json(response, operation)
+    if not isinstance(document, dict):
+        raise ContractBroken(f"{operation}: the response is not a JSON object")
+    return document
+
+
+def parse_json(response: httpx.Response, operation: str) -> Any:
+    """The JSON in a body; raises Garbled if it is not JSON."""
     # An invalid byte or a very long number must not make the rest of the response unreadable.
     text = response.content.decode("utf-8-sig", errors="replace")
     try:
@@ -49,8 +57,6 @@ def parse_json_object(response: httpx.Response, operation: str) -> dict[str, Any
         document = _NOT_JSON
     if document is _NOT_JSON:  # Raised outside of `except`, because a JSONDecodeError contains the body.
         raise Garbled(f"{operation}: {response.status_code} without JSON")
-    if not isinstance(document, dict):
-        raise ContractBroken(f"{operation}: the response is not a JSON object")
     return document
 
 

@@ -64,6 +64,8 @@ class SharedBreaker:
         self._version = 0
         self._read_at_s = self._written_at_s = self._request_from_s = -math.inf
         self._noted: dict[str | None, Tally] = {}
+        self._own_run: list[str | None] = []  # The accounts of this process's failures in a row.
+        self._own_run_since = clock.now()
         self._probe: tuple[Permit, bool] | None = None  # Its outcome: whether it failed.
 
     def permit(self, account_key: str | None = None) -> Permit:
@@ -74,15 +76,16 @@ class SharedBreaker:
             circuit = self._with_noted()
             if circuit.opened_to(account_key) is None:
                 return Permit(allowed=True, account_key=account_key)
-            prober = uuid.uuid4().hex
+            prober = None
             if not circuit.refused_until(account_key, now, self._rules):
+                prober = uuid.uuid4().hex
                 self._try(
                     partial(self._swap, lambda seen: seen.with_prober(prober, account_key, now, self._rules))
                 )
                 circuit = self._seen
             if circuit.opened_to(account_key) is None:  # Another process has just closed it.
                 return Permit(allowed=True, account_key=account_key)
-            if circuit.prober == prober:
+            if prober and circuit.prober == prober:
                 return Permit(allowed=True, prober=prober, account_key=account_key)
             until = circuit.refused_until(account_key, now, self._rules)
             return Permit(allowed=False, wait_s=(until - now).total_seconds() if until else RETRY_S)
@@ -113,6 +116,16 @@ class SharedBreaker:
             elif self._seen.opened_to(permit.account_key) is None:
                 known = self._noted.get(permit.account_key, Tally())
                 self._noted[permit.account_key] = known.plus(failed=failed)
+                self._note_own(permit.account_key, failed=failed)
+
+    def _note_own(self, account_key: str | None, *, failed: bool) -> None:
+        now = self._clock.now()
+        if not failed or now - self._own_run_since >= self._rules.half:
+            self._own_run.clear()
+        if not self._own_run:
+            self._own_run_since = now
+        if failed:
+            self._own_run.append(account_key)
 
     def _try(self, request: Callable[[], None]) -> None:
         """Make a request unless one has just failed; a failure is not the call's."""
@@ -137,6 +150,8 @@ class SharedBreaker:
             now, prober = self._clock.now(), permit.prober or ""
             self._swap(lambda seen: seen.after_probe(prober, permit.account_key, now, failed=failed))
             self._probe = None
+        if self._has_own_outage():
+            self._swap(lambda seen: seen.opened_to_all(self._clock.now()))
         if not self._noted or not (self._has_noted_failures() or self._seen.has_failures):
             return
         is_due = self._clock.monotonic_s() - self._written_at_s >= self._fresh_s
@@ -213,6 +228,11 @@ class SharedBreaker:
             circuit = circuit.after_calls(account_key, tally, now, self._rules)
         return circuit
 
+    def _has_own_outage(self) -> bool:
+        """Whether the calls of this process alone show that the host is down (rule 2a)."""
+        run, rules = self._own_run, self._rules
+        return len(run) >= rules.own_failures and len(set(run)) >= rules.own_accounts
+
     def _has_noted_failures(self) -> bool:
         return any(tally.failures for tally in self._noted.values())
 
@@ -225,6 +245,8 @@ class SharedBreaker:
         self._seen, self._version = _from_item(item), item["version"] if item else 0
         self._read_at_s = self._clock.monotonic_s()
         self._noted = {key: tally for key, tally in self._noted.items() if not self._seen.opened_to(key)}
+        if self._seen.opened_at:
+            self._own_run.clear()
 
 
 def _opening(circuit: Circuit) -> tuple[datetime | None, bool]:

@@ -7,6 +7,8 @@ httpx transport that adds admission control, timeouts, retries and call records 
   Its outcome is kept in memory, and reaches the shared circuit breaker before the next call.
 - The result is a complete response with a 2xx status or one of `Call.accepted`. Everything else is raised
   as a ProviderError.
+- If the timeouts of a GET were cut to less than half, because its caller had little time, then a timeout says
+  nothing about the host. The circuit breaker does not count it: such callers would stop the calls of others.
 - Each attempt, sent or refused, becomes one CallRecord for the observer. This module logs nothing.
 """
 
@@ -28,7 +30,7 @@ from bg_ingest.providers.errors import (
     Unavailable,
 )
 from bg_ingest.providers.http.call_record import Call, CallRecord, call_of, ignore_record
-from bg_ingest.providers.http.policy import Policy
+from bg_ingest.providers.http.policy import Policy, Timeouts
 from bg_ingest.providers.http.send import parse_json_object
 from bg_ingest.providers.http.statuses import error_for
 
@@ -139,10 +141,14 @@ class PoliteTransport(httpx.BaseTransport):
         if decision.refusal:
             return Attempt(decision, failure=decision.refusal)
         started_at_s = self._clock.monotonic_s()
-        response, failure = self._send(request, call.operation, ends_at_s)
+        timeouts = self._policy.timeouts
+        if repeatable:
+            timeouts = timeouts.within(ends_at_s - started_at_s)
+        response, failure, timed_out = self._send(request, call.operation, timeouts)
         latency_s = self._clock.monotonic_s() - started_at_s
-        retryable = failure if isinstance(failure, TryLater) else None
-        self._admission.report(decision, retryable, prompt=repeatable)
+        if not (timed_out and timeouts.read_s < self._policy.timeouts.read_s / 2):
+            retryable = failure if isinstance(failure, TryLater) else None
+            self._admission.report(decision, retryable, prompt=repeatable)
         return Attempt(decision, response, failure, latency_s)
 
     def _spare_s(self, call: Call, ends_at_s: float, *, repeatable: bool) -> float:
@@ -154,32 +160,30 @@ class PoliteTransport(httpx.BaseTransport):
         return min(whole_s, call.time_left_s() - self._policy.single_s_min)
 
     def _send(
-        self, request: httpx.Request, operation: str, ends_at_s: float
-    ) -> tuple[httpx.Response | None, ProviderError | None]:
-        """Send the request, read the body and find the failure, if any."""
-        now_s = self._clock.monotonic_s()
-        timeouts = self._policy.timeouts
-        if request.method == "GET":
-            timeouts = timeouts.within(ends_at_s - now_s)
+        self, request: httpx.Request, operation: str, timeouts: Timeouts
+    ) -> tuple[httpx.Response | None, ProviderError | None, bool]:
+        """Send the request, read the body and find the failure, if any, and whether it was a timeout."""
         request.extensions["timeout"] = timeouts.as_extension()
+        body_by_s = self._clock.monotonic_s() + timeouts.body_by_s
         # Errors are returned and raised later. Raised here, they would be chained to an error of httpx.
         try:
             response = read_body(
                 self._inner.handle_request(request),
                 operation,
                 clock=self._clock,
-                until_s=now_s + timeouts.body_by_s,
+                until_s=body_by_s,
                 bytes_max=self._policy.answer_bytes_max,
             )
         except httpx.HTTPError as error:
             kind = Garbled if isinstance(error, httpx.DecodingError) else Unavailable
-            return None, kind(f"{operation}: {type(error).__name__}")
+            timed_out = isinstance(error, httpx.TimeoutException)
+            return None, kind(f"{operation}: {type(error).__name__}"), timed_out
         except ProviderError as error:
-            return None, error
+            return None, error, isinstance(error, Unavailable)  # The body was too slow.
         failure = error_for(response, operation, self._clock.now())
         if failure is None and request.method == "GET":
             failure = truncation_error(response, operation)
-        return response, failure
+        return response, failure, False
 
     def _wait_before_retry_s(
         self, request: httpx.Request, attempt: Attempt, number: int, ends_at_s: float

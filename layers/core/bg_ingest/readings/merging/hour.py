@@ -3,7 +3,8 @@
 # The result depends on the hours, the records and the two times only. Rules, each with an example:
 #
 # 1. If a record has the transmitter and the ticks of a reading at most COPIES_APART_MAX away, it belongs to
-#    that reading, also across a full hour.
+#    that reading, also across a full hour. It may be further away if the clocks of the two devices differ by
+#    just that much (device_clocks).
 #      The phone's 12:59:58 is stored. The receiver sends 13:00:03 with the same ticks: same reading, hour 12.
 # 2. Otherwise, if a record has the instant of a reading, it belongs to that reading.
 #      The phone sends 05:00:03 again without ticks: same reading.
@@ -13,6 +14,7 @@
 # 4. If a record comes from another source than its reading, it is noted as a copy and the served values stay.
 #    A source is a kind of record and a device. Parts that one of the two devices leaves out are ignored.
 #      The phone said 110, and the receiver says 111: 110 is served.
+#    Only the sensor's own provider replaces what a relay has passed on: see relayed.
 # 5. If a record comes from the source of its reading and has other content, it is a revision. Versions have
 #    the order of their fetches, and the last one is served.
 #      The phone said 110 at 09:00 and says 112 at 09:15: 112 is served, and 110 is kept with its times.
@@ -21,8 +23,12 @@
 # 7. Content is value, trend, rate, status and local offset (fields.CONTENT). Record ids are not content,
 #    because Dexcom does not keep them stable.
 #
+# 8. A relayed record and one of the sensor's own provider also belong together if they are near and have one
+#    value (relayed).
+#
 #   record ──► its reading is stored? ── no ─────────────────────────────────► STORED
 #                     │ yes
+#                     ├── the first that was not relayed? ─ yes ─ serve it ──► REVISED
 #                     ├── from another source? ── yes ── note the copy ──────► DUPLICATE
 #                     ├── content of the fetch before it, or after it? ─ yes ► DUPLICATE
 #                     └── other content ── add a version ────────────────────► REVISED
@@ -30,7 +36,8 @@
 # Consequences, all tested:
 # - Saving an answer again changes nothing, in any order. The answer may be cut into parts, but not between
 #   two contents of one reading.
-# - No stored version is lost.
+# - No stored version is lost. If one measurement was stored twice, the reading that was stored last becomes
+#   a copy of the other.
 # - The answers of one source give the same readings, in any order of saving. An older fetch that is saved
 #   late never replaces a newer one.
 #
@@ -44,17 +51,21 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bg_ingest.readings.merging.identity import content_order, record_order, same_source
+from bg_ingest.readings.merging.deletion import with_readmitted
+from bg_ingest.readings.merging.device_clocks import DeviceClocks
+from bg_ingest.readings.merging.identity import content_order, copy_of, record_order, same_source
 from bg_ingest.readings.merging.reading_index import ReadingIndex
-from bg_ingest.readings.merging.revisions import first_version, settled, with_record
-from bg_ingest.readings.stored_reading import Copy, Hour, StoredReading
+from bg_ingest.readings.merging.relayed import outranks, own_record, replaced_by_own
+from bg_ingest.readings.merging.revisions import EARLIER_MAX, first_version, settled, with_record
+from bg_ingest.readings.stored.stored_reading import Hour, StoredReading
 from bg_ingest.utc import hour_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from bg_ingest.readings.model import Reading
+    from bg_ingest.readings.stored.stored_reading import Copy
 
 
 def merge_hours(
@@ -63,30 +74,46 @@ def merge_hours(
     """
     The hours after the records of one answer were merged into them.
 
-    `hours` must contain the hour of each record. If a record is within COPIES_APART_MAX of a full hour, it
+    `hours` must contain the hour of each record. If a record is within CLOCKS_APART_MAX of a full hour, it
     must contain the neighbouring hour as well. An hour that is left out counts as empty.
     """
     fetched_at = fetched_at.replace(microsecond=fetched_at.microsecond // 1000 * 1000)
     stored_at = stored_at.replace(microsecond=0)
-    index = ReadingIndex(stored for hour in hours.values() for stored in hour.readings)
+    given = sorted(map(_to_the_second, incoming), key=record_order)
+    hours, given = with_readmitted(hours, given, fetched_at=fetched_at, stored_at=stored_at)
+    known = [stored for hour in hours.values() for stored in hour.readings]
+    index = ReadingIndex(known, DeviceClocks(_all_records(known, given)))
     records_at: defaultdict[datetime, list[Reading]] = defaultdict(list)
     new: set[datetime] = set()
-    for record in sorted(map(_to_the_second, incoming), key=record_order):
+    for record in given:
         at = index.place_of(record)
         if at is None:
             at = record.at
             new.add(at)
             index.add(first_version(record, fetched_at, stored_at))
-        index.note(at, Copy(record.device, record.at, record.transmitter_ticks))
+        index.note(at, copy_of(record))
         records_at[at].append(record)
     for at, records in records_at.items():
         stored = index[at]
         own = [record for record in records if same_source(stored.reading, record)]
         if at in new:
-            index.replace(settled(stored, max(own, key=content_order)))
+            stored = settled(stored, max(own, key=content_order))
         elif own:
-            index.replace(with_record(stored, max(own, key=content_order), fetched_at, stored_at))
+            stored = with_record(stored, max(own, key=content_order), fetched_at, stored_at)
+        better = [record for record in records if outranks(record, stored.reading)]
+        if better:
+            same = [record for record in better if same_source(better[0], record)]
+            record = max(same, key=content_order)
+            stored = replaced_by_own(stored, record, fetched_at, stored_at, EARLIER_MAX)
+        index.replace(stored)
     return _by_hour(index, hours)
+
+
+def _all_records(known: Iterable[StoredReading], given: Iterable[Reading]) -> Iterator[Copy]:
+    for stored in known:
+        yield own_record(stored)
+        yield from stored.copies
+    yield from map(copy_of, given)
 
 
 def _to_the_second(record: Reading) -> Reading:

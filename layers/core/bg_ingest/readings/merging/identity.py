@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.readings.fields import FIELDS, content_values
+from bg_ingest.readings.model import FIELDS, content_values
+from bg_ingest.readings.stored.stored_reading import Copy
 
 if TYPE_CHECKING:
     from bg_ingest.readings.model import Device, Reading
-    from bg_ingest.readings.stored_reading import Copy
 
 MeasurementId = tuple[str, int]
 
 # Devices stamp one measurement some seconds apart. The limit is half of the five minutes between
-# measurements. So even if a transmitter repeats its ticks, two neighbouring measurements stay two.
+# measurements. So even if a transmitter repeats its ticks, two neighbouring measurements stay two. Copies
+# further apart are recognised by device_clocks.
 COPIES_APART_MAX = timedelta(seconds=150)
 
 # `record_order` compares these first, and every other field of a record at the end.
@@ -40,14 +41,17 @@ def same_source(one: Reading, other: Reading) -> bool:
     Parts that one record leaves out are ignored. Dexcom omits the transmitter and the app at times, and such
     a device must still be able to correct its own values.
     """
-    if one.kind != other.kind:
-        return False
-    ours, theirs = one.device, other.device
+    return one.kind == other.kind and same_device(one.device, other.device)
+
+
+def same_device(ours: Device, theirs: Device) -> bool:
+    """Whether both may be one device and app, from one provider: no part that both of them name differs."""
     return (
         _agree(ours.display, theirs.display)
         and _agree(ours.app, theirs.app)
         and _agree(ours.generation, theirs.generation)
         and _agree(ours.transmitter, theirs.transmitter)
+        and ours.relay == theirs.relay
     )
 
 
@@ -64,7 +68,7 @@ def record_order(reading: Reading) -> tuple[Any, ...]:
     """A total order of records, by instant first. Only equal records have the same place."""
     return (
         reading.at,
-        _device_order(reading.device),
+        device_order(reading.device),
         _none_first(reading.transmitter_ticks),
         reading.kind,
         content_order(reading),
@@ -74,11 +78,18 @@ def record_order(reading: Reading) -> tuple[Any, ...]:
 
 def copy_order(copy: Copy) -> tuple[Any, ...]:
     """A total order of copies, so that the notes do not depend on the order in which the copies came."""
-    return (copy.at, _device_order(copy.device), _none_first(copy.transmitter_ticks))
+    return (copy.at, device_order(copy.device), _none_first(copy.transmitter_ticks))
 
 
-def _device_order(device: Device) -> tuple[Any, ...]:
-    return tuple(map(_none_first, (device.display, device.app, device.generation, device.transmitter)))
+def device_order(device: Device) -> tuple[Any, ...]:
+    """A total order of devices."""
+    parts = (device.display, device.app, device.generation, device.transmitter, device.relay)
+    return tuple(map(_none_first, parts))
+
+
+def copy_of(record: Reading) -> Copy:
+    """What a copy keeps of a record."""
+    return Copy(record.device, record.at, record.transmitter_ticks)
 
 
 def _none_first(value: Any) -> tuple[bool, Any]:

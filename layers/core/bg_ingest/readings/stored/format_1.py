@@ -1,16 +1,17 @@
 """Format 1 of a stored hour: columns, in which a value that all readings share is written once."""
 
 # A JSON object. A column has one entry per reading, oldest reading first. If all entries are equal, the
-# column is that one entry. If all entries are the default of the field (fields.py), the column is left out.
+# column is that one entry. If all entries are the default of the field (model.py), the column is left out.
 #
 #   transmitters  A table of texts.
-#   devices       A table of rows [generation, display, app, row of its transmitter].
+#   devices       A table of rows [generation, display, app, row of its transmitter]. Of relayed records the
+#                 name of the relay follows.
 #   trends        A table of texts.
 #   saves         A table of rows [stored, fetched], in seconds after the start of the hour.
 #
 #   at            Seconds after the start of the hour; always a list.
 #   mg_dl, trend, rate, status, kind, offset
-#                 As in fields.py. The column of a field with a table holds rows of that table.
+#                 As in model.py. The column of a field with a table holds rows of that table.
 #   device, save  Rows of their tables.
 #   start_ticks   The transmitter's ticks at the start of the hour, from the first reading that has ticks.
 #   drift         The seconds by which a reading's ticks differ from start_ticks + at; null: no ticks.
@@ -18,6 +19,9 @@
 #
 #   earlier       {position of a reading: rows [mg_dl, trend, rate, status, offset, id, save]}.
 #                 Content fields that are newer than the first release follow. Old rows end before them.
+#   relayed       {position of a reading: [number of its first versions that were relayed, device, ticks]}.
+#                 The ticks are left out if there are none.
+#   dropped       {position of a reading: the number of its versions that are not kept}.
 #   copies        {position of a reading: rows [device, seconds later, ticks]}.
 #                 Ticks are left out if they are the reading's own.
 
@@ -26,10 +30,10 @@ from __future__ import annotations
 from base64 import b64decode
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bg_ingest.readings.columns import HourColumns
-from bg_ingest.readings.fields import (
+from bg_ingest.readings.model import (
     CONTENT,
     INTEGER,
     INTEGER_OR_NONE,
@@ -37,16 +41,19 @@ from bg_ingest.readings.fields import (
     TEXT,
     TEXT_OR_NONE,
     Columns,
+    Device,
+    Reading,
     Types,
 )
-from bg_ingest.readings.model import Device, Reading
-from bg_ingest.readings.stored_reading import Copy, StoredReading, Version
+from bg_ingest.readings.shared_value import SharedValue
+from bg_ingest.readings.stored.stored_reading import Copy, StoredReading, Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SaveTimes = tuple[datetime, datetime]  # Stored, fetched.
 Tables = dict[str, dict[int | None, Any]]
+Value = TypeVar("Value")
 
 READING_FIELDS = tuple(field.name for field in fields(Reading))
 # The number of content fields in the first release. In a row of `earlier`, id and save follow them.
@@ -82,6 +89,11 @@ def read(start: datetime, form: Mapping[str, Any]) -> tuple[StoredReading, ...]:
     ]
     for position, rows in _by_position(form, "earlier", count):
         readings[position] = _with_earlier(readings[position], rows, tables, saves)
+    for position, row in _by_position(form, "relayed", count):
+        readings[position] = _with_relayed(readings[position], row, devices)
+    for position, dropped in _dropped(form, count):
+        stored = readings[position]
+        readings[position] = replace(stored, revision=stored.revision + dropped)
     for position, rows in _by_position(form, "copies", count):
         readings[position] = _with_copies(readings[position], rows, devices)
     return tuple(readings)
@@ -92,18 +104,34 @@ def read_columns(start: datetime, form: Mapping[str, Any]) -> HourColumns:
     seconds = _seconds(form)
     if not seconds:
         return HourColumns(start, Columns._make([] for _ in Columns._fields))
-    count, devices, saves = len(seconds), _devices(form), _saves(start, form)
-    revisions = [0] * count
-    for position, rows in _by_position(form, "earlier", count):
-        revisions[position] = len(rows)
+    count = len(seconds)
+    stored_at = {row: stored for row, (stored, _) in _saves(start, form).items()}
     columns = Columns(
         seconds=seconds,
-        stored_at=[saves[row][0] for row in _column(form, "save", INTEGER, count)],
-        revision=revisions,
-        device=[devices[row] for row in _column(form, "device", INTEGER, count)],
+        stored_at=_values(stored_at, _column(form, "save", INTEGER, count)),
+        revision=_revisions(form, count),
+        device=_values(_devices(form), _column(form, "device", INTEGER, count)),
         **_plain_columns(form, _tables(form), count),
     )
     return HourColumns(start, columns)
+
+
+def _revisions(form: Mapping[str, Any], count: int) -> Sequence[int]:
+    if "earlier" not in form and "dropped" not in form:
+        return SharedValue(0, count)
+    revisions = [0] * count
+    for position, rows in _by_position(form, "earlier", count):
+        revisions[position] = len(rows)
+    for position, dropped in _dropped(form, count):
+        revisions[position] += dropped
+    return revisions
+
+
+def _values(table: Mapping[Any, Value], rows: Sequence[Any]) -> Sequence[Value]:
+    """The values of a table's rows."""
+    if isinstance(rows, SharedValue):
+        return SharedValue(table[rows.value], len(rows))
+    return [table[row] for row in rows]
 
 
 def _seconds(form: Mapping[str, Any]) -> list[int]:
@@ -116,28 +144,36 @@ def _seconds(form: Mapping[str, Any]) -> list[int]:
 
 
 def _plain_columns(form: Mapping[str, Any], tables: Tables, count: int) -> dict[str, Any]:
-    columns = {}
+    columns: dict[str, Sequence[Any]] = {}
     for field in STORED:
         if field.table:
-            table = tables[field.table]
             rows = _column(form, field.stored, INTEGER_OR_NONE, count)
-            columns[field.name] = [table[row] for row in rows]
+            columns[field.name] = _values(tables[field.table], rows)
         else:
             columns[field.name] = _column(form, field.stored, field.types, count, field.default)
     return columns
 
 
-def _column(form: Mapping[str, Any], name: str, types: Types, count: int, default: Any = None) -> list[Any]:
+def _column(
+    form: Mapping[str, Any], name: str, types: Types, count: int, default: Any = None
+) -> Sequence[Any]:
     column = form.get(name, default)
     if type(column) is list:
         if len(column) == count and types.issuperset(map(type, column)):
             return column
     elif type(column) in types:
-        return [column] * count
+        return SharedValue(column, count)
     raise ValueError("a column has another type or length")
 
 
-def _by_position(form: Mapping[str, Any], name: str, count: int) -> list[tuple[int, Sequence[Any]]]:
+def _dropped(form: Mapping[str, Any], count: int) -> list[tuple[int, int]]:
+    numbers = _by_position(form, "dropped", count)
+    if not all(type(dropped) is int and dropped > 0 for _, dropped in numbers):
+        raise ValueError("a number of versions is not a positive integer")
+    return numbers
+
+
+def _by_position(form: Mapping[str, Any], name: str, count: int) -> list[tuple[int, Any]]:
     if name not in form:
         return []
     positions = {str(position): position for position in range(count)}
@@ -153,7 +189,7 @@ def _ticks(form: Mapping[str, Any], seconds: Sequence[int]) -> list[int | None]:
     ]
 
 
-def _ids(ids: Any, count: int) -> list[str | None]:
+def _ids(ids: Any, count: int) -> Sequence[str | None]:
     if type(ids) is not str:
         return _column({"ids": ids}, "ids", TEXT_OR_NONE, count)
     digits = b64decode(ids, validate=True).hex()
@@ -178,8 +214,9 @@ def _devices(form: Mapping[str, Any]) -> dict[int, Device]:
     transmitters = _table(form, "transmitters", TEXT)
     devices = {}
     for row, values in enumerate(form.get("devices", ())):
-        generation, display, app, transmitter = _typed(values, DEVICE_TYPES)
-        devices[row] = Device(generation, display, app, transmitters[transmitter])
+        types = DEVICE_TYPES if len(values) == len(DEVICE_TYPES) else (*DEVICE_TYPES, TEXT)
+        generation, display, app, transmitter, *relay = _typed(values, types)
+        devices[row] = Device(generation, display, app, transmitters[transmitter], *relay)
     return devices
 
 
@@ -208,6 +245,23 @@ def _with_earlier(
         reading = replace(stored.reading, record_id=record_id, **content)
         versions.append(Version(reading, fetched_at, stored_at))
     return replace(stored, revision=len(versions), earlier=tuple(versions))
+
+
+def _with_relayed(stored: StoredReading, row: Sequence[Any], devices: Mapping[int, Device]) -> StoredReading:
+    number, device, *ticks = _typed(row, (INTEGER,) * len(row))
+    relayed, own = stored.earlier[:number], stored.earlier[number:]
+    if not 0 < number == len(relayed):
+        raise ValueError("a number of relayed versions is not that of versions")
+    relayed = tuple(
+        replace(
+            version,
+            reading=replace(
+                version.reading, device=devices[device], transmitter_ticks=ticks[0] if ticks else None
+            ),
+        )
+        for version in relayed
+    )
+    return replace(stored, earlier=(*relayed, *own))
 
 
 def _with_copies(stored: StoredReading, rows: Sequence[Any], devices: Mapping[int, Device]) -> StoredReading:

@@ -3,6 +3,11 @@
 #   pk            The user.
 #   sk            The hour: 2026-11-21T05.
 #   readings      The readings as JSON text: compact, and readable in the DynamoDB console.
+#   removed       Only if the provider deleted readings: [their text in the same form, rows of two times]. The
+#                 first is that of the request whose answer said so, the second that of the removal here.
+#   writes        The storage times of the last writes, in seconds after the start of the hour, separated by
+#                 spaces. Items of the first releases have none.
+#   folded        Only if readings became copies of others: the text of each in the same form, and when.
 #   version       The number of writes of this item. The next write is conditional on it.
 #   expires_at    Epoch seconds. Reads stop at once, and DynamoDB removes the item within days.
 #   by            The correlation id of the cause of the last write. A UUID is stored as its sixteen bytes,
@@ -23,8 +28,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bg_ingest.readings.stored import format_1, writer
-from bg_ingest.readings.stored_reading import Hour, StoredReading
-from bg_ingest.utc import HOUR
+from bg_ingest.readings.stored.stored_reading import FoldedReading, Hour, Removal, StoredReading
+from bg_ingest.utc import HOUR, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +39,8 @@ if TYPE_CHECKING:
 
 Content = TypeVar("Content")
 Reader = Callable[[datetime, Mapping[str, Any]], Content]
+
+_SECOND = timedelta(seconds=1)
 
 READERS: dict[int, Reader[tuple[StoredReading, ...]]] = {1: format_1.read}
 COLUMN_READERS: dict[int, Reader[HourColumns]] = {1: format_1.read_columns}
@@ -80,8 +87,12 @@ class HourItems:
             page_items_max=page_items_max,
         )
 
-    def write(self, user_id: str, hour: Hour, cause: str | None = None) -> Write:
-        """Store the hour unless another writer stored it since it was read; a refusal returns their item."""
+    def write(self, user_id: str, hour: Hour, text: str, cause: str | None = None) -> Write:
+        """
+        Store the hour, whose readings are `text`, unless another writer stored it since it was read.
+
+        A refusal returns the other writer's item.
+        """
         #   read (version 7)          write (version 8)
         #       |-- no other write ------|                 accepted
         #       |-- another writes 8 ----|                 refused
@@ -93,7 +104,10 @@ class HourItems:
             {
                 "pk": user_id,
                 "sk": _sk(hour.start),
-                "readings": to_text(hour.start, hour.readings),
+                "readings": text,
+                **({"removed": _removals_to_item(hour)} if hour.removals else {}),
+                "writes": " ".join(str((written - hour.start) // _SECOND) for written in hour.writes),
+                **({"folded": _folded_to_item(hour)} if hour.folded else {}),
                 "version": hour.version + 1,
                 "expires_at": int(expires_at.timestamp()),
                 **({"by": _packed(cause)} if cause else {}),
@@ -103,10 +117,23 @@ class HourItems:
         )
 
 
+def hour_start(item: Item) -> datetime:
+    """The hour that an item is about, also if its readings cannot be read."""
+    return _start(item["sk"])
+
+
 def hour_from_item(item: Item) -> Hour:
     """The hour of an item."""
-    start = _start(item["sk"])
-    return Hour(start, read_text(READERS, start, item["readings"]), item["version"])
+    start = hour_start(item)
+    readings = read_text(READERS, start, item["readings"])
+    return Hour(
+        start,
+        readings,
+        item["version"],
+        _removals_from_item(start, item.get("removed")),
+        tuple(start + timedelta(0, int(written)) for written in item.get("writes", "").split()),
+        _folded_from_item(start, item.get("folded")),
+    )
 
 
 def columns_from_item(item: Item) -> HourColumns:
@@ -138,6 +165,33 @@ def read_text(readers: Mapping[int, Reader[Content]], start: datetime, text: str
     except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
         # Not "from error": the text of the error may contain a value.
         raise HourUnreadable(f"the hour is not valid in format {form['format']}") from None
+
+
+def _removals_to_item(hour: Hour) -> list[Any]:
+    times = [[to_iso(removal.noticed_at), to_iso(removal.removed_at)] for removal in hour.removals]
+    return [to_text(hour.start, [removal.stored for removal in hour.removals]), times]
+
+
+def _removals_from_item(start: datetime, removed: list[Any] | None) -> tuple[Removal, ...]:
+    if removed is None:
+        return ()
+    text, times = removed
+    return tuple(
+        Removal(stored, datetime.fromisoformat(noticed_at), datetime.fromisoformat(removed_at))
+        for stored, (noticed_at, removed_at) in zip(read_text(READERS, start, text), times, strict=True)
+    )
+
+
+def _folded_to_item(hour: Hour) -> list[Any]:
+    # An instant may occur twice, which the form of an hour does not allow, so each reading has its own text.
+    return [[to_text(hour.start, [each.stored]), to_iso(each.removed_at)] for each in hour.folded]
+
+
+def _folded_from_item(start: datetime, folded: list[Any] | None) -> tuple[FoldedReading, ...]:
+    return tuple(
+        FoldedReading(read_text(READERS, start, text)[0], datetime.fromisoformat(removed_at))
+        for text, removed_at in folded or ()
+    )
 
 
 def _packed(cause: str) -> str | bytes:

@@ -7,16 +7,15 @@ from base64 import b64encode
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.readings.fields import CONTENT, STORED
+from bg_ingest.readings.model import CONTENT, STORED
 from bg_ingest.readings.stored.format_1 import FIRST_CONTENT_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
     from datetime import datetime
 
-    from bg_ingest.readings.fields import ReadingField
-    from bg_ingest.readings.model import Device, Reading
-    from bg_ingest.readings.stored_reading import Copy, StoredReading, Version
+    from bg_ingest.readings.model import Device, Reading, ReadingField
+    from bg_ingest.readings.stored.stored_reading import Copy, StoredReading, Version
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SECOND = timedelta(seconds=1)
@@ -41,7 +40,14 @@ class _HourTables:
 
     def device(self, device: Device) -> int | None:
         transmitter = self._row("transmitters", device.transmitter)
-        return self._row("devices", (device.generation, device.display, device.app, transmitter))
+        relay = () if device.relay is None else (device.relay,)
+        return self._row("devices", (device.generation, device.display, device.app, transmitter, *relay))
+
+    def relayed(self, stored: StoredReading) -> list[Any]:
+        """The number of the first versions that were relayed, their device, and their ticks, if any."""
+        first = stored.earlier[0].reading
+        ticks = [] if first.transmitter_ticks is None else [first.transmitter_ticks]
+        return [stored.relayed_versions, self.device(first.device), *ticks]
 
     def save(self, version: Version) -> int | None:
         stored_s = (version.stored_at - self._start) // _SECOND
@@ -74,6 +80,14 @@ def write(start: datetime, readings: Sequence[StoredReading]) -> dict[str, Any]:
             str(position): [tables.earlier(version) for version in stored.earlier]
             for position, stored in enumerate(readings)
             if stored.earlier
+        },
+        "relayed": {
+            str(position): tables.relayed(stored)
+            for position, stored in enumerate(readings)
+            if stored.relayed_versions
+        },
+        "dropped": {
+            str(position): stored.dropped for position, stored in enumerate(readings) if stored.dropped
         },
         "copies": {
             str(position): [tables.copy(copy, stored.reading) for copy in stored.copies]

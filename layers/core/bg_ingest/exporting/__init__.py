@@ -1,0 +1,1 @@
+"""Export: the list of users, and readings as files."""

@@ -1,0 +1,1 @@
+"""Stored readings in the dialect of Nightscout, which CGM apps, watches and home automations speak."""

@@ -1,0 +1,1 @@
+"""The requests of people: the page and the status page."""

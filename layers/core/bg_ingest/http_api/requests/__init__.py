@@ -1,0 +1,1 @@
+"""From a request to checked arguments: parameters and bodies."""

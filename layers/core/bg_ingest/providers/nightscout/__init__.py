@@ -1,0 +1,1 @@
+"""Nightscout: glucose entries from a server that belongs to the user."""

@@ -1,0 +1,168 @@
+"""Stored readings: their versions, their copies, their hour, and what a write changed in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bg_ingest.readings.model import Device, Reading
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a reading said from one fetch on. A later fetch with other content adds another version."""
+
+    reading: Reading
+    fetched_at: datetime
+    stored_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Another record of the same measurement. It counts as a duplicate, and only these fields are kept."""
+
+    device: Device
+    at: datetime
+    transmitter_ticks: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReading:
+    """
+    One measurement: its newest version, which is served, and its history, which is not.
+
+    `reading.at`, `reading.device` and `reading.transmitter_ticks` are those of the record that was stored
+    first. The instant never changes, so a reading that a caller has seen never moves. Device and ticks change
+    once at most: when the sensor's own provider sends what a relay has passed on before.
+    """
+
+    reading: Reading
+    stored_at: datetime  # The time at which this version was stored, in whole seconds.
+    revision: int = 0  # The number of earlier versions, kept or dropped.
+    earlier: tuple[Version, ...] = ()  # Oldest fetch first. Dropped ones lie between them and the newest.
+    fetched_at: datetime = LONG_AGO  # The time of the request to the provider. Any real fetch is newer.
+    copies: tuple[Copy, ...] = ()
+
+    @property
+    def first_stored_at(self) -> datetime:
+        """The time at which the measurement was first stored, in any version."""
+        return min(version.stored_at for version in self.versions)
+
+    @property
+    def dropped(self) -> int:
+        """The number of earlier versions that are not kept."""
+        return self.revision - len(self.earlier)
+
+    @property
+    def relayed_versions(self) -> int:
+        """The number of the first versions that were relayed, if the served one is not."""
+        if not self.earlier or self.reading.device.relay is not None:
+            return 0
+        return sum(version.reading.device.relay is not None for version in self.earlier)
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """All versions, the served one last."""
+        return (*self.earlier, Version(self.reading, self.fetched_at, self.stored_at))
+
+    def restricted(self, known: Sequence[Version]) -> StoredReading:
+        """The reading when it had some of its versions only, at least one."""
+        *earlier, newest = known
+        # When a dropped version was stored is not known. It counts as soon as the newest one does.
+        dropped = self.dropped if newest == self.versions[-1] else 0
+        return replace(
+            self,
+            reading=newest.reading,
+            stored_at=newest.stored_at,
+            revision=len(earlier) + dropped,
+            earlier=tuple(earlier),
+            fetched_at=newest.fetched_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A reading that its provider has deleted. It is no longer served, and kept as it was."""
+
+    stored: StoredReading
+    noticed_at: datetime  # The time of the request whose answer said so.
+    removed_at: datetime  # The time at which it was removed here, in whole seconds.
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedReading:
+    """A reading that became the copy of another one, as it was."""
+
+    stored: StoredReading
+    removed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """The readings of `[start, start + 1 h)`, oldest first. `version` counts the writes of the hour."""
+
+    start: datetime
+    readings: tuple[StoredReading, ...] = ()
+    version: int = 0  # 0: not stored yet.
+    removals: tuple[Removal, ...] = ()  # Oldest reading first.
+    # For the feed of changes; see hour_writes.
+    writes: tuple[datetime, ...] = ()  # The storage times of the last writes, in the order of the writes.
+    folded: tuple[FoldedReading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A reading before and after other content was stored for it."""
+
+    now: StoredReading
+    before: StoredReading
+
+    @property
+    def added(self) -> tuple[Version, ...]:
+        """The versions that are new."""
+        known = set(self.before.versions)
+        return tuple(version for version in self.now.versions if version not in known)
+
+
+@dataclass(frozen=True, slots=True)
+class HourChange:
+    """What one write changed in an hour. Each part is oldest first."""
+
+    start: datetime
+    stored: tuple[StoredReading, ...] = ()
+    revised: tuple[Revision, ...] = ()
+    removed: tuple[StoredReading, ...] = ()  # They became another reading's copy.
+    deleted: tuple[StoredReading, ...] = ()  # The provider deleted them.
+
+
+def hour_change(before: Hour, after: Hour) -> HourChange:
+    """
+    The readings that were stored, revised and removed between two states.
+
+    A new copy does not count. A version that is no longer kept does not count either.
+    """
+    known = {stored.reading.at: stored for stored in before.readings}
+    deleted = {removal.stored.reading.at for removal in set(after.removals) - set(before.removals)}
+    remaining = {stored.reading.at for stored in after.readings}
+    gone = [stored for stored in before.readings if stored.reading.at not in remaining]
+    return HourChange(
+        after.start,
+        stored=tuple(stored for stored in after.readings if stored.reading.at not in known),
+        revised=tuple(
+            Revision(stored, was)
+            for stored in after.readings
+            if (was := known.get(stored.reading.at)) and _has_new_version(was, stored)
+        ),
+        removed=tuple(stored for stored in gone if stored.reading.at not in deleted),
+        deleted=tuple(stored for stored in gone if stored.reading.at in deleted),
+    )
+
+
+def _has_new_version(was: StoredReading, now: StoredReading) -> bool:
+    return was.versions != now.versions and not set(now.versions) <= set(was.versions)

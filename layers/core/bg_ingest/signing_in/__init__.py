@@ -1,0 +1,1 @@
+"""Sign-in to the page by OpenID Connect, and its session."""

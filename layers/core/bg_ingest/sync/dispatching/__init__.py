@@ -1,0 +1,1 @@
+"""Which users are due in a minute, and how often each user is polled."""

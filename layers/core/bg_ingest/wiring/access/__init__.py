@@ -1,0 +1,1 @@
+"""Parts around rights: sessions, grants, audit entries, seals and secrets."""

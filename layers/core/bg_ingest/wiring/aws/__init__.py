@@ -1,0 +1,1 @@
+"""Clients of AWS, made for short cold starts."""

@@ -1,0 +1,1 @@
+"""A public fuzzer, Schemathesis, against the running local stack: `make fuzz-api`."""

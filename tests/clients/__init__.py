@@ -1,0 +1,1 @@
+"""Real Nightscout clients, unchanged, against the deployed local stack."""

@@ -1,0 +1,1 @@
+"""The shell examples of README and docs, run against `make up`."""

@@ -1,0 +1,35 @@
+"""The choice of log lines."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from local.function_logs import LineFilter
+
+LINE = json.dumps({"function": "bg-ingest-QueryFunction-1", "correlation_id": "one", "message": "answered"})
+
+
+@pytest.mark.parametrize(
+    ("function", "correlation_id", "shown"),
+    [
+        (None, None, True),
+        ("query", None, True),
+        ("QueryFunction", "one", True),
+        ("worker", None, False),
+        (None, "two", False),
+        ("query", "two", False),
+    ],
+)
+def test_lines_are_chosen_by_function_and_id(
+    function: str | None, correlation_id: str | None, *, shown: bool
+) -> None:
+    """Both must match, and a filter that is not set matches every line."""
+    assert LineFilter(function, correlation_id).accepts(LINE) is shown
+
+
+def test_a_filter_hides_text_that_is_not_json() -> None:
+    """Such lines have no function and no id; without a filter they are shown."""
+    assert LineFilter().accepts("Traceback")
+    assert not LineFilter(function="query").accepts("Traceback")

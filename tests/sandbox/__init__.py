@@ -1,0 +1,1 @@
+"""Checks of what the Dexcom client assumes, against Dexcom's real sandbox."""
