@@ -175,6 +175,19 @@ def test_many_jobs_are_folded_with_failures_first() -> None:
     assert [each.text for each in card.iter("summary")] == ["14 more jobs"]
 
 
+def test_a_first_history_is_not_called_late() -> None:
+    """In the list of sources and in its card, a new source is being fetched."""
+    view = STATES["both-flow"]
+    dexcom, own = view.sources
+    assert own.situation.syncs
+    fetching = replace(own.situation, newest_at=None, syncs=replace(own.situation.syncs, history_done=False))
+    page = document.person_page(replace(view, sources=[dexcom, replace(own, situation=fetching)]), FORMS)
+
+    assert "</b>: its history is being fetched; connected on" in page
+    assert "Its history is being fetched. A new login" in page
+    assert "late at us" not in page
+
+
 def test_welcome_page_offers_to_sign_in() -> None:
     """A visitor sees what this is and one link to sign in; there is no form."""
     parsed = _parsed(document.welcome_page("Dexcom"))

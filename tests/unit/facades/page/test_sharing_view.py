@@ -20,6 +20,7 @@ from tests.unit.facades.page.test_flow_sentence import WORDING
         ("DELETE /api/bg/{userId}/grants/{grantId}", "You ended the access of others"),
         ("GET /oauth/callback", "You came back from a login"),
         ("page: disconnect", "You ended a connection"),
+        ("GET /see/{token}", "You looked at this page"),
         ("page: fly", "You did on this page: fly"),
     ],
 )
@@ -30,6 +31,14 @@ def test_an_action_is_shown_in_words(action: str, said: str) -> None:
     assert str(audit_view([entry], frozenset({"ada"}), WORDING)) == (
         f'<ul class="lines"><li>15:30: {said}, refused</li></ul>'
     )
+
+
+def test_a_reader_is_named_by_the_label() -> None:
+    """The id of the grant is in the entry for programs, and not on the page."""
+    reader = "my doctor (grant 01a225ef230842c21b4f94699356)"
+    entry = {"at": "2026-11-28T15:30:00Z", "actor": reader, "action": "GET /see/{token}", "outcome": "done"}
+
+    assert "15:30: my doctor looked at this page<" in str(audit_view([entry], frozenset({"ada"}), WORDING))
 
 
 def test_a_login_without_a_session_is_of_a_browser() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ _DAYS = (("14", "the last 14 days"), ("90", "the last 90 days"), ("all", "all da
 _EXPIRY = (("7", "in a week"), ("30", "in 30 days"), ("90", "in 90 days"), ("365", "in a year"))
 # What a person did on the page, by the name of the act.
 _ACTS = {
-    Act.CONNECT: "started a login",
+    Act.CONNECT: "asked to connect",
     Act.DISCONNECT: "ended a connection",
     Act.SYNC: "asked for a look",
     Act.INTERVAL: "changed how often we look",
@@ -38,6 +39,7 @@ _ACTS = {
     Act.ERASE: "asked to erase everything",
 }
 _VERBS = {"GET": "looked at", "PUT": "changed", "DELETE": "removed"}
+_GRANT_ID = r" \(grant [0-9a-z]+\)$"
 _LOGIN = "/oauth/callback"
 # What a request did, by its method and the last name in its path.
 _REQUESTS = {
@@ -48,6 +50,7 @@ _REQUESTS = {
     ("POST", "grants"): _ACTS[Act.GRANT],
     ("DELETE", "grants"): _ACTS[Act.REVOKE],
     ("POST", "exports"): "asked for an export",
+    ("GET", "see"): "looked at this page",
 }
 
 
@@ -127,7 +130,9 @@ def _days(days: Any) -> str:
 
 
 def _entry(entry: Mapping[str, Any], own_names: frozenset[str], wording: Wording) -> str:
-    actor = "You" if entry["actor"] in own_names else entry["actor"] or "A caller without a name"
+    # A reader is named by the label that the person chose; the id of the grant is for programs.
+    actor = re.sub(_GRANT_ID, "", entry["actor"]) or "A caller without a name"
+    actor = "You" if entry["actor"] in own_names else actor
     if actor != "You" and entry["action"].endswith(_LOGIN):
         actor = "A browser"  # The login page of the provider leads back without a session.
     outcome = "" if entry["outcome"] == "done" else f", {entry['outcome']}"

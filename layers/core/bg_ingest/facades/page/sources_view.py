@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.connection import ConnectionState
-from bg_ingest.facades.page.flow_sentence import FlowStatus, flow_status
+from bg_ingest.facades.page.flow_sentence import FlowStatus, flow_status, is_first_history
 from bg_ingest.facades.page.forms import PROVIDER, Act, choice, hidden, text_field
 from bg_ingest.facades.page.markup import element, joined
 from bg_ingest.facades.page.tables import folded
@@ -78,6 +78,8 @@ def _row(situation: Situation, wording: Wording) -> Markup:
 
 
 def _state(situation: Situation, wording: Wording) -> str:
+    if is_first_history(situation):
+        return "its history is being fetched"
     return _STATES[flow_status(situation, wording.now)]
 
 
