@@ -74,14 +74,11 @@ def test_flowing_names_delay_and_next_look() -> None:
 
 def test_storing_within_a_second_is_at_once() -> None:
     """A delay of no seconds is not worth a number."""
-    at_once = _changed(our_delay=timedelta(seconds=0.4))
-    in_time = replace(at_once, provider_delay=MINUTE)
+    late = _changed(our_delay=timedelta(seconds=0.4))
+    in_time = replace(_changed(our_delay=timedelta(), look_every=60 * MINUTE), provider_delay=MINUTE)
 
-    assert "about 60 minutes late; they are stored at once." in flow_sentence(at_once, WORDING).text
-    assert (
-        "61 minutes old, stored as soon as Dexcom had it."
-        in flow_sentence(replace(in_time, syncs=replace(in_time.syncs, look_every=60 * MINUTE)), WORDING).text
-    )
+    assert "about 60 minutes late; they are stored at once." in flow_sentence(late, WORDING).text
+    assert "61 minutes old, stored as soon as Dexcom had it." in flow_sentence(in_time, WORDING).text
 
 
 @pytest.mark.parametrize("error", THEIR_ERRORS)
