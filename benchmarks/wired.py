@@ -14,8 +14,7 @@ from benchmarks.measured import Measured
 from benchmarks.series import readings_of
 from benchmarks.tables import READINGS, USERS
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import Vault
 from bg_ingest.providers.dexcom.oauth import Application
 from bg_ingest.providers.dexcom.provider import NAME, DexcomProvider

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
 from bg_ingest.accounts.message_seals import MessageSeals
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import NotConnected
 from bg_ingest.connecting.flow import ConnectDeps
 from bg_ingest.connecting.logins import Logins
@@ -32,8 +31,7 @@ from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
 from bg_ingest.sync.windows import BACKFILL_WINDOW
-from bg_ingest.webhooks.inbox import Inbox
-from bg_ingest.webhooks.receive import WebhookDeps, receive
+from bg_ingest.webhooks.receive import Inbox, WebhookDeps, receive
 from tests.contract.stepped import stepped
 from tests.contract.token_world import EU, TokenWorld
 from tests.support.providers import only_parses

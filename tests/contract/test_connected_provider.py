@@ -11,8 +11,7 @@ import boto3
 import pytest
 
 from bg_ingest.accounts.connection import Connections, ConnectionState
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import NotConnected, Vault
 from bg_ingest.erasing.erase import LEASE_WAIT_S_MAX
 from bg_ingest.providers.seam import Endpoint

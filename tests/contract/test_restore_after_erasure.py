@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.accounts.data_keys import SealBroken
+from bg_ingest.accounts.sealing import SealBroken
 from bg_ingest.ids import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.polls.covered import Covered

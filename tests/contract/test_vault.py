@@ -8,7 +8,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from bg_ingest.accounts import refresh_lease
 from bg_ingest.accounts.connection import SK, ConnectionState
-from bg_ingest.accounts.data_keys import SealBroken
+from bg_ingest.accounts.sealing import SealBroken
 from bg_ingest.accounts.vault import NotConnected, VaultLimits
 from bg_ingest.providers.errors import TryLater, Unavailable
 from bg_ingest.providers.seam import Endpoint

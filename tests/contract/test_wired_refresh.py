@@ -9,8 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import Vault, VaultLimits
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.dexcom.oauth import Application, OAuth

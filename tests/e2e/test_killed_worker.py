@@ -16,8 +16,7 @@ from uuid import uuid4
 import pytest
 
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import Vault
 from bg_ingest.clock import SystemClock
 from bg_ingest.dynamo import Table

@@ -14,8 +14,7 @@ from uuid import uuid4
 import pytest
 
 from bg_ingest.accounts.connection import Connections, ConnectionState
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import Vault, VaultLimits
 from bg_ingest.clock import SystemClock
 from bg_ingest.providers.dexcom import (

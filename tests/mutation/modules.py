@@ -47,7 +47,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.providers.dexcom.client": (f"{_DEXCOM}/test_client.py",),
     "bg_ingest.providers.nightscout.entry_parser": (f"{_PROVIDERS}/nightscout/test_entry_parser.py",),
     "bg_ingest.providers.nightscout.site_address": (f"{_PROVIDERS}/nightscout/test_site_address.py",),
-    "bg_ingest.providers.http.statuses": (f"{_HTTP}/test_statuses.py",),
+    "bg_ingest.providers.http.send": (f"{_HTTP}/test_send.py",),
     "bg_ingest.access.caller": ("tests/unit/access/test_caller.py",),
     "bg_ingest.publishing.republish": _PUBLISHING,
     "bg_ingest.publishing.events": _PUBLISHING,
@@ -62,7 +62,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.statistics.series": (f"{_STATISTICS}/test_days.py", _SUMMARY),
     "bg_ingest.statistics.summary": (_SUMMARY,),
     "bg_ingest.statistics.as_json": (f"{_STATISTICS}/test_as_json.py", _SUMMARY),
-    "bg_ingest.webhooks.signature": ("tests/unit/webhooks/test_signature.py",),
+    "bg_ingest.webhooks.authentication": ("tests/unit/webhooks/test_authentication.py",),
     "bg_ingest.sync.orders.packed_body": ("tests/unit/sync/test_packed_body.py",),
 }
 

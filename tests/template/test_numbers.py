@@ -34,9 +34,8 @@ from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.orders.packed_body import BODY_BYTES_MAX, pack
 from bg_ingest.sync.run import WINDOW_S_MAX
 from bg_ingest.sync.state import LEASE_TTL
-from bg_ingest.webhooks.inbox import KEPT
-from bg_ingest.webhooks.receive import PENDING_S_MAX
-from bg_ingest.webhooks.signature import TOLERANCE_S
+from bg_ingest.webhooks.authentication import TOLERANCE_S
+from bg_ingest.webhooks.receive import KEPT, PENDING_S_MAX
 from bg_ingest.webhooks.token_verifier import LIFE_S_MAX
 from local.paths import CHECKOUT
 from tests.support.fake_kms import fake_sealer

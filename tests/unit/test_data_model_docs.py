@@ -15,11 +15,10 @@ from bg_ingest.access.grant import Category, GrantDays
 from bg_ingest.access.grants import ReaderRequest
 from bg_ingest.accounts import refresh_lease
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
 from bg_ingest.accounts.display_settings import DisplaySettings, DisplayStore
 from bg_ingest.accounts.message_seals import MessageSeals
 from bg_ingest.accounts.quarantine import Quarantine
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.connecting.logins import Logins
 from bg_ingest.connecting.parked_logins import ParkedLogins
 from bg_ingest.dynamo import Table, from_attributes
@@ -46,7 +45,7 @@ from bg_ingest.sync.job import Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.polls.covered import Covered
 from bg_ingest.sync.state import Lease, SyncStates
-from bg_ingest.webhooks.inbox import Inbox
+from bg_ingest.webhooks.receive import Inbox
 from local.paths import CHECKOUT
 from tests.support.documents import DOCS, sections, table_rows
 from tests.support.fakes import NOON, FakeClock

@@ -10,8 +10,7 @@ import pytest
 
 from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.sync.job import JobKind, JobStatus, Trigger
-from bg_ingest.webhooks.inbox import KEPT
-from bg_ingest.webhooks.receive import PENDING_S_MAX, Reception, WebhookRequest, receive
+from bg_ingest.webhooks.receive import KEPT, PENDING_S_MAX, Reception, WebhookRequest, receive
 from tests.contract.stepped import At, Crash, HalfWay, crash
 from tests.simulation.provider import HOUR
 from tests.support.fakes import NOON, FakeClock

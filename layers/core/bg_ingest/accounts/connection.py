@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.source_keys import FIRST_SOURCE, OF_ALL_SOURCES, all_sources, source_key, source_of
 from bg_ingest.dynamo import Change
-from bg_ingest.providers.pseudonym import pseudonym
+from bg_ingest.providers.json_values import pseudonym
 from bg_ingest.providers.seam import Endpoint, ProviderAccount
 
 if TYPE_CHECKING:

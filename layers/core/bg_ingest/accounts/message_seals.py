@@ -25,7 +25,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bg_ingest import ids
-from bg_ingest.accounts.data_keys import SealBroken
+from bg_ingest.accounts.sealing import SealBroken
 
 if TYPE_CHECKING:
     from bg_ingest.accounts.sealing import Sealer

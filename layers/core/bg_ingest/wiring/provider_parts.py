@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from bg_ingest import telemetry
 from bg_ingest.accounts.cached_secret import CachedSecret
-from bg_ingest.accounts.data_keys import Purpose
 from bg_ingest.accounts.quarantine import Quarantine
+from bg_ingest.accounts.sealing import Purpose
 from bg_ingest.accounts.vault import Vault
 from bg_ingest.providers.dexcom.oauth import Application
 from bg_ingest.providers.dexcom.provider import NAME as DEXCOM

@@ -15,8 +15,7 @@ from typing import Any
 
 from bg_ingest.providers.dexcom.glucose import Implausible, in_mmol_l, mg_dl_of, rate_of, status_of
 from bg_ingest.providers.dexcom.times import instant_of, local_offset_minutes
-from bg_ingest.providers.json_values import number_of, text_of
-from bg_ingest.providers.pseudonym import pseudonym
+from bg_ingest.providers.json_values import number_of, pseudonym, text_of
 from bg_ingest.providers.seam import Rejected
 from bg_ingest.readings.model import Device, Reading
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.providers.dexcom.records import Units, device_of, parse_reading
 from bg_ingest.providers.dexcom.times import instant_of
 from bg_ingest.providers.errors import ContractBroken
-from bg_ingest.providers.pseudonym import pseudonym
+from bg_ingest.providers.json_values import pseudonym
 from bg_ingest.providers.seam import Fetched, Rejected, Span
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.connection import ConnectionState
-from bg_ingest.accounts.data_keys import SealBroken
+from bg_ingest.accounts.sealing import SealBroken
 from bg_ingest.providers.errors import ContractBroken
 from bg_ingest.sync import job as jobs
 from bg_ingest.sync.dead_jobs import under_living_job
