@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from bg_ingest.accounts import refresh_lease
 from bg_ingest.accounts.connection import SK, ConnectionState
 from bg_ingest.accounts.sealing import SealBroken
-from bg_ingest.accounts.vault import NotConnected, VaultLimits
+from bg_ingest.accounts.vault import NotConnected, VaultLimits, claim_refresh
 from bg_ingest.providers.errors import TryLater, Unavailable
 from bg_ingest.providers.seam import Endpoint
 from tests.contract.token_world import ADA, EU, LIFETIME, TokenProvider, TokenWorld
@@ -200,7 +199,7 @@ def test_no_failure_contains_a_secret(world: TokenWorld, case: str) -> None:
         case "no writes":
             turn = fail(EndpointConnectionError(endpoint_url="dynamodb"))
         case "waited in vain":
-            refresh_lease.claim(world.table, world.connection, "other", NOON, timedelta(minutes=1))
+            claim_refresh(world.table, world.connection, "other", NOON, timedelta(minutes=1))
         case "damaged":
             world.table.put((world.table.get(ADA, SK) or {}) | {"sealed_tokens": b"\x01 damaged"})
 

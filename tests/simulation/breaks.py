@@ -126,7 +126,7 @@ BREAKS = (
     ),
     Break(
         "a poll leaves no gap for the next one",
-        "sync/polls/covered.py",
+        "sync/windows.py",
         "        return cls(known[-1], tuple(gaps))",
         "        return cls(known[-1])",
     ),
@@ -153,7 +153,7 @@ BREAKS = (
     ),
     Break(
         "a retried poll leaves the job of its first try deferred",
-        "sync/polls/quiet_polls.py",
+        "sync/quiet_polls.py",
         "not (order.is_retry or order.deferrals or before.failures)",
         "True",
         "tests/unit/sync/test_quiet_polls.py",
@@ -352,7 +352,7 @@ BREAKS = (
         "providers/dexcom/glucose.py",
         "        return _code_of(status)",
         "        return Implausible.MISSING",
-        "tests/unit/providers/dexcom/test_records.py",
+        "tests/unit/providers/dexcom/test_responses.py",
     ),
     Break(
         "more users than the quota allows are polled as before",

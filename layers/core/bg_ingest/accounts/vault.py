@@ -27,6 +27,7 @@ process is using. Only invalid_grant ends a connection, and only if the rejected
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,9 +36,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bg_ingest.accounts import refresh_lease
-from bg_ingest.accounts.connection import Connection, Connections, ConnectionState
-from bg_ingest.accounts.source_keys import FIRST_SOURCE
+from bg_ingest.accounts.connection import CURRENT, SK, Connection, Connections, ConnectionState
+from bg_ingest.accounts.source_keys import FIRST_SOURCE, source_key
 from bg_ingest.providers.errors import ConsentRevoked, TryLater
 from bg_ingest.providers.seam import Endpoint, Tokens
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bg_ingest.accounts.sealing import Sealer
-    from bg_ingest.dynamo import Change
+    from bg_ingest.dynamo import Change, Table
     from bg_ingest.providers.seam import Provider, ProviderAccount
 
 
@@ -208,7 +208,7 @@ class Vault:
         login = self._providers[connection.endpoint.provider].login
         seal = self._sealer.ready()
         holder = uuid.uuid4().hex
-        if not refresh_lease.claim(table, connection, holder, self._clock.now(), self._limits.lease):
+        if not claim_refresh(table, connection, holder, self._clock.now(), self._limits.lease):
             return None
         try:
             fresh = login.refresh(account, tokens.refresh_token)
@@ -219,7 +219,7 @@ class Vault:
         except Exception:
             # As far as we know the refresh token is unused. If this write fails too, the lease expires.
             with suppress(BotoCoreError, ClientError):
-                refresh_lease.release(table, connection, holder)
+                release_refresh(table, connection, holder)
             raise
         details = _details(connection.endpoint, connection.generation + 1)
         stored = self._save(connection, seal(user_id, tokens_as_bytes(fresh), *details))
@@ -233,6 +233,44 @@ class Vault:
             except (BotoCoreError, ClientError):
                 self._clock.sleep(pause_s)
         return self._connections.save_refreshed(*key)
+
+
+def claim_refresh(table: Table, connection: Connection, holder: str, now: datetime, ttl: timedelta) -> bool:
+    """Take the refresh lease of these tokens; False if it is held, or the tokens have been replaced."""
+    # |  HELD: others wait, then re-read      |  holder died: any process may take it  |
+    # |---------------------------------------|----------------------------------------|--> time
+    # now                               refresh_until
+    never_held = "attribute_not_exists(refresh_until)"
+    expired = "refresh_until <= :now"
+    # Without CURRENT, a process that was paused between its read and its claim would use a refresh token that
+    # another process has used meanwhile.
+    connected = "connection_state = :connected"
+    # There is no "OR refresh_holder = :holder": a holder is one attempt, and an attempt claims once.
+    write = table.update(
+        connection.user_id,
+        source_key(SK, connection.source),
+        "SET refresh_holder = :holder, refresh_until = :until",
+        {
+            ":holder": holder,
+            ":until": math.ceil((now + ttl).timestamp()),
+            ":now": int(now.timestamp()),
+            ":generation": connection.generation,
+            ":connected": ConnectionState.CONNECTED,
+        },
+        f"{CURRENT} AND {connected} AND ({never_held} OR {expired})",
+    )
+    return write.accepted
+
+
+def release_refresh(table: Table, connection: Connection, holder: str) -> None:
+    """Release an unused refresh lease; one that was lost meanwhile stays with its new holder."""
+    table.update(
+        connection.user_id,
+        source_key(SK, connection.source),
+        "REMOVE refresh_holder, refresh_until",
+        {":holder": holder},
+        "refresh_holder = :holder",
+    )
 
 
 def _details(endpoint: Endpoint, generation: int) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from bg_ingest import ids
 from bg_ingest.dynamo import Change
+from bg_ingest.sync import quiet_polls
 from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger
-from bg_ingest.sync.polls import quiet_polls
 from bg_ingest.utc import from_iso, to_iso
 
 if TYPE_CHECKING:

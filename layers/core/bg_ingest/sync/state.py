@@ -25,7 +25,7 @@ from bg_ingest.dynamo import Change
 from bg_ingest.sync.dispatching import poll_slots, poll_stretch
 from bg_ingest.sync.dispatching.poll_stretch import PollStretch
 from bg_ingest.sync.job import ACCOUNT_CHANGED, INTERNAL, Job, JobKind, JobStatus, Order, Trigger
-from bg_ingest.sync.polls.covered import Covered
+from bg_ingest.sync.windows import Covered
 from bg_ingest.utc import from_iso
 
 if TYPE_CHECKING:

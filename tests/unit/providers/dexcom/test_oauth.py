@@ -24,7 +24,7 @@ from bg_ingest.providers.errors import (
 )
 from bg_ingest.providers.seam import Tokens
 from tests.support.fakes import NOON, FakeClock
-from tests.unit.providers.dexcom.test_records import JSON
+from tests.unit.providers.dexcom.test_responses import JSON
 from tests.unit.providers.http.fake_provider import HOST, Replies, ok, polite, without_retries
 from tests.unit.providers.http.test_send import BODIES
 

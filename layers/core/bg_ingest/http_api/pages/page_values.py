@@ -25,8 +25,7 @@ from bg_ingest.statistics.from_columns import instants_of, series_of_hours
 from bg_ingest.statistics.profile import profile
 from bg_ingest.statistics.series import Series
 from bg_ingest.statistics.summary import compared_statistics
-from bg_ingest.sync.completeness_store import current_days, followed_by
-from bg_ingest.sync.local_completeness import local_completeness
+from bg_ingest.sync.completeness_store import current_days, followed_by, local_completeness
 from bg_ingest.sync.user_sources import NO_SOURCE
 from bg_ingest.utc import from_iso
 from bg_ingest.version import VERSION
