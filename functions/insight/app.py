@@ -14,7 +14,7 @@ from bg_ingest.access.caller import READ_SCOPE
 from bg_ingest.access.grant import Category
 from bg_ingest.access.grants import GrantService
 from bg_ingest.clock import Clock
-from bg_ingest.http_api import serving, shared
+from bg_ingest.http_api import responding, serving, shared
 from bg_ingest.http_api.answers import insight_response
 from bg_ingest.http_api.answers.insight_response import ProfileJson, StatisticsJson
 from bg_ingest.http_api.description import STATISTICS, describe, not_modified, response
@@ -80,7 +80,7 @@ def build(
             visible, user_id, (from_, to), then or now, as_of=then, with_period_before=compared
         )
         body, validated_by = insight_response.statistics_texts(days, then or now, compared=compared)
-        return serving.cacheable_response(app, body, validated_by=validated_by)
+        return responding.cacheable_response(app, body, validated_by=validated_by)
 
     @app.get("/api/bg/<user_id>/profile", **PROFILE)
     def profile(
@@ -95,7 +95,7 @@ def build(
         visible = shared.visible(app, reading_store)
         days = insight_response.read_days(visible, user_id, (from_, to), then or now, as_of=then)
         body, validated_by = insight_response.profile_texts(days, then or now, bin_minutes)
-        return serving.cacheable_response(app, body, validated_by=validated_by)
+        return responding.cacheable_response(app, body, validated_by=validated_by)
 
     app.get("/api/shared/statistics", **SHARED_FIGURES)(shared.of_reader(app, statistics))
     app.get("/api/shared/profile", **SHARED_PROFILE)(shared.of_reader(app, profile))

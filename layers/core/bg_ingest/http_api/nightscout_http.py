@@ -28,7 +28,7 @@ from bg_ingest.facades.nightscout.properties import properties_of
 from bg_ingest.facades.nightscout.sgv_entry import DELTA_OVER_MAX, ID_PATTERN, entries_of
 from bg_ingest.http_api import aws_errors
 from bg_ingest.http_api.answers.range_response import preferred
-from bg_ingest.http_api.encoding import accepts_gzip
+from bg_ingest.http_api.responding import accepts_gzip
 from bg_ingest.http_api.shared import reader_of
 from bg_ingest.problems import Problem
 from bg_ingest.readings.store import AHEAD_MAX

@@ -24,7 +24,7 @@ from bg_ingest import problems, telemetry
 from bg_ingest.access.caller import Forbidden
 from bg_ingest.access.grants import GrantInvalid, GrantLimited, ReaderRequest
 from bg_ingest.http_api.description import PROBLEMS, SHARED
-from bg_ingest.http_api.rate_headers import too_many_requests
+from bg_ingest.http_api.responding import too_many_requests
 from bg_ingest.problems import Problem
 from bg_ingest.telemetry import metrics
 

@@ -28,7 +28,7 @@ from bg_ingest.connecting.result_page import (
 from bg_ingest.http_api.answers.last_error import LastErrorJson
 from bg_ingest.http_api.answers.source_json import SourceJson
 from bg_ingest.http_api.description import Instant
-from bg_ingest.http_api.serving import NO_STORE, PAGE_HEADERS, json_response
+from bg_ingest.http_api.responding import NO_STORE, PAGE_HEADERS, json_response
 from bg_ingest.problems import Problem, invalid_field
 
 if TYPE_CHECKING:

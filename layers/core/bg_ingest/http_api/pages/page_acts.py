@@ -20,7 +20,7 @@ from bg_ingest.facades.page.forms import ACT, PROVIDER, Act, Forms
 from bg_ingest.http_api.pages.page_response import SESSION_COOKIE, html_response, no_cookie, redirect
 from bg_ingest.http_api.pages.page_values import own_view
 from bg_ingest.http_api.requests import own_server_request, params
-from bg_ingest.http_api.serving import NO_STORE, file_response
+from bg_ingest.http_api.responding import NO_STORE, file_response
 from bg_ingest.problems import Problem
 from bg_ingest.settings import POLL_INTERVALS_S
 
