@@ -16,13 +16,11 @@ from bg_ingest.accounts.message_seals import MessageSeals
 from bg_ingest.accounts.vault import VaultLimits
 from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import SECOND_LOOK_S
-from bg_ingest.exporting.export_heartbeat import HIDDEN_S, RENEW_AFTER_S
+from bg_ingest.exporting.export_job import DELIVERIES_MAX as EXPORT_DELIVERIES_MAX
 from bg_ingest.exporting.export_job import KEPT as KEPT_EXPORTS
-from bg_ingest.exporting.export_job import USERS_MAX, ExportKey, of_service
+from bg_ingest.exporting.export_job import USERS_MAX, ExportKey, ExportMessage, of_service
 from bg_ingest.exporting.export_jobs import CLAIM_S as CLAIM_S_OF_EXPORT
-from bg_ingest.exporting.export_message import DELIVERIES_MAX as EXPORT_DELIVERIES_MAX
-from bg_ingest.exporting.export_message import ExportMessage
-from bg_ingest.exporting.export_run import RESERVE_S
+from bg_ingest.exporting.export_run import HIDDEN_S, RENEW_AFTER_S, RESERVE_S
 from bg_ingest.ids import new_id
 from bg_ingest.providers.http.policy import Policy
 from bg_ingest.providers.http.quota import QuotaRules

@@ -36,8 +36,8 @@ from bg_ingest.readings.store import AHEAD_MAX
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from bg_ingest.access.grant import Reader
     from bg_ingest.access.grants import GrantService
-    from bg_ingest.access.reader import Reader
     from bg_ingest.clock import Clock
     from bg_ingest.facades.nightscout.sgv_entry import Entry
     from bg_ingest.readings.store import ReadingStore

@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-    from bg_ingest.access.grant import Category
+    from bg_ingest.access.grant import Category, Reader
     from bg_ingest.access.grants import GrantService
-    from bg_ingest.access.reader import Reader
     from bg_ingest.readings.store import ReadingStore
 
     Handler = Callable[..., Response[Any]]

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from bg_ingest.exporting.export_job import SPAN_MAX, USERS_MAX, ExportJob, ExportSpan, ExportStatus
 from bg_ingest.exporting.export_manifest import manifest
-from bg_ingest.exporting.export_names import manifest_key, object_key
+from bg_ingest.exporting.export_objects import manifest_key, object_key
 from bg_ingest.exporting.tables.export_table import ColumnType
 from bg_ingest.exporting.tables.tool_columns import Tool
 from bg_ingest.http_api.description import Instant

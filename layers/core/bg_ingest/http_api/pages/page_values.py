@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bg_ingest.access.audit import Audit
+    from bg_ingest.access.grant import Reader
     from bg_ingest.access.grants import GrantService
-    from bg_ingest.access.reader import Reader
     from bg_ingest.accounts.display_settings import DisplayStore
     from bg_ingest.facades.page.charts.day_chart import Trace
     from bg_ingest.readings.store import ReadingStore
