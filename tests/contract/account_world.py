@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.message_seals import MessageSeals
-from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
+from bg_ingest.accounts.sealing import DataKeys, MessageSeals, Purpose, Sealer
 from bg_ingest.accounts.vault import NotConnected
 from bg_ingest.connecting.flow import ConnectDeps
 from bg_ingest.connecting.logins import Logins

@@ -209,7 +209,7 @@ BREAKS = (
     ),
     Break(
         "a job that was stored and never sent is not sent again",
-        "sync/dead_jobs.py",
+        "sync/jobs.py",
         "    send([job.order for job in untried])",
         "    send([])",
         "tests/unit/sync/test_dead_jobs.py",

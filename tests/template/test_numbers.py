@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bg_ingest.accounts.message_seals import KEPT as MESSAGE_KEYS_KEPT
-from bg_ingest.accounts.message_seals import MessageSeals
+from bg_ingest.accounts.sealing import KEPT as MESSAGE_KEYS_KEPT
+from bg_ingest.accounts.sealing import MessageSeals
 from bg_ingest.accounts.vault import VaultLimits
 from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import SECOND_LOOK_S
@@ -26,9 +26,9 @@ from bg_ingest.providers.http.policy import Policy
 from bg_ingest.providers.http.quota import QuotaRules
 from bg_ingest.providers.http.rate_limiter import RateRules
 from bg_ingest.settings import Settings
-from bg_ingest.sync.dead_jobs import DELIVERIES_MAX
 from bg_ingest.sync.dispatching.dispatch import CLAIM_S
 from bg_ingest.sync.job import JobKind, Order, Trigger
+from bg_ingest.sync.jobs import DELIVERIES_MAX
 from bg_ingest.sync.orders.packed_body import BODY_BYTES_MAX, pack
 from bg_ingest.sync.run import WINDOW_S_MAX
 from bg_ingest.sync.state import LEASE_TTL

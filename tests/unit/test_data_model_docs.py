@@ -15,9 +15,8 @@ from bg_ingest.access.grant import Category, GrantDays
 from bg_ingest.access.grants import ReaderRequest
 from bg_ingest.accounts.connection import Connections
 from bg_ingest.accounts.display_settings import DisplaySettings, DisplayStore
-from bg_ingest.accounts.message_seals import MessageSeals
 from bg_ingest.accounts.quarantine import Quarantine
-from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
+from bg_ingest.accounts.sealing import DataKeys, MessageSeals, Purpose, Sealer
 from bg_ingest.accounts.vault import claim_refresh
 from bg_ingest.connecting.logins import Logins
 from bg_ingest.connecting.parked_logins import ParkedLogins

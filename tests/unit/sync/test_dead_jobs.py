@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.sync.dead_jobs import fail_undeliverable, mend_abandoned
 from bg_ingest.sync.job import ABANDONED, INTERNAL, Failure, Job, JobKind, JobStatus, Order, Trigger
+from bg_ingest.sync.jobs import fail_undeliverable, mend_abandoned
 from bg_ingest.sync.state import mend_polling
 from tests.unit.sync.stage import SyncStage
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.message_seals import MessageSeals
-from bg_ingest.accounts.sealing import Purpose
+from bg_ingest.accounts.sealing import MessageSeals, Purpose
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.seam import Endpoint
 from bg_ingest.sync.jobs import Jobs

@@ -17,8 +17,10 @@ share a data key: not for another user, not as another kind of secret, and not f
 
 from __future__ import annotations
 
+import binascii
 import json
 import os
+from base64 import b64decode, b64encode
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -30,6 +32,8 @@ from botocore.exceptions import ClientError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from bg_ingest import ids
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
@@ -37,11 +41,17 @@ if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
     from bg_ingest.clock import Clock
+    from bg_ingest.dynamo import Table
 
 
 VERSION = b"\x02"  # Version 1 was bound to the user alone, and is not opened any more.
 _LENGTH_BYTES = 2
 _NONCE_BYTES = 12  # What GCM is made for; any other length is hashed down first.
+_MESSAGE_PREFIX = "message#"
+_MESSAGE_KEY_BYTES = 32
+_MESSAGE_NONCE = bytes(12)  # A key encrypts one message, so the nonce need not differ.
+# Longer than a message can wait in the jobs queue and its dead letters together.
+KEPT = timedelta(days=30)
 
 
 class SealBroken(Exception):
@@ -200,6 +210,55 @@ class Sealer:
         return VERSION + json.dumps([self.keys.purpose, user_id, *details]).encode()
 
 
+@dataclass(frozen=True, slots=True)
+class MessageSeals:
+    """
+    Encryption of records in a queue message, each with a key of its own; the keys are in the intake table.
+
+    A queue cannot be searched for the messages of a user. So an erasure removes the keys, and no message
+    opens without its key:
+
+        webhook    makes a key, seals it and stores the seal as an item of the user
+                   encrypts the records with the key; the message has the ciphertext and the id of the key
+        erasure    removes the item with the user's others
+        worker     reads the item, opens the seal and decrypts the records
+
+    The webhook function can seal only: opening takes kms:Decrypt for this purpose, which only the worker
+    has.
+    """
+
+    table: Table
+    sealer: Sealer
+    clock: Clock
+
+    def seal(self, user_id: str, content: bytes) -> str:
+        """The sealed content as text for a message. Its key is stored before this returns."""
+        now = self.clock.now()
+        key, key_id = os.urandom(_MESSAGE_KEY_BYTES), ids.new_id(now)
+        self.table.put(
+            {
+                "pk": user_id,
+                "sk": _MESSAGE_PREFIX + key_id,
+                "seal": self.sealer.seal(user_id, key, key_id),
+                "expires_at": int((now + KEPT).timestamp()),
+            }
+        )
+        ciphertext = AESGCM(key).encrypt(_MESSAGE_NONCE, content, _message_bound_to(user_id, key_id))
+        return f"{key_id}.{b64encode(ciphertext).decode('ascii')}"
+
+    def open(self, user_id: str, sealed: str) -> bytes:
+        """The content; raises SealBroken if it was not sealed for this user, or its key was removed."""
+        key_id, _, text = sealed.partition(".")
+        item = self.table.get(user_id, _MESSAGE_PREFIX + key_id)
+        if item is None:
+            raise SealBroken("the key of this message was removed")
+        key = self.sealer.open(user_id, item["seal"], key_id)
+        try:
+            return AESGCM(key).decrypt(_MESSAGE_NONCE, b64decode(text), _message_bound_to(user_id, key_id))
+        except (InvalidTag, binascii.Error):
+            raise SealBroken("damaged, or not sealed with this key") from None
+
+
 def _sealed(key: DataKey, secret: bytes, bound_to: bytes) -> bytes:
     # os.urandom, not OpenSSL: its output differs between the environments restored from one snapshot.
     nonce = os.urandom(_NONCE_BYTES)
@@ -214,3 +273,7 @@ def _taken_apart(stored: bytes) -> tuple[bytes, bytes, bytes]:
     if not stored.startswith(VERSION) or len(stored) <= ciphertext_at:
         raise SealBroken("not a seal of a version this code knows")
     return stored[wrapped_at:nonce_at], stored[nonce_at:ciphertext_at], stored[ciphertext_at:]
+
+
+def _message_bound_to(user_id: str, key_id: str) -> bytes:
+    return f"{key_id} {user_id}".encode()
