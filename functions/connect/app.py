@@ -14,15 +14,18 @@ from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
 from bg_ingest.access.caller_limits import WriteLimits
 from bg_ingest.connecting import flow
-from bg_ingest.connecting.confirm import confirm
-from bg_ingest.connecting.connection_json import connection_as_json, login_as_json
 from bg_ingest.connecting.flow import ConnectDeps, LoginResult
-from bg_ingest.connecting.own_server import OwnServerLogin
+from bg_ingest.connecting.new_connection import OwnServerLogin, confirm
 from bg_ingest.http_api import responding, serving
 from bg_ingest.http_api.answers import login_responses
-from bg_ingest.http_api.answers.last_error import account_changed, last_error_as_json
-from bg_ingest.http_api.answers.login_responses import ConnectionJson, ParkedLoginJson, StartedLoginJson
-from bg_ingest.http_api.answers.source_json import sources_as_json
+from bg_ingest.http_api.answers.login_responses import (
+    ConnectionJson,
+    ParkedLoginJson,
+    StartedLoginJson,
+    connection_as_json,
+    login_as_json,
+)
+from bg_ingest.http_api.answers.source_json import account_changed, last_error_as_json, sources_as_json
 from bg_ingest.http_api.description import CONNECTING, RATE_HEADERS, describe, response
 from bg_ingest.http_api.pages import page_response
 from bg_ingest.http_api.requests import own_server_request, params

@@ -33,6 +33,7 @@ from bg_ingest.sync.windows import BACKFILL_WINDOW
 from bg_ingest.webhooks.receive import Inbox, WebhookDeps, receive
 from tests.contract.stepped import stepped
 from tests.contract.token_world import EU, TokenWorld
+from tests.support.logins import store_tokens
 from tests.support.providers import only_parses
 from tests.unit.webhooks.stage import payload, record
 
@@ -142,7 +143,9 @@ class AccountWorld:
 
     def connect(self, user_id: str) -> None:
         """Connect a user, and store a reading, a job, an audit entry and an open login."""
-        self.world.process().store(user_id, EU, self.world.provider.login(), data_from=self.clock.now())
+        store_tokens(
+            self.world.process(), user_id, EU, self.world.provider.login(), data_from=self.clock.now()
+        )
         SyncStates(self.world.table, self.clock).start_polling(user_id, 900, self.clock.now() - HISTORY)
         self._reading_store(lambda _: None).save(user_id, [Reading(self.clock.now(), 100)], self.clock.now())
         audit = Audit(self.world.table, self.clock, 365)

@@ -9,6 +9,7 @@ from bg_ingest.accounts.connection import AccountSeen, Connection, Connections, 
 from bg_ingest.accounts.vault import claim_refresh, release_refresh
 from bg_ingest.providers.seam import Endpoint
 from tests.support.fakes import NOON
+from tests.support.logins import save_login
 
 if TYPE_CHECKING:
     from bg_ingest.dynamo import Table
@@ -28,7 +29,7 @@ def connections(users_table: Table, clock: FakeClock) -> Connections:
 
 def connect(connections: Connections, sealed: bytes = b"tokens 1") -> Connection:
     """Log the user in."""
-    return connections.save_new(ADA, EU, sealed, data_from=CONSENT)
+    return save_login(connections, ADA, EU, sealed, data_from=CONSENT)
 
 
 def now(connections: Connections) -> Connection:
@@ -78,7 +79,7 @@ def test_reconnecting_in_another_region_moves_the_connection(connections: Connec
     connect(connections)
     us = Endpoint("dexcom", "us")
 
-    assert connections.save_new(ADA, us, b"tokens 2", data_from=NOON).endpoint == us
+    assert save_login(connections, ADA, us, b"tokens 2", data_from=NOON).endpoint == us
     assert now(connections).data_from == NOON
 
 

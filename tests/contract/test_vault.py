@@ -13,6 +13,7 @@ from bg_ingest.providers.errors import TryLater, Unavailable
 from bg_ingest.providers.seam import Endpoint
 from tests.contract.token_world import ADA, EU, LIFETIME, TokenProvider, TokenWorld
 from tests.support.fakes import NOON
+from tests.support.logins import store_tokens
 from tests.support.moto_kms import kms_client, quick_key
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def test_a_slow_login_has_the_generation_of_its_seal(users_table: Table, clock: 
     slow = TokenWorld(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     tokens = slow.provider.login()
     vault = slow.process(lambda _: clock.advance(3))
-    vault.store("ada", EU, tokens, data_from=NOON)
+    store_tokens(vault, "ada", EU, tokens, data_from=NOON)
     change = vault.new_login(
         "bob", EU, tokens, data_from=NOON, login_started_at=NOON, replaced=None, source="", relays=False
     )
@@ -87,7 +88,7 @@ def test_a_refresh_uses_the_region_of_the_connection(world: TokenWorld) -> None:
     """Tokens of Japan are refreshed in Japan."""
     japan = Endpoint("dexcom", "jp")
     vault = world.process()
-    vault.store(ADA, japan, world.provider.login(), data_from=world.clock.now())
+    store_tokens(vault, ADA, japan, world.provider.login(), data_from=world.clock.now())
 
     vault.token_for(ADA, rejected="access-2")
 

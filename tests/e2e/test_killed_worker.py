@@ -33,6 +33,7 @@ from local.deploy import function_names
 from local.paths import PYTHONPATH
 from local.waiting import wait_until
 from tests.e2e.at_dexcom import NOBODYS_INTERVAL_S, login
+from tests.support.logins import store_tokens
 from tests.support.template_document import resource
 from tests.support.waiting import WAIT_S_MAX
 
@@ -78,7 +79,7 @@ class Workers:
         sealer = Sealer(DataKeys(kms, key_id, environ["ENVIRONMENT"], self.clock, purpose=Purpose.TOKENS))
         vault = Vault(Connections(self.users, self.clock), sealer, {})
         endpoint = Endpoint("dexcom", "custom")
-        vault.store(_USER, endpoint, login(dexcom, _PERSON), data_from=now - _HISTORY)
+        store_tokens(vault, _USER, endpoint, login(dexcom, _PERSON), data_from=now - _HISTORY)
         self.states.start_polling(_USER, NOBODYS_INTERVAL_S, now - _HISTORY)
         order = Order(_USER, new_id(now), JobKind.BACKFILL, Trigger.CONNECTION, "killed")
         enqueue(order, jobs=Jobs(self.users, self.clock), send=JobsQueue(self.sqs, self.queue_url).send)

@@ -48,6 +48,7 @@ from local.paths import CHECKOUT
 from tests.support.documents import DOCS, sections, table_rows
 from tests.support.fakes import NOON, FakeClock
 from tests.support.grants import grants_in
+from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.template_document import resource
 
@@ -134,9 +135,9 @@ def _connect(users: Table, clock: FakeClock) -> None:
     tokens = Tokens("access", "refresh", NOON)
     _, parked = ParkedLogins(users, sealer, clock).parked(login, AT_PROVIDER, tokens, None)
     assert users.transact([logins.finished(login), parked])
-    connection = connections.save_new(USER, AT_PROVIDER, b"sealed", data_from=NOON)
+    connection = save_login(connections, USER, AT_PROVIDER, b"sealed", data_from=NOON)
     connections.note_account(connection, "account")
-    connections.save_new(USER, AT_PROVIDER, b"sealed", data_from=NOON, source="relay", relays=True)
+    save_login(connections, USER, AT_PROVIDER, b"sealed", data_from=NOON, source="relay", relays=True)
     assert claim_refresh(users, connection, "holder", clock.now(), timedelta(seconds=60))
 
 

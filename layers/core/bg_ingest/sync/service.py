@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from bg_ingest import ids
-from bg_ingest.accounts.source_keys import FIRST_SOURCE
+from bg_ingest.accounts.connection import FIRST_SOURCE
 from bg_ingest.readings.completeness import DAY
 from bg_ingest.readings.delays import median_delays
 from bg_ingest.sync import worker

@@ -19,8 +19,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.accounts.connection import ConnectionState
-from bg_ingest.accounts.source_keys import FIRST_SOURCE, OF_ALL_SOURCES, all_sources, source_key, source_of
+from bg_ingest.accounts.connection import (
+    FIRST_SOURCE,
+    OF_ALL_SOURCES,
+    ConnectionState,
+    all_sources,
+    source_key,
+    source_of,
+)
 from bg_ingest.dynamo import Change
 from bg_ingest.sync.dispatching import poll_slots, poll_stretch
 from bg_ingest.sync.dispatching.poll_stretch import PollStretch

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.access.caller_limits import WriteLimits
     from bg_ingest.connecting.flow import ConnectDeps
-    from bg_ingest.connecting.own_server import OwnServerLogin
+    from bg_ingest.connecting.new_connection import OwnServerLogin
     from bg_ingest.exporting.export_file import ExportFiles, FileFormat
     from bg_ingest.http_api.pages.page_response import SentForm
     from bg_ingest.http_api.pages.page_values import PageSources

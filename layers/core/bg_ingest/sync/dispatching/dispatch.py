@@ -30,8 +30,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest import ids
-from bg_ingest.accounts.connection import LISTED
-from bg_ingest.accounts.source_keys import FIRST_SOURCE, source_key, source_of
+from bg_ingest.accounts.connection import FIRST_SOURCE, LISTED, source_key, source_of
 from bg_ingest.sync.dispatching import poll_slots, poll_stretch
 from bg_ingest.sync.dispatching.poll_stretch import PK, PollStretch, percent_needed
 from bg_ingest.sync.job import JobKind, Order, Trigger
