@@ -32,7 +32,7 @@ from bg_ingest.http_api.answers.export_json import (
 )
 from bg_ingest.http_api.answers.export_responses import ExportResponses, user_after
 from bg_ingest.http_api.description import EXPORT, RATE_HEADERS, Instant, describe, not_modified, response
-from bg_ingest.http_api.requests import params
+from bg_ingest.http_api.requests import params, parsing
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.utc import rfc_3339
 from bg_ingest.wiring.export_parts import export_limits, export_service, exporter, user_list
@@ -212,8 +212,8 @@ def _add_direct_routes(
         as_of: params.AsOf = None,
     ) -> Response[str]:
         now = clock.now()
-        then = params.parse_as_of(as_of, now)
-        start, end = params.parse_range(from_, to, then or now)
+        then = parsing.parse_as_of(as_of, now)
+        start, end = parsing.parse_range(from_, to, then or now)
         request = ExportRequest(user_id, start, end, format_, grid is not None, then, columns)
         content = exporter.content(request)
         if not exporter.fits(content):

@@ -18,7 +18,7 @@ from bg_ingest.http_api import responding, serving, shared
 from bg_ingest.http_api.answers import insight_response
 from bg_ingest.http_api.answers.insight_response import ProfileJson, StatisticsJson
 from bg_ingest.http_api.description import STATISTICS, describe, not_modified, response
-from bg_ingest.http_api.requests import params
+from bg_ingest.http_api.requests import params, parsing
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.http_api.shared import SharedRoutes
 from bg_ingest.readings.store import ReadingStore
@@ -74,7 +74,7 @@ def build(
         as_of: params.AsOf = None,
     ) -> Response[str]:
         now, compared = clock.now(), compare is not None
-        then = params.parse_as_of(as_of, now)
+        then = parsing.parse_as_of(as_of, now)
         visible = shared.visible(app, reading_store)
         days = insight_response.read_days(
             visible, user_id, (from_, to), then or now, as_of=then, with_period_before=compared
@@ -91,7 +91,7 @@ def build(
         as_of: params.AsOf = None,
     ) -> Response[str]:
         now = clock.now()
-        then = params.parse_as_of(as_of, now)
+        then = parsing.parse_as_of(as_of, now)
         visible = shared.visible(app, reading_store)
         days = insight_response.read_days(visible, user_id, (from_, to), then or now, as_of=then)
         body, validated_by = insight_response.profile_texts(days, then or now, bin_minutes)

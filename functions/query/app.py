@@ -22,7 +22,7 @@ from bg_ingest.http_api.answers import changes_response, range_response
 from bg_ingest.http_api.answers.changes_response import ChangeJson
 from bg_ingest.http_api.answers.range_response import AuditEntryJson, ReadingJson
 from bg_ingest.http_api.description import PRIVACY, READINGS, Instant, describe, not_modified, response
-from bg_ingest.http_api.requests import params
+from bg_ingest.http_api.requests import params, parsing
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.http_api.shared import SharedRoutes
 from bg_ingest.problems import Problem
@@ -148,8 +148,8 @@ def _add_reading_routes(
         as_of: params.AsOf = None,
     ) -> Response[str]:
         now = clock.now()
-        then = params.parse_as_of(as_of, now)
-        window = params.parse_range(from_, to, then or now)
+        then = parsing.parse_as_of(as_of, now)
+        window = parsing.parse_range(from_, to, then or now)
         visible = shared.visible(app, reading_store)
         page = range_response.read_page(
             visible, user_id, window, limit=limit, order=order, cursor=cursor, as_of=then
@@ -184,7 +184,7 @@ def _add_feed_routes(app: APIGatewayHttpResolver, feed: ChangeFeed, audit: Audit
     def audit_log(
         user_id: params.UserId, limit: params.EntriesLimit = 50, cursor: params.ItemCursor = None
     ) -> Response[str]:
-        entries = list(islice(audit.newest_first(user_id, params.parse_cursor(cursor)), limit + 1))
+        entries = list(islice(audit.newest_first(user_id, parsing.parse_cursor(cursor)), limit + 1))
         page, has_next = entries[:limit], len(entries) > limit
         next_query = {"limit": str(limit), "cursor": page[-1].entry_id} if has_next else None
         link = responding.next_link(app, api, next_query)

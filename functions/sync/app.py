@@ -29,7 +29,7 @@ from bg_ingest.http_api.answers.sync_json import (
     state_as_json,
 )
 from bg_ingest.http_api.description import RATE_HEADERS, SYNCING, describe, response
-from bg_ingest.http_api.requests import params
+from bg_ingest.http_api.requests import params, parsing
 from bg_ingest.http_api.requests.source_choice import connected_sources, of_provider
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.http_api.shared import SharedRoutes
@@ -147,7 +147,7 @@ def _add_sync_routes(app: APIGatewayHttpResolver, service: SyncService, api: Api
         provider: params.OfProvider = None,
     ) -> Response[str]:
         headers: dict[str, str] = {}
-        window = params.parse_window(body, service.clock.now())
+        window = parsing.parse_window(body, service.clock.now())
         source, *others = connected_sources(service, user_id, provider)
         for other in others:
             _order(service, user_id, other, window=window)
@@ -194,7 +194,7 @@ def _add_job_routes(app: APIGatewayHttpResolver, service: SyncService, api: ApiS
     def jobs(
         user_id: params.UserId, limit: params.JobsLimit = 50, cursor: params.ItemCursor = None
     ) -> Response[str]:
-        found = list(islice(service.history.newest_first(user_id, params.parse_cursor(cursor)), limit + 1))
+        found = list(islice(service.history.newest_first(user_id, parsing.parse_cursor(cursor)), limit + 1))
         page, has_next = found[:limit], len(found) > limit
         next_query = {"limit": str(limit), "cursor": page[-1].order.job_id} if has_next else None
         link = responding.next_link(app, api, next_query)
@@ -230,7 +230,7 @@ def _add_admin_routes(app: APIGatewayHttpResolver, service: SyncService, api: Ap
     ) -> Response[str]:
         local = days == "local"
         today = service.local_date(user_id) if local else service.clock.now().date()
-        first, last = params.parse_days(from_, to, today)
+        first, last = parsing.parse_days(from_, to, today)
         seen = shared.visible_days(app, service.stores.reading_store, first, last)
         found = service.completeness(user_id, *seen, local=local) if seen else ()
         return responding.json_response(days_as_json(found))
@@ -241,7 +241,7 @@ def _add_admin_routes(app: APIGatewayHttpResolver, service: SyncService, api: Ap
     def change_settings(
         user_id: params.UserId, body: params.SettingsBody, provider: params.OfProvider = None
     ) -> Response[str]:
-        interval_s = params.parse_interval(body, service.poll_interval_s)
+        interval_s = parsing.parse_interval(body, service.poll_interval_s)
         source = freshest_source(of_provider(service, service.sources(user_id), provider))
         if not service.stores.states.choose_interval(user_id, interval_s, source.name):
             raise Problem(problems.NOT_CONNECTED)

@@ -22,7 +22,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from bg_ingest import problems, telemetry
 from bg_ingest.access.caller import Caller, Forbidden, caller_from_claims
 from bg_ingest.http_api import aws_errors, guard, responding, shared
-from bg_ingest.http_api.requests.query_names import faults_in_names
+from bg_ingest.http_api.requests.parsing import faults_in_names
 from bg_ingest.problems import Problem
 from bg_ingest.telemetry import metrics
 
