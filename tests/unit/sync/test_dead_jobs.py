@@ -9,7 +9,7 @@ import pytest
 
 from bg_ingest.sync.job import ABANDONED, INTERNAL, Failure, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.jobs import fail_undeliverable, mend_abandoned
-from bg_ingest.sync.state import mend_polling
+from bg_ingest.sync.service import mend_polling
 from tests.support.logins import save_login
 from tests.unit.sync.stage import SyncStage
 
