@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from bg_ingest.accounts.connection import Connections
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.seam import Endpoint
-from bg_ingest.sync.dispatching.dispatch import RECONCILIATIONS, Dispatched, Shard, dispatch, serve
+from bg_ingest.sync.dispatching.dispatch import RECONCILIATIONS, Dispatched, dispatch
+from bg_ingest.sync.dispatching.shard import Shard, serve
 from bg_ingest.sync.job import JobKind, Order
 from bg_ingest.sync.state import SyncStates
 from tests.support.fakes import NOON, FakeClock

@@ -173,7 +173,7 @@ BREAKS = (
     ),
     Break(
         "the cursor of a shard moves before the page is sent",
-        "sync/dispatching/dispatch.py",
+        "sync/dispatching/shard.py",
         """            send(orders)
             sent += len(orders)
             if len(page) == page_users:
@@ -342,7 +342,7 @@ BREAKS = (
     ),
     Break(
         "the order of a further source is that of the first",
-        "sync/dispatching/dispatch.py",
+        "sync/dispatching/shard.py",
         'shard.order(item["pk"], source_of(item))',
         'shard.order(item["pk"])',
         "tests/simulation/test_two_sources.py",
@@ -363,7 +363,7 @@ BREAKS = (
     ),
     Break(
         "a poll is dropped before the stretched interval is over",
-        "sync/dispatching/dispatch.py",
+        "sync/dispatching/shard.py",
         "return self.interval_s * self.stretch_percent // 100 + self.delay_s",
         "return self.interval_s + self.delay_s",
         "tests/unit/sync/test_poll_stretch.py",

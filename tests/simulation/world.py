@@ -21,7 +21,8 @@ from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.connected_provider import ConnectedProvider
 from bg_ingest.sync.dispatching import dispatch as schedules
-from bg_ingest.sync.dispatching.dispatch import Shard, dispatch, serve
+from bg_ingest.sync.dispatching.dispatch import dispatch
+from bg_ingest.sync.dispatching.shard import Shard, serve
 from bg_ingest.sync.job import JobKind, Order, SyncResult, Trigger
 from bg_ingest.sync.jobs import Jobs, enqueue
 from bg_ingest.sync.orders.queue import JobsQueue, QueueRefused, ShardsQueue

@@ -38,7 +38,8 @@ from bg_ingest.readings.stored.stored_reading import Hour, StoredReading, with_w
 from bg_ingest.signing_in.session import PageSession, Sessions
 from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.dispatching import poll_slots
-from bg_ingest.sync.dispatching.dispatch import POLLS, Shard, dispatch, serve
+from bg_ingest.sync.dispatching.dispatch import POLLS, dispatch
+from bg_ingest.sync.dispatching.shard import Shard, serve
 from bg_ingest.sync.job import Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.state import Lease, SyncStates
