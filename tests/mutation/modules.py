@@ -37,7 +37,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.sync.dispatching.poll_slots": (f"{_SYNC}/test_poll_slots.py",),
     "bg_ingest.sync.worker": (f"{_SYNC}/test_worker.py",),
     "bg_ingest.providers.http.policy": (f"{_HTTP}/test_policy.py",),
-    "bg_ingest.providers.http.admission": (f"{_HTTP}/test_admission.py",),
+    "bg_ingest.providers.http.admission": (f"{_HTTP}/test_admission.py", f"{_HTTP}/test_rate_limiter.py"),
     "bg_ingest.providers.http.circuit": tuple(
         f"{_HTTP}/test_{name}.py" for name in ("circuit", "circuit_accounts", "admission")
     ),

@@ -240,14 +240,14 @@ BREAKS = (
         "readings/merging/reading_index.py",
         " or self._clocks.agree(record, copy)",
         "",
-        "tests/unit/readings/merging/test_device_clocks.py",
+        "tests/unit/readings/merging/test_identity.py",
     ),
     Break(
         "one difference of two clocks is enough",
-        "readings/merging/device_clocks.py",
+        "readings/merging/identity.py",
         "        return alike >= PAIRS_MIN",
         "        return alike >= 1",
-        "tests/unit/readings/merging/test_device_clocks.py",
+        "tests/unit/readings/merging/test_identity.py",
     ),
     Break(
         "a pair of two clocks across a full hour stays two readings",

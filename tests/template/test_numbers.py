@@ -22,9 +22,9 @@ from bg_ingest.exporting.export_job import USERS_MAX, ExportKey, ExportMessage, 
 from bg_ingest.exporting.export_jobs import CLAIM_S as CLAIM_S_OF_EXPORT
 from bg_ingest.exporting.export_run import HIDDEN_S, RENEW_AFTER_S, RESERVE_S
 from bg_ingest.ids import new_id
+from bg_ingest.providers.http.admission import RateRules
 from bg_ingest.providers.http.policy import Policy
 from bg_ingest.providers.http.quota import QuotaRules
-from bg_ingest.providers.http.rate_limiter import RateRules
 from bg_ingest.settings import Settings
 from bg_ingest.sync.dispatching.dispatch import CLAIM_S
 from bg_ingest.sync.job import JobKind, Order, Trigger

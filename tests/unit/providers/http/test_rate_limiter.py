@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.providers.http.rate_limiter import Bucket, RateLimiter, RateRules
+from bg_ingest.providers.http.admission import Bucket, RateLimiter, RateRules
 
 if TYPE_CHECKING:
     from tests.support.fakes import FakeClock
