@@ -41,6 +41,13 @@ def test_no_way_enters_more_files_than_before(printed: str) -> None:
     assert {way: count for way, count in counts.items() if count > WAYS[way].most} == {}
 
 
+def test_the_decision_names_the_same_limits() -> None:
+    """docs/decisions/tests.md has a row for each way, with its limit and its aim."""
+    text = (ROOT / "docs/decisions/tests.md").read_text()
+    rows = re.findall(r"^\| ([a-z, ]+) \| \d+ \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
+    assert {way: Limit(int(most), int(aim)) for way, most, aim in rows} == WAYS
+
+
 def test_way_enters_its_handler_and_the_core(printed: str) -> None:
     """Each request reaches its own function and the tables, no other function and no telemetry."""
     rows = re.findall(r"^\| ([a-z, ]+) \| (\d+) \| (\d+) \| (\d+) \|$", printed, re.MULTILINE)
