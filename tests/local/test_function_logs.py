@@ -33,3 +33,10 @@ def test_a_filter_hides_text_that_is_not_json() -> None:
     """Such lines have no function and no id; without a filter they are shown."""
     assert LineFilter().accepts("Traceback")
     assert not LineFilter(function="query").accepts("Traceback")
+
+
+def test_a_line_has_the_ids_of_its_polls() -> None:
+    """The worker logs many polls in one line."""
+    line = json.dumps({"correlation_id": "one", "polls": [{"correlation_id": "two"}]})
+    assert LineFilter(correlation_id="two").accepts(line)
+    assert not LineFilter(correlation_id="three").accepts(line)
