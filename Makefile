@@ -4,8 +4,8 @@
 #
 # A changed file of functions/ or layers/ is live while it runs. Its data survives `make down`; `make clean` removes it.
 
-PORT ?= 5001
 STAGE ?= dev
+# Without a default here, which would replace the value of a file .env.
 export PORT IAM WATCH NIGHTSCOUT DEXCOM_API_BASE_URL DEXCOM_CLIENT_ID DEXCOM_CLIENT_SECRET POLL_INTERVAL_SECONDS LOG_LEVEL RABBITMQ_URL CORS_ORIGINS RETURN_URLS
 export SAM_CLI_TELEMETRY := 0
 # Without .pyc files every process compiles everything again.
