@@ -149,10 +149,11 @@ class Cloud:
         return stack
 
     def _start_and_build(self, *, builds: bool) -> tuple[Emulator, str]:
-        """Start the emulated AWS and what Dexcom is, and meanwhile build what will be deployed."""
+        """Start the emulated AWS and the simulators. What will be deployed is built meanwhile."""
         step = self.progress.step
         with self._start_build() if builds else nullcontext() as build:
-            with step("Starting the emulated AWS and the simulated Dexcom"):
+            simulated = "" if self.options.provider_url else " and the simulator"
+            with step(f"Starting the emulated AWS{simulated}"):
                 emulator = self._start_emulator()
                 provider = self.options.provider_url or self._start_simulator()
                 self._wait_for("The emulated AWS", f"{emulator.endpoint}/_ministack/health")

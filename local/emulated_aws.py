@@ -11,7 +11,9 @@ repeat only a part of it. ministack also delivers each record at once, so that h
 are as many invocations. `RetryingStreams` reads the streams four times a second, as Lambda does.
 
 Queues: ministack compares the concurrency of a queue with numbers, but a template parameter arrives as text.
-`NumericConcurrency` converts it.
+`NumericConcurrency` converts it. ministack also ignores the time for which Lambda gathers the messages of a
+batch, and starts a process for each few of them. For a queue with such a time, `NumericConcurrency` returns 1,
+so messages that arrive during a batch share the next one.
 
 Layers: ministack unpacks the layer for each worker, which takes seconds, and before that it resolves the path
 of each of its two thousand files. `UnpackedOnce` unpacks it once.
@@ -284,6 +286,8 @@ class NumericConcurrency:
 
     def of(self, mapping: dict[str, Any], *others: Any) -> int:
         """The number of batches of one event source mapping that are processed at the same time."""
+        if mapping.get("MaximumBatchingWindowInSeconds"):
+            return 1
         scaling = {name: int(value) for name, value in (mapping.get("ScalingConfig") or {}).items()}
         return self._concurrency(mapping | {"ScalingConfig": scaling}, *others)
 

@@ -275,6 +275,14 @@ def test_the_concurrency_of_a_queue_is_a_number(tmp_path: Path) -> None:
     assert _run(NUMERIC, json.dumps(mappings), folder=tmp_path) == [3, 4, 9, 5]
 
 
+def test_a_queue_that_gathers_messages_has_one_batch(tmp_path: Path) -> None:
+    """AWS waits for more messages; here those that arrive meanwhile are the next batch."""
+    scaling = {"ScalingConfig": {"MaximumConcurrency": 4}}
+    mappings = [scaling | {"MaximumBatchingWindowInSeconds": seconds} for seconds in (0, 1, 60)]
+
+    assert _run(NUMERIC, json.dumps(mappings), folder=tmp_path) == [4, 1, 1]
+
+
 def test_a_changed_file_is_live_at_the_next_invocation(tmp_path: Path) -> None:
     """The sources of function and layer replace the deployed copies, and ending a worker keeps them."""
     package, function = tmp_path / "layers" / "core" / "bg_ingest", tmp_path / "functions" / "say"
