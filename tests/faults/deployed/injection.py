@@ -202,16 +202,21 @@ def interactive_queue_full(stage: DeployedStack) -> str:
 
 
 def _pushed_with_full_queue(stage: DeployedStack, queue: str, kind: JobKind, count: int) -> str:
-    stage.fill(queue, lambda user_id: _order(user_id, kind, Trigger.SCHEDULE), count)
-    readable_s = sorted(stage.people.push(person) for person in stage.people.at_dexcom[:_PUSHES])
-    waiting = stage.waiting(queue)
+    readable_s, waiting = [], []
+    for person in stage.people.at_dexcom[:_PUSHES]:
+        # Polls that a later sync has made pointless are done in milliseconds, so the queue is filled again.
+        left = count - stage.waiting(queue)
+        stage.fill(queue, lambda user_id: _order(user_id, kind, Trigger.SCHEDULE), left)
+        readable_s.append(stage.people.push(person))
+        waiting.append(stage.waiting(queue))
     stage.empty(queue)
-    if not waiting:
-        raise Missed("the queue was empty before the last webhook was stored")
-    if readable_s[-1] > _READABLE_S_MAX:
-        raise Missed(f"a webhook was readable after {readable_s[-1]:.1f} s")
-    webhooks = f"{len(readable_s)} webhooks readable after {readable_s[0]:.1f} to {readable_s[-1]:.1f} s"
-    return f"{count:,} orders, {waiting:,} still waiting at the end; {webhooks}"
+    if not min(waiting):
+        raise Missed("the queue was empty before a webhook was stored")
+    if max(readable_s) > _READABLE_S_MAX:
+        raise Missed(f"a webhook was readable after {max(readable_s):.1f} s")
+    times = f"{min(readable_s):.1f} to {max(readable_s):.1f} s"
+    webhooks = f"{len(readable_s)} webhooks readable after {times}"
+    return f"{count:,} orders before each webhook, at least {min(waiting):,} after it; {webhooks}"
 
 
 def _order(user_id: str, kind: JobKind, trigger: Trigger) -> Order:
