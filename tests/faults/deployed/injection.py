@@ -6,6 +6,7 @@ A function raises Missed if its fault had no effect. The caller ends the fault w
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -71,16 +72,18 @@ def _connect(stage: DeployedStack) -> None:
 
 
 def workers_killed(stage: DeployedStack) -> str:
-    """Kill the worker processes during backfills while the providers answer slowly."""
+    """Kill the worker processes during backfills while the providers answer slowly and users connect."""
     slow = stage.add_fault("slow_headers", wait_s=_HANGS_S, path="/v3/users/self/egvs")
-    _connect(stage)
     for site in stage.sites:
-        site.fail(kind="slow", wait_s=_HANGS_S, path="/api/v1/entries*")
+        site.fail(kind="slow", wait_s=_HANGS_S / 2, path="/api/v1/entries/*")
     killed = 0
-    for _ in range(_KILLED_ROUNDS):
-        enough = stage.affected(slow) + _CAUGHT_MIN
-        _wait_for(lambda enough=enough: stage.affected(slow) >= enough)  # type: ignore[misc]  # Bound in this iteration.
-        killed += stage.kill_workers()
+    with ThreadPoolExecutor(1) as connecting:
+        connected = connecting.submit(_connect, stage)
+        for _ in range(_KILLED_ROUNDS):
+            enough = stage.affected(slow) + _CAUGHT_MIN
+            _wait_for(lambda enough=enough: stage.affected(slow) >= enough)  # type: ignore[misc]  # Bound in this iteration.
+            killed += stage.kill_workers()
+        connected.result()
     unfinished = stage.people.unfinished()
     if not killed or not unfinished:
         raise Missed("no backfill was interrupted")
