@@ -16,7 +16,7 @@ from local import demo
 from local.waiting import wait_until
 from local.webhook_sender import signed_headers
 from tests.e2e.at_dexcom import login
-from tests.faults.deployed.flaws import Due, Shown, ShownDay, at_measured, flaws, nearest, only_relayed
+from tests.faults.deployed.flaws import Due, Shown, ShownDay, as_served, flaws, only_relayed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -205,10 +205,8 @@ class ConnectedUsers:
             days, served = self._days(person, start), self._served(person, start, end)
             # Fetched last, so that no served reading can be newer.
             measured = self._had_at_dexcom(person, start, end) if person.simulated else []
-            had = measured + (only_relayed(person.site.shown(start, end), measured) if person.site else [])
-            if person.site:
-                served = at_measured(served, measured)
-                published = published and {nearest(at, measured) or at for at in published}
+            relayed = person.site.shown(start, end) if person.site else []
+            had = as_served([*measured, *only_relayed(relayed, measured)], served)
             until = due.provider if person.simulated else due.own_server
             wrong = flaws(served, had, days, until, published)
             return wrong + ["promised and not done"] * self._has_unfinished_sync(person)

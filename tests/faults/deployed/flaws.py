@@ -8,7 +8,7 @@
 #
 #     the provider has   o     o     o     o
 #     the relay has       x     x           x         each some seconds later
-#     wanted             o     o     o     o x        at these instants, or at those of the relay
+#     wanted             o      o    o     o x        one that was relayed first keeps that instant
 """Check that one user's readings are complete and correct."""
 
 from __future__ import annotations
@@ -54,17 +54,16 @@ class ShownDay:
 
 def only_relayed(relayed: Sequence[Shown], measured: Sequence[Shown]) -> list[Shown]:
     """Return the relayed readings that the sensor's provider does not have."""
-    return [one for one in relayed if nearest(one.at, measured) is None]
+    return [one for one in relayed if _nearest(one.at, measured) is None]
 
 
-def at_measured(served: Sequence[Shown], measured: Sequence[Shown]) -> list[Shown]:
-    """Return the served readings with the instants that the sensor's provider has for them."""
-    return [replace(one, at=nearest(one.at, measured) or one.at) for one in served]
+def as_served(had: Sequence[Shown], served: Sequence[Shown]) -> list[Shown]:
+    """Return what both sources have; a reading that was relayed first is served at the relay's instant."""
+    return [replace(one, at=_nearest(one.at, served) or one.at) for one in had]
 
 
-def nearest(at: datetime, measured: Sequence[Shown]) -> datetime | None:
-    """Return the instant of the measurement that a relayed record of this instant is about."""
-    near = [one.at for one in measured if abs(one.at - at) <= RELAYED_APART_MAX]
+def _nearest(at: datetime, shown: Sequence[Shown]) -> datetime | None:
+    near = [one.at for one in shown if abs(one.at - at) <= RELAYED_APART_MAX]
     return min(near, key=lambda instant: abs(instant - at), default=None)
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.faults.deployed.flaws import Shown, ShownDay, at_measured, flaws, only_relayed
+from tests.faults.deployed.flaws import Shown, ShownDay, as_served, flaws, only_relayed
 from tests.support.fakes import NOON
 
 _EVERY = timedelta(minutes=5)
@@ -72,15 +72,23 @@ def test_a_relayed_measurement_served_once_is_not_a_flaw() -> None:
     """A reading at the relay's instant is the provider's; one that only the relay has is expected as well."""
     relayed = [replace(one, at=one.at + _LATE) for one in _HAD[:6]]
     alone = Shown(NOON + timedelta(minutes=2), 90, "flat")
-    had = _HAD + only_relayed([*relayed, alone], _HAD)
-    served = at_measured([relayed[0], alone, relayed[1], *_HAD[2:]], _HAD)
+    served = [relayed[0], alone, relayed[1], *_HAD[2:]]
+    had = as_served([*_HAD, *only_relayed([*relayed, alone], _HAD)], served)
+    day = ShownDay(NOON.date(), received=13, gaps=((NOON - _EVERY, NOON + _LATE),))
 
-    assert had == [*_HAD, alone]
-    assert flaws(served, had, [_COMPLETE_DAY], _DUE) == []
+    assert sorted(had, key=lambda one: one.at) == served
+    assert flaws(served, had, [day], _DUE) == []
 
 
 def test_a_measurement_of_two_sources_served_twice_is_a_flaw() -> None:
     """Both the provider's reading and its relayed copy are served."""
-    served = at_measured([_HAD[0], replace(_HAD[0], at=NOON + _LATE), *_HAD[1:]], _HAD)
+    served = [_HAD[0], replace(_HAD[0], at=NOON + _LATE), *_HAD[1:]]
 
-    assert flaws(served, _HAD, [_COMPLETE_DAY], _DUE) == ["twice"]
+    assert flaws(served, as_served(_HAD, served), [_COMPLETE_DAY], _DUE) == ["not the provider's"]
+
+
+def test_a_missing_relayed_measurement_is_a_flaw() -> None:
+    """Neither the provider's reading nor its relayed copy is served."""
+    served = _HAD[:3] + _HAD[4:]
+
+    assert flaws(served, as_served(_HAD, served), [_COMPLETE_DAY], _DUE) == ["missing"]
