@@ -1,4 +1,4 @@
-"""A served Nightscout shows what was relayed, edited and deleted, and fails as it is told."""
+"""A served Nightscout shows what was relayed, edited and deleted, and fails until it recovers."""
 
 from __future__ import annotations
 
