@@ -78,7 +78,7 @@ def workers_killed(stage: DeployedStack) -> str:
     killed = 0
     with ThreadPoolExecutor(1) as connecting:
         connected = connecting.submit(_connect, stage)
-        # A message stays hidden for longer than this, so none is delivered too often.
+        # A killed worker's messages stay hidden for as long as this takes, so none is delivered too often.
         while not connected.done():
             enough = stage.affected(slow) + _CAUGHT_MIN
             _wait_for(lambda enough=enough: connected.done() or stage.affected(slow) >= enough)  # type: ignore[misc]  # Bound in this iteration.
