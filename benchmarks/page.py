@@ -16,8 +16,7 @@ from benchmarks.series import readings_of
 from benchmarks.wired import CountedKms
 from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.access.grant import Category, GrantDays
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.clock import SystemClock
 from bg_ingest.http_api import serving
 from bg_ingest.http_api.pages.page_response import SESSION_COOKIE, for_people
@@ -31,6 +30,7 @@ from bg_ingest.wiring.process import process
 from functions.page.app import build
 from tests.functions.conftest import LambdaContext
 from tests.support.fakes import FakeClock
+from tests.support.logins import save_login
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -92,9 +92,8 @@ def _fill(tables: Tables, acts: PageActs, days: int) -> None:
         clock.advance(POLL_INTERVAL_S)
         sync(tables, provider, clock, _PERSON, JobKind.INCREMENTAL)
     connections = process().part(queue_parts.connections)
-    connections.save_new(
-        _PERSON, Endpoint("dexcom", "custom"), b"sealed", data_from=now - timedelta(days=days)
-    )
+    nowhere = Endpoint("dexcom", "custom")
+    save_login(connections, _PERSON, nowhere, b"sealed", data_from=now - timedelta(days=days))
     acts.sources.grants.create(_PERSON, "my doctor", list(Category), GrantDays(last=14))
     audit = acts.sources.audit
     for _ in range(_LOOKS):

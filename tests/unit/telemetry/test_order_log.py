@@ -126,7 +126,7 @@ def test_an_error_is_raised_after_its_lines(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_message_that_cannot_be_read_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
-    """There is no order to tell of."""
+    """It has no order and no result."""
     (line,) = _tell(capsys, lambda: DeliveryResult("m-1", keep=True))
     assert (line["message"], line["level"], line["received"]) == ("message unreadable", "ERROR", 1)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from bg_ingest.readings.columns import SharedValue
 from bg_ingest.readings.local_days import AHEAD_OF_UTC_MAX, BEHIND_UTC_MAX
-from bg_ingest.readings.shared_value import SharedValue
 from bg_ingest.statistics.series import Series
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bg_ingest.readings.store import ReadingStore
     from bg_ingest.sync.state import SyncState
 
+
 _PREFIX = "day#"
 # A poll fills in the last day, a reconciliation the last three.
 _COMPUTED = timedelta(days=3)

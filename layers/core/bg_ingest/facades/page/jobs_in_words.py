@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.facades.page.markup import element, joined
-from bg_ingest.facades.page.tables import folded
+from bg_ingest.facades.page.markup import element, folded, joined
 from bg_ingest.facades.page.wording import counted, grouped, in_words
 
 if TYPE_CHECKING:

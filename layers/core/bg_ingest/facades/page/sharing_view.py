@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.facades.page.forms import Act, Forms, check_boxes, choice, text_field
-from bg_ingest.facades.page.markup import element, joined
-from bg_ingest.facades.page.tables import folded
+from bg_ingest.facades.page.markup import element, folded, joined
 from bg_ingest.facades.page.wording import counted, in_words, listed
 
 if TYPE_CHECKING:

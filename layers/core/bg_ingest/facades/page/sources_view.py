@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.facades.page.flow_sentence import FlowStatus, flow_status, is_first_history
 from bg_ingest.facades.page.forms import PROVIDER, Act, choice, hidden, text_field
-from bg_ingest.facades.page.markup import element, joined
-from bg_ingest.facades.page.tables import folded
+from bg_ingest.facades.page.markup import element, folded, joined
 from bg_ingest.facades.page.wording import duration
 
 if TYPE_CHECKING:

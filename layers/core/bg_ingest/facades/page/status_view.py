@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bg_ingest.facades.page.charts.patterns import marks
 from bg_ingest.facades.page.flow_sentence import FlowStatus
-from bg_ingest.facades.page.markup import element, joined
-from bg_ingest.facades.page.tables import table
+from bg_ingest.facades.page.markup import element, joined, table
 from bg_ingest.facades.page.wording import counted, duration, grouped, in_words, percent
 from bg_ingest.utc import rfc_3339
 

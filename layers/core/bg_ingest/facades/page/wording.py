@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Literal
 
-from bg_ingest.readings.units import MG_DL_PER_MMOL_L, mmol_l
+from bg_ingest.readings.model import MG_DL_PER_MMOL_L, mmol_l
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

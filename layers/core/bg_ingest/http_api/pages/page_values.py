@@ -21,7 +21,6 @@ from bg_ingest.http_api.answers import insight_response
 from bg_ingest.http_api.answers.insight_response import LocalRange
 from bg_ingest.http_api.answers.range_response import exact_text
 from bg_ingest.http_api.answers.sync_json import days_as_json, job_as_json, state_as_json
-from bg_ingest.http_api.pages.page_days import opened_days
 from bg_ingest.readings.store import AHEAD_MAX
 from bg_ingest.settings import POLL_INTERVALS_S
 from bg_ingest.statistics.as_json import profile_json, statistics_json
@@ -32,6 +31,7 @@ from bg_ingest.statistics.profile import profile
 from bg_ingest.statistics.series import Series, between
 from bg_ingest.statistics.summary import period_before, statistics
 from bg_ingest.sync.completeness_store import current_days, followed_by
+from bg_ingest.sync.local_completeness import local_completeness
 from bg_ingest.sync.user_sources import NO_SOURCE
 from bg_ingest.utc import from_iso
 from bg_ingest.version import VERSION
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bg_ingest.access.audit import Audit
+    from bg_ingest.access.grant import Reader
     from bg_ingest.access.grants import GrantService
-    from bg_ingest.access.reader import Reader
     from bg_ingest.accounts.display_settings import DisplayStore
     from bg_ingest.facades.page.charts.day_chart import Trace
     from bg_ingest.readings.columns import HourColumns
@@ -65,7 +65,7 @@ class _Person:
     newest: StoredReading | None = field(repr=False)
     today: date
     opened: date  # The first of the days that can be opened.
-    hours: list[HourColumns] = field(repr=False)  # Of these days and of as many before them.
+    hours: list[HourColumns] = field(repr=False)  # Those days, and as many before them.
     last_day: list[StoredReading] = field(repr=False)  # In order of time.
 
     @cached_property
@@ -261,6 +261,8 @@ def _completeness(service: SyncService, person: _Person) -> list[dict[str, Any]]
     versions = partial(stores.reading_store.between, person.user_id)
     days = person.days
     series = _without_period_before(days)
-    local = opened_days(person.hours, series, days.first, days.last, now, followed_by(states), versions)
+    local = local_completeness(
+        person.hours, series, days.first, days.last, now, followed_by(states), versions
+    )
     shown: list[dict[str, Any]] = days_as_json([*older, *local])["days"]
     return shown

@@ -20,8 +20,7 @@ from bg_ingest.facades.page.charts.plot import (
     target_limits,
     time_axis,
 )
-from bg_ingest.facades.page.markup import element
-from bg_ingest.facades.page.tables import folded, table
+from bg_ingest.facades.page.markup import element, folded, table
 from bg_ingest.facades.page.wording import counted, percent
 from bg_ingest.readings.completeness import LATE_AFTER
 from bg_ingest.readings.gaps import INTERVAL, TOLERANCE, find_gaps

@@ -6,8 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.facades.page.jobs_in_words import job_in_words
-from bg_ingest.facades.page.markup import element, joined
-from bg_ingest.facades.page.tables import folded
+from bg_ingest.facades.page.markup import element, folded, joined
 from bg_ingest.facades.page.wording import counted, grouped, percent
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from bg_ingest.facades.page.charts.plot import (
     target_limits,
     time_axis,
 )
-from bg_ingest.facades.page.markup import element
-from bg_ingest.facades.page.tables import folded, table
+from bg_ingest.facades.page.markup import element, folded, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
