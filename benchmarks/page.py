@@ -1,4 +1,4 @@
-"""L1: the CPU time of a person's page, with the database in a process of its own."""
+"""L4: the CPU time of a person's page, with the database in a process of its own."""
 
 from __future__ import annotations
 
