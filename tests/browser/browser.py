@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     Respond = Callable[[str, Mapping[str, str]], tuple[int, Mapping[str, str], bytes]]
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-_KEY_CODES = {"Tab": 9}
+_KEY_CODES = {"Tab": 9, "Enter": 13, "ArrowDown": 40}
+_TEXT_OF_KEYS = {"Enter": "\r"}  # Without it Enter activates nothing.
+_TABS_MAX = 150
 _NO_SCRIPTS = {"profile.managed_default_content_settings.javascript": 2}
 
 
@@ -54,9 +57,31 @@ class Browser:
 
     def press(self, key: str) -> None:
         """Press and release a key."""
-        for kind in ("keyDown", "keyUp"):
-            pressed = {"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": _KEY_CODES[key]}
-            self._devtools("Input.dispatchKeyEvent", pressed)
+        pressed = {"key": key, "code": key, "windowsVirtualKeyCode": _KEY_CODES[key]}
+        text = {"text": _TEXT_OF_KEYS[key]} if key in _TEXT_OF_KEYS else {}
+        self._devtools("Input.dispatchKeyEvent", {"type": "keyDown"} | pressed | text)
+        self._devtools("Input.dispatchKeyEvent", {"type": "keyUp"} | pressed)
+
+    def write(self, text: str) -> None:
+        """Press and release the key of each character, wherever the focus is."""
+        for character in text:
+            for kind in ("keyDown", "keyUp"):
+                pressed = {"type": kind, "key": character}
+                self._devtools(
+                    "Input.dispatchKeyEvent", pressed | ({"text": character} if kind == "keyDown" else {})
+                )
+
+    def tab_to(self, selector: str) -> None:
+        """Press Tab until the focus is on an element of a CSS selector."""
+        for _ in range(_TABS_MAX):
+            self.press("Tab")
+            if self.evaluate(f"document.activeElement.matches({json.dumps(selector)})"):
+                return
+        raise AssertionError(f"Tab does not reach {selector}")
+
+    def save_downloads(self, into: Path) -> None:
+        """Let the browser save files without a question."""
+        self._devtools("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(into)})
 
     def paper(self) -> bytes:
         """Print the page to a PDF."""
@@ -105,7 +130,14 @@ class Browser:
 @contextmanager
 def browsing(profile: Path, respond: Respond, *, scripts: bool) -> Iterator[Browser]:
     """Start a browser and a server for it; both end with this context."""
-    with _serving(respond) as site, _driving(profile, scripts=scripts) as driver:
+    with _serving(respond) as site, browsing_at(site, profile, scripts=scripts) as browser:
+        yield browser
+
+
+@contextmanager
+def browsing_at(site: str, profile: Path, *, scripts: bool) -> Iterator[Browser]:
+    """Start a browser for a server that runs already."""
+    with _driving(profile, scripts=scripts) as driver:
         yield Browser(driver, site)
 
 

@@ -116,8 +116,8 @@ def test_the_page_is_of_its_person(visitor: SignedInBrowser) -> None:
 
 def test_no_cache_and_no_other_site_gets_the_page(visitor: SignedInBrowser) -> None:
     """The headers forbid storing, framing, scripts and every request to another site."""
-    for path in ("/", "/signout"):
-        assert visitor.get(path)["headers"]["Cache-Control"] == "no-store"
+    for path in ("/", "/signout", "/see/unknown-0123456789abcdef"):
+        assert visitor.get(path, sec_fetch_site="cross-site")["headers"]["Cache-Control"] == "no-store"
     headers = visitor.get()["headers"]
     policy = headers["Content-Security-Policy"]
 
@@ -417,6 +417,7 @@ def test_a_grant_is_made_used_and_revoked(visitor: SignedInBrowser) -> None:
     assert 'id="missing"' not in shared["body"]
     assert not re.search(r'class="value', shared["body"])
     assert shared["headers"]["Referrer-Policy"] == "no-referrer"
+    assert [each["headers"]["Cache-Control"] for each in (made, shared)] == ["no-store"] * 2
     assert link[1] not in visitor.get()["body"]
 
     (grant,) = part(grant_parts.grant_service).of_user(USER)
