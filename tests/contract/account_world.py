@@ -120,7 +120,7 @@ class AccountWorld:
             provider_login=LoginPage(self.world, turn),
             account_of=lambda _: self.account,
             vault=self.world.process(turn),
-            connections=self.world.connections,
+            connections=Connections(users, self.clock),
             audit=Audit(users, self.clock, 365),
             states=SyncStates(users, self.clock),
             jobs=Jobs(users, self.clock),
