@@ -12,8 +12,8 @@ are as many invocations. `RetryingStreams` reads the streams four times a second
 
 Queues: ministack compares the concurrency of a queue with numbers, but a template parameter arrives as text.
 `NumericConcurrency` converts it. ministack also ignores the time for which Lambda gathers the messages of a
-batch, and starts a process for each few of them. For a queue with such a time the concurrency is 1, so messages
-that arrive during a batch share the next one.
+batch, and starts a process for each few of them. For a queue with such a time the concurrency is 1, so the
+messages that arrive during a batch share the next one.
 
 Layers: ministack unpacks the layer for each worker, which takes seconds, and before that it resolves the path
 of each of its two thousand files. `UnpackedOnce` unpacks it once.
