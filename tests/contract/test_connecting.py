@@ -8,8 +8,8 @@ import pytest
 from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.connecting import flow
-from bg_ingest.connecting.confirm import confirm
 from bg_ingest.connecting.flow import ConnectDeps, LoginOutcome, LoginResult
+from bg_ingest.connecting.new_connection import confirm
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.errors import ApplicationFull, CircuitOpen, CodeRefused, ProviderError, Unavailable
 from bg_ingest.sync.job import JobKind
@@ -236,22 +236,17 @@ def test_disconnecting_stops_polls_or_changes_nothing(accounts: AccountWorld) ->
     """A user who is shown as connected is polled, for a crash at any step."""
     seen: list[str] = []
     accounts.connect("counted")
-    flow.disconnect(_one_table(accounts, seen.append), "counted")
+    flow.disconnect(accounts.deps(seen.append), "counted")
     for step in range(1, len(seen) + 1):
         user_id = f"ada-{step}"
         accounts.connect(user_id)
         with pytest.raises(Crash):
-            flow.disconnect(_one_table(accounts, _at(step, crash)), user_id)
+            flow.disconnect(accounts.deps(_at(step, crash)), user_id)
         connection, known = accounts.deps().connections.get(user_id), accounts.deps().states.get(user_id)
 
         assert connection is not None
         assert known is not None
         assert (connection.state is ConnectionState.CONNECTED) == (known.slot is not None)
-
-
-def _one_table(accounts: AccountWorld, turn: Callable[[str], None]) -> ConnectDeps:
-    deps = accounts.deps(turn)
-    return replace(deps, connections=replace(deps.connections, table=deps.states.table))
 
 
 @pytest.mark.exhaustive

@@ -9,14 +9,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import Vault, VaultLimits
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.dexcom.oauth import Application, OAuth
 from bg_ingest.providers.dexcom.regions import TOKEN
 from bg_ingest.providers.errors import OutOfTime, TryLater
 from bg_ingest.providers.http.call_record import Call
+from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.providers.http.http_client import admission_control, polite_http
 from bg_ingest.providers.http.policy import Policy
 from bg_ingest.providers.http.quota import PK as QUOTA
@@ -25,6 +25,7 @@ from bg_ingest.providers.http.send import send
 from bg_ingest.providers.http.shared_breaker import PK as BREAKER
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from bg_ingest.providers.seam import Endpoint, Tokens
+from tests.support.logins import store_tokens
 from tests.support.moto_kms import kms_client, quick_key
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Wired:
         provider: Any = WiredProvider(WiredLogin(self.http, clock))
         self.vault = Vault(self._connections, sealer, {EU.provider: provider})
         expired = Tokens(EXPIRED, CHAIN, clock.now())
-        self.vault.store(ADA, EU, expired, data_from=clock.now())
+        store_tokens(self.vault, ADA, EU, expired, data_from=clock.now())
 
     @property
     def connection(self) -> Connection:
@@ -136,11 +137,11 @@ class Wired:
         assert found is not None
         return found
 
-    def fail_a_call(self) -> None:
+    def fail_a_call(self, account_key: str = "B") -> None:
         """One data call fails, so that the breaker has something to record."""
         self.host.status = 500
         with pytest.raises(TryLater):
-            send(self.http, "GET", Call("egvs", "/v3/egvs", account_key="B"))
+            send(self.http, "GET", Call("egvs", "/v3/egvs", account_key=account_key))
 
     def token(self, time_left_s: float = 100.0) -> str:
         """A valid token for a caller with this much time."""
@@ -174,6 +175,21 @@ def test_no_request_between_a_refresh_and_its_storing(wired: Wired) -> None:
 
     answered = wired.log.index(TOKEN)
     assert wired.log[answered + 1 :] == [f"update_item {ADA}"]
+
+
+def test_a_refresh_that_probes_stores_its_tokens_first(wired: Wired, clock: FakeClock) -> None:
+    """The breaker learns of the probe's success after the tokens are stored, and closes."""
+    for account_key in "BCDE":
+        wired.fail_a_call(account_key)
+    assert wired.breaker.is_open()
+    clock.advance(CircuitRules().recovery.total_seconds() + 1)
+    wired.log.clear()
+
+    assert wired.token() == "access-1"
+
+    answered = wired.log.index(TOKEN)
+    assert wired.log[answered + 1 :] == [f"update_item {ADA}"]
+    assert not wired.breaker.is_open()
 
 
 def test_throttled_bookkeeping_fails_no_data_call(wired: Wired) -> None:

@@ -25,6 +25,7 @@ from local.paths import CHECKOUT, PYTHONPATH
 from local.ports import free_port
 from tests.functions.conftest import part
 from tests.functions.webhook_sending import sent, worked
+from tests.support.logins import store_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ def _connect(client: httpx.Client, user_id: str = "demo") -> None:
     }
     given = client.post("/v3/oauth2/token", data=form).json()
     tokens = Tokens(given["access_token"], given["refresh_token"], now + timedelta(hours=2))
-    part(provider_parts.vault).store(user_id, Endpoint("dexcom", "custom"), tokens, data_from=now)
+    store_tokens(part(provider_parts.vault), user_id, Endpoint("dexcom", "custom"), tokens, data_from=now)
 
 
 def _lines(capsys: Printed) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
 from tests.support.fakes import NOON, FakeClock
+from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.relayed_site import RelayedSites, SiteTokens
 from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
@@ -96,8 +97,9 @@ class BothTokens:
 class TwoSources:
     """Two users, each with both sources, connected in either order at noon."""
 
-    def __init__(self, seed: int, hours: int) -> None:
+    def __init__(self, seed: int, hours: int, corrected: float = 0.05) -> None:
         self.clock, self.chance = FakeClock(), random.Random(seed)  # noqa: S311 - every run must be the same.
+        self.corrected = corrected  # The share of values that the provider corrects later.
         self.own, self.relay = Side(self.clock), Side(self.clock)
         self.values: dict[str, list[int]] = {user_id: self._measure(user_id, hours) for user_id in USERS}
         self.users = Table(cast("Any", MemoryDynamo()), "users")
@@ -116,8 +118,14 @@ class TwoSources:
             both = [(THIRD, None, False), (OWN_SITE, 300, True)]
             for endpoint, interval_s, relays in both if number % 2 else both[::-1]:
                 source, _ = self.connections.to(user_id, endpoint.provider)
-                self.connections.save_new(
-                    user_id, endpoint, b"sealed", data_from=NOON, source=source, relays=relays
+                save_login(
+                    self.connections,
+                    user_id,
+                    endpoint,
+                    b"sealed",
+                    data_from=NOON,
+                    source=source,
+                    relays=relays,
                 )
                 self.stores.states.start_polling(user_id, interval_s, NOON, source, relays=relays)
 
@@ -142,7 +150,7 @@ class TwoSources:
                 transmitter_ticks=None,
             )
             relay.append(Sent(relayed, relayed.at + SECOND * chance.randrange(3, 20)))
-            if number >= 0 and chance.random() < 0.05:
+            if number >= 0 and chance.random() < self.corrected:
                 mg_dl += 2
                 own.append(Sent(replace(record, mg_dl=mg_dl), late + MINUTE * chance.randrange(20, 30)))
             values.append(mg_dl)
@@ -205,6 +213,24 @@ def test_a_relay_that_is_down_stops_only_itself() -> None:
         assert [each.reading.mg_dl for each in world.stored(user_id)] == world.values[user_id]
         assert world.state(user_id, THIRD.provider).last_error is None
         assert world.state(user_id, RELAY).last_error[0] == "Unavailable"
+
+
+def test_after_an_outage_the_provider_replaces_relayed_readings() -> None:
+    """What the relay had meanwhile does not count as known: the next poll asks the provider for it.
+
+    A value that was corrected before its first fetch is another one than the relay's, so both are served.
+    """
+    world = TwoSources(seed=23, hours=4, corrected=0.0)
+    world.run(hours=1)
+    world.own.down = True
+    world.run(hours=6)
+    world.own.down = False
+    world.run(hours=3)
+
+    for user_id in USERS:
+        stored = world.stored(user_id)
+        assert [each.reading.mg_dl for each in stored] == world.values[user_id]
+        assert {each.reading.device for each in stored} == {PHONE}
 
 
 def _percentile(values: list[float], percent: int) -> float:

@@ -25,6 +25,7 @@ from tests.faults.deployed import fault_report, injection
 from tests.faults.deployed.connected_users import ConnectedUsers
 from tests.faults.deployed.deployed_stack import DeployedStack
 from tests.faults.deployed.listening import Listener
+from tests.faults.deployed.served_site import serving
 from tests.faults.deployed.throttling import ThrottlingProxy, route_through
 from tests.support.scratch import in_memory
 
@@ -37,7 +38,9 @@ FAULTS: dict[str, Fault] = {
     "workers killed": injection.workers_killed,
     "DynamoDB throttles": injection.tables_throttled,
     "the provider's clock steps": injection.clock_steps,
-    "the provider is down": injection.provider_down,
+    "the providers are down": injection.providers_down,
+    "only Dexcom is down": injection.dexcom_down,
+    "the Nightscouts fail": injection.own_servers_fail,
     "the items of breaker and quota throttle": injection.shared_items_throttled,
     "the queue of callers is full": injection.interactive_queue_full,
     "the queue of polls is full": injection.polls_queue_full,
@@ -63,7 +66,7 @@ def main() -> int:
             stage = _started(running, with_broker=lacking is None)
             every = FAULTS | ({} if lacking else NEEDS_BROKER)
             chosen = {name: fault for name, fault in every.items() if word in name}
-            if word:  # Otherwise the first fault connects the users.
+            if "workers killed" not in chosen:  # That fault connects the users.
                 injection.connect_everybody(stage)
             for name, fault in chosen.items():
                 outcomes.append(_outcome_of(stage, name, fault))
@@ -75,7 +78,9 @@ def main() -> int:
     took_s = clock.monotonic_s() - began_s
     text = fault_report.report(
         outcomes,
-        people=len(stage.people.everybody),
+        dexcom=len(stage.people.at_dexcom),
+        both=len(stage.people.with_both),
+        own_sites=len(stage.own_sites),
         readings=readings,
         took_s=took_s,
         visibility_s=_VISIBILITY_S,
@@ -112,7 +117,12 @@ def _started(running: ExitStack, *, with_broker: bool) -> DeployedStack:
     people = ConnectedUsers(stack)
     running.callback(people.close)
     (emulator_pid,) = (process.pid for process in cloud.processes.all() if process.name == "emulator")
-    stage = DeployedStack(stack, emulator_pid, people, proxy, listener)
+    sites = [
+        running.enter_context(serving(seed + 1, history_days=_HISTORY_DAYS, sensor=seed >= injection.RELAYS))
+        for seed in range(injection.RELAYS + injection.OWN_SITES)
+    ]
+    relays, own_sites = sites[: injection.RELAYS], sites[injection.RELAYS :]
+    stage = DeployedStack(stack, emulator_pid, people, proxy, listener, relays, own_sites)
     _LOG.parent.mkdir(exist_ok=True)
     running.callback(save_function_lines, stack.emulator, _LOG)
     stage.set_visibility(_VISIBILITY_S)
@@ -136,7 +146,7 @@ def _outcome_of(stage: DeployedStack, name: str, fault: Fault) -> fault_report.O
         print(f"{name}: {missed}", file=sys.stderr)
     lasted_s, calls = clock.monotonic_s() - began_s, stage.calls()
     stage.remove_faults()
-    due, left = stage.people.provider_now(), list(stage.people.everybody)
+    due, left = stage.people.due(), list(stage.people.everybody)
 
     def is_over() -> bool:
         while left and not stage.flaws(left[-1], due):

@@ -16,7 +16,7 @@ from local import demo
 from local.waiting import wait_until
 from local.webhook_sender import signed_headers
 from tests.e2e.at_dexcom import login
-from tests.faults.deployed.flaws import Shown, ShownDay, flaws
+from tests.faults.deployed.flaws import Due, Shown, ShownDay, as_served, flaws, only_relayed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from local.stack import Stack
+    from tests.faults.deployed.served_site import ServedSite
 
     Answer = TypeVar("Answer")
 
@@ -32,14 +33,32 @@ _AT_ONCE = 3
 _PATIENCE_S = 120.0
 _PAGE = 1_000
 _BACK = 4
+_DEXCOM, _NIGHTSCOUT = "dexcom", "nightscout"
+_SITE_INTERVAL_S = 60  # As those of Dexcom's users, instead of five minutes.
+# Uploaders stamp a measurement some seconds later than the sensor's own app.
+_RELAYED_LATE_S = 7
+_RELAYED_DAYS = 4  # Longer than the backfill.
+_RELAYED_MG_DL = 155
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectedUser:
-    """A user and their account at the provider."""
+    """A user with an account at Dexcom, a Nightscout, or both."""
 
     user_id: str
-    simulated: str
+    simulated: str | None
+    site: ServedSite | None = None
+
+    @property
+    def account(self) -> str:
+        """The account at Dexcom."""
+        assert self.simulated is not None, "a user without Dexcom"
+        return self.simulated
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The names of the providers."""
+        return (_DEXCOM,) * (self.simulated is not None) + (_NIGHTSCOUT,) * (self.site is not None)
 
 
 class ConnectedUsers:
@@ -54,14 +73,63 @@ class ConnectedUsers:
         self._promised: dict[str, str] = {}  # The address of a requested job that has not succeeded yet.
         self._begins: dict[str, datetime] = {}
 
-    def connect(self, simulated: Iterable[str]) -> None:
-        """Log these users in, which queues their backfills."""
-        new = [ConnectedUser(f"patient-{name.removeprefix('SandboxUser')}", name) for name in simulated]
-        self._each(
-            lambda one: demo.connect(self._stack.api, self._stack.service_token, one.user_id, one.simulated),
-            new,
-        )
+    @property
+    def at_dexcom(self) -> list[ConnectedUser]:
+        """The users with an account at Dexcom."""
+        return [one for one in self.everybody if one.simulated]
+
+    @property
+    def with_site(self) -> list[ConnectedUser]:
+        """The users with a Nightscout; some of them have Dexcom as well."""
+        return [one for one in self.everybody if one.site]
+
+    @property
+    def with_both(self) -> list[ConnectedUser]:
+        """The users with both."""
+        return [one for one in self.everybody if one.simulated and one.site]
+
+    def connect(
+        self, simulated: Iterable[str], relays: Sequence[ServedSite], own_sites: Sequence[ServedSite]
+    ) -> None:
+        """Log these users in, which queues their backfills; the last ones have one of the relays as well."""
+        names = list(simulated)
+        sites = [*[None] * (len(names) - len(relays)), *relays]
+        new = [
+            ConnectedUser(f"patient-{name.removeprefix('SandboxUser')}", name, site)
+            for name, site in zip(names, sites, strict=True)
+        ]
+        new += [ConnectedUser(f"own-site-{number}", None, site) for number, site in enumerate(own_sites)]
+        self._each(self._connect, new)
         self.everybody += new
+
+    def _connect(self, person: ConnectedUser) -> None:
+        if person.simulated:
+            demo.connect(self._stack.api, self._stack.service_token, person.user_id, person.simulated)
+        if person.site:
+            self.relay(person)
+            login = {"provider": _NIGHTSCOUT, "url": person.site.address, "token": person.site.token}
+            self.api.post(f"/api/bg/{person.user_id}/connection", json=login).raise_for_status()
+            path = f"/api/bg/{person.user_id}/settings?provider={_NIGHTSCOUT}"
+            self.api.put(path, json={"poll_interval_seconds": _SITE_INTERVAL_S}).raise_for_status()
+
+    def relay(self, person: ConnectedUser) -> None:
+        """Upload to this user's Nightscout what their sensor's provider has."""
+        if person.site and person.simulated:
+            now = self.provider_now()
+            measured = self._had_at_dexcom(person, now - timedelta(days=_RELAYED_DAYS), now)
+            person.site.relay(measured, _RELAYED_LATE_S)
+
+    def relay_measurement(self, person: ConnectedUser) -> datetime:
+        """Add a new reading at Dexcom and at the user's Nightscout; return its instant at the latter."""
+        assert person.site is not None
+        at = self._newest(person) + timedelta(minutes=3, seconds=40)
+        self._add_at_dexcom(person, at, _RELAYED_MG_DL)
+        person.site.relay([Shown(at, _RELAYED_MG_DL, "flat")], _RELAYED_LATE_S)
+        return at + timedelta(seconds=_RELAYED_LATE_S)
+
+    def serves(self, person: ConnectedUser, at: datetime) -> bool:
+        """Return whether the API serves a reading of this instant."""
+        return bool(self._served(person, at, at + timedelta(seconds=1)))
 
     def ask_for_syncs(self) -> int:
         """Request a sync of every user and return the number of accepted requests."""
@@ -70,21 +138,19 @@ class ConnectedUsers:
         return len(self._promised) - before
 
     def plant(self) -> int:
-        """Add a new reading of every user at the provider, a minute after an existing one."""
+        """Add a new reading of every user at one of their providers, a minute after an existing one."""
         for person in self.everybody:
-            path = f"/api/bg/{person.user_id}?order=desc&limit={_BACK}"
-            newest = self.api.get(path).raise_for_status().json()
-            at = datetime.fromisoformat(newest[-1]["timestamp"]) + timedelta(minutes=1)
-            reading = {"system_time": _written(at), "value": 133}
-            self.dexcom.post(f"/_sim/users/{person.simulated}/readings", json=reading).raise_for_status()
+            at = self._newest(person) + timedelta(minutes=1)
+            if person.simulated:
+                self._add_at_dexcom(person, at, 133)
+            elif person.site:
+                person.site.add(at, 133)
         return len(self.everybody)
 
     def push(self, person: ConnectedUser) -> float:
         """Add a reading at the provider, send it as a webhook; return the seconds until it was readable."""
-        newest = self.api.get(f"/api/bg/{person.user_id}?order=desc&limit={_BACK}").raise_for_status().json()
-        at = datetime.fromisoformat(newest[-1]["timestamp"]) + timedelta(minutes=2)
-        reading = {"system_time": _written(at), "value": 144}
-        self.dexcom.post(f"/_sim/users/{person.simulated}/readings", json=reading).raise_for_status()
+        at = self._newest(person) + timedelta(minutes=2)
+        self._add_at_dexcom(person, at, 144)
         record = self._records(person, at, at + timedelta(seconds=1))[0]
         body = json.dumps({"type": "egvs.created", "data": {"records": [record]}}).encode()
         clock = SystemClock()
@@ -93,24 +159,24 @@ class ConnectedUsers:
         )
         began_s = clock.monotonic_s()
         self.api.post(f"/api/bg/{person.user_id}/webhook", content=body, headers=headers).raise_for_status()
-
-        def is_readable() -> bool:
-            return bool(self._served(person, at, at + timedelta(seconds=1)))
-
-        assert wait_until(is_readable, _PATIENCE_S)
+        assert wait_until(lambda: self.serves(person, at), _PATIENCE_S)
         return clock.monotonic_s() - began_s
 
     def polled_since(self, at: datetime) -> int:
-        """Return how many users a sync has succeeded for since then."""
-        succeeded = (state["last_success_at"] for state in self._each(self._state))
+        """Return how many sources of users a sync has succeeded for since then."""
+        succeeded = (state["last_success_at"] for state in self._states())
         return sum(text is not None and datetime.fromisoformat(text) >= at for text in succeeded)
 
     def unfinished(self) -> int:
         """Return the number of unfinished backfills."""
-        return sum(not state["backfill"]["done"] for state in self._each(self._state))
+        return sum(not state["backfill"]["done"] for state in self._states())
+
+    def due(self) -> Due:
+        """Return until when every reading must be served after a fault that ends now."""
+        return Due(self.provider_now(), SystemClock().now())
 
     def provider_now(self) -> datetime:
-        """Return the provider's time."""
+        """Return Dexcom's time."""
         return datetime.fromisoformat(self.dexcom.get("/_sim/clock").raise_for_status().json()["now"])
 
     def readings(self) -> int:
@@ -120,7 +186,7 @@ class ConnectedUsers:
 
     def flawed(
         self,
-        due: datetime,
+        due: Due,
         published: Callable[[str], AbstractSet[datetime]] | None = None,
         people: Sequence[ConnectedUser] | None = None,
     ) -> dict[str, list[str]]:
@@ -132,14 +198,17 @@ class ConnectedUsers:
         found = self._each(lambda one: self._flaws(one, due, published and published(one.user_id)), asked)
         return {one.user_id: wrong for one, wrong in zip(asked, found, strict=True) if wrong}
 
-    def _flaws(
-        self, person: ConnectedUser, due: datetime, published: AbstractSet[datetime] | None
-    ) -> list[str]:
+    def _flaws(self, person: ConnectedUser, due: Due, published: AbstractSet[datetime] | None) -> list[str]:
         try:
-            start, end = self._backfill_start(person), self.provider_now()
+            now = self.due()
+            start, end = self._backfill_start(person), now.provider if person.simulated else now.own_server
             days, served = self._days(person, start), self._served(person, start, end)
             # Fetched last, so that no served reading can be newer.
-            wrong = flaws(served, self._had(person, start, end), days, due, published)
+            measured = self._had_at_dexcom(person, start, end) if person.simulated else []
+            relayed = person.site.shown(start, end) if person.site else []
+            had = as_served([*measured, *only_relayed(relayed, measured)], served)
+            until = due.provider if person.simulated else due.own_server
+            wrong = flaws(served, had, days, until, published)
             return wrong + ["promised and not done"] * self._has_unfinished_sync(person)
         except httpx.HTTPError as error:
             return [f"not answered: {type(error).__name__}"]
@@ -160,7 +229,8 @@ class ConnectedUsers:
     def _backfill_start(self, person: ConnectedUser) -> datetime:
         """Return the start of this user's backfill, to the full minute."""
         if person.user_id not in self._begins:
-            begun = datetime.fromisoformat(self._state(person)["backfill"]["from"])
+            states = [self._state(person, provider) for provider in person.providers]
+            begun = max(datetime.fromisoformat(state["backfill"]["from"]) for state in states)
             self._begins[person.user_id] = begun.replace(second=0) + timedelta(minutes=1)
         return self._begins[person.user_id]
 
@@ -169,11 +239,27 @@ class ConnectedUsers:
         self.api.close()
         self.dexcom.close()
 
-    def _state(self, person: ConnectedUser) -> dict[str, Any]:
-        state: dict[str, Any] = self.api.get(f"/api/bg/{person.user_id}/sync").raise_for_status().json()
+    def _states(self) -> list[dict[str, Any]]:
+        """Return the state of each source of each user."""
+        states = self._each(lambda one: [self._state(one, provider) for provider in one.providers])
+        return [state for of_one in states for state in of_one]
+
+    def _state(self, person: ConnectedUser, provider: str) -> dict[str, Any]:
+        path = f"/api/bg/{person.user_id}/sync?provider={provider}"
+        state: dict[str, Any] = self.api.get(path).raise_for_status().json()
         return state
 
-    def _had(self, person: ConnectedUser, start: datetime, end: datetime) -> list[Shown]:
+    def _newest(self, person: ConnectedUser) -> datetime:
+        """Return the instant of one of the newest served readings."""
+        path = f"/api/bg/{person.user_id}?order=desc&limit={_BACK}"
+        newest = self.api.get(path).raise_for_status().json()
+        return datetime.fromisoformat(newest[-1]["timestamp"])
+
+    def _add_at_dexcom(self, person: ConnectedUser, at: datetime, mg_dl: int) -> None:
+        reading = {"system_time": _written(at), "value": mg_dl}
+        self.dexcom.post(f"/_sim/users/{person.account}/readings", json=reading).raise_for_status()
+
+    def _had_at_dexcom(self, person: ConnectedUser, start: datetime, end: datetime) -> list[Shown]:
         return [
             Shown(datetime.fromisoformat(it["systemTime"]), it["value"], it["trend"])
             for it in self._records(person, start, end)
@@ -181,7 +267,7 @@ class ConnectedUsers:
 
     def _records(self, person: ConnectedUser, start: datetime, end: datetime) -> list[dict[str, Any]]:
         """Return the provider's records of `[start, end)`."""
-        token = login(self.dexcom, person.simulated).access_token
+        token = login(self.dexcom, person.account).access_token
         asked = {"startDate": f"{start:%Y-%m-%dT%H:%M:%S}", "endDate": f"{end:%Y-%m-%dT%H:%M:%S}"}
         headers = {"Authorization": f"Bearer {token}"}
         answer = self.dexcom.get("/v3/users/self/egvs", params=asked, headers=headers).raise_for_status()

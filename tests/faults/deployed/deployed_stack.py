@@ -17,12 +17,13 @@ from local.function_logs import function_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from bg_ingest.sync.job import Order
     from local.stack import Stack
     from tests.faults.deployed.connected_users import ConnectedUser, ConnectedUsers
+    from tests.faults.deployed.flaws import Due
     from tests.faults.deployed.listening import Listener
+    from tests.faults.deployed.served_site import ServedSite
     from tests.faults.deployed.throttling import ThrottlingProxy
 
 _COUNTS = ("", "NotVisible", "Delayed")
@@ -37,6 +38,13 @@ class DeployedStack:
     people: ConnectedUsers
     proxy: ThrottlingProxy
     listener: Listener | None  # None without RabbitMQ.
+    relays: Sequence[ServedSite]  # The Nightscouts of users who have Dexcom as well,
+    own_sites: Sequence[ServedSite]  # and of users who have no other source.
+
+    @property
+    def sites(self) -> list[ServedSite]:
+        """All Nightscouts."""
+        return [*self.relays, *self.own_sites]
 
     def add_fault(self, kind: str, **members: Any) -> int:
         """Add a fault at the provider and return its number."""
@@ -48,6 +56,8 @@ class DeployedStack:
         """Remove all faults."""
         self.proxy.rate, self.proxy.keys = 0.0, ()
         self.people.dexcom.delete("/_sim/faults").raise_for_status()
+        for site in self.sites:
+            site.recover()
 
     def affected(self, number: int) -> int:
         """Return how many calls a fault has affected so far."""
@@ -137,11 +147,11 @@ class DeployedStack:
         """Return how many messages are in all dead-letter queues."""
         return sum(self._waiting(url) for url in self._dead_queues)
 
-    def flaws(self, person: ConnectedUser, due: datetime) -> list[str]:
+    def flaws(self, person: ConnectedUser, due: Due) -> list[str]:
         """Return the flaws of one user; empty if the data is complete."""
         return self.flawed(due, [person]).get(person.user_id, [])
 
-    def flawed(self, due: datetime, people: Sequence[ConnectedUser] | None = None) -> dict[str, list[str]]:
+    def flawed(self, due: Due, people: Sequence[ConnectedUser] | None = None) -> dict[str, list[str]]:
         """Return the flaws of each user with any, for these users or for every user."""
         if self.listener:
             self.listener.receive()

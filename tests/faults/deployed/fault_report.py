@@ -15,7 +15,7 @@ _HEADINGS = (
     "effect",
     "lasted",
     "until full recovery",
-    "calls to the provider during the fault",
+    "calls to Dexcom during the fault",
     "dead letters",
     "leases held",
     "users with flaws",
@@ -58,7 +58,9 @@ def table(outcomes: Sequence[Outcome]) -> str:
 def report(
     outcomes: Sequence[Outcome],
     *,
-    people: int,
+    dexcom: int,
+    both: int,
+    own_sites: int,
     readings: int,
     took_s: float,
     visibility_s: int,
@@ -70,11 +72,13 @@ def report(
     return f"""\
 # Faults on the deployed stack
 
-Written by `make faults`: the template on the emulated AWS of this machine, roles enforced, {people} people
-polled every minute, one fault after the other, {took_s / 60:.0f} minutes. Full recovery
-means, for each user: the API serves the provider's readings, each one once ({readings:,} at the end). The
-completeness of the days agrees. Each accepted sync has succeeded. RabbitMQ got every reading. The queue is
-empty.
+Written by `make faults`: the template on the emulated AWS of this machine, roles enforced, one fault after
+the other, {took_s / 60:.0f} minutes. {dexcom} people have Dexcom, and {both} of them also a Nightscout that
+relays the same sensor. {own_sites} people have only a Nightscout. Each source is polled every minute.
+
+Full recovery means, for each user: the API serves the providers' readings, each measurement once
+({readings:,} at the end), and no deleted one. The completeness of the days agrees. Each accepted sync has
+succeeded. RabbitMQ got every reading. The queues are empty.
 
 {where}
 

@@ -6,6 +6,7 @@ A function raises Missed if its fault had no effect. The caller ends the fault w
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from bg_ingest.clock import SystemClock
 from bg_ingest.ids import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from local.waiting import wait_until
+from tests.faults.deployed.served_site import FAULTS as SITE_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,10 +24,11 @@ if TYPE_CHECKING:
 # Number 7 is the demo user and is already connected. Every eighth account is a receiver that uploads once in
 # some days. Such an account is polled once an hour, which is longer than the timeouts here.
 PEOPLE = 32
+# Users with a Nightscout beside Dexcom, and users with a Nightscout only.
+RELAYS, OWN_SITES = 4, 4
 _NEW = [f"SandboxUser{it}" for it in range(1, PEOPLE + 1) if it != 7 and it % 8 != 4]
 # The delay of an answer while workers are killed; the client's timeout is 15 s.
 _HANGS_S = 10.0
-_KILLED_ROUNDS = 2
 _CAUGHT_MIN = 3
 # Botocore tries three times, so one call in forty fails. A sync makes ten calls, so every fourth sync fails.
 _REFUSED_SHARE = 0.3
@@ -33,6 +36,8 @@ _FAILED_MIN = 8
 # Longer than the interval, so every user is polled in it.
 _OUTAGE_S = 75.0
 _OUTAGE_HOURS = 6
+# The edited entry, counted from the newest one: a poll fetches it again.
+_EDITED_NEWEST = 2
 # Forward beyond the life of an access token, back before the start, and to the start again.
 _STEPS_HOURS = (3, -4, 1)
 # The provider's clock starts this far back, so the outage ends in the present.
@@ -57,31 +62,41 @@ class Missed(Exception):
 
 def connect_everybody(stage: DeployedStack) -> None:
     """Connect the users that the first fault would connect, and wait for their histories."""
-    stage.people.connect(_NEW)
+    _connect(stage)
     _wait_for(lambda: not stage.people.unfinished())
 
 
+def _connect(stage: DeployedStack) -> None:
+    stage.people.connect(_NEW, stage.relays, stage.own_sites)
+
+
 def workers_killed(stage: DeployedStack) -> str:
-    """Kill the worker processes during backfills while the provider answers slowly."""
+    """Kill the worker processes during backfills while the providers answer slowly and users connect."""
     slow = stage.add_fault("slow_headers", wait_s=_HANGS_S, path="/v3/users/self/egvs")
-    stage.people.connect(_NEW)
+    for site in stage.sites:
+        site.fail(kind="slow", wait_s=_HANGS_S / 2, path="/api/v1/entries/*")
     killed = 0
-    for _ in range(_KILLED_ROUNDS):
-        enough = stage.affected(slow) + _CAUGHT_MIN
-        _wait_for(lambda enough=enough: stage.affected(slow) >= enough)  # type: ignore[misc]  # Bound in this iteration.
-        killed += stage.kill_workers()
+    with ThreadPoolExecutor(1) as connecting:
+        connected = connecting.submit(_connect, stage)
+        # A killed worker's messages stay hidden for as long as this takes, so none is delivered too often.
+        while not connected.done():
+            enough = stage.affected(slow) + _CAUGHT_MIN
+            _wait_for(lambda enough=enough: connected.done() or stage.affected(slow) >= enough)  # type: ignore[misc]  # Bound in this iteration.
+            killed += stage.kill_workers()
+        connected.result()
     unfinished = stage.people.unfinished()
     if not killed or not unfinished:
         raise Missed("no backfill was interrupted")
-    return f"{killed} processes killed, {unfinished} histories of {len(_NEW)} unfinished"
+    histories = len(_NEW) + len(stage.sites)
+    return f"{killed} processes killed, {unfinished} histories of {histories} unfinished"
 
 
 def tables_throttled(stage: DeployedStack) -> str:
     """Throttle a share of all DynamoDB calls while every user is synced and every token must be refreshed."""
     proxy, failed = stage.proxy, stage.count_in_log("order failed")
     asked, refused = proxy.asked, proxy.refused
-    for person in stage.people.everybody:
-        stage.add_fault("access_token_expired", user=person.simulated)
+    for person in stage.people.at_dexcom:
+        stage.add_fault("access_token_expired", user=person.account)
     proxy.rate = _REFUSED_SHARE
     promised = stage.people.ask_for_syncs()
     _wait_for(lambda: stage.count_in_log("order failed") >= failed + _FAILED_MIN)
@@ -99,15 +114,50 @@ def clock_steps(stage: DeployedStack) -> str:
     return ", ".join(f"{hours:+} h" for hours in _STEPS_HOURS)
 
 
-def provider_down(stage: DeployedStack) -> str:
-    """Let the provider answer 503, and move its clock by six hours before it recovers."""
+def providers_down(stage: DeployedStack) -> str:
+    """Let all providers answer 503, and move Dexcom's clock by six hours before it recovers."""
     down = stage.add_fault("status", status=503)
+    called = [site.calls() for site in stage.sites]
+    for site in stage.sites:
+        site.fail(kind="status", status=503)
     promised = stage.people.ask_for_syncs()
     stage.move_clock(_OUTAGE_HOURS)
     SystemClock().sleep(_OUTAGE_S)
-    if not stage.affected(down):
+    if not stage.affected(down) or called == [site.calls() for site in stage.sites]:
         raise Missed("no process called")
-    return f"{_OUTAGE_HOURS} h by its clock, {promised} syncs promised"
+    return f"{_OUTAGE_HOURS} h by Dexcom's clock, {promised} syncs promised"
+
+
+def dexcom_down(stage: DeployedStack) -> str:
+    """Let Dexcom answer 503; users with a Nightscout as well have their new readings from there."""
+    stage.add_fault("status", status=503)
+    both = stage.people.with_both
+    relayed = {person: stage.people.relay_measurement(person) for person in both}
+    began = SystemClock().now()
+    _wait_for(lambda: all(stage.people.serves(person, at) for person, at in relayed.items()))
+    waited_s = (SystemClock().now() - began).total_seconds()
+    return f"{len(both)} measurements relayed, served from the Nightscouts within {waited_s:.0f} s"
+
+
+def own_servers_fail(stage: DeployedStack) -> str:
+    """Let each Nightscout fail in a way of its own, while its entries are edited and deleted."""
+    for person in stage.people.with_both:
+        stage.people.relay(person)
+    began, called = SystemClock().now(), [site.calls() for site in stage.sites]
+    for number, site in enumerate(stage.sites):
+        site.fail(**SITE_FAULTS[number % len(SITE_FAULTS)])
+    for site in stage.sites:
+        site.edit_and_delete(_EDITED_NEWEST)
+    SystemClock().sleep(_OUTAGE_S)
+    if any(site.calls() <= before for site, before in zip(stage.sites, called, strict=True)):
+        raise Missed("a Nightscout was not called")
+    polled = stage.people.polled_since(began)
+    if polled < len(stage.people.at_dexcom):
+        raise Missed(f"only {polled} users were polled at Dexcom meanwhile")
+    ways = (
+        f"{len(stage.sites)} Nightscouts in {len(SITE_FAULTS)} ways, an entry of each edited, another deleted"
+    )
+    return f"{ways}; {polled} sources polled meanwhile"
 
 
 def shared_items_throttled(stage: DeployedStack) -> str:
@@ -125,7 +175,7 @@ def shared_items_throttled(stage: DeployedStack) -> str:
     if not polled:
         raise Missed("no user was polled meanwhile")
     refused = stage.proxy.refused - refused
-    return f"{refused:,} calls refused, {promised} syncs promised, {polled} users polled in the second half"
+    return f"{refused:,} calls refused, {promised} syncs promised, {polled} sources polled in the second half"
 
 
 def bulk_queue_full(stage: DeployedStack) -> str:
@@ -155,16 +205,21 @@ def interactive_queue_full(stage: DeployedStack) -> str:
 
 
 def _pushed_with_full_queue(stage: DeployedStack, queue: str, kind: JobKind, count: int) -> str:
-    stage.fill(queue, lambda user_id: _order(user_id, kind, Trigger.SCHEDULE), count)
-    readable_s = sorted(stage.people.push(person) for person in stage.people.everybody[:_PUSHES])
-    waiting = stage.waiting(queue)
+    readable_s, waiting = [], []
+    for person in stage.people.at_dexcom[:_PUSHES]:
+        # Polls that a later sync has made pointless are done in milliseconds, so the queue is filled again.
+        left = count - stage.waiting(queue)
+        stage.fill(queue, lambda user_id: _order(user_id, kind, Trigger.SCHEDULE), left)
+        readable_s.append(stage.people.push(person))
+        waiting.append(stage.waiting(queue))
     stage.empty(queue)
-    if not waiting:
-        raise Missed("the queue was empty before the last webhook was stored")
-    if readable_s[-1] > _READABLE_S_MAX:
-        raise Missed(f"a webhook was readable after {readable_s[-1]:.1f} s")
-    webhooks = f"{len(readable_s)} webhooks readable after {readable_s[0]:.1f} to {readable_s[-1]:.1f} s"
-    return f"{count:,} orders, {waiting:,} still waiting at the end; {webhooks}"
+    if not min(waiting):
+        raise Missed("the queue was empty before a webhook was stored")
+    if max(readable_s) > _READABLE_S_MAX:
+        raise Missed(f"a webhook was readable after {max(readable_s):.1f} s")
+    times = f"{min(readable_s):.1f} to {max(readable_s):.1f} s"
+    webhooks = f"{len(readable_s)} webhooks readable after {times}"
+    return f"{count:,} orders before each webhook, at least {min(waiting):,} after it; {webhooks}"
 
 
 def _order(user_id: str, kind: JobKind, trigger: Trigger) -> Order:
@@ -178,7 +233,7 @@ def broker_gone(stage: DeployedStack) -> str:
     stage.listener.broker.stop()
     try:
         planted = stage.people.plant()
-        due = stage.people.provider_now() + timedelta(seconds=1)
+        due = stage.people.due()
         stage.people.ask_for_syncs()
         _wait_for(lambda: not stage.people.flawed(due))
         _wait_for(lambda: stage.failed_publishes() > failed)

@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from tests.faults.deployed.flaws import Shown, ShownDay, flaws
+from tests.faults.deployed.flaws import Shown, ShownDay, as_served, flaws, only_relayed
 from tests.support.fakes import NOON
 
 _EVERY = timedelta(minutes=5)
 _HAD = [Shown(NOON + n * _EVERY, 100 + n, "flat") for n in range(12)]
+_LATE = timedelta(seconds=7)
 _DUE = NOON + 10 * _EVERY
 _COMPLETE_DAY = ShownDay(NOON.date(), received=12, gaps=())
 
@@ -65,3 +66,29 @@ def test_an_unpublished_reading_is_a_flaw() -> None:
 
     assert flaws(_HAD, _HAD, [_COMPLETE_DAY], _DUE, instants - {_HAD[11].at}) == []
     assert flaws(_HAD, _HAD, [_COMPLETE_DAY], _DUE, instants - {_HAD[3].at}) == ["not published"]
+
+
+def test_a_relayed_measurement_served_once_is_not_a_flaw() -> None:
+    """A reading at the relay's instant is the provider's; one that only the relay has is expected as well."""
+    relayed = [replace(one, at=one.at + _LATE) for one in _HAD[:6]]
+    alone = Shown(NOON + timedelta(minutes=2), 90, "flat")
+    served = [relayed[0], alone, relayed[1], *_HAD[2:]]
+    had = as_served([*_HAD, *only_relayed([*relayed, alone], _HAD)], served)
+    day = ShownDay(NOON.date(), received=13, gaps=((NOON - _EVERY, NOON + _LATE),))
+
+    assert sorted(had, key=lambda one: one.at) == served
+    assert flaws(served, had, [day], _DUE) == []
+
+
+def test_a_measurement_of_two_sources_served_twice_is_a_flaw() -> None:
+    """Both the provider's reading and its relayed copy are served."""
+    served = [_HAD[0], replace(_HAD[0], at=NOON + _LATE), *_HAD[1:]]
+
+    assert flaws(served, as_served(_HAD, served), [_COMPLETE_DAY], _DUE) == ["not the provider's"]
+
+
+def test_a_missing_relayed_measurement_is_a_flaw() -> None:
+    """Neither the provider's reading nor its relayed copy is served."""
+    served = _HAD[:3] + _HAD[4:]
+
+    assert flaws(served, as_served(_HAD, served), [_COMPLETE_DAY], _DUE) == ["missing"]

@@ -21,7 +21,7 @@ class NoMeter:
     calls = 0
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Begin again."""
 
     def read(self, _: str) -> float:
         """Return the read units of a table."""
