@@ -70,7 +70,8 @@ def main() -> int:
                 injection.connect_everybody(stage)
             for name, fault in chosen.items():
                 outcomes.append(_outcome_of(stage, name, fault))
-                print(f"  {name}: {'clean' if outcomes[-1].is_clean else 'NOT CLEAN'}", flush=True)
+                clean = "clean" if outcomes[-1].is_clean else "NOT CLEAN"
+                print(f"  {clean}: {', '.join(outcomes[-1].cells())}", flush=True)
         except CannotStart as it:
             print(it, file=sys.stderr)
             return 1
