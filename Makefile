@@ -4,8 +4,8 @@
 #
 # A changed file of functions/ or layers/ is live while it runs. Its data survives `make down`; `make clean` removes it.
 
-PORT ?= 5001
 STAGE ?= dev
+# Without a default here, which would replace the value of a file .env.
 export PORT IAM WATCH NIGHTSCOUT DEXCOM_API_BASE_URL DEXCOM_CLIENT_ID DEXCOM_CLIENT_SECRET POLL_INTERVAL_SECONDS LOG_LEVEL RABBITMQ_URL CORS_ORIGINS RETURN_URLS
 export SAM_CLI_TELEMETRY := 0
 # Without .pyc files every process compiles everything again.
@@ -18,16 +18,17 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 UV := .venv/bin/uv
 RUN := .venv/bin/python
 # SAM and the emulator pin conflicting versions of their dependencies, so each has its own environment.
-INSTALLED := .venv/.installed .venv-sam/.installed .venv-aws/.installed .venv-runtime/.installed
+STARTING := .venv/.installed .venv-sam/.installed .venv-aws/.installed
+INSTALLED := $(STARTING) .venv-runtime/.installed
 
 .PHONY: help setup up down test test-integration test-clients test-sandbox fuzz fuzz-api mutation simulation statistics exports breaks interface check language format interface build deploy invoke bench load scale faults release smoke sbom lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
-setup: $(INSTALLED) ## Install the dependencies into virtual environments in this folder
+setup: $(STARTING) ## Install the dependencies into virtual environments in this folder
 
-up: $(INSTALLED) ## Start the local stack (DETACH=1 returns when it is ready)
+up: $(STARTING) ## Start the local stack (DETACH=1 returns when it is ready)
 	@$(RUN) -m local up $(if $(filter 1,$(DETACH)),--detach)
 
 down: ## Stop the local stack
@@ -153,15 +154,20 @@ pin = awk '/^$(1)==/ { found = 1 } found { print; if (!/\\$$/) exit }' $(2)
 
 # ------------------------------------------------------------------------------------------ environments
 
+PIP_INSTALL := install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
+NO_VENV := "This Python has no venv module. On Debian and Ubuntu: apt install python3-venv"
+
 .venv/.installed: requirements-dev.txt
 	@test -n "$(PYTHON)" || { echo "BG Ingest needs Python 3.11 or newer, and the PATH has none."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "BG Ingest needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version)."; exit 1; }
 	@echo "Setting up with $$($(PYTHON) --version) ..."
 	@rm -rf .venv
-	@$(PYTHON) -m venv .venv || { echo "This Python has no venv module. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv --without-pip .venv || { echo $(NO_VENV); exit 1; }
 	@$(call pin,uv,requirements-dev.txt) > .venv/uv.txt
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
+	@# The pip of $(PYTHON) installs uv, which installs the rest. If it has none, a new pip takes some seconds more.
+	@$(PYTHON) -m pip --python $(RUN) $(PIP_INSTALL) 2>/dev/null \
+		|| { $(RUN) -m ensurepip >/dev/null 2>&1 || { echo $(NO_VENV); exit 1; }; $(RUN) -m pip $(PIP_INSTALL); }
 	@$(UV) pip install --quiet --python $(RUN) --require-hashes --requirement requirements-dev.txt
 	@# Imports the package from its source folder. With an installed copy, tests would not see changes.
 	@printf '%s\n' "$(CURDIR)/layers/core" "$(CURDIR)/simulators/dexcom" "$(CURDIR)/simulators/nightscout" > "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/bg-ingest.pth"

@@ -81,6 +81,8 @@ def _measured(yardstick: Yardstick, *, quick: bool) -> list[Measured]:
             found += throughput.taking_in(running, days)
         with step("14 days as one response"):
             found += reading.fortnight(running, repeats)
+        with step("statistics and profile"):
+            found += reading.figures(running, repeats)
         with step("requests"):
             found += reading.requests(running, repeats)
         with step("every route"):

@@ -95,8 +95,8 @@ def cold_starts(built: Path, endpoint: str, starts: int, events: Mapping[str, st
     subprocess.run([_RUNTIME, "-c", _COMPILE], check=True)  # noqa: S603 - code of this project.
     compiled = built / CORE_LAYER / "python"
     uncompiled = _without_pyc(compiled)
-    with _bus() as bus:
-        variables = environ(endpoint) | bus
+    with _other_services() as others:
+        variables = environ(endpoint) | others
         floors_ms, times_ms, slow_ms = [], dict[str, list[float]](), dict[str, list[float]]()
         for number in range(starts):
             floors_ms.append(_run_ms([_FLOOR], environ(endpoint)))
@@ -131,15 +131,24 @@ def _folder(built: Path, function: str) -> Path:
     return built / f"{_NAMED_OTHERWISE.get(function, function.title())}Function"
 
 
-class _Bus(BaseHTTPRequestHandler):
-    """Accepts every event and message, with an answer that the client waits for and reads."""
+class _OtherServices(BaseHTTPRequestHandler):
+    """Accepts every event and message, and has an empty bucket; the client reads each answer."""
+
+    def do_GET(self) -> None:
+        self._answer(
+            "application/xml", b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+        )
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         taken = [{"EventId": str(place)} for place, _ in enumerate(asked.get("Entries", ()))]
-        answer = json.dumps({"FailedEntryCount": 0, "Entries": taken}).encode()
+        self._answer(
+            "application/x-amz-json-1.1", json.dumps({"FailedEntryCount": 0, "Entries": taken}).encode()
+        )
+
+    def _answer(self, kind: str, answer: bytes) -> None:
         self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
@@ -149,20 +158,22 @@ class _Bus(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def _bus() -> Iterator[dict[str, str]]:
-    """Return the environment of a bus that accepts every event while the block runs."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Bus) as bus:
-        threading.Thread(target=bus.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{bus.server_port}"
+def _other_services() -> Iterator[dict[str, str]]:
+    """Return the environment with which functions use them while the block runs."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _OtherServices) as others:
+        threading.Thread(target=others.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{others.server_port}"
         try:
             yield {
                 "EVENT_BUS_NAME": "events",
                 "AWS_ENDPOINT_URL_EVENTBRIDGE": address,
                 "AWS_ENDPOINT_URL_SQS": address,
+                "AWS_ENDPOINT_URL_S3": address,
+                "EXPORTS_BUCKET": "exports",
                 "ERASURES_QUEUE_URL": f"{address}/123456789012/erasures",
             }
         finally:
-            bus.shutdown()
+            others.shutdown()
 
 
 def _without_pyc(layer: Path) -> Path:
@@ -192,7 +203,7 @@ def _run_ms(program: list[str | Path], variables: dict[str, str]) -> float:
         timeout=60,
     )
     if done.returncode:
-        raise RuntimeError(f"a cold start failed: {done.stderr[-500:]}")
+        raise RuntimeError(f"a cold start of {program[-1]} failed: {done.stderr[-500:]}")
     return float(done.stdout.splitlines()[-1])
 
 

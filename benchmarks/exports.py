@@ -33,8 +33,7 @@ from bg_ingest.dynamo import Table
 from bg_ingest.exporting.export_file import Exporter
 from bg_ingest.exporting.export_job import ExportSpan, of_service
 from bg_ingest.exporting.export_jobs import ExportJobs
-from bg_ingest.exporting.export_objects import ExportObjects
-from bg_ingest.exporting.export_removal import ExportRemoval
+from bg_ingest.exporting.export_objects import ExportObjects, ExportRemoval
 from bg_ingest.exporting.export_run import ExportDelivery, ExportRun, SliceEnd
 from bg_ingest.exporting.export_service import ExportCaller, ExportService
 from bg_ingest.exporting.user_list import UserList
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.measured import Measured
-    from bg_ingest.exporting.export_message import ExportMessage
+    from bg_ingest.exporting.export_job import ExportMessage
 
 REPORT = CHECKOUT / "benchmarks" / "EXPORTS.md"
 YEAR = timedelta(days=365)

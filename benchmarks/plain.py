@@ -56,6 +56,10 @@ class PlainReadingStore:
         )
         return islice(map(_stored, items), limit)
 
+    def readable_between(self, user_id: str, start: datetime, end: datetime) -> Iterator[StoredReading]:
+        """Return the same readings: every item can be read."""
+        return self.between(user_id, start, end)
+
     def columns(
         self,
         user_id: str,
@@ -72,7 +76,14 @@ class PlainReadingStore:
         for hour, stored in groupby(found, lambda stored: hour_of(stored.reading.at)):
             yield to_columns(hour, list(stored))
 
-    def instants_eventually_consistent(self, user_id: str, start: datetime, end: datetime) -> list[datetime]:
+    def instants_eventually_consistent(
+        self,
+        user_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        relayed: bool = True,  # noqa: ARG002 - the benchmarks have no relayed readings.
+    ) -> list[datetime]:
         """Return the instants of a range, also at half the price."""
         return [stored.reading.at for stored in self.between(user_id, start, end, consistent=False)]
 

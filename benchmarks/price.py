@@ -39,7 +39,9 @@ DEXCOM_MS = 300.0  # An answer of the provider.
 DYNAMODB_MS = 5.0  # A call of DynamoDB.
 BATCH = 10  # Messages for one invocation: a tick of 1,000 users has 67.
 INVOCATION_MS = 2.0  # The runtime's own overhead.
-LOG_LINE_BYTES = 1_000  # The log of the worker about one poll, with its share of the metrics.
+LOG_LINE_BYTES = (
+    500  # The log of the worker about one poll, with its share of the metrics and Lambda's lines.
+)
 
 ASSUMED = f"""\
 Assumed: list prices of us-east-1 (benchmarks/price.py names their sources), without a free tier. An answer of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import timedelta
 from functools import partial
@@ -15,6 +16,7 @@ from bg_ingest.access.audit import Audit
 from bg_ingest.clock import SystemClock
 from bg_ingest.facades.native.reading_text import json_array
 from bg_ingest.http_api import serving
+from bg_ingest.http_api.answers import insight_response
 from bg_ingest.readings.changes.change_feed import ChangeFeed
 from bg_ingest.readings.changes.late_log import LateLog
 from bg_ingest.readings.store import ReadingStore
@@ -74,6 +76,31 @@ def fortnight(tables: Tables, repeats: int) -> list[Measured]:
         Measured(section, "our CPU", times_ms[0], "ms", 18, times_ms[1]),
         Measured(section, "an hour's item, mean", _item_bytes_mean(tables.readings), "bytes"),
     ]
+
+
+def figures(tables: Tables, repeats: int) -> list[Measured]:
+    """Measure K5: statistics and profile of the same days, from one reading of them."""
+    section = "Statistics and profile together, one reading of the days"
+    store, found = ReadingStore(tables.readings, FakeClock(TODAY), 730), []
+    for days, budget_ms in ((14, 60), (92, 300)):
+        (cpu_ms,) = cpu_ms_of_each([partial(_figures, store, days)], repeats)
+        tables.meter.reset()
+        text = _figures(store, days)
+        units, size_kb = tables.meter.read(READINGS), len(gzip.compress(text.encode())) / 1_000
+        found += [
+            Measured(section, f"{days} days: CPU", cpu_ms, "ms", budget_ms),
+            Measured(section, f"{days} days: read", units, "RU"),
+            Measured(section, f"{days} days: both answers, compressed", size_kb, "kB"),
+        ]
+    return found
+
+
+def _figures(reading_store: ReadingStore, days: int) -> str:
+    asked = ((TODAY - timedelta(days=days - 1)).date().isoformat(), TODAY.date().isoformat())
+    read = insight_response.read_days(reading_store, GIVEN_HISTORY, asked, TODAY)
+    statistics, _ = insight_response.statistics_texts(read, TODAY, compared=False)
+    profile, _ = insight_response.profile_texts(read, TODAY, 60)
+    return statistics + profile
 
 
 def _response(reading_store: ReadingStore | PlainReadingStore) -> str:

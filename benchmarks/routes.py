@@ -22,6 +22,7 @@ from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.process import process
 from local.emulator import REGION
 from tests.functions.conftest import LambdaContext
+from tests.support.logins import save_login
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,7 @@ def by_route(repeats: int) -> list[Measured]:
     # A queued sync first checks that the user is connected.
     now, nowhere = SystemClock().now(), Endpoint("dexcom", "custom")
     connections = process().part(queue_parts.connections)
-    connections.save_new(GIVEN_HISTORY, nowhere, b"sealed", data_from=now - timedelta(days=90))
+    save_login(connections, GIVEN_HISTORY, nowhere, b"sealed", data_from=now - timedelta(days=90))
     with redirect_stdout(io.StringIO()):  # The functions' metrics.
         found = [(name, *_timed(name, repeats)) for name in ASKED]
     return [

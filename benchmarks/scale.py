@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, cast
 from benchmarks.freshness import delays
 from bg_ingest.dynamo import Table
 from bg_ingest.sync.dispatching import poll_stretch
-from bg_ingest.sync.dispatching.dispatch import PAGE_USERS, Shard, count_orders, dispatch
+from bg_ingest.sync.dispatching.dispatch import dispatch
 from bg_ingest.sync.dispatching.poll_slots import poll_slot
 from bg_ingest.sync.dispatching.poll_stretch import PollStretch
+from bg_ingest.sync.dispatching.shard import PAGE_USERS, Shard, count_orders
 from local.paths import CHECKOUT
 from tests.support.fakes import FakeClock
 from tests.support.memory_dynamo import MemoryDynamo

@@ -35,6 +35,7 @@ def environ(endpoint: str) -> dict[str, str]:
         "USERS_TABLE": USERS,
         "INTAKE_TABLE": INTAKE,
         "JOBS_QUEUE_URL": "http://127.0.0.1:1/123456789012/jobs",  # No message is sent there.
+        "SERVICE_CLIENT_IDS": "a-service",  # Of events/export_users.json.
         "SYNCS_PER_MINUTE_MAX": "10000",  # Without this the limits would be measured.
         "CONNECTIONS_PER_HOUR_MAX": "10000",
         **CREDENTIALS,

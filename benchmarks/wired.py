@@ -14,8 +14,7 @@ from benchmarks.measured import Measured
 from benchmarks.series import readings_of
 from benchmarks.tables import READINGS, USERS
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import Vault
 from bg_ingest.providers.dexcom.oauth import Application
 from bg_ingest.providers.dexcom.provider import NAME, DexcomProvider
@@ -29,6 +28,7 @@ from bg_ingest.sync.job import JobKind
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.utc import rfc_3339
 from tests.support.fakes import FakeClock
+from tests.support.logins import store_tokens
 
 if TYPE_CHECKING:
     from benchmarks.tables import Tables
@@ -139,7 +139,7 @@ def _source(tables: Tables, clock: FakeClock, host: Host, kms: CountedKms) -> Co
 def _connect(tables: Tables, source: ConnectedProvider, clock: FakeClock, user_id: str) -> None:
     tokens = Tokens("a" * _TOKEN_CHARACTERS, "refresh", clock.now() + timedelta(hours=2))
     since = TODAY - timedelta(days=1)
-    cast("Vault", source.tokens).store(user_id, Endpoint(NAME, "eu"), tokens, data_from=since)
+    store_tokens(cast("Vault", source.tokens), user_id, Endpoint(NAME, "eu"), tokens, data_from=since)
     SyncStates(tables.users, clock).start_polling(user_id, POLL_INTERVAL_S, since)
 
 

@@ -109,8 +109,10 @@ def _logs(asked: argparse.Namespace) -> int:
 
 
 def _options() -> Options:
-    # Like the functions' own settings, an option may be a line of a file .env.
-    environ = dotenv_values(CHECKOUT / ".env") | os.environ  # noqa: TID251 - the command reads its own options.
+    # Like the functions' own settings, an option may be a line of a file .env. `make` exports each option,
+    # an unset one as an empty text.
+    given = {name: value for name, value in os.environ.items() if value}  # noqa: TID251 - its own options.
+    environ = dotenv_values(CHECKOUT / ".env") | given
     chosen: dict[str, Any] = {
         option: environ[name]
         for name, option in {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import httpx
 
 from local import demo
 from local.callers import SCOPES, Callers
-from local.deploy import build, deploy
+from local.deploy import SamCommand, deploy, start_build
 from local.emulator import Emulator
 from local.errors import CannotStart
 from local.function_logs import save_function_lines
@@ -30,7 +31,7 @@ from local.waiting import wait_until
 from local.webhook_sender import new_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from local.paths import StateFolder
@@ -126,34 +127,63 @@ class Cloud:
         self.state.folder.chmod(0o700)  # It holds tokens and secrets, also in header files of the user.
         asked = fingerprint(self.options)
         self.state.fingerprint.write_text(asked)  # Before the build, which takes a while.
-        step = self.progress.step
         self._prepare_data()
-        with step("Starting the emulated AWS and the simulated Dexcom"):
-            emulator = self._start_emulator()
-            provider = self.options.provider_url or self._start_simulator()
-            self._wait_for("The emulated AWS", f"{emulator.endpoint}/_ministack/health")
-        if self.options.nightscout_port:
-            with step("Starting the simulated Nightscout"):
-                self._start_nightscout(self.options.nightscout_port)
-        if self._kept and self._kept.fingerprint == asked:
+        continues = self._kept is not None and self._kept.fingerprint == asked
+        emulator, provider = self._start_and_build(builds=not continues and self.options.built is None)
+        if self._kept and continues:
             outputs = self._kept.outputs
-            with step("Opening the API with the data of before"):
+            with self.progress.step("Opening the API with the data of before"):
                 callers = self._callers(emulator, outputs)
                 self._start_front(emulator, outputs, callers)
+                self._wait_for_front()
         else:
-            built = self.options.built or self._build()
-            with step("Deploying template.yaml"):
-                outputs = self._deploy(emulator, built, provider)
-            with step("Opening the API"):
+            with self.progress.step("Deploying template.yaml"):
+                outputs = self._deploy(emulator, self.options.built or self.state.build, provider)
+            with self.progress.step("Opening the API"):
                 callers = self._open_api(emulator, outputs)
-        with step("Creating the demo user" if self._kept is None else "Renewing the tokens"):
+        with self.progress.step("Creating the demo user" if self._kept is None else "Renewing the tokens"):
             demo_token = callers.token(demo.USER_ID)
-        if self.options.provider_url is None and self._kept is None:
-            self._connect_demo_user(emulator, demo_token)
-        elif self._kept:
+        with self._functions_log_saved(emulator):
+            stack = self._fill(emulator, outputs, callers, provider, demo_token)
+        self._save(stack, outputs)
+        return stack
+
+    def _start_and_build(self, *, builds: bool) -> tuple[Emulator, str]:
+        """Start the emulated AWS and the simulators. What will be deployed is built meanwhile."""
+        step = self.progress.step
+        with self._start_build() if builds else nullcontext() as build:
+            simulated = "" if self.options.provider_url else " and the simulator"
+            with step(f"Starting the emulated AWS{simulated}"):
+                emulator = self._start_emulator()
+                provider = self.options.provider_url or self._start_simulator()
+                self._wait_for("The emulated AWS", f"{emulator.endpoint}/_ministack/health")
+            if self.options.nightscout_port:
+                with step("Starting the simulated Nightscout"):
+                    self._start_nightscout(self.options.nightscout_port)
+            if build:
+                with step("Building functions and layer"):
+                    build.wait()
+        return emulator, provider
+
+    def _fill(
+        self, emulator: Emulator, outputs: dict[str, str], callers: Callers, provider: str, demo_token: str
+    ) -> Stack:
+        """Bring the demo user's readings into the tables."""
+        step = self.progress.step
+        if self._kept:
             with step("Fetching the newest readings"):
                 demo.catch_up(self.api, demo_token)
-        return self._save(emulator, outputs, callers, provider, demo_token)
+                return self._stack(emulator, outputs, callers, provider, demo_token)
+        if self.options.provider_url:
+            return self._stack(emulator, outputs, callers, provider, demo_token)
+        with step("Connecting the demo user to Dexcom"):
+            demo.connect(self.api, demo_token)
+        with step("Fetching the demo user's history"):
+            # The functions that it calls start while the worker fetches.
+            stack = self._stack(emulator, outputs, callers, provider, demo_token)
+            demo.wait_for_readings(self.api, demo_token)
+            demo.wait_for_backfill(self.api, demo_token)
+        return stack
 
     def _deploy(self, emulator: Emulator, built: Path, provider: str) -> dict[str, str]:
         try:
@@ -175,10 +205,10 @@ class Cloud:
             shutil.rmtree(self.state.kept, ignore_errors=True)
             (self.state.kept / "aws").mkdir(parents=True)
 
-    def _save(
+    def _stack(
         self, emulator: Emulator, outputs: dict[str, str], callers: Callers, provider: str, demo_token: str
     ) -> Stack:
-        stack = Stack(
+        return Stack(
             api=self.api,
             dexcom=provider,
             readings_table=outputs["ReadingsTableName"],
@@ -197,29 +227,27 @@ class Cloud:
             emulator=emulator,
             callers=callers,
         )
+
+    def _save(self, stack: Stack, outputs: dict[str, str]) -> None:
         stack.save(self.state)
         if self.options.stays:
             KeptCloud(
                 fingerprint=self.state.fingerprint.read_text(),
-                emulator_port=emulator.port,
-                simulator_port=None if self.options.provider_url else httpx.URL(provider).port,
+                emulator_port=stack.emulator.port,
+                simulator_port=None if self.options.provider_url else httpx.URL(stack.dexcom).port,
                 outputs=outputs,
                 webhook_secret=self.webhook_secret,
                 issuer_port=self.issuer_port,
             ).save(self.state)
-        return stack
 
-    def _build(self) -> Path:
-        with self.progress.step("Building functions and layer"):
-            build(self.state.build, self.state.logs / "sam.log")
-        return self.state.build
+    def _start_build(self) -> SamCommand:
+        return start_build(self.state.build, self.state.logs / "sam.log")
 
-    def _connect_demo_user(self, emulator: Emulator, token: str) -> None:
+    @contextmanager
+    def _functions_log_saved(self, emulator: Emulator) -> Iterator[None]:
+        """Save the log of the functions if a step of the demo user fails."""
         try:
-            with self.progress.step("Connecting the demo user to Dexcom"):
-                demo.connect(self.api, token)
-            with self.progress.step("Fetching the demo user's history"):
-                demo.wait_for_backfill(self.api, token)
+            yield
         except CannotStart as error:
             functions_log = self.state.logs / "functions.log"
             save_function_lines(emulator, functions_log)
@@ -257,8 +285,9 @@ class Cloud:
     def _open_api(self, emulator: Emulator, outputs: dict[str, str]) -> Callers:
         callers = self._callers(emulator, outputs)
         audiences = [callers.person_client_id, callers.service_client_id]
+        self._start_front(emulator, outputs, callers)  # It starts while the routes are created.
         create_routes(emulator, outputs["ApiId"], callers.issuer, audiences)
-        self._start_front(emulator, outputs, callers)
+        self._wait_for_front()
         return callers
 
     def _callers(self, emulator: Emulator, outputs: dict[str, str]) -> Callers:
@@ -270,7 +299,10 @@ class Cloud:
         where = ["--host", self.options.front_host, "--port", str(self.options.port)]
         self._start_module("local.front", *where, "--target", target)
         self._start_issuer(callers)
+
+    def _wait_for_front(self) -> None:
         self._wait_for("The API", f"{self.api}/health")
+        self._wait_for("The sign-in page", f"{self._issuer}/.well-known/openid-configuration")
 
     def _start_issuer(self, callers: Callers) -> None:
         arguments = {
@@ -282,8 +314,6 @@ class Cloud:
             "service-client-id": callers.service_client_id,
         }
         self._start_module("local.sign_in", *(f"--{name}={value}" for name, value in arguments.items()))
-        address = f"{self._issuer}/.well-known/openid-configuration"
-        self._wait_for("The sign-in page", address)
 
     @property
     def _issuer(self) -> str:

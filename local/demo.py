@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 USER_ID = "demo"
 SIMULATED_PERSON = "SandboxUser7"
 _BACKFILL_S_MAX = 600.0  # A busy machine needs minutes.
+_CHECK_EVERY_S = 0.5  # Each check takes a function's time from the worker.
 _READER = "demo-reader"
 
 
@@ -61,6 +62,21 @@ def give_read_access(api: str, token: str, user_id: str = USER_ID) -> Grant:
     return Grant(made.json()["token"], made.json()["page_url"])
 
 
+def wait_for_readings(api: str, token: str) -> None:
+    """Wait until the demo user's newest reading can be read."""
+    with httpx.Client(timeout=60, trust_env=False) as client:
+
+        def is_readable() -> bool:
+            newest = client.get(f"{api}/api/bg/{USER_ID}/latest", headers=_bearer(token))
+            if newest.status_code in {404, 503}:  # Not yet; or a busy machine.
+                return False
+            _expect(newest, 200)
+            return True
+
+        if not wait_until(is_readable, _BACKFILL_S_MAX, every_s=_CHECK_EVERY_S):
+            raise CannotStart(f"No reading of the demo user arrived within {_BACKFILL_S_MAX:.0f} s.")
+
+
 def wait_for_backfill(
     api: str, token: str, user_id: str = USER_ID, on_progress: Callable[[str], None] = lambda _: None
 ) -> None:
@@ -76,7 +92,7 @@ def wait_for_backfill(
             on_progress(backfill["reached"] or "")
             return bool(backfill["done"])
 
-        if not wait_until(is_done, _BACKFILL_S_MAX):
+        if not wait_until(is_done, _BACKFILL_S_MAX, every_s=_CHECK_EVERY_S):
             raise CannotStart(f"The demo user's history did not arrive within {_BACKFILL_S_MAX:.0f} s.")
 
 

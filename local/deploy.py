@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
 
+from local.emulator import REGION
 from local.errors import CannotStart
 from local.paths import CHECKOUT, DEV_BIN, EMULATOR_BIN, SAM_BIN, TEMPLATE
 
@@ -16,41 +18,87 @@ if TYPE_CHECKING:
     from local.emulator import Emulator
 
 STACK_NAME = "bg-ingest"
+_ARCHIVES = "bg-ingest-archives"  # The bucket for the archives of functions and layers.
 _LAST_LINES = 15
+
+
+class SamCommand:
+    """A running command of SAM, which is stopped if its block is left early."""
+
+    def __init__(self, arguments: list[str], environ: Mapping[str, str], log: Path) -> None:
+        self._name, self._log = arguments[0], log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - our own commands.
+                [str(SAM_BIN / "python"), "-P", str(CHECKOUT / "local" / "quick_sam.py"), *arguments],
+                cwd=CHECKOUT,
+                env=dict(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it if it still runs."""
+        with self._process:
+            self._process.terminate()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code, or the negative number of the signal that ended it; None while it runs."""
+        return self._process.poll()
+
+    def wait(self) -> None:
+        """Wait for its end. If it fails, CannotStart has the end of its output."""
+        if self._process.wait() != 0:
+            last = "\n  ".join(self._log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
+            raise CannotStart(f"'sam {self._name}' failed; the end of {self._log}:\n  {last}")
 
 
 def build(into: Path, log: Path) -> None:
     """Build the functions and the layer, for the Python that the emulator runs functions with."""
+    with start_build(into, log) as started:
+        started.wait()
+
+
+def start_build(into: Path, log: Path) -> SamCommand:
+    """Start a build, which needs no emulated AWS."""
     environ = {
         **_sam_environ(),
         "LAYER_FOR": "host",
         "HOST_PYTHON": str(EMULATOR_BIN / "python"),
         "UV": str(DEV_BIN / "uv"),
     }
-    _sam(["build", "--template", str(TEMPLATE), "--build-dir", str(into)], environ, log)
+    return SamCommand(["build", "--template", str(TEMPLATE), "--build-dir", str(into)], environ, log)
 
 
 def deploy(emulator: Emulator, built: Path, parameters: Mapping[str, str], log: Path) -> dict[str, str]:
     """Deploy a build and return the outputs of the stack."""
-    _sam(
-        [
-            "deploy",
-            "--template-file",
-            str(built / "template.yaml"),
-            "--stack-name",
-            STACK_NAME,
-            "--resolve-s3",
-            "--no-progressbar",
-            "--no-confirm-changeset",
-            "--capabilities",
-            "CAPABILITY_IAM",
-            "CAPABILITY_AUTO_EXPAND",
-            "--parameter-overrides",
-            *overrides(parameters),
-        ],
-        {**_sam_environ(), **emulator.credentials()},
-        log,
-    )
+    # For AWS `--resolve-s3` creates a bucket, by a stack of its own. Here one request does.
+    archives = emulator.client("s3")
+    with suppress(archives.exceptions.BucketAlreadyOwnedByYou):  # Stored data contains it.
+        archives.create_bucket(Bucket=_ARCHIVES, CreateBucketConfiguration={"LocationConstraint": REGION})
+    arguments = [
+        "deploy",
+        "--template-file",
+        str(built / "template.yaml"),
+        "--stack-name",
+        STACK_NAME,
+        "--s3-bucket",
+        _ARCHIVES,
+        "--no-progressbar",
+        "--no-confirm-changeset",
+        "--capabilities",
+        "CAPABILITY_IAM",
+        "CAPABILITY_AUTO_EXPAND",
+        "--parameter-overrides",
+        *overrides(parameters),
+    ]
+    with SamCommand(arguments, {**_sam_environ(), **emulator.credentials()}, log) as started:
+        started.wait()
     (stack,) = emulator.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
@@ -78,22 +126,5 @@ def _sam_environ() -> dict[str, str]:
     return own | {
         "PATH": f"{SAM_BIN}:{own['PATH']}",
         "SAM_CLI_TELEMETRY": "0",
-        "SAM_CLI_POLL_DELAY": "1",  # Seconds between checks; the emulator deploys quicker than AWS.
+        "SAM_CLI_POLL_DELAY": "0.25",  # Seconds between checks; the emulator deploys quicker than AWS.
     }
-
-
-def _sam(arguments: list[str], environ: Mapping[str, str], log: Path) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        done = subprocess.run(  # noqa: S603 - our own commands.
-            [str(SAM_BIN / "sam"), *arguments],
-            cwd=CHECKOUT,
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode != 0:
-        last = "\n  ".join(log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
-        raise CannotStart(f"'sam {arguments[0]}' failed; the end of {log}:\n  {last}")

@@ -1,5 +1,5 @@
 """
-Starts ministack, the emulated AWS, with six changes to version 1.5.33.
+Starts ministack, the emulated AWS, with seven changes to version 1.5.33.
 
 Logs: after a function has answered, ministack waits 5 ms for each further log line. A line that a busy
 machine delivers later is missing from the log. A function writes its lines before it answers, so all of them
@@ -7,12 +7,18 @@ are in the pipe already. `CompleteLogWorker` therefore reads the pipe until it i
 
 Streams: ministack treats a batch as done even if the function reports failed items, so those items would be
 lost. `RetryingStreams` reports such a batch as failed, so ministack delivers the whole batch again. AWS would
-repeat only a part of it.
+repeat only a part of it. ministack also delivers each record at once, so that hours written one after another
+are as many invocations. `RetryingStreams` reads the streams four times a second, as Lambda does.
 
 Queues: ministack compares the concurrency of a queue with numbers, but a template parameter arrives as text.
-`NumericConcurrency` converts it.
+`NumericConcurrency` converts it. ministack also ignores the time for which Lambda gathers the messages of a
+batch, and starts a process for each few of them. For a queue with such a time, `NumericConcurrency` returns
+1, so messages that arrive during a batch share the next one.
 
-Layers: ministack unpacks the layer for each worker, which takes seconds. `UnpackedOnce` unpacks it once.
+Layers: ministack unpacks the layer for each worker, which takes seconds, and before that it resolves the path
+of each of its two thousand files. `UnpackedOnce` unpacks it once.
+
+Templates: ministack parses YAML in pure Python, which takes seconds. libyaml returns the same.
 
 Queries: ministack parses the key condition again for each item of a partition, which takes 50 ms for ninety
 days of hours. `QuickRanges` compares the range of a sort key without parsing.
@@ -40,6 +46,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ministack.app import main
 from ministack.core import lambda_runtime
 from ministack.services import dynamodb, lambda_svc
@@ -50,6 +57,7 @@ _DRAIN_S_MAX = 5.0  # The limit for reading the rest of the pipe, which usually 
 _CHECK_EVERY_S = 0.001
 _CHUNK_BYTES = 65_536
 _WATCH_EVERY_S = 0.25
+_POLL_EVERY_S = 0.25  # "At a base rate of four times per second" (the documentation of Lambda).
 _ROTATE_EVERY_S = 60.0
 _OUTPUT_BYTES_MAX = 10_000_000
 _PACKAGE = Path("python", "bg_ingest")  # Within the layer.
@@ -152,6 +160,10 @@ class UnpackedOnce(zipfile.ZipFile):
     live: SourceWatch | None = None
     _lock = threading.Lock()
 
+    def namelist(self) -> list[str]:
+        """The files of a function. For a layer an empty list: ministack would resolve the path of each."""
+        return [] if Path(str(self.filename)).name.startswith("layer_") else super().namelist()
+
     def extractall(self, path: Any = None, *args: Any, **named: Any) -> None:
         """Unpack into a new folder, or replace the folder by a link to one that has the same content."""
         target = Path(path)
@@ -164,12 +176,12 @@ class UnpackedOnce(zipfile.ZipFile):
             super().extractall(path, *args, **named)
 
     def _shared_layer(self) -> Path:
-        digest = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
-        folder = self.shared / digest
+        files = sorted((file.filename, file.CRC) for file in self.infolist())
+        folder = self.shared / hashlib.sha256(repr(files).encode()).hexdigest()
         with self._lock:
             if not folder.exists():
                 unfinished = folder.with_suffix(".unfinished")
-                super().extractall(unfinished)
+                super().extractall(unfinished, self.infolist())
                 unfinished.rename(folder)
             if self.live and (folder / _PACKAGE).exists():
                 _link_entries(folder / _PACKAGE, self.live.package)
@@ -239,14 +251,19 @@ class CompleteLogWorker(lambda_runtime.Worker):  # type: ignore[misc]  # minista
 
 
 class RetryingStreams:
-    """ministack's stream poller, with a failed batch wherever a function reports failed items."""
+    """ministack's stream poller, at Lambda's rate. A batch fails if a function reports failed items."""
 
     def __init__(self, poll: Callable[[], bool], execute: Execute) -> None:
         self._poll, self._execute = poll, execute
         self._polling = threading.local()
+        self._next_s = 0.0
 
     def poll(self) -> bool:
-        """Poll as ministack does."""
+        """Poll as ministack does, but at most four times a second."""
+        now_s = time.monotonic()  # noqa: TID251 - ministack's environment has no Clock.
+        if now_s < self._next_s:
+            return False
+        self._next_s = now_s + _POLL_EVERY_S
         self._polling.now = True
         try:
             return self._poll()
@@ -269,6 +286,8 @@ class NumericConcurrency:
 
     def of(self, mapping: dict[str, Any], *others: Any) -> int:
         """The number of batches of one event source mapping that are processed at the same time."""
+        if mapping.get("MaximumBatchingWindowInSeconds"):
+            return 1
         scaling = {name: int(value) for name, value in (mapping.get("ScalingConfig") or {}).items()}
         return self._concurrency(mapping | {"ScalingConfig": scaling}, *others)
 
@@ -317,6 +336,7 @@ def watch_checkout(checkout: Path) -> SourceWatch:
 
 
 if __name__ == "__main__":
+    yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[assignment, misc]  # Before ministack derives from it.
     if output_file := os.environ.pop("OUTPUT_FILE", ""):  # noqa: TID251 - functions inherit the rest.
         threading.Thread(target=keep_output_short, args=(Path(output_file),), daemon=True).start()
     if live_code := os.environ.pop("LIVE_CODE", ""):  # noqa: TID251 - functions inherit the rest.

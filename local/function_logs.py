@@ -36,8 +36,13 @@ class LineFilter:
         except ValueError:
             return False
         return (self.function or "").lower() in str(members.get("function", "")).lower() and (
-            self.correlation_id in {None, members.get("correlation_id")}
+            self.correlation_id in {None, *_correlation_ids(members)}
         )
+
+
+def _correlation_ids(members: dict[str, Any]) -> list[Any]:
+    """The id of a line, and those of the polls that it lists."""
+    return [each.get("correlation_id") for each in (members, *members.get("polls", ()))]
 
 
 EVERY_LINE = LineFilter()

@@ -12,12 +12,17 @@ if TYPE_CHECKING:
 _CHECK_EVERY_S = 0.1
 
 
-def wait_until(holds: Callable[[], bool], wait_s_max: float, clock: Clock | None = None) -> bool:
+def wait_until(
+    holds: Callable[[], bool],
+    wait_s_max: float,
+    clock: Clock | None = None,
+    every_s: float = _CHECK_EVERY_S,
+) -> bool:
     """Check until the condition holds; return False if it does not hold within the limit."""
     clock = clock or SystemClock()
     deadline_s = clock.monotonic_s() + wait_s_max
     while not holds():
         if clock.monotonic_s() > deadline_s:
             return False
-        clock.sleep(_CHECK_EVERY_S)
+        clock.sleep(every_s)
     return True

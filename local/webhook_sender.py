@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.webhooks.signature import SECRET_BYTES_MIN, SECRET_PREFIX, key_of, signature
+from bg_ingest.webhooks.authentication import SECRET_BYTES_MIN, SECRET_PREFIX, key_of, signature
 from local.errors import CannotStart
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ _SHARING = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--integration` runs the stores' contracts against DynamoDB Local instead of moto."""
-    parser.addoption("--seeds", type=int, default=30, help="how many of the simulation's seeds to run")
+    parser.addoption("--seeds", type=int, default=10, help="how many of the simulation's seeds to run")
     parser.addoption("--series", type=int, default=18, help="how many series to compare with public tools")
     parser.addoption("--integration", action="store_true", help="use DynamoDB Local, and run nothing else")
 

@@ -107,7 +107,7 @@ class Recovery:
     def _connected_users(self) -> Iterator[str]:
         assert self.users is not None  # noqa: S101 - the caller has checked it.
         for item in self._scan(self.users, ProjectionExpression="pk, sk, generation"):
-            # The first generation of a connection is the second of its first login (Connections.save_new).
+            # The first generation of a connection is the second of its first login (`next_generation`).
             if item["sk"]["S"] == CONNECTION and int(item["generation"]["N"]) <= self.at_s:
                 yield item["pk"]["S"]
 

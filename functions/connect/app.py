@@ -14,15 +14,18 @@ from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
 from bg_ingest.access.caller_limits import WriteLimits
 from bg_ingest.connecting import flow
-from bg_ingest.connecting.confirm import confirm
-from bg_ingest.connecting.connection_json import connection_as_json, login_as_json
 from bg_ingest.connecting.flow import ConnectDeps, LoginResult
-from bg_ingest.connecting.own_server import OwnServerLogin
-from bg_ingest.http_api import serving
+from bg_ingest.connecting.new_connection import OwnServerLogin, confirm
+from bg_ingest.http_api import responding, serving
 from bg_ingest.http_api.answers import login_responses
-from bg_ingest.http_api.answers.last_error import account_changed, last_error_as_json
-from bg_ingest.http_api.answers.login_responses import ConnectionJson, ParkedLoginJson, StartedLoginJson
-from bg_ingest.http_api.answers.source_json import sources_as_json
+from bg_ingest.http_api.answers.login_responses import (
+    ConnectionJson,
+    ParkedLoginJson,
+    StartedLoginJson,
+    connection_as_json,
+    login_as_json,
+)
+from bg_ingest.http_api.answers.source_json import account_changed, last_error_as_json, sources_as_json
 from bg_ingest.http_api.description import CONNECTING, RATE_HEADERS, describe, response
 from bg_ingest.http_api.pages import page_response
 from bg_ingest.http_api.requests import own_server_request, params
@@ -118,7 +121,7 @@ def build(
             return _connection(deps, user_id, HTTPStatus.CREATED)
         return_url = login_responses.validated_return_url(asked.return_url, api)
         started = login_as_json(*flow.start(deps, user_id, return_url))
-        return serving.json_response(started, HTTPStatus.CREATED)
+        return responding.json_response(started, HTTPStatus.CREATED)
 
     @app.get("/api/bg/<user_id>/connection", **SHOW)
     def show(user_id: params.UserId) -> Response[str]:
@@ -135,7 +138,7 @@ def build(
     def remove(user_id: params.UserId, provider: params.OfProvider = None) -> Response[str]:
         _require_connected_to(deps, user_id, _provider(deps, own, provider))
         flow.disconnect(deps, user_id, provider)
-        return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NO_STORE)
+        return Response(HTTPStatus.NO_CONTENT, body="", headers=responding.NO_STORE)
 
     _add_callback(app, deps, sessions)
     return app
@@ -149,7 +152,7 @@ def _add_callback(app: APIGatewayHttpResolver, deps: ConnectDeps, sessions: Sess
     ) -> Response[str]:
         # A link preview asks with HEAD. It must not use up the login.
         if app.current_event.raw_event["routeKey"].startswith("HEAD "):
-            return Response(HTTPStatus.OK, content_type="text/html", body="", headers=serving.NO_STORE)
+            return Response(HTTPStatus.OK, content_type="text/html", body="", headers=responding.NO_STORE)
         result = flow.finish_login(
             deps, state_value=state, code=code, error=error, correlation_id=telemetry.correlation_id()
         )
@@ -208,7 +211,7 @@ def _connection(deps: ConnectDeps, user_id: str, status: HTTPStatus = HTTPStatus
     shown = connection_as_json(main.connection, deps.provider_login.endpoint, pending=is_pending)
     shown["last_error"] = last_error_as_json(main.sync_state, shown["state"])
     shown |= {"account_changed": account_changed(main.sync_state), "sources": sources_as_json(sources)}
-    return serving.json_response(shown, status)
+    return responding.json_response(shown, status)
 
 
 def _app(own: Process) -> APIGatewayHttpResolver:

@@ -9,7 +9,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest import telemetry
-from bg_ingest.sync.dispatching.dispatch import POLLS, SCHEDULES, Shard, dispatch, serve
+from bg_ingest.sync.dispatching.dispatch import POLLS, SCHEDULES, dispatch
+from bg_ingest.sync.dispatching.shard import Shard, serve
 from bg_ingest.telemetry import metrics
 from bg_ingest.wiring.process import process, users_table
 from bg_ingest.wiring.queue_parts import parallel_jobs_queue, shards_queue

@@ -18,7 +18,7 @@ from bg_ingest.access.caller import WRITE_SCOPE
 from bg_ingest.access.caller_limits import WriteLimits
 from bg_ingest.erasing.erase import Eraser
 from bg_ingest.erasing.receipt import ErasureActor
-from bg_ingest.http_api import serving
+from bg_ingest.http_api import responding, serving
 from bg_ingest.http_api.description import PRIVACY, RATE_HEADERS, Instant, describe, response
 from bg_ingest.http_api.requests import params
 from bg_ingest.http_api.serving import ApiSettings
@@ -75,7 +75,7 @@ def build(eraser: Eraser, limits: WriteLimits, api: ApiSettings) -> APIGatewayHt
             user_id, lambda: app.lambda_context.get_remaining_time_in_millis() / 1000, actor
         )
         status = HTTPStatus.OK if receipt.erased_at else HTTPStatus.ACCEPTED
-        return serving.json_response(receipt.as_json(), status)
+        return responding.json_response(receipt.as_json(), status)
 
     return app
 

@@ -22,7 +22,7 @@ from bg_ingest.exporting.export_file import MEDIA_TYPES, Exporter, ExportRequest
 from bg_ingest.exporting.export_job import ExportKey, of_user
 from bg_ingest.exporting.export_service import ExportService
 from bg_ingest.exporting.user_list import UserList, encode_user
-from bg_ingest.http_api import serving
+from bg_ingest.http_api import responding, serving
 from bg_ingest.http_api.answers.export_json import (
     ExportBody,
     ExportId,
@@ -32,7 +32,7 @@ from bg_ingest.http_api.answers.export_json import (
 )
 from bg_ingest.http_api.answers.export_responses import ExportResponses, user_after
 from bg_ingest.http_api.description import EXPORT, RATE_HEADERS, Instant, describe, not_modified, response
-from bg_ingest.http_api.requests import params
+from bg_ingest.http_api.requests import params, parsing
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.utc import rfc_3339
 from bg_ingest.wiring.export_parts import export_limits, export_service, exporter, user_list
@@ -181,7 +181,7 @@ def _add_direct_routes(
     def list_users(limit: params.UsersLimit = 100, cursor: params.Cursor = None) -> Response[str]:
         page, last = users.page(user_after(cursor), limit)
         following = {"limit": str(limit), "cursor": encode_user(last)} if last else None
-        link = serving.next_link(app, api, following)
+        link = responding.next_link(app, api, following)
         shown = [
             {
                 "user_id": user.user_id,
@@ -199,7 +199,7 @@ def _add_direct_routes(
             }
             for user in page
         ]
-        return serving.json_response(shown, headers=link)
+        return responding.json_response(shown, headers=link)
 
     @app.get("/api/bg/<user_id>/export", **FILE)
     def export(
@@ -212,17 +212,19 @@ def _add_direct_routes(
         as_of: params.AsOf = None,
     ) -> Response[str]:
         now = clock.now()
-        then = params.parse_as_of(as_of, now)
-        start, end = params.parse_range(from_, to, then or now)
+        then = parsing.parse_as_of(as_of, now)
+        start, end = parsing.parse_range(from_, to, then or now)
         request = ExportRequest(user_id, start, end, format_, grid is not None, then, columns)
         content = exporter.content(request)
         if not exporter.fits(content):
-            headers = serving.NO_STORE | {"Location": exporter.link_to(request, content)}
+            headers = responding.NO_STORE | {"Location": exporter.link_to(request, content)}
             return Response(HTTPStatus.SEE_OTHER, body="", headers=headers)
         digest = hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
         disposition = {"Content-Disposition": f'attachment; filename="{request.file_name}"'}
         media_type = MEDIA_TYPES[format_]
-        return serving.cacheable_response(app, content, media_type, validated_by=digest, headers=disposition)
+        return responding.cacheable_response(
+            app, content, media_type, validated_by=digest, headers=disposition
+        )
 
 
 def _add_routes_of_user(app: APIGatewayHttpResolver, responses: ExportResponses) -> None:

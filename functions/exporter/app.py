@@ -9,8 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest import telemetry
-from bg_ingest.exporting.export_job import ExportStatus
-from bg_ingest.exporting.export_message import DELIVERIES_MAX, ExportMessage
+from bg_ingest.exporting.export_job import DELIVERIES_MAX, ExportMessage, ExportStatus
 from bg_ingest.exporting.export_run import ExportDelivery, ExportRun, SliceEnd, SliceResult
 from bg_ingest.telemetry import metrics
 from bg_ingest.wiring.exporter_parts import Hide, export_run, hide_export

@@ -14,7 +14,7 @@ from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller_limits import WriteLimits
 from bg_ingest.access.grant import Category
 from bg_ingest.access.grants import GRANTS_MAX, GrantService, TooManyGrants
-from bg_ingest.http_api import serving
+from bg_ingest.http_api import responding, serving
 from bg_ingest.http_api.answers.grant_json import (
     CreatedGrantJson,
     GrantBody,
@@ -77,18 +77,18 @@ def build(
         except TooManyGrants:
             detail = f"A user has at most {GRANTS_MAX} grants. Revoke one first."
             raise Problem(problems.TOO_MANY_GRANTS, detail) from None
-        page_url = serving.public_address(app, api, f"/see/{token}")
-        return serving.json_response(created_as_json(grant, token, page_url), HTTPStatus.CREATED)
+        page_url = responding.public_address(app, api, f"/see/{token}")
+        return responding.json_response(created_as_json(grant, token, page_url), HTTPStatus.CREATED)
 
     @app.get("/api/bg/<user_id>/grants", **LIST)
     def list_grants(user_id: params.UserId) -> Response[str]:
-        return serving.json_response([grant.as_json() for grant in grants.of_user(user_id)])
+        return responding.json_response([grant.as_json() for grant in grants.of_user(user_id)])
 
     @app.delete("/api/bg/<user_id>/grants/<grant_id>", **REVOKE)
     def revoke(user_id: params.UserId, grant_id: GrantId) -> Response[str]:
         if not grants.revoke(user_id, grant_id):
             raise Problem(problems.NOT_FOUND, "This user has no grant with this id.")
-        return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NO_STORE)
+        return Response(HTTPStatus.NO_CONTENT, body="", headers=responding.NO_STORE)
 
     return app
 

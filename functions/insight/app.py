@@ -14,11 +14,11 @@ from bg_ingest.access.caller import READ_SCOPE
 from bg_ingest.access.grant import Category
 from bg_ingest.access.grants import GrantService
 from bg_ingest.clock import Clock
-from bg_ingest.http_api import serving, shared
+from bg_ingest.http_api import responding, serving, shared
 from bg_ingest.http_api.answers import insight_response
 from bg_ingest.http_api.answers.insight_response import ProfileJson, StatisticsJson
 from bg_ingest.http_api.description import STATISTICS, describe, not_modified, response
-from bg_ingest.http_api.requests import params
+from bg_ingest.http_api.requests import params, parsing
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.http_api.shared import SharedRoutes
 from bg_ingest.readings.store import ReadingStore
@@ -74,13 +74,13 @@ def build(
         as_of: params.AsOf = None,
     ) -> Response[str]:
         now, compared = clock.now(), compare is not None
-        then = params.parse_as_of(as_of, now)
+        then = parsing.parse_as_of(as_of, now)
         visible = shared.visible(app, reading_store)
         days = insight_response.read_days(
             visible, user_id, (from_, to), then or now, as_of=then, with_period_before=compared
         )
         body, validated_by = insight_response.statistics_texts(days, then or now, compared=compared)
-        return serving.cacheable_response(app, body, validated_by=validated_by)
+        return responding.cacheable_response(app, body, validated_by=validated_by)
 
     @app.get("/api/bg/<user_id>/profile", **PROFILE)
     def profile(
@@ -91,11 +91,11 @@ def build(
         as_of: params.AsOf = None,
     ) -> Response[str]:
         now = clock.now()
-        then = params.parse_as_of(as_of, now)
+        then = parsing.parse_as_of(as_of, now)
         visible = shared.visible(app, reading_store)
         days = insight_response.read_days(visible, user_id, (from_, to), then or now, as_of=then)
         body, validated_by = insight_response.profile_texts(days, then or now, bin_minutes)
-        return serving.cacheable_response(app, body, validated_by=validated_by)
+        return responding.cacheable_response(app, body, validated_by=validated_by)
 
     app.get("/api/shared/statistics", **SHARED_FIGURES)(shared.of_reader(app, statistics))
     app.get("/api/shared/profile", **SHARED_PROFILE)(shared.of_reader(app, profile))

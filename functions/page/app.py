@@ -14,7 +14,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from bg_ingest import telemetry
 from bg_ingest.facades.page import document
 from bg_ingest.facades.page.forms import Forms
-from bg_ingest.http_api import serving
+from bg_ingest.http_api import responding, serving
 from bg_ingest.http_api.pages import page_sign_in
 from bg_ingest.http_api.pages.page_acts import NOTICES, PageActs, act_on, signed_out
 from bg_ingest.http_api.pages.page_response import (
@@ -55,7 +55,7 @@ def build(
     app = serving.routes(api, authenticates_itself=True, open_queries=PATHS)
     acts = replace(
         acts,
-        public_address=partial(serving.public_address, app, api),
+        public_address=partial(responding.public_address, app, api),
         time_left_s=lambda: app.lambda_context.get_remaining_time_in_millis() / 1000,
     )
 

@@ -17,12 +17,12 @@ from bg_ingest.access.caller import READ_SCOPE
 from bg_ingest.access.grant import Category
 from bg_ingest.access.grants import GrantService
 from bg_ingest.clock import Clock
-from bg_ingest.http_api import serving, shared
+from bg_ingest.http_api import responding, serving, shared
 from bg_ingest.http_api.answers import changes_response, range_response
 from bg_ingest.http_api.answers.changes_response import ChangeJson
 from bg_ingest.http_api.answers.range_response import AuditEntryJson, ReadingJson
 from bg_ingest.http_api.description import PRIVACY, READINGS, Instant, describe, not_modified, response
-from bg_ingest.http_api.requests import params
+from bg_ingest.http_api.requests import params, parsing
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.http_api.shared import SharedRoutes
 from bg_ingest.problems import Problem
@@ -134,7 +134,7 @@ def _add_reading_routes(
         if newest is None:
             raise Problem(problems.NO_READINGS)
         body, validated_by = range_response.latest(newest, clock.now(), unit)
-        return serving.cacheable_response(app, body, validated_by=validated_by)
+        return responding.cacheable_response(app, body, validated_by=validated_by)
 
     @app.get("/api/bg/<user_id>", **RANGE)
     def readings(  # noqa: PLR0913, PLR0917 - one argument for each parameter of a request.
@@ -148,17 +148,17 @@ def _add_reading_routes(
         as_of: params.AsOf = None,
     ) -> Response[str]:
         now = clock.now()
-        then = params.parse_as_of(as_of, now)
-        window = params.parse_range(from_, to, then or now)
+        then = parsing.parse_as_of(as_of, now)
+        window = parsing.parse_range(from_, to, then or now)
         visible = shared.visible(app, reading_store)
         page = range_response.read_page(
             visible, user_id, window, limit=limit, order=order, cursor=cursor, as_of=then
         )
         accept = app.current_event.headers.get("accept")
         body, content_type = range_response.rendered(page.hours, unit, accept)
-        headers = serving.next_link(app, api, page.next_query and page.next_query | {"unit": unit})
+        headers = responding.next_link(app, api, page.next_query and page.next_query | {"unit": unit})
         headers |= range_response.removed_header(visible, user_id, window, then)
-        return serving.cacheable_response(app, body, content_type, headers=headers)
+        return responding.cacheable_response(app, body, content_type, headers=headers)
 
     app.get("/api/shared/latest", **SHARED_LATEST)(shared.of_reader(app, latest))
     app.get("/api/shared", **SHARED_RANGE)(shared.of_reader(app, readings))
@@ -175,8 +175,8 @@ def _add_feed_routes(app: APIGatewayHttpResolver, feed: ChangeFeed, audit: Audit
         after = changes_response.parse_start(user_id, since, cursor, feed.clock.now())
         own_feed = replace(feed, reading_store=shared.visible(app, feed.reading_store))
         found, following = own_feed.read(user_id, after, limit)
-        link = serving.next_link(app, api, changes_response.next_query(user_id, following, limit))
-        return serving.json_response(changes_response.as_array(found), headers=link)
+        link = responding.next_link(app, api, changes_response.next_query(user_id, following, limit))
+        return responding.json_response(changes_response.as_array(found), headers=link)
 
     app.get("/api/shared/changes", **SHARED_CHANGES)(shared.of_reader(app, changes))
 
@@ -184,11 +184,11 @@ def _add_feed_routes(app: APIGatewayHttpResolver, feed: ChangeFeed, audit: Audit
     def audit_log(
         user_id: params.UserId, limit: params.EntriesLimit = 50, cursor: params.ItemCursor = None
     ) -> Response[str]:
-        entries = list(islice(audit.newest_first(user_id, params.parse_cursor(cursor)), limit + 1))
+        entries = list(islice(audit.newest_first(user_id, parsing.parse_cursor(cursor)), limit + 1))
         page, has_next = entries[:limit], len(entries) > limit
         next_query = {"limit": str(limit), "cursor": page[-1].entry_id} if has_next else None
-        link = serving.next_link(app, api, next_query)
-        return serving.json_response([entry.as_json() for entry in page], headers=link)
+        link = responding.next_link(app, api, next_query)
+        return responding.json_response([entry.as_json() for entry in page], headers=link)
 
 
 def _app(own: Process) -> APIGatewayHttpResolver:

@@ -22,7 +22,7 @@ from typing_extensions import TypedDict
 
 from bg_ingest import problems, telemetry
 from bg_ingest.dynamo import Table
-from bg_ingest.http_api import serving
+from bg_ingest.http_api import responding, serving
 from bg_ingest.http_api.description import SERVICE, describe, not_modified, response
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.problems import Problem
@@ -111,28 +111,28 @@ def build(
 
     @app.get("/health", **HEALTH)
     def health() -> Response[str]:
-        return serving.json_response({"status": "ok", "version": VERSION})
+        return responding.json_response({"status": "ok", "version": VERSION})
 
     @app.get("/ready", **READY)
     def ready() -> Response[str]:
         failing = _first_failing(tables)
         if failing:
             body = {"status": "unavailable", "failing": failing}
-            return serving.json_response(body, HTTPStatus.SERVICE_UNAVAILABLE)
+            return responding.json_response(body, HTTPStatus.SERVICE_UNAVAILABLE)
         # Stored readings are served during an outage of the provider, so the service is still ready.
-        return serving.json_response({"status": "ok", "provider": _provider_state(provider_is_down)})
+        return responding.json_response({"status": "ok", "provider": _provider_state(provider_is_down)})
 
     @app.not_found
     def no_route(_: NotFoundError) -> Response[str]:
         # A browser asks with OPTIONS before it calls from another origin. The gateway adds what it allows.
         if app.current_event.http_method == "OPTIONS":
-            return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NO_STORE)
+            return Response(HTTPStatus.NO_CONTENT, body="", headers=responding.NO_STORE)
         allowed = _methods_of(app.current_event.path)
         if allowed:
-            return serving.problem_response(
+            return responding.problem_response(
                 Problem(problems.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(allowed)})
             )
-        return serving.problem_response(Problem(problems.NOT_FOUND))
+        return responding.problem_response(Problem(problems.NOT_FOUND))
 
     _add_documentation(app)
     return app
@@ -141,13 +141,13 @@ def build(
 def _add_documentation(app: APIGatewayHttpResolver) -> None:
     @app.get("/openapi.json", **DOCUMENT)
     def document() -> Response[str]:
-        return serving.cacheable_response(app, _file("openapi.json"), headers=_FIVE_MINUTES)
+        return responding.cacheable_response(app, _file("openapi.json"), headers=_FIVE_MINUTES)
 
     @app.get("/docs", **VIEWER)
     def viewer() -> Response[str]:
         page = _file("docs.html")
         headers = _FIVE_MINUTES | page_headers(page)
-        return serving.cacheable_response(app, page, "text/html; charset=utf-8", headers=headers)
+        return responding.cacheable_response(app, page, "text/html; charset=utf-8", headers=headers)
 
     @app.get("/docs/<asset>", include_in_schema=False, compress=True)
     def viewer_asset(asset: str) -> Response[str]:

@@ -16,7 +16,7 @@ from bg_ingest import telemetry
 from bg_ingest.access.caller import READ_SCOPE
 from bg_ingest.facades.page import document
 from bg_ingest.facades.page.wording import Wording
-from bg_ingest.http_api import serving
+from bg_ingest.http_api import responding, serving
 from bg_ingest.http_api.description import SERVICE, Instant, describe, response
 from bg_ingest.http_api.pages.page_response import for_people, html_response, redirect, session_of
 from bg_ingest.http_api.pages.status_values import StatusSources, service_status
@@ -116,7 +116,7 @@ def build(
 
     @app.get("/api/status", **STATUS)
     def numbers() -> Response[str]:
-        return serving.json_response(service_status(sources()).as_json())
+        return responding.json_response(service_status(sources()).as_json())
 
     @app.get("/status", include_in_schema=False)
     def page() -> Response[str]:

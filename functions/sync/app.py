@@ -16,7 +16,7 @@ from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
 from bg_ingest.access.caller_limits import WriteLimits
 from bg_ingest.access.grant import Category
 from bg_ingest.access.grants import GrantService
-from bg_ingest.http_api import serving, shared
+from bg_ingest.http_api import responding, serving, shared
 from bg_ingest.http_api.answers import sync_responses
 from bg_ingest.http_api.answers.source_json import sources_as_json
 from bg_ingest.http_api.answers.sync_json import (
@@ -29,7 +29,7 @@ from bg_ingest.http_api.answers.sync_json import (
     state_as_json,
 )
 from bg_ingest.http_api.description import RATE_HEADERS, SYNCING, describe, response
-from bg_ingest.http_api.requests import params
+from bg_ingest.http_api.requests import params, parsing
 from bg_ingest.http_api.requests.source_choice import connected_sources, of_provider
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.http_api.shared import SharedRoutes
@@ -147,7 +147,7 @@ def _add_sync_routes(app: APIGatewayHttpResolver, service: SyncService, api: Api
         provider: params.OfProvider = None,
     ) -> Response[str]:
         headers: dict[str, str] = {}
-        window = params.parse_window(body, service.clock.now())
+        window = parsing.parse_window(body, service.clock.now())
         source, *others = connected_sources(service, user_id, provider)
         for other in others:
             _order(service, user_id, other, window=window)
@@ -168,7 +168,7 @@ def _add_sync_routes(app: APIGatewayHttpResolver, service: SyncService, api: Api
                 headers |= sync_responses.retry_after(result.retry_in_s)
             elif result.rest is None:
                 shown = sync_responses.job_or_problem(result) | {"provider": source.provider}
-                return serving.json_response(shown, headers=headers)
+                return responding.json_response(shown, headers=headers)
         elif waiting is None:
             service.enqueue(order)
         return _accepted(app, api, service, order, headers)
@@ -186,7 +186,7 @@ def _add_sync_routes(app: APIGatewayHttpResolver, service: SyncService, api: Api
         now = service.clock.now()
         shown = state_as_json(source.sync_state, source.state, service.poll_interval_s, now, stretch, delays)
         shown |= {"provider": source.provider, "sources": sources_as_json(sources)}
-        return serving.json_response(shown)
+        return responding.json_response(shown)
 
 
 def _add_job_routes(app: APIGatewayHttpResolver, service: SyncService, api: ApiSettings) -> None:
@@ -194,13 +194,13 @@ def _add_job_routes(app: APIGatewayHttpResolver, service: SyncService, api: ApiS
     def jobs(
         user_id: params.UserId, limit: params.JobsLimit = 50, cursor: params.ItemCursor = None
     ) -> Response[str]:
-        found = list(islice(service.history.newest_first(user_id, params.parse_cursor(cursor)), limit + 1))
+        found = list(islice(service.history.newest_first(user_id, parsing.parse_cursor(cursor)), limit + 1))
         page, has_next = found[:limit], len(found) > limit
         next_query = {"limit": str(limit), "cursor": page[-1].order.job_id} if has_next else None
-        link = serving.next_link(app, api, next_query)
+        link = responding.next_link(app, api, next_query)
         first = service.provider_of(user_id)
         shown = [job_as_json(job) | {"provider": job.order.source or first} for job in page]
-        return serving.json_response(shown, headers=link)
+        return responding.json_response(shown, headers=link)
 
     @app.get("/api/bg/<user_id>/sync/jobs/<job_id>", **JOB)
     def job(user_id: params.UserId, job_id: params.JobId) -> Response[str]:
@@ -208,7 +208,7 @@ def _add_job_routes(app: APIGatewayHttpResolver, service: SyncService, api: ApiS
         if found is None:
             detail = "This user has no job with this id, or it is older than 30 days."
             raise Problem(problems.NOT_FOUND, detail)
-        return serving.json_response(_shown(service, found))
+        return responding.json_response(_shown(service, found))
 
 
 def _add_admin_routes(app: APIGatewayHttpResolver, service: SyncService, api: ApiSettings) -> None:
@@ -230,10 +230,10 @@ def _add_admin_routes(app: APIGatewayHttpResolver, service: SyncService, api: Ap
     ) -> Response[str]:
         local = days == "local"
         today = service.local_date(user_id) if local else service.clock.now().date()
-        first, last = params.parse_days(from_, to, today)
+        first, last = parsing.parse_days(from_, to, today)
         seen = shared.visible_days(app, service.stores.reading_store, first, last)
         found = service.completeness(user_id, *seen, local=local) if seen else ()
-        return serving.json_response(days_as_json(found))
+        return responding.json_response(days_as_json(found))
 
     app.get("/api/shared/completeness", **SHARED_COMPLETENESS)(shared.of_reader(app, completeness))
 
@@ -241,11 +241,11 @@ def _add_admin_routes(app: APIGatewayHttpResolver, service: SyncService, api: Ap
     def change_settings(
         user_id: params.UserId, body: params.SettingsBody, provider: params.OfProvider = None
     ) -> Response[str]:
-        interval_s = params.parse_interval(body, service.poll_interval_s)
+        interval_s = parsing.parse_interval(body, service.poll_interval_s)
         source = freshest_source(of_provider(service, service.sources(user_id), provider))
         if not service.stores.states.choose_interval(user_id, interval_s, source.name):
             raise Problem(problems.NOT_CONNECTED)
-        return serving.json_response({"poll_interval_seconds": interval_s})
+        return responding.json_response({"poll_interval_seconds": interval_s})
 
 
 def _order(
@@ -272,9 +272,9 @@ def _accepted(
     headers: dict[str, str],
 ) -> Response[str]:
     job = service.history.get(order.user_id, order.job_id)
-    url = serving.public_address(app, api, f"/api/bg/{order.user_id}/sync/jobs/{order.job_id}")
+    url = responding.public_address(app, api, f"/api/bg/{order.user_id}/sync/jobs/{order.job_id}")
     shown = _shown(service, job) if job else None
-    return serving.json_response(shown, HTTPStatus.ACCEPTED, headers | {"Location": url})
+    return responding.json_response(shown, HTTPStatus.ACCEPTED, headers | {"Location": url})
 
 
 def _shown(service: SyncService, job: Job) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from typing_extensions import TypedDict
 
 from bg_ingest import problems, telemetry
-from bg_ingest.http_api import serving
+from bg_ingest.http_api import responding, serving
 from bg_ingest.http_api.description import RATE_HEADERS, SYNCING, describe, response
-from bg_ingest.http_api.rate_headers import headers_or_429
 from bg_ingest.http_api.requests import params, webhook_request
 from bg_ingest.http_api.requests.webhook_request import EgvsAvailable, EgvsCreated
+from bg_ingest.http_api.responding import headers_or_429
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.problems import Problem
 from bg_ingest.telemetry import metrics
@@ -90,9 +90,9 @@ def build(deps: WebhookDeps, authenticator: WebhookAuthenticator, api: ApiSettin
         status = received.limit_status
         headers = headers_or_429(deps.limit.policy, status) if status else {}
         if received.reception is Reception.DUPLICATE:
-            return serving.json_response({"status": "duplicate"}, headers=headers)
+            return responding.json_response({"status": "duplicate"}, headers=headers)
         accepted = {"status": "accepted", "correlation_id": received.correlation_id}
-        return serving.json_response(accepted, HTTPStatus.ACCEPTED, headers)
+        return responding.json_response(accepted, HTTPStatus.ACCEPTED, headers)
 
     return app
 

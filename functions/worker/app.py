@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bg_ingest import telemetry
 from bg_ingest.sync.worker import Delivery, DeliveryResult
+from bg_ingest.telemetry.order_log import OrderLog
 from bg_ingest.wiring.process import process
 from bg_ingest.wiring.sync_parts import sync_service
 
@@ -27,19 +28,20 @@ def handle(event: dict[str, Any], context: LambdaContext, handle_delivery: Handl
     def time_left_s() -> float:
         return context.get_remaining_time_in_millis() / 1000
 
+    order_log = OrderLog()
+
     def one(delivery: Delivery) -> DeliveryResult:
         telemetry.adopt_correlation_id(context.aws_request_id)
         try:
-            handled = handle_delivery(delivery, time_left_s)
+            return order_log.told(delivery, lambda: handle_delivery(delivery, time_left_s))
         except Exception as error:  # noqa: BLE001 - of any error: the message stays, and the others continue.
             telemetry.log("order failed", level=logging.ERROR, raised=error, received=delivery.received)
             return DeliveryResult(delivery.message_id, keep=True)
-        _log(handled, delivery.received)
-        return handled
 
     deliveries = [_delivery(record) for record in event["Records"]]
     with ThreadPoolExecutor(max_workers=len(deliveries)) as threads:
         kept = [handled.message_id for handled in threads.map(one, deliveries) if handled.keep]
+    order_log.write()
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}
 
 
@@ -54,10 +56,3 @@ def _delivery(record: dict[str, Any]) -> Delivery:
     received = int(record["attributes"]["ApproximateReceiveCount"])
     queue = record.get("eventSourceARN", "").rpartition(":")[2]
     return Delivery(record["messageId"], record["receiptHandle"], record["body"], received, queue)
-
-
-def _log(handled: DeliveryResult, received: int) -> None:
-    if handled.order is None or handled.result is None:
-        telemetry.log("message unreadable", level=logging.ERROR, received=received)
-        return
-    telemetry.log("order carried out", kept=handled.keep, received=received, **handled.result.facts())

@@ -14,7 +14,8 @@ import pytest
 
 from bg_ingest.clock import SystemClock
 from bg_ingest.connecting.result_page import CONNECTED, DENIED, EXPIRED, FAILED, result_page
-from bg_ingest.http_api.serving import PAGE_HEADERS, ApiSettings, serve
+from bg_ingest.http_api.responding import PAGE_HEADERS
+from bg_ingest.http_api.serving import ApiSettings, serve
 from functions.site.app import build
 from local.paths import CHECKOUT
 from tests.browser.browser import CHROMIUM, DRIVER, Browser, browsing

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from bg_ingest.facades.page import document
 from bg_ingest.facades.page.forms import Forms
 from bg_ingest.http_api.pages.page_response import html_response
 from tests.browser.browser import CHROMIUM, DRIVER, browsing
-from tests.support.page_views import five_states, two_sources
+from tests.support.page_views import five_states, newcomers_view, two_sources
 from tests.support.status_views import TROUBLED, WELL, WORDING
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ STATES = five_states() | two_sources()
 FORMS = Forms("the-token-of-the-forms")
 PAGES = {
     **{f"/{name}": document.person_page(view, FORMS) for name, view in STATES.items()},
+    "/newcomer": document.person_page(newcomers_view(), FORMS),
+    "/shared": document.person_page(replace(STATES["flowing"], reader="my doctor"), None),
     "/welcome": document.welcome_page(["Dexcom", "Nightscout"]),
     "/erase": document.erase_page(STATES["flowing"], FORMS),
     "/grant": document.grant_page("https://api.example.com/see/watch-0123", "watch-0123"),

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.message_seals import MessageSeals
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, MessageSeals, Purpose, Sealer
 from bg_ingest.accounts.vault import NotConnected
 from bg_ingest.connecting.flow import ConnectDeps
 from bg_ingest.connecting.logins import Logins
@@ -32,10 +30,10 @@ from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
 from bg_ingest.sync.windows import BACKFILL_WINDOW
-from bg_ingest.webhooks.inbox import Inbox
-from bg_ingest.webhooks.receive import WebhookDeps, receive
+from bg_ingest.webhooks.receive import Inbox, WebhookDeps, receive
 from tests.contract.stepped import stepped
 from tests.contract.token_world import EU, TokenWorld
+from tests.support.logins import store_tokens
 from tests.support.providers import only_parses
 from tests.unit.webhooks.stage import payload, record
 
@@ -145,7 +143,9 @@ class AccountWorld:
 
     def connect(self, user_id: str) -> None:
         """Connect a user, and store a reading, a job, an audit entry and an open login."""
-        self.world.process().store(user_id, EU, self.world.provider.login(), data_from=self.clock.now())
+        store_tokens(
+            self.world.process(), user_id, EU, self.world.provider.login(), data_from=self.clock.now()
+        )
         SyncStates(self.world.table, self.clock).start_polling(user_id, 900, self.clock.now() - HISTORY)
         self._reading_store(lambda _: None).save(user_id, [Reading(self.clock.now(), 100)], self.clock.now())
         audit = Audit(self.world.table, self.clock, 365)

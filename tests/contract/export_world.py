@@ -17,12 +17,10 @@ from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import Eraser
 from bg_ingest.erasing.receipt import Receipts
 from bg_ingest.exporting.export_file import Exporter
-from bg_ingest.exporting.export_heartbeat import HIDDEN_S
 from bg_ingest.exporting.export_job import ExportSpan, ExportTotals
 from bg_ingest.exporting.export_jobs import ExportJobs
-from bg_ingest.exporting.export_objects import ExportObjects
-from bg_ingest.exporting.export_removal import ExportRemoval
-from bg_ingest.exporting.export_run import ExportDelivery, ExportRun
+from bg_ingest.exporting.export_objects import ExportObjects, ExportRemoval
+from bg_ingest.exporting.export_run import HIDDEN_S, ExportDelivery, ExportRun
 from bg_ingest.exporting.export_service import ExportCaller, ExportService
 from bg_ingest.exporting.user_list import UserList
 from bg_ingest.readings.model import Reading
@@ -35,8 +33,7 @@ from tests.support.memory_objects import MemoryObjects
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bg_ingest.exporting.export_job import ExportKey
-    from bg_ingest.exporting.export_message import ExportMessage
+    from bg_ingest.exporting.export_job import ExportKey, ExportMessage
     from bg_ingest.exporting.export_run import SliceResult
 
 NOW = datetime(2026, 4, 26, 12, 0, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 
 from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.connecting import flow
-from bg_ingest.connecting.confirm import confirm
 from bg_ingest.connecting.flow import ConnectDeps, LoginOutcome, LoginResult
+from bg_ingest.connecting.new_connection import confirm
 from bg_ingest.sync.job import ACCOUNT_CHANGED
 from tests.contract.account_world import AccountWorld, LoginPage, kinds
 from tests.contract.token_world import TokenProvider, TokenWorld

@@ -11,8 +11,7 @@ import boto3
 import pytest
 
 from bg_ingest.accounts.connection import Connections, ConnectionState
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import NotConnected, Vault
 from bg_ingest.erasing.erase import LEASE_WAIT_S_MAX
 from bg_ingest.providers.seam import Endpoint
@@ -21,6 +20,7 @@ from bg_ingest.sync.run import LeaseLost
 from dexcom_sim.added_readings import AddedReading
 from dexcom_sim.faults import AccessTokenExpired, LateUploads, UserRevoked
 from tests.contract.dexcom_caller import CALLBACK, PERSON, Caller, connected
+from tests.support.logins import store_tokens
 from tests.support.providers import client_provider, token_for
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Ada:
         """Log in as this person at Dexcom."""
         code = self.caller.world.consents.grant_code(person, CALLBACK)
         tokens = self.caller.oauth.exchange(code)
-        self.vault.store("ada", _REGION, tokens, data_from=self.caller.now - 90 * DAY)
+        store_tokens(self.vault, "ada", _REGION, tokens, data_from=self.caller.now - 90 * DAY)
 
     def fetch_while(self, action: Callable[[], object]) -> Fetched:
         """Fetch the last hour a second time, and run an action before the answer is returned."""
@@ -99,7 +99,7 @@ def ada(users_table: Table) -> Ada:
     connections = Connections(users_table, caller.clock)
     providers = client_provider(caller.client, caller.oauth)
     vault = Vault(connections, sealer, providers)
-    vault.store("ada", _REGION, caller.tokens, data_from=caller.now - 90 * DAY)
+    store_tokens(vault, "ada", _REGION, caller.tokens, data_from=caller.now - 90 * DAY)
     return Ada(caller, connections, vault, ConnectedProvider(connections, vault, providers, lambda: math.inf))
 
 

@@ -8,8 +8,8 @@ import pytest
 from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.connecting import flow
-from bg_ingest.connecting.confirm import confirm
 from bg_ingest.connecting.flow import ConnectDeps, LoginOutcome, LoginResult
+from bg_ingest.connecting.new_connection import confirm
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.errors import ApplicationFull, CircuitOpen, CodeRefused, ProviderError, Unavailable
 from bg_ingest.sync.job import JobKind

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.accounts import refresh_lease
 from bg_ingest.accounts.connection import AccountSeen, Connection, Connections, ConnectionState
+from bg_ingest.accounts.vault import claim_refresh, release_refresh
 from bg_ingest.providers.seam import Endpoint
 from tests.support.fakes import NOON
+from tests.support.logins import save_login
 
 if TYPE_CHECKING:
     from bg_ingest.dynamo import Table
@@ -28,7 +29,7 @@ def connections(users_table: Table, clock: FakeClock) -> Connections:
 
 def connect(connections: Connections, sealed: bytes = b"tokens 1") -> Connection:
     """Log the user in."""
-    return connections.save_new(ADA, EU, sealed, data_from=CONSENT)
+    return save_login(connections, ADA, EU, sealed, data_from=CONSENT)
 
 
 def now(connections: Connections) -> Connection:
@@ -78,7 +79,7 @@ def test_reconnecting_in_another_region_moves_the_connection(connections: Connec
     connect(connections)
     us = Endpoint("dexcom", "us")
 
-    assert connections.save_new(ADA, us, b"tokens 2", data_from=NOON).endpoint == us
+    assert save_login(connections, ADA, us, b"tokens 2", data_from=NOON).endpoint == us
     assert now(connections).data_from == NOON
 
 
@@ -106,8 +107,8 @@ def test_a_late_write_does_not_restore_an_erased_connection(
     assert not connections.mark_needs_reauth(ADA, erased.generation)
     assert not connections.disconnect(ADA)
     assert connections.note_account(erased, "account") is AccountSeen.GONE
-    refresh_lease.release(users_table, erased, "holder")
-    assert not refresh_lease.claim(users_table, erased, "holder", NOON, MINUTE)
+    release_refresh(users_table, erased, "holder")
+    assert not claim_refresh(users_table, erased, "holder", NOON, MINUTE)
     assert connections.get(ADA) is None
 
 
@@ -200,31 +201,31 @@ def test_the_refresh_lease_has_one_holder(connections: Connections, users_table:
     """While one process refreshes, no other gets the lease, and the connection shows until when."""
     connection = connect(connections)
 
-    assert refresh_lease.claim(users_table, connection, "one", NOON, MINUTE)
-    assert not refresh_lease.claim(users_table, connection, "two", NOON + 0.9 * MINUTE, MINUTE)
-    assert not refresh_lease.claim(users_table, connection, "one", NOON, MINUTE)
+    assert claim_refresh(users_table, connection, "one", NOON, MINUTE)
+    assert not claim_refresh(users_table, connection, "two", NOON + 0.9 * MINUTE, MINUTE)
+    assert not claim_refresh(users_table, connection, "one", NOON, MINUTE)
     assert now(connections).refresh_until is not None
 
 
 def test_an_expired_refresh_lease_is_taken_over(connections: Connections, users_table: Table) -> None:
     """The lease of a crashed holder can be claimed at the second in which it expires."""
     connection = connect(connections)
-    refresh_lease.claim(users_table, connection, "dead", NOON, MINUTE)
+    claim_refresh(users_table, connection, "dead", NOON, MINUTE)
 
-    assert refresh_lease.claim(users_table, connection, "two", NOON + MINUTE, MINUTE)
+    assert claim_refresh(users_table, connection, "two", NOON + MINUTE, MINUTE)
 
 
 def test_only_its_holder_releases_the_refresh_lease(connections: Connections, users_table: Table) -> None:
     """A process whose lease was taken over cannot release the new holder's lease."""
     connection = connect(connections)
-    refresh_lease.claim(users_table, connection, "slow", NOON, MINUTE)
-    refresh_lease.claim(users_table, connection, "two", NOON + MINUTE, MINUTE)
+    claim_refresh(users_table, connection, "slow", NOON, MINUTE)
+    claim_refresh(users_table, connection, "two", NOON + MINUTE, MINUTE)
 
-    refresh_lease.release(users_table, connection, "slow")
-    assert not refresh_lease.claim(users_table, connection, "three", NOON + MINUTE, MINUTE)
+    release_refresh(users_table, connection, "slow")
+    assert not claim_refresh(users_table, connection, "three", NOON + MINUTE, MINUTE)
 
-    refresh_lease.release(users_table, connection, "two")
-    assert refresh_lease.claim(users_table, connection, "three", NOON + MINUTE, MINUTE)
+    release_refresh(users_table, connection, "two")
+    assert claim_refresh(users_table, connection, "three", NOON + MINUTE, MINUTE)
 
 
 @pytest.mark.parametrize("moved", ["refreshed", "reconnected", "given up", "disconnected"])
@@ -243,7 +244,7 @@ def test_no_refresh_lease_for_changed_tokens(
         case "disconnected":
             connections.disconnect(ADA)
 
-    assert not refresh_lease.claim(users_table, read_before, "late", NOON, MINUTE)
+    assert not claim_refresh(users_table, read_before, "late", NOON, MINUTE)
 
 
 @pytest.mark.parametrize("end", ["refreshed", "reconnected", "given up", "disconnected"])
@@ -252,7 +253,7 @@ def test_a_changed_connection_ends_its_refresh_lease(
 ) -> None:
     """No process waits for a refresh that has ended."""
     connection = connect(connections)
-    refresh_lease.claim(users_table, connection, "one", NOON, MINUTE)
+    claim_refresh(users_table, connection, "one", NOON, MINUTE)
     match end:
         case "refreshed":
             connections.save_refreshed(ADA, connection.generation, b"refreshed")

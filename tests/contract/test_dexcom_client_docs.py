@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from bg_ingest.providers.http.admission import RateRules
 from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.providers.http.policy import Backoff, Policy
-from bg_ingest.providers.http.rate_limiter import RateRules
 from local.paths import PYTHONPATH
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "dexcom-client.md"

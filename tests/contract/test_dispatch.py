@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from bg_ingest.accounts.connection import Connections
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.seam import Endpoint
-from bg_ingest.sync.dispatching.dispatch import RECONCILIATIONS, Dispatched, Shard, dispatch, serve
+from bg_ingest.sync.dispatching.dispatch import RECONCILIATIONS, Dispatched, dispatch
+from bg_ingest.sync.dispatching.shard import Shard, serve
 from bg_ingest.sync.job import JobKind, Order
 from bg_ingest.sync.state import SyncStates
 from tests.support.fakes import NOON, FakeClock
+from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.ticking import tick
 
@@ -305,7 +307,7 @@ def test_no_schedule_skips_or_repeats_a_reconciliation(gaps: list[int]) -> None:
 
 def test_a_connected_user_without_a_slot_is_looked_at_once_a_day(table: Table, clock: FakeClock) -> None:
     """No slot holds such a user, so the list of all users who ever connected is read as well."""
-    Connections(table, clock).save_new("lost", Endpoint("dexcom", "us"), b"sealed", data_from=NOON)
+    save_login(Connections(table, clock), "lost", Endpoint("dexcom", "us"), b"sealed", data_from=NOON)
     sent = DispatchQueue()
     tick(RECONCILIATIONS, table=table, send=DispatchQueue(), intervals_s={300}, clock=clock)
     for _ in range(24):

@@ -12,11 +12,10 @@ import pytest
 
 from bg_ingest.access.audit import Audit
 from bg_ingest.dynamo import Table
-from bg_ingest.exporting.export_heartbeat import HIDDEN_S
 from bg_ingest.exporting.export_job import UNFINISHED_MAX, ExportStatus, of_service, of_user
 from bg_ingest.exporting.export_jobs import CLAIM_S
 from bg_ingest.exporting.export_objects import ExportObjects
-from bg_ingest.exporting.export_run import RESERVE_S, SliceEnd
+from bg_ingest.exporting.export_run import HIDDEN_S, RESERVE_S, SliceEnd
 from bg_ingest.exporting.export_service import TooManyExports
 from bg_ingest.readings.model import Reading
 from tests.contract.export_world import CALLER, MONTHS, NOW, SPAN, ExportWorld

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bg_ingest.dynamo import Table
-from bg_ingest.webhooks.inbox import KEPT, PREFIX, Inbox
+from bg_ingest.webhooks.receive import KEPT, PREFIX, Inbox
 from tests.support.fakes import FakeClock
 
 

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from bg_ingest.accounts.data_keys import SealBroken
+from bg_ingest.accounts.sealing import SealBroken
 from bg_ingest.dynamo import Table
 from tests.contract.account_world import AccountWorld
 from tests.contract.token_world import TokenProvider, TokenWorld

@@ -17,7 +17,7 @@ from bg_ingest.providers.errors import (
     Unavailable,
 )
 from bg_ingest.providers.nightscout import site_login
-from bg_ingest.providers.nightscout.site_credential import SiteCredential
+from bg_ingest.providers.nightscout.site_login import SiteCredential
 from bg_ingest.providers.seam import Fetched, ProviderAccount, Span, Tokens
 from nightscout_sim.clock import to_ms
 from nightscout_sim.faults import Fault

@@ -28,6 +28,7 @@ from nightscout_sim.clock import to_ms
 from nightscout_sim.faults import Fault
 from nightscout_sim.site import NightscoutSite
 from tests.support.fakes import NOON, FakeClock
+from tests.support.logins import save_login
 from tests.support.memory_stream import StreamingDynamo
 from tests.support.own_sites import OwnSites
 
@@ -103,7 +104,7 @@ class Followed:
             CompletenessStore(users, self.clock),
             lambda _, rejected: len(list(rejected)),
         )
-        self.connections.save_new("ada", OWN_SITE, b"sealed", data_from=NOON - HISTORY)
+        save_login(self.connections, "ada", OWN_SITE, b"sealed", data_from=NOON - HISTORY)
         self.stores.states.start_polling("ada", None, NOON - HISTORY)
 
     def sync(self, kind: JobKind = JobKind.INCREMENTAL) -> SyncResult:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
 from bg_ingest.accounts.quarantine import (
     KEPT,
     RECORD_CHARS_MAX,
@@ -17,7 +16,7 @@ from bg_ingest.accounts.quarantine import (
     QuarantinedRecord,
     first_of_each_reason,
 )
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.providers.seam import Rejected
 from tests.support.fakes import NOON, FakeClock
 from tests.support.moto_kms import kms_client, quick_key

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.accounts.data_keys import SealBroken
+from bg_ingest.accounts.sealing import SealBroken
 from bg_ingest.ids import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
-from bg_ingest.sync.polls.covered import Covered
 from bg_ingest.sync.state import Lease, SyncStates
+from bg_ingest.sync.windows import Covered
 from tests.contract.account_world import AccountWorld, kinds
 from tests.contract.token_world import TokenProvider, TokenWorld
 from tests.support.moto_kms import kms_client, quick_key

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from bg_ingest.accounts import refresh_lease
 from bg_ingest.accounts.connection import SK, ConnectionState
-from bg_ingest.accounts.data_keys import SealBroken
-from bg_ingest.accounts.vault import NotConnected, VaultLimits
+from bg_ingest.accounts.sealing import SealBroken
+from bg_ingest.accounts.vault import NotConnected, VaultLimits, claim_refresh
 from bg_ingest.providers.errors import TryLater, Unavailable
 from bg_ingest.providers.seam import Endpoint
 from tests.contract.token_world import ADA, EU, LIFETIME, TokenProvider, TokenWorld
 from tests.support.fakes import NOON
+from tests.support.logins import store_tokens
 from tests.support.moto_kms import kms_client, quick_key
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def test_a_slow_login_has_the_generation_of_its_seal(users_table: Table, clock: 
     slow = TokenWorld(users_table, kms, quick_key(kms), clock, TokenProvider(clock))
     tokens = slow.provider.login()
     vault = slow.process(lambda _: clock.advance(3))
-    vault.store("ada", EU, tokens, data_from=NOON)
+    store_tokens(vault, "ada", EU, tokens, data_from=NOON)
     change = vault.new_login(
         "bob", EU, tokens, data_from=NOON, login_started_at=NOON, replaced=None, source="", relays=False
     )
@@ -88,7 +88,7 @@ def test_a_refresh_uses_the_region_of_the_connection(world: TokenWorld) -> None:
     """Tokens of Japan are refreshed in Japan."""
     japan = Endpoint("dexcom", "jp")
     vault = world.process()
-    vault.store(ADA, japan, world.provider.login(), data_from=world.clock.now())
+    store_tokens(vault, ADA, japan, world.provider.login(), data_from=world.clock.now())
 
     vault.token_for(ADA, rejected="access-2")
 
@@ -200,7 +200,7 @@ def test_no_failure_contains_a_secret(world: TokenWorld, case: str) -> None:
         case "no writes":
             turn = fail(EndpointConnectionError(endpoint_url="dynamodb"))
         case "waited in vain":
-            refresh_lease.claim(world.table, world.connection, "other", NOON, timedelta(minutes=1))
+            claim_refresh(world.table, world.connection, "other", NOON, timedelta(minutes=1))
         case "damaged":
             world.table.put((world.table.get(ADA, SK) or {}) | {"sealed_tokens": b"\x01 damaged"})
 

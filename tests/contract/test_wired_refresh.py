@@ -9,8 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import Vault, VaultLimits
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.dexcom.oauth import Application, OAuth
@@ -26,6 +25,7 @@ from bg_ingest.providers.http.send import send
 from bg_ingest.providers.http.shared_breaker import PK as BREAKER
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from bg_ingest.providers.seam import Endpoint, Tokens
+from tests.support.logins import store_tokens
 from tests.support.moto_kms import kms_client, quick_key
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Wired:
         provider: Any = WiredProvider(WiredLogin(self.http, clock))
         self.vault = Vault(self._connections, sealer, {EU.provider: provider})
         expired = Tokens(EXPIRED, CHAIN, clock.now())
-        self.vault.store(ADA, EU, expired, data_from=clock.now())
+        store_tokens(self.vault, ADA, EU, expired, data_from=clock.now())
 
     @property
     def connection(self) -> Connection:

@@ -8,13 +8,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import NotConnected, Vault, VaultLimits
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.errors import ConsentRevoked
 from bg_ingest.providers.seam import Endpoint, Tokens
 from tests.contract.stepped import stepped
+from tests.support.logins import store_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +101,7 @@ class ProcessVault(Vault):
 
     def token_for(self, user_id: str, *, rejected: str | None = None) -> str:
         """A valid token of this user."""
-        connection = self._connections.get(user_id)
+        connection = self.connections.get(user_id)
         if connection is None:
             raise NotConnected(None)
         return self.access_token(connection, connection.account_at(lambda: math.inf), rejected=rejected)
@@ -140,4 +140,4 @@ class TokenWorld:
 
     def login(self) -> Connection:
         """Log the user in."""
-        return self.process().store(ADA, EU, self.provider.login(), data_from=self.clock.now())
+        return store_tokens(self.process(), ADA, EU, self.provider.login(), data_from=self.clock.now())

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.connection import SK as CONNECTION
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys, Purpose, SealBroken
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, SealBroken, Sealer
 from bg_ingest.accounts.vault import tokens_from_bytes
 from bg_ingest.clock import SystemClock
 from bg_ingest.dynamo import Table, from_attributes

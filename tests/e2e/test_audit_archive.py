@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.publishing.keyed_ids import audit_pseudonym
+from bg_ingest.publishing.events import audit_pseudonym
 from local import demo
 from local.deploy import STACK_NAME
 from local.waiting import wait_until

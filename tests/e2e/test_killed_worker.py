@@ -16,8 +16,7 @@ from uuid import uuid4
 import pytest
 
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import Vault
 from bg_ingest.clock import SystemClock
 from bg_ingest.dynamo import Table
@@ -34,6 +33,7 @@ from local.deploy import function_names
 from local.paths import PYTHONPATH
 from local.waiting import wait_until
 from tests.e2e.at_dexcom import NOBODYS_INTERVAL_S, login
+from tests.support.logins import store_tokens
 from tests.support.template_document import resource
 from tests.support.waiting import WAIT_S_MAX
 
@@ -79,7 +79,7 @@ class Workers:
         sealer = Sealer(DataKeys(kms, key_id, environ["ENVIRONMENT"], self.clock, purpose=Purpose.TOKENS))
         vault = Vault(Connections(self.users, self.clock), sealer, {})
         endpoint = Endpoint("dexcom", "custom")
-        vault.store(_USER, endpoint, login(dexcom, _PERSON), data_from=now - _HISTORY)
+        store_tokens(vault, _USER, endpoint, login(dexcom, _PERSON), data_from=now - _HISTORY)
         self.states.start_polling(_USER, NOBODYS_INTERVAL_S, now - _HISTORY)
         order = Order(_USER, new_id(now), JobKind.BACKFILL, Trigger.CONNECTION, "killed")
         enqueue(order, jobs=Jobs(self.users, self.clock), send=JobsQueue(self.sqs, self.queue_url).send)

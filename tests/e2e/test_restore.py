@@ -15,6 +15,7 @@ from bg_ingest.providers.seam import Endpoint
 from bg_ingest.readings.model import Reading
 from bg_ingest.readings.store import ReadingStore
 from tests.support.fakes import FakeClock
+from tests.support.logins import save_login
 from tools import restore
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class RestoreRehearsal:
 
     def connect(self, user_id: str, at: datetime) -> None:
         """Store a connection with its first login at that time."""
-        Connections(self.users, FakeClock(at)).save_new(user_id, _ENDPOINT, b"sealed", data_from=self.day)
+        save_login(Connections(self.users, FakeClock(at)), user_id, _ENDPOINT, b"sealed", data_from=self.day)
 
     def hours(self, user_id: str) -> list[Item]:
         """The current hours of this user, oldest first."""

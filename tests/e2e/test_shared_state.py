@@ -14,8 +14,7 @@ from uuid import uuid4
 import pytest
 
 from bg_ingest.accounts.connection import Connections, ConnectionState
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import Vault, VaultLimits
 from bg_ingest.clock import SystemClock
 from bg_ingest.providers.dexcom import (
@@ -36,6 +35,7 @@ from bg_ingest.sync.connected_provider import ConnectedProvider
 from tests.e2e.crowd import THREADS
 from tests.e2e.witness import APPLICATION, DEVICES, EGVS, TOKEN, DexcomAccount
 from tests.support.fakes import NOON, FakeClock
+from tests.support.logins import store_tokens
 from tests.support.providers import client_provider, token_for
 
 if TYPE_CHECKING:
@@ -86,8 +86,12 @@ def test_one_refresh_serves_all_processes(shared: Shared, crowd: ProcessGroup, d
     person = DexcomAccount(dexcom, "SandboxUser9")
     tokens, clock = person.login(), SystemClock()
     endpoint = Endpoint("dexcom", "custom")
-    vault_of(shared, OAuth(dexcom, APPLICATION, clock)).store(
-        shared.name, endpoint, tokens, data_from=clock.now() - HOUR
+    store_tokens(
+        vault_of(shared, OAuth(dexcom, APPLICATION, clock)),
+        shared.name,
+        endpoint,
+        tokens,
+        data_from=clock.now() - HOUR,
     )
     person.order("access_token_expired")
     before, read_before = person.answered(TOKEN), person.answered(EGVS)

@@ -29,6 +29,7 @@ from bg_ingest.sync.worker import Delivery, handle_delivery
 from tests.faults.provider import EVERY, HISTORY, UPLOADED_AFTER, Provider
 from tests.faults.queue import Queue
 from tests.support.fakes import NOON, FakeClock
+from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.relayed_site import RelayedSites, SiteTokens, as_entries
 from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
@@ -70,7 +71,7 @@ class Service:
         endpoint = OWN_SITE if over_own_sites else THIRD
         self.users = [f"user-{number}" for number in range(users)]
         for user_id in self.users:
-            self.connections.save_new(user_id, endpoint, b"sealed", data_from=self.clock.now() - HISTORY)
+            save_login(self.connections, user_id, endpoint, b"sealed", data_from=self.clock.now() - HISTORY)
             self.stores.states.start_polling(user_id, None, self.clock.now() - HISTORY)
             self.ask(user_id, JobKind.BACKFILL)
         self.run(minutes=INTERVAL_S // 60)

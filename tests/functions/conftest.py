@@ -24,6 +24,7 @@ from bg_ingest.wiring.process import process
 from local.ports import free_port
 from local.webhook_sender import body_in, signed_headers
 from tests.support.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
+from tests.support.logins import store_tokens
 from tests.support.memory_behind_botocore import answered_from_memory
 from tests.support.moto_kms import quick_key
 from tests.support.moto_resources import bucket, event_bus, queue_url
@@ -159,7 +160,7 @@ def _connect(user_id: str) -> None:
     now = SystemClock().now().replace(microsecond=0)
     endpoint = Endpoint("dexcom", "custom")
     tokens = Tokens("access", "refresh", now + timedelta(hours=2))
-    part(provider_parts.vault).store(user_id, endpoint, tokens, data_from=now - timedelta(days=30))
+    store_tokens(part(provider_parts.vault), user_id, endpoint, tokens, data_from=now - timedelta(days=30))
     part(queue_parts.states).start_polling(user_id, 900, now - timedelta(days=30))
     readings = [
         Reading(now - timedelta(minutes=5 * age), 100 + age, trend="flat", device=Device("g7", "iOS", "G7"))

@@ -14,6 +14,7 @@ from bg_ingest.wiring import queue_parts
 from bg_ingest.wiring.process import process, users_table
 from tests.functions.conftest import part
 from tests.functions.gateway import Request, send
+from tests.support.logins import save_login
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,8 +30,14 @@ def now(world: FunctionsWorld) -> datetime:  # noqa: ARG001 - the stores are its
     """The demo user has a Nightscout as well, whose readings are newer."""
     now = process().clock.now().replace(microsecond=0)
     endpoint = Endpoint("nightscout", "own-site")
-    connected = part(queue_parts.connections).save_new(
-        USER, endpoint, b"sealed", data_from=now, source="nightscout", relays=True
+    connected = save_login(
+        part(queue_parts.connections),
+        USER,
+        endpoint,
+        b"sealed",
+        data_from=now,
+        source="nightscout",
+        relays=True,
     )
     assert connected.source == "nightscout"
     states = part(queue_parts.states)

@@ -17,6 +17,7 @@ from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.process import process, users_table
 from tests.functions.conftest import REGION, part
 from tests.functions.gateway import Request, send
+from tests.support.logins import store_tokens
 
 if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
@@ -53,8 +54,12 @@ def _page(world: FunctionsWorld, user_id: str | None) -> dict[str, Any]:
 def _user(user_id: str, age: timedelta | None, error: str | None = None) -> None:
     now = process().clock.now().replace(microsecond=0)
     tokens = Tokens("access", "refresh", now + timedelta(hours=2))
-    part(provider_parts.vault).store(
-        user_id, Endpoint("dexcom", "custom"), tokens, data_from=now - timedelta(days=30)
+    store_tokens(
+        part(provider_parts.vault),
+        user_id,
+        Endpoint("dexcom", "custom"),
+        tokens,
+        data_from=now - timedelta(days=30),
     )
     part(queue_parts.states).start_polling(user_id, 900, now - timedelta(days=30))
     change = ["SET failures = :none"]

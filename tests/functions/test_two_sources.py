@@ -22,6 +22,7 @@ from bg_ingest.wiring.sync_parts import sync_service
 from nightscout_sim.faults import Fault
 from tests.functions.conftest import part
 from tests.functions.test_own_server import OwnServer, own
+from tests.support.logins import store_tokens
 
 if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
@@ -139,7 +140,7 @@ def test_each_exported_row_names_its_provider(own: OwnServer, first: str) -> Non
         own.connect(user_id)
     tokens, endpoint = Tokens("access", "refresh", now), Endpoint("dexcom", "sandbox")
     source = "" if first == "dexcom" else "dexcom"
-    part(provider_parts.vault).store(user_id, endpoint, tokens, data_from=now, source=source)
+    store_tokens(part(provider_parts.vault), user_id, endpoint, tokens, data_from=now, source=source)
     if first == "dexcom":
         own.connect(user_id)
     store, minute = part(store_parts.reading_store), timedelta(minutes=1)

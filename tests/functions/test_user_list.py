@@ -15,6 +15,7 @@ from bg_ingest.wiring import provider_parts, queue_parts
 from bg_ingest.wiring.erase_parts import eraser
 from tests.functions.conftest import part
 from tests.functions.gateway import Request, send
+from tests.support.logins import store_tokens
 
 if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
@@ -27,7 +28,7 @@ def _log_in(*user_ids: str) -> None:
     for user_id in user_ids:
         tokens = Tokens("access", "refresh", now + timedelta(hours=2))
         endpoint = Endpoint("dexcom", "sandbox")
-        part(provider_parts.vault).store(user_id, endpoint, tokens, data_from=now)
+        store_tokens(part(provider_parts.vault), user_id, endpoint, tokens, data_from=now)
 
 
 def _pages(world: FunctionsWorld, limit: int) -> list[list[dict[str, Any]]]:

@@ -6,6 +6,8 @@ import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from local.paths import CHECKOUT, EMULATOR_BIN
 
 if TYPE_CHECKING:
@@ -59,6 +61,51 @@ def failed(failures):
     streams.poll()
     return [*failures_seen, bool(streams.execute({}, {}).get("error"))]
 print(json.dumps([failed(failures) for failures in json.loads(sys.argv[1])]))
+"""
+
+# The polls of a stream that is asked at these seconds.
+RATE = """
+import json, sys, types
+import emulated_aws
+polls, now = [], []
+emulated_aws.time = types.SimpleNamespace(monotonic=lambda: now[-1])
+streams = emulated_aws.RetryingStreams(lambda: polls.append(now[-1]) is None, None)
+for second in json.loads(sys.argv[1]):
+    now.append(second)
+    polled = streams.poll()
+    assert polled == (second in polls)
+print(json.dumps(polls))
+"""
+
+# Layers with the same content, and with other content under the same name; and a function.
+PACKED = """
+import json, sys, zipfile
+from pathlib import Path
+from emulated_aws import UnpackedOnce
+folder, found = Path(sys.argv[1]), []
+for worker, (archive, text) in enumerate(json.loads(sys.argv[2])):
+    target = folder / str(worker) / archive
+    target.mkdir(parents=True)
+    packed = target.with_name(archive + ".zip")
+    with zipfile.ZipFile(packed, "w") as content:
+        content.writestr("python/word.txt", text)
+    with UnpackedOnce(packed) as opened:
+        opened_files = opened.namelist()
+        opened.extractall(target)
+    said = (target / "python" / "word.txt").read_text()
+    found.append([opened_files, said, str(target.resolve().relative_to(folder).parts[0])])
+print(json.dumps(found))
+"""
+
+# The template, as ministack reads it with the parser of pure Python and with libyaml.
+PARSED = """
+import json, subprocess, sys
+import yaml
+if sys.argv[2] == "quick":
+    yaml.SafeLoader = yaml.CSafeLoader
+from ministack.services.cloudformation import engine
+assert issubclass(engine.CfnLoader, yaml.SafeLoader)
+print(json.dumps(engine._parse_template(open(sys.argv[1]).read())))
 """
 
 # The concurrency of a queue's mapping with each scaling configuration.
@@ -195,11 +242,45 @@ def test_a_partially_failed_stream_batch_is_repeated(tmp_path: Path) -> None:
     assert _run(REPORTED, json.dumps(answers), folder=tmp_path) == [[True, False], [False, False]]
 
 
+def test_a_stream_is_polled_four_times_a_second(tmp_path: Path) -> None:
+    """Hours that are written one after another then share a batch. A poll is repeated after a pause, too."""
+    asked = [10, 10.1, 10.2, 10.25, 10.3, 10.6, 20, 20.1]
+
+    assert _run(RATE, json.dumps(asked), folder=tmp_path) == [10, 10.25, 10.6, 20]
+
+
+def test_workers_share_a_layer_with_the_same_content(tmp_path: Path) -> None:
+    """The path of a layer's files is not resolved for each worker; a function is unpacked as it is."""
+    archives = [("layer_0", "one"), ("layer_0", "one"), ("layer_1", "two"), ("code", "one")]
+    first, same, other, function = _run(PACKED, str(tmp_path), json.dumps(archives), folder=tmp_path)
+
+    assert first == same == [[], "one", "layers"]
+    assert other == [[], "two", "layers"]
+    assert function == [["python/word.txt"], "one", "3"]
+
+
+@pytest.mark.parametrize("template", ["template.yaml", "monitoring.yaml"])
+def test_libyaml_reads_the_same_template(tmp_path: Path, template: str) -> None:
+    """The emulated AWS replaces the parser, which must not change what is deployed."""
+    slow, quick = (_run(PARSED, str(CHECKOUT / template), how, folder=tmp_path) for how in ("slow", "quick"))
+
+    assert slow == quick
+    assert slow["Resources"]
+
+
 def test_the_concurrency_of_a_queue_is_a_number(tmp_path: Path) -> None:
     """A parameter of the template arrives as text, and ministack compares it with numbers."""
     mappings = [{"ScalingConfig": {"MaximumConcurrency": value}} for value in ("3", 4, "12")] + [{}]
 
     assert _run(NUMERIC, json.dumps(mappings), folder=tmp_path) == [3, 4, 9, 5]
+
+
+def test_a_queue_that_gathers_messages_has_one_batch(tmp_path: Path) -> None:
+    """AWS waits for more messages; here those that arrive meanwhile are the next batch."""
+    scaling = {"ScalingConfig": {"MaximumConcurrency": 4}}
+    mappings = [scaling | {"MaximumBatchingWindowInSeconds": seconds} for seconds in (0, 1, 60)]
+
+    assert _run(NUMERIC, json.dumps(mappings), folder=tmp_path) == [4, 1, 1]
 
 
 def test_a_changed_file_is_live_at_the_next_invocation(tmp_path: Path) -> None:

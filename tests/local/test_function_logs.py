@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
+from typing import Any
 
 import pytest
 
-from local.function_logs import LineFilter
+from bg_ingest.clock import SystemClock
+from local import function_logs
+from local.emulator import Emulator
+from local.function_logs import LineFilter, follow
 
 LINE = json.dumps({"function": "bg-ingest-QueryFunction-1", "correlation_id": "one", "message": "answered"})
 
@@ -33,3 +38,24 @@ def test_a_filter_hides_text_that_is_not_json() -> None:
     """Such lines have no function and no id; without a filter they are shown."""
     assert LineFilter().accepts("Traceback")
     assert not LineFilter(function="query").accepts("Traceback")
+
+
+def test_a_line_has_the_ids_of_its_polls() -> None:
+    """The worker logs many polls in one line."""
+    line = json.dumps({"correlation_id": "one", "polls": [{"correlation_id": "two"}]})
+    assert LineFilter(correlation_id="two").accepts(line)
+    assert not LineFilter(correlation_id="three").accepts(line)
+
+
+def test_following_shows_each_line_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines of before come first, and then what is new."""
+    other = json.dumps({"function": "bg-ingest-WorkerFunction-1", "message": "stored"})
+    first: list[dict[str, Any]] = [{"eventId": "1", "message": LINE}, {"eventId": "2", "message": other}]
+    polls = [first, first, [*first, {"eventId": "3", "message": LINE}]]
+    monkeypatch.setattr(function_logs, "_events", lambda _: polls.pop(0))
+    monkeypatch.setattr(function_logs, "_FOLLOW_EVERY_S", 0.0)
+
+    shown = follow(Emulator(1), LineFilter(function="query"), SystemClock())
+
+    assert list(islice(shown, 2)) == [LINE, LINE]
+    assert not polls

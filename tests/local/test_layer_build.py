@@ -6,15 +6,18 @@ import os
 import shlex
 import subprocess
 
-from local.paths import CORE
+import pytest
+
+from local.paths import CHECKOUT
 
 
-def test_a_folder_with_spaces_is_one_argument() -> None:
-    """Each path of the checkout reaches its program whole."""
+@pytest.mark.parametrize("layer", ["core", "export"])
+def test_a_folder_with_spaces_is_one_argument(layer: str) -> None:
+    """Each path of the checkout reaches its program whole. A failed installation is repeated offline."""
     uv, python, out = "/a b/uv", "/a b/python", "/a b/out"
-    ran = subprocess.run(
-        ["make", "--dry-run", "build-CoreLayer"],  # noqa: S607 - wherever make is.
-        cwd=CORE,
+    ran = subprocess.run(  # noqa: S603 - the names of our layers.
+        ["make", "--dry-run", f"build-{layer.capitalize()}Layer"],  # noqa: S607 - wherever make is.
+        cwd=CHECKOUT / "layers" / layer,
         env={
             "PATH": os.environ["PATH"],  # noqa: TID251 - the PATH of the test.
             "LAYER_FOR": "host",

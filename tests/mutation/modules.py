@@ -16,7 +16,7 @@ _MERGING = tuple(
     for name in ("hour", "revisions", "identity", "reading_index", "hour_properties")
 )
 _PUBLISHING = tuple(f"tests/unit/publishing/test_{name}.py" for name in ("events", "republish"))
-_RECORDS = tuple(f"{_DEXCOM}/test_{name}.py" for name in ("records", "glucose", "times"))
+_RECORDS = tuple(f"{_DEXCOM}/test_{name}.py" for name in ("responses", "glucose", "times"))
 _STATISTICS = "tests/unit/statistics"
 _SUMMARY = f"{_STATISTICS}/test_summary.py"
 
@@ -34,20 +34,20 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.readings.completeness": (f"{_READINGS}/test_completeness.py",),
     "bg_ingest.readings.cursor": (f"{_READINGS}/test_cursor.py",),
     "bg_ingest.sync.windows": (f"{_SYNC}/test_windows.py",),
-    "bg_ingest.sync.dispatching.poll_slots": (f"{_SYNC}/test_seats.py", f"{_SYNC}/test_pace.py"),
-    "bg_ingest.sync.worker": (f"{_SYNC}/test_patience.py",),
+    "bg_ingest.sync.dispatching.poll_slots": (f"{_SYNC}/test_poll_slots.py",),
+    "bg_ingest.sync.worker": (f"{_SYNC}/test_worker.py",),
     "bg_ingest.providers.http.policy": (f"{_HTTP}/test_policy.py",),
-    "bg_ingest.providers.http.admission": (f"{_HTTP}/test_admission.py",),
+    "bg_ingest.providers.http.admission": (f"{_HTTP}/test_admission.py", f"{_HTTP}/test_rate_limiter.py"),
     "bg_ingest.providers.http.circuit": tuple(
         f"{_HTTP}/test_{name}.py" for name in ("circuit", "circuit_accounts", "admission")
     ),
-    "bg_ingest.providers.dexcom.records": _RECORDS,
+    "bg_ingest.providers.dexcom.responses": _RECORDS,
     "bg_ingest.providers.dexcom.glucose": _RECORDS,
     "bg_ingest.providers.dexcom.times": _RECORDS,
     "bg_ingest.providers.dexcom.client": (f"{_DEXCOM}/test_client.py",),
     "bg_ingest.providers.nightscout.entry_parser": (f"{_PROVIDERS}/nightscout/test_entry_parser.py",),
     "bg_ingest.providers.nightscout.site_address": (f"{_PROVIDERS}/nightscout/test_site_address.py",),
-    "bg_ingest.providers.http.statuses": (f"{_HTTP}/test_statuses.py",),
+    "bg_ingest.providers.http.send": (f"{_HTTP}/test_send.py",),
     "bg_ingest.access.caller": ("tests/unit/access/test_caller.py",),
     "bg_ingest.publishing.republish": _PUBLISHING,
     "bg_ingest.publishing.events": _PUBLISHING,
@@ -62,7 +62,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.statistics.series": (f"{_STATISTICS}/test_days.py", _SUMMARY),
     "bg_ingest.statistics.summary": (_SUMMARY,),
     "bg_ingest.statistics.as_json": (f"{_STATISTICS}/test_as_json.py", _SUMMARY),
-    "bg_ingest.webhooks.signature": ("tests/unit/webhooks/test_signature.py",),
+    "bg_ingest.webhooks.authentication": ("tests/unit/webhooks/test_authentication.py",),
     "bg_ingest.sync.orders.packed_body": ("tests/unit/sync/test_packed_body.py",),
 }
 

@@ -129,7 +129,7 @@ BREAKS = (
     ),
     Break(
         "a poll leaves no gap for the next one",
-        "sync/polls/covered.py",
+        "sync/windows.py",
         "        return cls(known[-1], tuple(gaps))",
         "        return cls(known[-1])",
     ),
@@ -156,7 +156,7 @@ BREAKS = (
     ),
     Break(
         "a retried poll leaves the job of its first try deferred",
-        "sync/polls/quiet_polls.py",
+        "sync/quiet_polls.py",
         "not (order.is_retry or order.deferrals or before.failures)",
         "True",
         "tests/unit/sync/test_quiet_polls.py",
@@ -176,7 +176,7 @@ BREAKS = (
     ),
     Break(
         "the cursor of a shard moves before the page is sent",
-        "sync/dispatching/dispatch.py",
+        "sync/dispatching/shard.py",
         """            send(orders)
             sent += len(orders)
             if len(page) == page_users:
@@ -212,7 +212,7 @@ BREAKS = (
     ),
     Break(
         "a job that was stored and never sent is not sent again",
-        "sync/dead_jobs.py",
+        "sync/jobs.py",
         "    send([job.order for job in untried])",
         "    send([])",
         "tests/unit/sync/test_dead_jobs.py",
@@ -243,14 +243,14 @@ BREAKS = (
         "readings/merging/reading_index.py",
         " or self._clocks.agree(record, copy)",
         "",
-        "tests/unit/readings/merging/test_device_clocks.py",
+        "tests/unit/readings/merging/test_identity.py",
     ),
     Break(
         "one difference of two clocks is enough",
-        "readings/merging/device_clocks.py",
+        "readings/merging/identity.py",
         "        return alike >= PAIRS_MIN",
         "        return alike >= 1",
-        "tests/unit/readings/merging/test_device_clocks.py",
+        "tests/unit/readings/merging/test_identity.py",
     ),
     Break(
         "a pair of two clocks across a full hour stays two readings",
@@ -345,7 +345,7 @@ BREAKS = (
     ),
     Break(
         "the order of a further source is that of the first",
-        "sync/dispatching/dispatch.py",
+        "sync/dispatching/shard.py",
         'shard.order(item["pk"], source_of(item))',
         'shard.order(item["pk"])',
         "tests/simulation/test_two_sources.py",
@@ -355,7 +355,7 @@ BREAKS = (
         "providers/dexcom/glucose.py",
         "        return _code_of(status)",
         "        return Implausible.MISSING",
-        "tests/unit/providers/dexcom/test_records.py",
+        "tests/unit/providers/dexcom/test_responses.py",
     ),
     Break(
         "more users than the quota allows are polled as before",
@@ -366,7 +366,7 @@ BREAKS = (
     ),
     Break(
         "a poll is dropped before the stretched interval is over",
-        "sync/dispatching/dispatch.py",
+        "sync/dispatching/shard.py",
         "return self.interval_s * self.stretch_percent // 100 + self.delay_s",
         "return self.interval_s + self.delay_s",
         "tests/unit/sync/test_poll_stretch.py",

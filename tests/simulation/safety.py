@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.ids import made_at
 from bg_ingest.readings.stored.hour_items import hour_from_item
 from bg_ingest.sync.dispatching import poll_slots
-from bg_ingest.sync.dispatching.dispatch import Shard
+from bg_ingest.sync.dispatching.shard import Shard
 from bg_ingest.sync.job import JobKind
 
 if TYPE_CHECKING:

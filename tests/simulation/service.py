@@ -17,7 +17,8 @@ from botocore.exceptions import ClientError
 
 from bg_ingest.providers.http.quota import QuotaRules
 from bg_ingest.sync.dispatching import poll_slots
-from bg_ingest.sync.dispatching.dispatch import Shard, dispatch, serve
+from bg_ingest.sync.dispatching.dispatch import dispatch
+from bg_ingest.sync.dispatching.shard import Shard, serve
 from bg_ingest.sync.job import JobStatus
 from bg_ingest.sync.job_history import JobHistory
 from bg_ingest.sync.orders.queue import JobsQueue, ShardsQueue

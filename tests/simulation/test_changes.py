@@ -17,10 +17,10 @@ from botocore.exceptions import ClientError
 from bg_ingest.dynamo import Table
 from bg_ingest.readings.changes.change_feed import ChangeFeed
 from bg_ingest.readings.changes.late_log import LateLog, LateLogContended
-from bg_ingest.readings.hour_writes import LATE_AFTER
 from bg_ingest.readings.model import Reading
 from bg_ingest.readings.saving import HourContended
 from bg_ingest.readings.store import ReadingStore
+from bg_ingest.readings.stored.stored_reading import LATE_AFTER
 from tests.simulation.baton import Actor, Baton
 from tests.simulation.cloud import SteppingDynamo
 from tests.support.fakes import NOON, FakeClock

@@ -25,6 +25,7 @@ from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
 from tests.support.fakes import NOON, FakeClock
+from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.relayed_site import RelayedSites, SiteTokens
 from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
@@ -117,8 +118,14 @@ class TwoSources:
             both = [(THIRD, None, False), (OWN_SITE, 300, True)]
             for endpoint, interval_s, relays in both if number % 2 else both[::-1]:
                 source, _ = self.connections.to(user_id, endpoint.provider)
-                self.connections.save_new(
-                    user_id, endpoint, b"sealed", data_from=NOON, source=source, relays=relays
+                save_login(
+                    self.connections,
+                    user_id,
+                    endpoint,
+                    b"sealed",
+                    data_from=NOON,
+                    source=source,
+                    relays=relays,
                 )
                 self.stores.states.start_polling(user_id, interval_s, NOON, source, relays=relays)
 

@@ -21,7 +21,8 @@ from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.connected_provider import ConnectedProvider
 from bg_ingest.sync.dispatching import dispatch as schedules
-from bg_ingest.sync.dispatching.dispatch import Shard, dispatch, serve
+from bg_ingest.sync.dispatching.dispatch import dispatch
+from bg_ingest.sync.dispatching.shard import Shard, serve
 from bg_ingest.sync.job import JobKind, Order, SyncResult, Trigger
 from bg_ingest.sync.jobs import Jobs, enqueue
 from bg_ingest.sync.orders.queue import JobsQueue, QueueRefused, ShardsQueue
@@ -35,6 +36,7 @@ from tests.simulation.provider import HISTORY, SimulatedProvider, life
 from tests.simulation.safety import Safety
 from tests.support.fakes import NOON, FakeClock
 from tests.support.feed_reader import FeedReader
+from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.relayed_site import RelayedSites, SiteTokens, as_entries
 from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
@@ -101,7 +103,7 @@ class World:
     def connect(self, user_id: str) -> None:
         """Log the user in, which queues the backfill."""
         endpoint = OWN_SITE if self.over_own_sites else THIRD
-        self.connections.save_new(user_id, endpoint, b"sealed", data_from=NOON - HISTORY)
+        save_login(self.connections, user_id, endpoint, b"sealed", data_from=NOON - HISTORY)
         self.stores.states.start_polling(user_id, None, NOON - HISTORY)
         self.ask(user_id, JobKind.BACKFILL, Trigger.CONNECTION)
 

@@ -59,6 +59,9 @@ def unexplained_in_error(text: str) -> list[str]:
 
 
 def _is_explained(name: str, value: Any) -> bool:
+    if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        facts = [fact for each in value for fact in each.items()]
+        return all(name in _ANYTHING or _is_explained(name, fact) for name, fact in facts)
     if name in explained() and not isinstance(value, str):
         return True
     return not any(map(_has_number, _plain(value)))

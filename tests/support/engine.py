@@ -23,6 +23,7 @@ from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
 from dexcom_sim.in_process import InProcessTransport
 from dexcom_sim.timestamps import unix_s
+from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Engine:
     def connect(self, user_id: str, person: str, history_from: datetime) -> None:
         """Connect a user as this person, and start polling."""
         self.people[user_id] = self.world.people[person]
-        self.connections.save_new(user_id, AT_DEXCOM, b"sealed", data_from=history_from)
+        save_login(self.connections, user_id, AT_DEXCOM, b"sealed", data_from=history_from)
         self.stores.states.start_polling(user_id, None, history_from)
 
     def http(self, inner: httpx.BaseTransport | None = None) -> httpx.Client:

@@ -33,6 +33,7 @@ from local.paths import CHECKOUT
 from tests.contract.test_nightscout_sync import SiteVault
 from tests.functions.conftest import LambdaContext
 from tests.support.grants import grants_in
+from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.own_sites import PUBLIC_IP
 
@@ -136,7 +137,7 @@ class FollowingStack:
             lambda _, rejected: len(list(rejected)),
         )
         begin = clock.now() - timedelta(days=2)
-        self.connections.save_new(FOLLOWER, OWN_SITE, b"sealed", data_from=begin, relays=True)
+        save_login(self.connections, FOLLOWER, OWN_SITE, b"sealed", data_from=begin, relays=True)
         self.stores.states.start_polling(FOLLOWER, 300, begin, relays=True)
 
     def sync(self, kind: JobKind = JobKind.INCREMENTAL) -> JobStatus:

@@ -117,6 +117,23 @@ def two_sources() -> dict[str, PersonView]:
     return {name: _with_nightscout(view, name) for name, view in both.items()}
 
 
+def newcomers_view() -> PersonView:
+    """A person who has signed in for the first time."""
+    dexcom = Situation(ConnectionState.DISCONNECTED, "Dexcom", None, None, None)
+    own = replace(dexcom, provider="Nightscout", own_server=True)
+    return PersonView(
+        name="ada",
+        wording=Wording(NOW, offset_zone(None), "mg/dL"),
+        sources=[SourceView(each, 15 * MINUTE) for each in (dexcom, own)],
+        trace=[],
+        days=[],
+        jobs=[],
+        grants=[],
+        audit=[],
+        **_figures([]),
+    )
+
+
 def _with_nightscout(view: PersonView, name: str) -> PersonView:
     dexcom, own = view.sources
     syncs = dexcom.situation.syncs

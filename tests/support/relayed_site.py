@@ -13,9 +13,8 @@ import httpx
 from bg_ingest.providers.http.policy import Policy
 from bg_ingest.providers.nightscout.nightscout_provider import NightscoutProvider
 from bg_ingest.providers.nightscout.site_client import ENTRIES, HISTORY, HISTORY_ENTRIES
-from bg_ingest.providers.nightscout.site_credential import SiteCredential
 from bg_ingest.providers.nightscout.site_http import SiteHttp
-from bg_ingest.providers.nightscout.site_login import SiteLogin
+from bg_ingest.providers.nightscout.site_login import SiteCredential, SiteLogin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from bg_ingest.access import grant
 from bg_ingest.accounts import sealing
-from bg_ingest.accounts.data_keys import Purpose
+from bg_ingest.accounts.sealing import Purpose
 from bg_ingest.wiring.access import secret_parts
 from local.callers import Callers
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bg_ingest.sync.dispatching.dispatch import POLLS, Dispatched, Schedule, Shard, dispatch, serve
+from bg_ingest.sync.dispatching.dispatch import POLLS, Dispatched, Schedule, dispatch
+from bg_ingest.sync.dispatching.shard import Shard, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

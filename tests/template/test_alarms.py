@@ -127,6 +127,17 @@ def test_rabbitmq_alarms_exist_with_the_rabbitmq_publisher() -> None:
     assert monitoring()["Conditions"] == {"HasRabbitMq": {"Fn::Not": [is_empty]}}
 
 
+def test_canary_is_scheduled_by_its_parameter() -> None:
+    """It is off by default. Two failed checks in a row fire its alarm."""
+    schedule = resource("CanaryFunction")["Events"]["Tick"]
+    assert (schedule["Type"], schedule["Properties"]["State"]) == ("ScheduleV2", {"Ref": "Canary"})
+    assert template()["Parameters"]["Canary"]["Default"] == "DISABLED"
+
+    alarm = monitoring()["Resources"]["CanaryAlarm"]["Properties"]
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "CanaryFunction"}}]
+    assert (alarm["MetricName"], alarm["EvaluationPeriods"]) == ("Errors", 2)
+
+
 def test_both_publishers_have_the_same_alarms() -> None:
     """EventBridge and RabbitMQ have three alarms each, with equal thresholds and periods."""
     by_sink = [

@@ -11,32 +11,29 @@ from typing import Any
 
 import pytest
 
-from bg_ingest.accounts.message_seals import KEPT as MESSAGE_KEYS_KEPT
-from bg_ingest.accounts.message_seals import MessageSeals
+from bg_ingest.accounts.sealing import KEPT as MESSAGE_KEYS_KEPT
+from bg_ingest.accounts.sealing import MessageSeals
 from bg_ingest.accounts.vault import VaultLimits
 from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import SECOND_LOOK_S
-from bg_ingest.exporting.export_heartbeat import HIDDEN_S, RENEW_AFTER_S
+from bg_ingest.exporting.export_job import DELIVERIES_MAX as EXPORT_DELIVERIES_MAX
 from bg_ingest.exporting.export_job import KEPT as KEPT_EXPORTS
-from bg_ingest.exporting.export_job import USERS_MAX, ExportKey, of_service
+from bg_ingest.exporting.export_job import USERS_MAX, ExportKey, ExportMessage, of_service
 from bg_ingest.exporting.export_jobs import CLAIM_S as CLAIM_S_OF_EXPORT
-from bg_ingest.exporting.export_message import DELIVERIES_MAX as EXPORT_DELIVERIES_MAX
-from bg_ingest.exporting.export_message import ExportMessage
-from bg_ingest.exporting.export_run import RESERVE_S
+from bg_ingest.exporting.export_run import HIDDEN_S, RENEW_AFTER_S, RESERVE_S
 from bg_ingest.ids import new_id
+from bg_ingest.providers.http.admission import RateRules
 from bg_ingest.providers.http.policy import Policy
 from bg_ingest.providers.http.quota import QuotaRules
-from bg_ingest.providers.http.rate_limiter import RateRules
 from bg_ingest.settings import Settings
-from bg_ingest.sync.dead_jobs import DELIVERIES_MAX
 from bg_ingest.sync.dispatching.dispatch import CLAIM_S
 from bg_ingest.sync.job import JobKind, Order, Trigger
+from bg_ingest.sync.jobs import DELIVERIES_MAX
 from bg_ingest.sync.orders.packed_body import BODY_BYTES_MAX, pack
 from bg_ingest.sync.run import WINDOW_S_MAX
 from bg_ingest.sync.state import LEASE_TTL
-from bg_ingest.webhooks.inbox import KEPT
-from bg_ingest.webhooks.receive import PENDING_S_MAX
-from bg_ingest.webhooks.signature import TOLERANCE_S
+from bg_ingest.webhooks.authentication import TOLERANCE_S
+from bg_ingest.webhooks.receive import KEPT, PENDING_S_MAX
 from bg_ingest.webhooks.token_verifier import LIFE_S_MAX
 from local.paths import CHECKOUT
 from tests.support.fake_kms import fake_sealer

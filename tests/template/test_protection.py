@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.sync.listed_sources import LISTED_ATTRIBUTES
+from bg_ingest.sync.user_sources import LISTED_ATTRIBUTES
 from local.paths import CHECKOUT
 from tests.support.template_document import resource, template
 

@@ -13,13 +13,11 @@ from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
 from bg_ingest.access.grant import Category, GrantDays
 from bg_ingest.access.grants import ReaderRequest
-from bg_ingest.accounts import refresh_lease
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
 from bg_ingest.accounts.display_settings import DisplaySettings, DisplayStore
-from bg_ingest.accounts.message_seals import MessageSeals
 from bg_ingest.accounts.quarantine import Quarantine
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, MessageSeals, Purpose, Sealer
+from bg_ingest.accounts.vault import claim_refresh
 from bg_ingest.connecting.logins import Logins
 from bg_ingest.connecting.parked_logins import ParkedLogins
 from bg_ingest.dynamo import Table, from_attributes
@@ -33,24 +31,25 @@ from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from bg_ingest.providers.seam import Endpoint, Rejected, Tokens
 from bg_ingest.readings.changes.late_log import LateLog
 from bg_ingest.readings.completeness import Followed, completeness
-from bg_ingest.readings.hour_writes import with_write
 from bg_ingest.readings.model import Reading
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.readings.stored.hour_items import HourItems
-from bg_ingest.readings.stored.stored_reading import Hour, StoredReading
+from bg_ingest.readings.stored.stored_reading import Hour, StoredReading, with_write
 from bg_ingest.signing_in.session import PageSession, Sessions
 from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.dispatching import poll_slots
-from bg_ingest.sync.dispatching.dispatch import POLLS, Shard, dispatch, serve
+from bg_ingest.sync.dispatching.dispatch import POLLS, dispatch
+from bg_ingest.sync.dispatching.shard import Shard, serve
 from bg_ingest.sync.job import Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
-from bg_ingest.sync.polls.covered import Covered
 from bg_ingest.sync.state import Lease, SyncStates
-from bg_ingest.webhooks.inbox import Inbox
+from bg_ingest.sync.windows import Covered
+from bg_ingest.webhooks.receive import Inbox
 from local.paths import CHECKOUT
 from tests.support.documents import DOCS, sections, table_rows
 from tests.support.fakes import NOON, FakeClock
 from tests.support.grants import grants_in
+from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.template_document import resource
 
@@ -137,10 +136,10 @@ def _connect(users: Table, clock: FakeClock) -> None:
     tokens = Tokens("access", "refresh", NOON)
     _, parked = ParkedLogins(users, sealer, clock).parked(login, AT_PROVIDER, tokens, None)
     assert users.transact([logins.finished(login), parked])
-    connection = connections.save_new(USER, AT_PROVIDER, b"sealed", data_from=NOON)
+    connection = save_login(connections, USER, AT_PROVIDER, b"sealed", data_from=NOON)
     connections.note_account(connection, "account")
-    connections.save_new(USER, AT_PROVIDER, b"sealed", data_from=NOON, source="relay", relays=True)
-    assert refresh_lease.claim(users, connection, "holder", clock.now(), timedelta(seconds=60))
+    save_login(connections, USER, AT_PROVIDER, b"sealed", data_from=NOON, source="relay", relays=True)
+    assert claim_refresh(users, connection, "holder", clock.now(), timedelta(seconds=60))
 
 
 def _sync(users: Table, clock: FakeClock) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
 from bg_ingest.http_api import description
-from bg_ingest.http_api.requests.params import RANGE_MAX
+from bg_ingest.http_api.requests.parsing import RANGE_MAX
 from bg_ingest.problems import CONTENT_TYPE
 from tools.interface.errors import every_kind
 

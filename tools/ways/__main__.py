@@ -1,4 +1,4 @@
-"""`python -m tools.ways [--list]`: counts the files that a request of each kind enters; 1 if too many."""
+"""`python -m tools.ways [--list]`: counts the files that a request of each kind enters; 1 if a way grew."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import io
 import sys
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tools.ways.service import Service, Unexpected, payload, running_service
@@ -14,13 +15,22 @@ from tools.ways.tracing import entered_files
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# Each way, and how many files it may enter.
-AIMS = {
-    "one poll order to storage": 40,
-    "range read": 13,
-    "webhook in": 14,
-    "webhook, worker half": 22,
-    "one event out": 9,
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many files a way may enter: at most `most`, which only falls, on the way to `aim`."""
+
+    most: int
+    aim: int
+
+
+# docs/decisions/tests.md says why the aims are not reached.
+WAYS = {
+    "one poll order to storage": Limit(54, 40),
+    "range read": Limit(19, 13),
+    "webhook in": Limit(22, 14),
+    "webhook, worker half": Limit(40, 22),
+    "one event out": Limit(15, 9),
 }
 
 
@@ -31,12 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     listed = parser.parse_args(arguments).list
     with redirect_stdout(io.StringIO()):  # Metrics and log lines of the service.
         ways = trace()
-    print("| way | files | aim |\n|---|---|---|")
+    print("| way | files | at most | aim |\n|---|---|---|---|")
     for way, files in ways.items():
-        print(f"| {way} | {len(files)} | {AIMS[way]} |")
+        print(f"| {way} | {len(files)} | {WAYS[way].most} | {WAYS[way].aim} |")
     for way, files in ways.items() if listed else ():
         print(f"\n{way}:", *sorted(files), sep="\n- ")
-    return 1 if any(len(files) > AIMS[way] for way, files in ways.items()) else 0
+    return 1 if any(len(files) > WAYS[way].most for way, files in ways.items()) else 0
 
 
 def trace() -> dict[str, set[str]]:
@@ -47,7 +57,7 @@ def trace() -> dict[str, set[str]]:
         halves: list[set[str]] = []
         webhook = _warm(lambda: _webhook(service, halves))
         event = _warm(lambda: _event(service))
-    return dict(zip(AIMS, (poll, read, webhook, halves[-1], event), strict=True))
+    return dict(zip(WAYS, (poll, read, webhook, halves[-1], event), strict=True))
 
 
 def _warm(way: Callable[[], set[str]]) -> set[str]:

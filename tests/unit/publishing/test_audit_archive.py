@@ -15,7 +15,7 @@ import pytest
 from bg_ingest.access.audit import Audit, AuditOutcome
 from bg_ingest.dynamo import Table, to_attributes
 from bg_ingest.publishing.audit_archive import archive_line, audit_events
-from bg_ingest.publishing.keyed_ids import KeyedSink, audit_pseudonym
+from bg_ingest.publishing.events import KeyedSink, audit_pseudonym
 from bg_ingest.publishing.publish import SinkResult, events_of
 from tests.support.documents import DOCS
 from tests.support.fakes import NOON, FakeClock

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 
-from bg_ingest.publishing.events import READINGS_MAX, hash_id, reading_events
+from bg_ingest.publishing.events import READINGS_MAX, hash_id, keyed_id, reading_events
 from bg_ingest.readings.model import Device
 from bg_ingest.readings.stored.stored_reading import Hour, hour_change
 from tests.unit.publishing.sample_changes import (
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bg_ingest.readings.model import Reading
+
 
 # Four events of this size fit into the smallest limit of the systems that they pass.
 EVENT_BYTES_MAX = 64_000
@@ -203,3 +204,21 @@ def test_an_id_is_the_same_in_every_process() -> None:
 
     assert hash_id("bg.sync.failed", "ada", "0" * 28) == "757d95dbab6cb8b05b4c76b76d56b69c"
     assert event.event_id == "0d2cffa225759fed70138c2e567fe691-1"
+
+
+GUESS = f"{hash_id('bg.connection.changed', 'ada', 7, 'connected')}-1"
+
+
+def test_an_id_does_not_confirm_a_guessed_user() -> None:
+    """A party that knows how ids are made and guesses every part cannot compute the id without the key."""
+    published = keyed_id(b"secret of the deployment", GUESS)
+
+    assert re.fullmatch(r"[0-9a-f]{32}-1", published)
+    assert published != GUESS
+    assert published != keyed_id(b"another key", GUESS)
+
+
+def test_the_same_event_has_the_same_keyed_id() -> None:
+    """A redelivery is recognised, and two parts of one change differ."""
+    assert keyed_id(b"key", GUESS) == keyed_id(b"key", GUESS)
+    assert keyed_id(b"key", "a-1") != keyed_id(b"key", "a-2")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from decimal import ROUND_HALF_UP, Decimal
 
 from bg_ingest.http_api.answers.range_response import ReadingJson
 from bg_ingest.readings.model import (
     CONTENT,
     FIELDS,
+    MG_DL_PER_MMOL_L,
     SERVED,
     STORED,
     Columns,
     Reading,
     content_values,
+    mmol_l,
     served_values,
 )
 from bg_ingest.readings.stored.format_1 import FIRST_CONTENT_FIELDS
@@ -62,3 +65,15 @@ def test_values_are_read_in_the_order_of_the_table() -> None:
 
     assert content_values(reading) == (120, "flat", 0.3, None, None)
     assert served_values(stored) == (at(5), 120, "flat", 0.3, None, "cgm", None, LATER, 2, reading.device)
+
+
+def test_mmol_l_is_rounded_half_up() -> None:
+    """One decimal, equal to exact decimal arithmetic."""
+    for mg_dl in (*range(602), 18_015_590):
+        exact = (Decimal(mg_dl) / Decimal("18.01559")).quantize(Decimal("0.1"), ROUND_HALF_UP)
+        assert str(mmol_l(mg_dl)) == str(exact)
+
+
+def test_the_factor_is_exact() -> None:
+    """It is the molar mass of glucose divided by ten."""
+    assert MG_DL_PER_MMOL_L == 18.01559

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from bg_ingest.readings.stored.stored_reading import Hour, hour_change
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bg_ingest.readings.stored.stored_reading import FoldedReading, Hour, hour_change, is_late, with_write
 from tests.unit.readings.made_up import FIVE, LATER, MINUTE, RECEIVER, at, measured, merged
 
 
@@ -33,3 +38,30 @@ def test_a_new_copy_is_not_a_change() -> None:
 
     assert after != before
     assert (change.stored, change.revised, change.removed) == ((), (), ())
+
+
+@pytest.mark.parametrize("away", [timedelta(hours=24), -timedelta(hours=24)])
+def test_a_write_more_than_a_day_away_is_late(away: timedelta) -> None:
+    """A write to an hour that begins exactly 24 hours earlier or later is not late."""
+    second = timedelta(seconds=1 if away > timedelta(0) else -1)
+
+    assert not is_late(FIVE, FIVE + away)
+    assert is_late(FIVE, FIVE + away + second)
+
+
+def test_an_hour_records_its_last_48_writes() -> None:
+    """Each write adds its time, in whole seconds, and the oldest one is forgotten."""
+    hour = Hour(FIVE)
+    times = [LATER + number * MINUTE for number in range(49)]
+    for time in times:
+        hour = with_write(hour, hour, time + timedelta(milliseconds=500))
+
+    assert hour.writes == tuple(times[1:])
+
+
+def test_an_hour_records_its_last_16_folded_readings() -> None:
+    """A reading that became a copy is kept as it was, with the time of the write that removed it."""
+    before = merged(Hour(FIVE), [measured(at(minute)) for minute in range(17)])
+    after = with_write(before, replace(before, readings=()), LATER)
+
+    assert after.folded == tuple(FoldedReading(stored, LATER) for stored in before.readings[1:])

@@ -19,6 +19,7 @@ from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
 from tests.simulation.provider import DAY, Known, SimulatedProvider
 from tests.support.fakes import NOON, FakeClock
+from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
 
@@ -55,7 +56,7 @@ class SyncStage:
         )
         self.provider = SimulatedProvider(self.clock, self._called, Random(1), {"ada": self.known})  # noqa: S311 - reproducible.
         self.connections = Connections(users, self.clock)
-        self.connections.save_new("ada", self.endpoint, b"sealed", data_from=NOON - 30 * DAY)
+        save_login(self.connections, "ada", self.endpoint, b"sealed", data_from=NOON - 30 * DAY)
         states.start_polling("ada", None, NOON - 30 * DAY)
 
     def _quarantine(self, _: str, rejected: Iterable[Rejected]) -> int:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bg_ingest.providers.seam import Span
-    from bg_ingest.sync.polls.covered import Covered
     from bg_ingest.sync.run import Source
+    from bg_ingest.sync.windows import Covered
 
 _LAST_DAY = [NOON - number * timedelta(minutes=5) for number in range(1, 300)]
 

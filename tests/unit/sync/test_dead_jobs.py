@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.sync.dead_jobs import fail_undeliverable, mend_abandoned
 from bg_ingest.sync.job import ABANDONED, INTERNAL, Failure, Job, JobKind, JobStatus, Order, Trigger
-from bg_ingest.sync.state import mend_polling
+from bg_ingest.sync.jobs import fail_undeliverable, mend_abandoned
+from bg_ingest.sync.service import mend_polling
+from tests.support.logins import save_login
 from tests.unit.sync.stage import SyncStage
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def test_a_connected_user_without_a_slot_is_polled_again() -> None:
     stage.clock.advance(60)
     known = stage.connections.get("ada")
     assert known is not None
-    stage.connections.save_new("ada", known.endpoint, b"sealed", data_from=known.data_from)
+    save_login(stage.connections, "ada", known.endpoint, b"sealed", data_from=known.data_from)
     assert mend()
     state = states.get("ada")
     assert state is not None

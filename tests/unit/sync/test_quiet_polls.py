@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.providers.errors import Throttled
+from bg_ingest.sync import quiet_polls
 from bg_ingest.sync.job import Counts, Job, JobStatus, Order, Trigger
 from bg_ingest.sync.job_history import JobHistory
 from bg_ingest.sync.jobs import enqueue
-from bg_ingest.sync.polls import quiet_polls
 from bg_ingest.sync.state import Lease
 from tests.simulation.provider import DAY, HOUR
 from tests.support.fakes import NOON

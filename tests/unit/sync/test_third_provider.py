@@ -12,6 +12,7 @@ from bg_ingest.dynamo import Table
 from bg_ingest.sync.connected_provider import ConnectedProvider
 from tests.support import third_provider
 from tests.support.fakes import NOON, FakeClock
+from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
 from tests.unit.sync.stage import SyncStage, seen_at_once
@@ -46,7 +47,7 @@ def test_a_provider_without_upload_times_is_not_asked() -> None:
     """The provider is not called, and there is no range of uploads."""
     clock = FakeClock()
     connections = Connections(Table(MemoryDynamo(), "users"), clock)  # type: ignore[arg-type]  # A stand-in.
-    connections.save_new("ada", THIRD, b"sealed", data_from=NOON)
+    save_login(connections, "ada", THIRD, b"sealed", data_from=NOON)
     third = ThirdProvider(SyncStage().provider)
     silent: Provider = replace(third, capabilities=replace(third.capabilities, upload_times=False))
     source = ConnectedProvider(connections, UserIdTokens(), {silent.name: silent}, lambda: math.inf)

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
 from bg_ingest.accounts.connection import Connections
-from bg_ingest.accounts.data_keys import Purpose
-from bg_ingest.accounts.message_seals import MessageSeals
+from bg_ingest.accounts.sealing import MessageSeals, Purpose
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.seam import Endpoint
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.orders.packed_body import pack
 from bg_ingest.sync.orders.pushed_records import store_pushed
-from bg_ingest.webhooks.inbox import Inbox
-from bg_ingest.webhooks.receive import Received, WebhookDeps, WebhookRequest, receive
+from bg_ingest.webhooks.receive import Inbox, Received, WebhookDeps, WebhookRequest, receive
 from tests.contract.stepped import stepped
 from tests.support.fake_kms import fake_sealer
 from tests.support.fakes import NOON

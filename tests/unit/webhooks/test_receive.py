@@ -10,11 +10,11 @@ import pytest
 
 from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.sync.job import JobKind, JobStatus, Trigger
-from bg_ingest.webhooks.inbox import KEPT
-from bg_ingest.webhooks.receive import PENDING_S_MAX, Reception, WebhookRequest, receive
+from bg_ingest.webhooks.receive import KEPT, PENDING_S_MAX, Reception, WebhookRequest, receive
 from tests.contract.stepped import At, Crash, HalfWay, crash
 from tests.simulation.provider import HOUR
 from tests.support.fakes import NOON, FakeClock
+from tests.support.logins import save_login
 from tests.unit.webhooks.stage import CALLS_MAX, ONE_READING, WebhookStage, payload, record
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ def test_a_forged_claim_stays_with_its_user() -> None:
     stage.deliver()
     (foreign,) = stage.jobs()
     deps = stage.deps()
-    deps.connections.save_new("eve", stage.endpoint, b"sealed", data_from=NOON)
+    save_login(deps.connections, "eve", stage.endpoint, b"sealed", data_from=NOON)
     deps.inbox.claim("eve", "msg_2", foreign.order.job_id, "c")
     stage.clock.advance(PENDING_S_MAX)
     receive(deps, "eve", "msg_2", ONE_READING, "c")

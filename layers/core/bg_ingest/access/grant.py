@@ -14,13 +14,18 @@ import hashlib
 import re
 import secrets
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bg_ingest.readings.local_days import LocalDays
+from bg_ingest.access.caller import Forbidden
+from bg_ingest.readings.local_days import LocalDays, local_date_of
 from bg_ingest.utc import rfc_3339
+
+if TYPE_CHECKING:
+    from bg_ingest.readings.store import ReadingStore
+
 
 LABEL_MAX = 40
 _SECRET_DIGITS = 16
@@ -90,6 +95,36 @@ class Grant:
             "last_used_at": rfc_3339(self.last_used_at),
             "uses": self.uses,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """
+    An app or another person that reads with a grant: what the grant names, and nothing else.
+
+    This caller has no token of the user pool.
+    """
+
+    grant: Grant
+
+    @property
+    def user_id(self) -> str:
+        """The user whose data the reader sees."""
+        return self.grant.user_id
+
+    def must_read(self, category: Category) -> None:
+        """Raise Forbidden unless the grant opens this kind of data."""
+        if category not in self.grant.reads:
+            raise Forbidden
+
+    def days(self, reading_store: ReadingStore, now: datetime) -> LocalDays:
+        """The days that the grant opens now. Today is the local date by the newest reading's offset."""
+        newest = reading_store.latest(self.user_id) if self.grant.days.last else None
+        return self.grant.days.on(local_date_of(now, newest.reading.local_offset_minutes if newest else None))
+
+    def visible(self, reading_store: ReadingStore, now: datetime) -> ReadingStore:
+        """Return the readings of those days. Every response to a reader reads from this store."""
+        return replace(reading_store, days=self.days(reading_store, now))
 
 
 def new_token(label: str) -> str:

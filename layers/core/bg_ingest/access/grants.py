@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING
 from bg_ingest import ids
 from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.access.caller_limits import LimitPolicy
-from bg_ingest.access.grant import Grant, lookup_of, lookups_of_token, new_token
+from bg_ingest.access.grant import Grant, Reader, lookup_of, lookups_of_token, new_token
 from bg_ingest.access.grant_items import GrantKey
-from bg_ingest.access.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,14 +1,16 @@
 """
 A user's connection to an account at a provider, and its item in the users table.
 
-A user may have several sources, each with a connection of its own (source_keys).
+A user may have several sources of readings, such as a provider and a relay, each with a connection of its
+own. The items of the first one have the plain keys `connection` and `sync`. The keys of each further one are
+`connection#<provider>` and `sync#<provider>`. The name of a source is what follows the `#`.
 
-                   save_new (tokens)                 mark_needs_reauth(generation)
+                   new_login (tokens)                mark_needs_reauth(generation)
       (no item) ----------------------> CONNECTED ---------------------------------> NEEDS_REAUTH
                                          ^  ^  |                                      |  |
-                                         |  |  |     save_new, save_refreshed         |  |
+                                         |  |  |     new_login, save_refreshed        |  |
                                          |  +--|--------------------------------------+  |
-                              save_new   |     | disconnect                              | disconnect
+                              new_login  |     | disconnect                              | disconnect
                                          |     v                                         |
                                         DISCONNECTED (no tokens) <-----------------------+
 
@@ -25,9 +27,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bg_ingest.accounts.source_keys import FIRST_SOURCE, OF_ALL_SOURCES, all_sources, source_key, source_of
 from bg_ingest.dynamo import Change
-from bg_ingest.providers.pseudonym import pseudonym
+from bg_ingest.providers.json_values import pseudonym
 from bg_ingest.providers.seam import Endpoint, ProviderAccount
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 SK = "connection"
 # The value of `seat` on the item of each first source: through the index of that name it lists all users.
 LISTED = "user"
+# The name of a user's first source, regardless of its provider.
+FIRST_SOURCE = ""
+OF_ALL_SOURCES = "pk = :pk AND sk BETWEEN :first AND :last"
 
 # Attribute names differ from the field names where DynamoDB reserves the word (`state`).
 CURRENT = "generation = :generation"
@@ -115,38 +119,6 @@ class Connections:
         if same:
             return same.source, same
         return (provider if known else FIRST_SOURCE), None
-
-    def save_new(  # noqa: PLR0913 - as `new_login`.
-        self,
-        user_id: str,
-        endpoint: Endpoint,
-        sealed: bytes,
-        *,
-        data_from: datetime,
-        login_started_at: datetime | None = None,
-        generation: int | None = None,
-        source: str = FIRST_SOURCE,
-        relays: bool = False,
-    ) -> Connection:
-        """Connect or reconnect, and return the connection."""
-        change = self.new_login(
-            user_id,
-            endpoint,
-            sealed,
-            replaced=self.get(user_id, source),
-            source=source,
-            relays=relays,
-            generation=generation,
-            data_from=data_from,
-            login_started_at=login_started_at,
-        )
-        assert change.expression  # noqa: S101 - it is an update.
-        write = self.table.update(
-            user_id, change.sk, change.expression, change.values or {}, change.condition
-        )
-        assert write.accepted  # noqa: S101 - no other process logs this user in.
-        assert write.item is not None  # noqa: S101 - an accepted update answers with the item.
-        return from_item(write.item)
 
     def next_generation(self, replaced: Connection | None) -> int:
         """The generation of the tokens of a login that replaces this connection."""
@@ -299,6 +271,22 @@ class Connections:
         if known is None:
             return AccountSeen.GONE
         return AccountSeen.SAME if known == account else AccountSeen.OTHER
+
+
+def source_key(kind: str, source: str) -> str:
+    """The sort key of a source's item of this kind."""
+    return f"{kind}#{source}" if source else kind
+
+
+def all_sources(user_id: str, kind: str) -> Item:
+    """The values of OF_ALL_SOURCES: a user's items of this kind, that of the first source first."""
+    return {":pk": user_id, ":first": kind, ":last": f"{kind}#~"}
+
+
+def source_of(item: Item) -> str:
+    """The source that an item is about."""
+    source: str = item["sk"].partition("#")[2]
+    return source
 
 
 def _listed(source: str) -> str:

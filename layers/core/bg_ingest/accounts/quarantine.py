@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from bg_ingest import ids
-from bg_ingest.accounts.data_keys import SealBroken
+from bg_ingest.accounts.sealing import SealBroken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -27,6 +27,7 @@ process is using. Only invalid_grant ends a connection, and only if the rejected
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,9 +36,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bg_ingest.accounts import refresh_lease
-from bg_ingest.accounts.connection import Connection, Connections, ConnectionState
-from bg_ingest.accounts.source_keys import FIRST_SOURCE
+from bg_ingest.accounts.connection import (
+    CURRENT,
+    SK,
+    Connection,
+    Connections,
+    ConnectionState,
+    source_key,
+)
 from bg_ingest.providers.errors import ConsentRevoked, TryLater
 from bg_ingest.providers.seam import Endpoint, Tokens
 
@@ -45,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bg_ingest.accounts.sealing import Sealer
-    from bg_ingest.dynamo import Change
+    from bg_ingest.dynamo import Change, Table
     from bg_ingest.providers.seam import Provider, ProviderAccount
 
 
@@ -90,36 +96,11 @@ class Vault:
         providers: Mapping[str, Provider],
         limits: VaultLimits | None = None,
     ) -> None:
-        self._connections = connections
+        self.connections = connections
         self._clock = connections.clock
         self._sealer = sealer
         self._providers = providers
         self._limits = limits or VaultLimits()
-
-    def store(
-        self,
-        user_id: str,
-        endpoint: Endpoint,
-        tokens: Tokens,
-        *,
-        data_from: datetime,
-        login_started_at: datetime | None = None,
-        source: str = FIRST_SOURCE,
-        relays: bool = False,
-    ) -> Connection:
-        """Store the tokens of a login: the user is connected from now on."""
-        generation = self._connections.next_generation(self._connections.get(user_id, source))
-        sealed = self._sealer.seal(user_id, tokens_as_bytes(tokens), *_details(endpoint, generation))
-        return self._connections.save_new(
-            user_id,
-            endpoint,
-            sealed,
-            data_from=data_from,
-            login_started_at=login_started_at,
-            generation=generation,
-            source=source,
-            relays=relays,
-        )
 
     def new_login(  # noqa: PLR0913 - each is an attribute of the item.
         self,
@@ -139,9 +120,9 @@ class Vault:
 
         `replaced` is the connection of this source as it was read.
         """
-        generation = self._connections.next_generation(replaced)
+        generation = self.connections.next_generation(replaced)
         sealed = self._sealer.seal(user_id, tokens_as_bytes(tokens), *_details(endpoint, generation))
-        return self._connections.new_login(
+        return self.connections.new_login(
             user_id,
             endpoint,
             sealed,
@@ -187,7 +168,7 @@ class Vault:
         raise RefreshUnderWay("no new tokens yet", retry_after_s=self._limits.retry_after_s)
 
     def _read_again(self, connection: Connection) -> Connection:
-        found = self._connections.get(connection.user_id, connection.source)
+        found = self.connections.get(connection.user_id, connection.source)
         if found is None:
             raise NotConnected(None)
         return found
@@ -204,22 +185,22 @@ class Vault:
 
     def _refresh(self, connection: Connection, account: ProviderAccount, tokens: Tokens) -> Tokens | None:
         """New tokens, stored; None if another process is fetching, or has stored, newer ones."""
-        table, user_id = self._connections.table, connection.user_id
+        table, user_id = self.connections.table, connection.user_id
         login = self._providers[connection.endpoint.provider].login
         seal = self._sealer.ready()
         holder = uuid.uuid4().hex
-        if not refresh_lease.claim(table, connection, holder, self._clock.now(), self._limits.lease):
+        if not claim_refresh(table, connection, holder, self._clock.now(), self._limits.lease):
             return None
         try:
             fresh = login.refresh(account, tokens.refresh_token)
         except ConsentRevoked:
-            if self._connections.mark_needs_reauth(user_id, connection.generation, connection.source):
+            if self.connections.mark_needs_reauth(user_id, connection.generation, connection.source):
                 raise NotConnected(ConnectionState.NEEDS_REAUTH) from None
             return None
         except Exception:
             # As far as we know the refresh token is unused. If this write fails too, the lease expires.
             with suppress(BotoCoreError, ClientError):
-                refresh_lease.release(table, connection, holder)
+                release_refresh(table, connection, holder)
             raise
         details = _details(connection.endpoint, connection.generation + 1)
         stored = self._save(connection, seal(user_id, tokens_as_bytes(fresh), *details))
@@ -229,10 +210,48 @@ class Vault:
         key = connection.user_id, connection.generation, sealed, connection.source
         for pause_s in self._limits.save_pauses_s:
             try:
-                return self._connections.save_refreshed(*key)
+                return self.connections.save_refreshed(*key)
             except (BotoCoreError, ClientError):
                 self._clock.sleep(pause_s)
-        return self._connections.save_refreshed(*key)
+        return self.connections.save_refreshed(*key)
+
+
+def claim_refresh(table: Table, connection: Connection, holder: str, now: datetime, ttl: timedelta) -> bool:
+    """Take the refresh lease of these tokens; False if it is held, or the tokens have been replaced."""
+    # |  HELD: others wait, then re-read      |  holder died: any process may take it  |
+    # |---------------------------------------|----------------------------------------|--> time
+    # now                               refresh_until
+    never_held = "attribute_not_exists(refresh_until)"
+    expired = "refresh_until <= :now"
+    # Without CURRENT, a process that was paused between its read and its claim would use a refresh token that
+    # another process has used meanwhile.
+    connected = "connection_state = :connected"
+    # There is no "OR refresh_holder = :holder": a holder is one attempt, and an attempt claims once.
+    write = table.update(
+        connection.user_id,
+        source_key(SK, connection.source),
+        "SET refresh_holder = :holder, refresh_until = :until",
+        {
+            ":holder": holder,
+            ":until": math.ceil((now + ttl).timestamp()),
+            ":now": int(now.timestamp()),
+            ":generation": connection.generation,
+            ":connected": ConnectionState.CONNECTED,
+        },
+        f"{CURRENT} AND {connected} AND ({never_held} OR {expired})",
+    )
+    return write.accepted
+
+
+def release_refresh(table: Table, connection: Connection, holder: str) -> None:
+    """Release an unused refresh lease; one that was lost meanwhile stays with its new holder."""
+    table.update(
+        connection.user_id,
+        source_key(SK, connection.source),
+        "REMOVE refresh_holder, refresh_until",
+        {":holder": holder},
+        "refresh_holder = :holder",
+    )
 
 
 def _details(endpoint: Endpoint, generation: int) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """
 Connecting a user to their provider account: start a login, take in the provider's answer, disconnect.
 
-    start ──► the provider's login page ──► finish_login: parked ──► confirm (confirm.py): connected
+    start ──► the provider's login page ──► finish_login: parked ──► confirm (new_connection.py): connected
 """
 
 from __future__ import annotations

@@ -1,19 +1,30 @@
-"""The writes that connect a user: one transaction for every kind of login."""
+"""
+Connecting a user: by the confirmation of a login at the provider's page, or by credentials of an own server.
+
+Each is one transaction: connected, polled, and the history ordered.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from bg_ingest import ids
+from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.windows import history_after_reconnecting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from bg_ingest.connecting.flow import ConnectDeps
+    from bg_ingest.connecting.parked_logins import ParkedLogin
     from bg_ingest.dynamo import Change
-    from bg_ingest.providers.seam import Endpoint, Tokens
-    from bg_ingest.sync.job import Order
+    from bg_ingest.providers.seam import CredentialLogin, Endpoint, Tokens
+
+
+# A refresh, a disconnection or another login between our read and our write is rare, and each costs one try.
+_TRIES_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +70,81 @@ class NewConnection:
         )
         _, ordered = deps.jobs.queued(order)
         return [connected, polled, ordered], order
+
+
+class ConnectionContended(Exception):
+    """The connection was changed by others at every try. The request can be repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnServerLogin:
+    """The login at users' own servers, and how often a user is polled there who has not chosen."""
+
+    login: CredentialLogin
+    interval_s: int
+    relays: bool  # It passes on what other providers measure.
+
+
+def connect_own_server(
+    deps: ConnectDeps,
+    own: OwnServerLogin,
+    user_id: str,
+    *,
+    address: str,
+    token: str,
+    time_left_s: Callable[[], float],
+    correlation_id: str,
+) -> None:
+    """
+    Check the address and the token of a user's own server, and connect the user.
+
+    The caller's token proves that they are this user, so the login needs no confirmation. Raises
+    CredentialsRefused or TryLater.
+    """
+    started_at, endpoint = deps.clock.now(), own.login.endpoint
+    tokens = own.login.check(address, token, time_left_s)
+    new = NewConnection(
+        user_id,
+        endpoint,
+        tokens,
+        started_at,
+        interval_s=own.interval_s,
+        own_server=True,
+        relays=own.relays,
+    )
+    order = Order(user_id, ids.new_id(started_at), JobKind.BACKFILL, Trigger.CONNECTION, correlation_id)
+    for _ in range(_TRIES_MAX):
+        changes, order = new.changes(deps, order)
+        if deps.connections.table.transact(changes):
+            deps.send([order])
+            return
+    raise ConnectionContended
+
+
+def confirm(deps: ConnectDeps, user_id: str, code: str, correlation_id: str) -> bool:
+    """
+    Connect the user whose login waits for this code; False if the code is not valid for this user.
+
+    The caller must have shown that they are this user, or a service that acts for all users. The code works
+    once. A wrong code leaves the login parked, so that a guess cannot end it.
+    """
+    now = deps.clock.now()
+    order = Order(user_id, ids.new_id(now), JobKind.BACKFILL, Trigger.CONNECTION, correlation_id)
+    for _ in range(_TRIES_MAX):
+        parked = deps.parked.get(user_id)
+        if parked is None or not parked.is_confirmed_by(code):
+            return False
+        changes, order = _changes(deps, parked, order)
+        if deps.connections.table.transact(changes):
+            deps.send([order])
+            return True
+        # The login was used or replaced, or a token refresh has changed the connection: look again.
+    return False
+
+
+def _changes(deps: ConnectDeps, parked: ParkedLogin, order: Order) -> tuple[list[Change], Order]:
+    new = NewConnection(
+        parked.user_id, parked.endpoint, deps.parked.tokens(parked), parked.started_at, parked.account
+    )
+    changes, order = new.changes(deps, order)
+    return [deps.parked.used(parked), *changes], order

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Protocol
 from bg_ingest import ids
 from bg_ingest.access import audit, grant_items
 from bg_ingest.accounts import connection
-from bg_ingest.accounts.source_keys import OF_ALL_SOURCES, all_sources
+from bg_ingest.accounts.connection import OF_ALL_SOURCES, all_sources
 from bg_ingest.erasing import removal
 from bg_ingest.erasing.receipt import PREFIX as RECEIPT
 from bg_ingest.erasing.removal import Partition

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest import ids
-from bg_ingest.providers.pseudonym import pseudonym
+from bg_ingest.providers.json_values import pseudonym
 from bg_ingest.utc import rfc_3339, to_iso
 
 if TYPE_CHECKING:

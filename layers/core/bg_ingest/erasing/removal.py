@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from bg_ingest.readings.stored.hour_items import HourUnreadable, hour_from_item
-from bg_ingest.sync.polls.quiet_polls import count_in
+from bg_ingest.sync.quiet_polls import count_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

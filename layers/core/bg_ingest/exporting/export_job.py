@@ -1,8 +1,9 @@
-"""An export job: its request, its users and its progress. Pure."""
+"""An export job: its request, its users, its progress, and the queue message that orders it. Pure."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bg_ingest.exporting.export_file import FileFormat
     from bg_ingest.exporting.tables.tool_columns import Tool
 
+
 USER_PREFIX = "export#"
 # A hash: the key must not reveal which services use this one.
 _SERVICE_PREFIX = "app#export#"
@@ -27,6 +29,7 @@ UNFINISHED_MAX = 3
 KEPT = timedelta(days=7)
 # A slice takes minutes, and a queue of a hundred exports some hours. Then the message is lost.
 ABANDONED_AFTER = timedelta(hours=24)
+DELIVERIES_MAX = 5  # Then SQS moves the message to the dead letters.
 
 
 class ExportStatus(StrEnum):
@@ -183,6 +186,27 @@ class ExportJob:
         if self.status not in UNFINISHED or now - self.touched_at < ABANDONED_AFTER:
             return self
         return replace(self, status=ExportStatus.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportMessage:
+    """A queue message: carry out this export, or the rest of it. `user_ids` is None for all users."""
+
+    key: ExportKey
+    user_ids: tuple[str, ...] | None
+
+    @classmethod
+    def parse(cls, body: str) -> ExportMessage:
+        """The message in a body; raises ValueError, KeyError or TypeError on an invalid one."""
+        document = json.loads(body)
+        user_ids = document["users"]
+        key = ExportKey(document["owner"], document["export_id"])
+        return cls(key, None if user_ids is None else tuple(user_ids))
+
+    def body(self) -> str:
+        """The text of the message."""
+        document = {"owner": self.key.owner, "export_id": self.key.export_id, "users": self.user_ids}
+        return json.dumps(document, separators=(",", ":"))
 
 
 def of_user(user_id: str) -> str:

@@ -10,7 +10,7 @@ Carrying out an export: user after user and month after month, in slices of some
                 +- an erasure removes this record; then no file is
                    recorded any more, and those made are removed
 
-A killed process leaves its claim, which expires before its message is delivered again: see export_heartbeat.
+A killed process leaves its claim, which expires before its message is delivered again: see `Heartbeat`.
 The next process continues after the last month that is recorded. Names of objects follow from the export, so
 a file that was written and not recorded is replaced. All files are as of one instant, whenever they are made.
 """
@@ -26,32 +26,33 @@ from typing import TYPE_CHECKING
 from bg_ingest import ids
 from bg_ingest.access.audit import AuditEntry, AuditOutcome
 from bg_ingest.exporting.export_file import MEDIA_TYPES
-from bg_ingest.exporting.export_heartbeat import Heartbeat
 from bg_ingest.exporting.export_job import UNFINISHED, ExportedFile, ExportStatus
 from bg_ingest.exporting.export_jobs import ClaimLost
 from bg_ingest.exporting.export_manifest import manifest, slots_in, time_span
-from bg_ingest.exporting.export_names import manifest_key, name_in_manifest, object_key, object_keys
+from bg_ingest.exporting.export_objects import manifest_key, name_in_manifest, object_key, object_keys
 from bg_ingest.readings.stored.hour_items import HourUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from bg_ingest.access.audit import Audit
     from bg_ingest.clock import Clock
     from bg_ingest.exporting.export_file import Exporter
-    from bg_ingest.exporting.export_job import ExportJob
+    from bg_ingest.exporting.export_job import ExportJob, ExportMessage
     from bg_ingest.exporting.export_jobs import ClaimedExport, ExportJobs, UserFiles
-    from bg_ingest.exporting.export_message import ExportMessage
-    from bg_ingest.exporting.export_objects import ExportObjects
-    from bg_ingest.exporting.export_removal import ExportRemoval
+    from bg_ingest.exporting.export_objects import ExportObjects, ExportRemoval
     from bg_ingest.exporting.user_list import UserList
+
 
 # The time for one more month, its upload and the last writes.
 RESERVE_S = 25.0
 # The index lists a user within a second. The export ends only after it lists all.
 _LISTED_WAIT_S_MAX = 5.0
 _LISTED_PAUSE_S = 0.5
+RENEW_AFTER_S = 15.0
+# Longer than a claim lasts: if the process is killed, then the message finds the export without a claim.
+HIDDEN_S = 75
 
 
 class SliceEnd(StrEnum):
@@ -78,6 +79,44 @@ class ExportDelivery:
     message: ExportMessage
     time_left_s: Callable[[], float]
     hide: Callable[[int], None]  # Keep the message from other processes for so many seconds from now.
+
+
+@dataclass(slots=True)
+class Heartbeat:
+    """
+    Keeps an export claimed, and its message hidden, while a process works on it.
+
+    The process repeats this every RENEW_AFTER_S, between two months:
+
+        claim  renew  renew    killed            claim expires   delivered again
+        --|------|------|--------x----------------------|--------------|----------> time
+                        |<------------ CLAIM_S -------->|
+                        |<----------------- HIDDEN_S ----------------->|
+    """
+
+    jobs: ExportJobs
+    hide: Callable[[int], None]
+    clock: Clock
+    due_s: float = 0.0
+
+    def start(self) -> None:
+        """Shorten the time for which the queue hides the message: it is the longest that a slice can take."""
+        self.hide(HIDDEN_S)
+        self.due_s = self.clock.monotonic_s() + RENEW_AFTER_S
+
+    def beat(self, claimed: ClaimedExport) -> None:
+        """Renew the claim, and then hide the message, if it is time; raises ClaimLost."""
+        if self.clock.monotonic_s() >= self.due_s:
+            self.jobs.renew(claimed)
+            self.start()
+
+    def count(self, claimed: ClaimedExport, items: Iterable[object]) -> int:
+        """How many items there are, which may take long to read; raises ClaimLost."""
+        number = 0
+        for _ in items:
+            number += 1
+            self.beat(claimed)
+        return number
 
 
 @dataclass(frozen=True, slots=True)

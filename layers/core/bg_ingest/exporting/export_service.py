@@ -7,8 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from bg_ingest import ids
-from bg_ingest.exporting.export_job import UNFINISHED_MAX, ExportJob, ExportKey, ExportStatus
-from bg_ingest.exporting.export_message import ExportMessage
+from bg_ingest.exporting.export_job import UNFINISHED_MAX, ExportJob, ExportKey, ExportMessage, ExportStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from bg_ingest.clock import Clock
     from bg_ingest.exporting.export_job import ExportSpan
     from bg_ingest.exporting.export_jobs import ExportJobs, UserFiles
-    from bg_ingest.exporting.export_objects import ExportObjects
-    from bg_ingest.exporting.export_removal import ExportRemoval
+    from bg_ingest.exporting.export_objects import ExportObjects, ExportRemoval
 
 _USERS_AT_ONCE = 50
 

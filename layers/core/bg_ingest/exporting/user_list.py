@@ -15,15 +15,15 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from bg_ingest.accounts import connection
-from bg_ingest.accounts.source_keys import FIRST_SOURCE, source_key
-from bg_ingest.sync.listed_sources import LISTED_ATTRIBUTES, newest_data, sources_of_users
+from bg_ingest.accounts.connection import FIRST_SOURCE, source_key
+from bg_ingest.sync.user_sources import LISTED_ATTRIBUTES, newest_data, sources_of_users
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
     from bg_ingest.dynamo import Table
-    from bg_ingest.sync.listed_sources import ListedSource
+    from bg_ingest.sync.user_sources import ListedSource
 
 
 class UserCursorInvalid(Exception):

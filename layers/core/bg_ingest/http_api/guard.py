@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest import problems, telemetry
 from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
-from bg_ingest.http_api.rate_headers import headers_or_429
+from bg_ingest.http_api.responding import headers_or_429
 from bg_ingest.problems import Problem
 
 if TYPE_CHECKING:

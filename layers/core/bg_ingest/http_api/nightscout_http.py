@@ -28,7 +28,7 @@ from bg_ingest.facades.nightscout.properties import properties_of
 from bg_ingest.facades.nightscout.sgv_entry import DELTA_OVER_MAX, ID_PATTERN, entries_of
 from bg_ingest.http_api import aws_errors
 from bg_ingest.http_api.answers.range_response import preferred
-from bg_ingest.http_api.encoding import accepts_gzip
+from bg_ingest.http_api.responding import accepts_gzip
 from bg_ingest.http_api.shared import reader_of
 from bg_ingest.problems import Problem
 from bg_ingest.readings.store import AHEAD_MAX
@@ -36,8 +36,8 @@ from bg_ingest.readings.store import AHEAD_MAX
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from bg_ingest.access.grant import Reader
     from bg_ingest.access.grants import GrantService
-    from bg_ingest.access.reader import Reader
     from bg_ingest.clock import Clock
     from bg_ingest.facades.nightscout.sgv_entry import Entry
     from bg_ingest.readings.store import ReadingStore

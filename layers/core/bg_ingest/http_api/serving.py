@@ -1,5 +1,5 @@
 """
-HTTP server code that all functions share: routing, access, error responses, caching, rate-limit headers.
+HTTP server code that all functions share: routing, access, and the responses to errors.
 
 A function adds its routes to the resolver of `routes()`, and its entry point calls `serve()`. If a route
 raises an exception, then the response is a problem document (RFC 9457).
@@ -8,15 +8,12 @@ raises an exception, then the response is a problem document (RFC 9457).
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import logging
 import re
 from dataclasses import dataclass
-from http import HTTPStatus
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
@@ -24,14 +21,13 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from bg_ingest import problems, telemetry
 from bg_ingest.access.caller import Caller, Forbidden, caller_from_claims
-from bg_ingest.http_api import aws_errors, guard, shared
-from bg_ingest.http_api.encoding import gzipped
-from bg_ingest.http_api.requests.query_names import faults_in_names
+from bg_ingest.http_api import aws_errors, guard, responding, shared
+from bg_ingest.http_api.requests.parsing import faults_in_names
 from bg_ingest.problems import Problem
 from bg_ingest.telemetry import metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -42,12 +38,6 @@ if TYPE_CHECKING:
     from bg_ingest.http_api.shared import SharedRoutes
     from bg_ingest.settings import Settings
 
-NO_STORE = {"Cache-Control": "no-store"}
-# The result page of a login needs its own style only, and no other site may put it into a frame.
-PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-}
 # Of every response: no browser guesses another type than the declared one, or falls back to plain HTTP.
 _SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -112,33 +102,33 @@ def routes(
 
     @app.exception_handler(Problem)
     def _problem(problem: Problem) -> Response[str]:
-        return problem_response(problem)
+        return responding.problem_response(problem)
 
     @app.exception_handler(Forbidden)
     def _forbidden(_: Forbidden) -> Response[str]:
-        return problem_response(guard.forbidden(app, person_only=person_only))
+        return responding.problem_response(guard.forbidden(app, person_only=person_only))
 
     @app.exception_handler(RequestValidationError)
     def _invalid(error: RequestValidationError) -> Response[str]:
         # Powertools validates before the access check. A caller without access must not get the faults.
         refusal = access.refusal(app, error)
         if refusal:
-            return problem_response(refusal)
+            return responding.problem_response(refusal)
         # The field and the reason, never the value: the value may be health data.
         faults = _faults_in_query(app, open_queries)
         named = {fault["field"] for fault in faults}
         others = [{"field": _field(fault["loc"]), "reason": _reason(fault)} for fault in error.errors()]
         faults += [fault for fault in others if fault["field"] not in named]
-        return problem_response(Problem(problems.INVALID_REQUEST, errors=faults))
+        return responding.problem_response(Problem(problems.INVALID_REQUEST, errors=faults))
 
     @app.exception_handler(NotFoundError)
     def _not_found(_: NotFoundError) -> Response[str]:
-        return problem_response(Problem(problems.NOT_FOUND))
+        return responding.problem_response(Problem(problems.NOT_FOUND))
 
     @app.exception_handler(Exception)
     def _unexpected(error: Exception) -> Response[str]:
         telemetry.log("request failed", level=logging.ERROR, raised=error)
-        return problem_response(aws_errors.problem_of(error))
+        return responding.problem_response(aws_errors.problem_of(error))
 
     return app
 
@@ -189,7 +179,7 @@ def serve(
     telemetry.measure(metrics.API_LATENCY, latency_s * 1000)
     if is_head:
         return answer | {"body": "", "isBase64Encoded": False}
-    return gzipped(answer, (event.get("headers") or {}).get("accept-encoding"))
+    return responding.gzipped(answer, (event.get("headers") or {}).get("accept-encoding"))
 
 
 def caller(app: APIGatewayHttpResolver, api: ApiSettings) -> Caller:
@@ -197,79 +187,6 @@ def caller(app: APIGatewayHttpResolver, api: ApiSettings) -> Caller:
     authorizer = app.current_event.raw_event["requestContext"].get("authorizer") or {}
     claims = authorizer.get("jwt", {}).get("claims") or {}
     return caller_from_claims(claims, api.user_id_claim, api.service_ids)
-
-
-def json_response(
-    body: Any, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
-) -> Response[str]:
-    """Return a JSON response that no cache may store."""
-    text = json.dumps(body, separators=(",", ":"))
-    return Response(
-        status, content_type="application/json", body=text, headers={**NO_STORE, **(headers or {})}
-    )
-
-
-def cacheable_response(
-    app: APIGatewayHttpResolver,
-    body: str | bytes,
-    content_type: str = "application/json",
-    *,
-    validated_by: str | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response[str]:
-    """
-    Return a response with an ETag, or 304 if the caller sent that ETag.
-
-    The ETag is a hash of `validated_by`, or of the body if that is None. `validated_by` is for a body that
-    changes each second. `private, no-cache`: the caller's own client may store the response but must
-    revalidate it before each use, so that an old glucose value is never shown as the current one.
-    """
-    digest = hashlib.sha256(f"{content_type}\n{validated_by or body!s}".encode()).hexdigest()[:32]
-    fields = {"Cache-Control": "private, no-cache", "ETag": f'"{digest}"', "Vary": "Accept"}
-    fields |= headers or {}
-    if _matches(app.current_event.headers.get("if-none-match"), digest):
-        return Response(HTTPStatus.NOT_MODIFIED, body="", headers=fields)
-    return file_response(body, content_type, fields)
-
-
-def file_response(body: str | bytes, content_type: str, headers: Mapping[str, str]) -> Response[str]:
-    """Return a text, or the bytes of a file."""
-    if isinstance(body, str):
-        return Response(HTTPStatus.OK, content_type=content_type, body=body, headers=headers)
-    # Powertools encodes bytes by itself, but its validation of responses expects text before that.
-    text = base64.b64encode(body).decode()
-    response = Response(HTTPStatus.OK, content_type=content_type, body=text, headers=headers)
-    response.base64_encoded = True
-    return response
-
-
-def problem_response(problem: Problem) -> Response[str]:
-    """Return a problem document as a response; a route raises the Problem instead."""
-    return Response(
-        problem.kind.status,
-        content_type=problems.CONTENT_TYPE,
-        body=problem.document(telemetry.correlation_id()),
-        headers={**NO_STORE, **problem.headers},
-    )
-
-
-def public_address(
-    app: APIGatewayHttpResolver, api: ApiSettings, path: str, query: Mapping[str, str] | None = None
-) -> str:
-    """Return the full URL at which the caller reaches a path of this API."""
-    # Not from a header such as X-Forwarded-Host: any client can set those.
-    base = api.public_url or f"https://{app.current_event.raw_event['requestContext']['domainName']}"
-    return f"{base.rstrip('/')}{path}{'?' + urlencode(query) if query else ''}"
-
-
-def next_link(
-    app: APIGatewayHttpResolver, api: ApiSettings, query: Mapping[str, str] | None
-) -> dict[str, str]:
-    """Return the Link header to the next page of this resource (RFC 8288); nothing after the last page."""
-    if query is None:
-        return {}
-    url = public_address(app, api, app.current_event.raw_event["rawPath"], query)
-    return {"Link": f'<{url}>; rel="next"'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,12 +275,6 @@ def _json_text(event: dict[str, Any]) -> str:
     except (ValueError, RecursionError):  # Not UTF-8, not JSON, a number too long, or nested too deeply.
         return "{"
     return text
-
-
-def _matches(if_none_match: str | None, digest: str) -> bool:
-    """RFC 9110, 13.1.2: any tag of a list, weak or strong, or `*`."""
-    tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-    return "*" in tags or f'"{digest}"' in tags
 
 
 def _field(location: tuple[Any, ...]) -> str:

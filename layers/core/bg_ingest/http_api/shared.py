@@ -24,7 +24,7 @@ from bg_ingest import problems, telemetry
 from bg_ingest.access.caller import Forbidden
 from bg_ingest.access.grants import GrantInvalid, GrantLimited, ReaderRequest
 from bg_ingest.http_api.description import PROBLEMS, SHARED
-from bg_ingest.http_api.rate_headers import too_many_requests
+from bg_ingest.http_api.responding import too_many_requests
 from bg_ingest.problems import Problem
 from bg_ingest.telemetry import metrics
 
@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-    from bg_ingest.access.grant import Category
+    from bg_ingest.access.grant import Category, Reader
     from bg_ingest.access.grants import GrantService
-    from bg_ingest.access.reader import Reader
     from bg_ingest.readings.store import ReadingStore
 
     Handler = Callable[..., Response[Any]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.accounts.source_keys import source_of
+from bg_ingest.accounts.connection import source_of
 from bg_ingest.publishing.events import Event, hash_id
 
 if TYPE_CHECKING:

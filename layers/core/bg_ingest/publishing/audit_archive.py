@@ -5,7 +5,7 @@ The archive of audit entries, in a bucket whose objects cannot be changed or rem
 
 The table's entries can be overwritten by a function that was taken over, and an erasure removes them. The
 archive keeps every version for its announced time. It names persons and actors by pseudonyms only, which are
-keyed (`keyed_ids`), so it needs no erasure: without the deployment's secret no line shows its user.
+keyed (`audit_pseudonym`), so it needs no erasure: without the deployment's secret no line shows its user.
 """
 
 from __future__ import annotations

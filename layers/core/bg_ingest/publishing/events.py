@@ -9,13 +9,18 @@ because it starts at 1 again after an erasure. The table also does not keep it f
 An id is a hash, because ids appear in logs of brokers and consumers, where no user should be recognisable.
 For the same reason `subject` names the hour and not the user (CloudEvents 1.0.2, "Privacy and Security":
 context attributes should carry nothing sensitive). The user and the values are in `data`.
+
+Without a key, a reader of the events' envelopes could hash guessed user ids and find out which of them are
+users. So every sink gets HMACs of the ids, which only this deployment can compute. Events of the audit name
+persons and actors by HMACs, too.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,9 +28,11 @@ from bg_ingest.facades.native.reading_text import as_json
 from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from bg_ingest.publishing.publish import Sink, SinkResult
     from bg_ingest.readings.stored.stored_reading import HourChange, Revision, StoredReading, Version
+
 
 EventType = Literal[
     "bg.readings.stored",
@@ -41,6 +48,7 @@ READINGS_MAX = 60
 # limit of the systems it passes; docs/events.md names them. A reading with texts of full length has 13 KB.
 READINGS_BYTES_MAX = 60_000
 CONTENT_TYPE = "application/json"
+_DIGITS = 32  # Of an id.
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,7 @@ def removal_events(
 def hash_id(*identity: Any) -> str:
     """A hash of the identity: the same id for the same identity, and no personal data in it."""
     text = json.dumps(identity, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +191,36 @@ def _identity(stored: StoredReading, version: Version) -> list[str]:
 
 def _to_the_millisecond(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedSink:
+    """A sink whose events have keyed ids; the same event has the same id in every sink of a deployment."""
+
+    sink: Sink
+    key: Callable[[], bytes]
+
+    def publish(self, events: Sequence[Event]) -> SinkResult:
+        """Deliver the events under their keyed ids."""
+        key = self.key()
+        return self.sink.publish([_keyed(key, event) for event in events])
+
+
+def keyed_id(key: bytes, event_id: str) -> str:
+    """The id under which an event is published; the number of the part stays readable."""
+    number = event_id.rpartition("-")[2]
+    return f"{_hmac(key, event_id)}-{number}"
+
+
+def audit_pseudonym(key: bytes, name: str) -> str:
+    """The name under which the audit's events and archive show a person or an actor."""
+    return _hmac(key, f"audit {name}")
+
+
+def _keyed(key: bytes, event: Event) -> Event:
+    pseudonyms = {member: audit_pseudonym(key, event.data[member]) for member in event.keyed}
+    return replace(event, event_id=keyed_id(key, event.event_id), data=event.data | pseudonyms)
+
+
+def _hmac(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:_DIGITS]

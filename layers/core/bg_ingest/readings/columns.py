@@ -6,19 +6,55 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from itertools import repeat
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from bg_ingest.readings.model import Columns, served_values
-from bg_ingest.readings.shared_value import SharedValue
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from bg_ingest.readings.stored.stored_reading import StoredReading
 
+
+Value = TypeVar("Value")
+
 _SECOND = timedelta(seconds=1)
+
+
+class SharedValue(Sequence[Value], Generic[Value]):
+    """A column in which all readings have one value: it is stored once, kept once and rendered once."""
+
+    __slots__ = ("_length", "value")
+
+    def __init__(self, value: Value, length: int) -> None:
+        self.value = value
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Value]:
+        return repeat(self.value, self._length)
+
+    @overload
+    def __getitem__(self, which: int) -> Value: ...
+    @overload
+    def __getitem__(self, which: slice) -> SharedValue[Value]: ...
+    def __getitem__(self, which: int | slice) -> Value | SharedValue[Value]:
+        places = range(self._length)[which]  # As a list: an index out of range is an IndexError.
+        return self.value if isinstance(places, int) else SharedValue(self.value, len(places))
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, list | SharedValue) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment] # As a list.
+
+    def __repr__(self) -> str:
+        return f"SharedValue({self._length} times)"  # Without the value: it may be health data.
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A glucose reading of any provider, and the table of its fields."""
+"""A glucose reading of any provider, the table of its fields, and its units."""
 
 # The table FIELDS drives these places, so a new field needs no change in them.
 #
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+
 Status = Literal["low", "high"]
 Kind = Literal["cgm", "manual", "calibration"]
+# One mmol/L of glucose is 18.01559 mg/dL. As an integer, so that rounding is exact.
+_MG_DL_PER_100000_MMOL_L = 1_801_559
+MG_DL_PER_MMOL_L = _MG_DL_PER_100000_MMOL_L / 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +131,10 @@ class Columns(NamedTuple):
     stored_at: Sequence[datetime]
     revision: Sequence[int]
     device: Sequence[Device]
+
+
+def mmol_l(mg_dl: int) -> float:
+    """The value in mmol/L with one decimal, rounded half up, as a meter in that unit shows it."""
+    # Integers up to the last step: a float could fall to the wrong side of a half.
+    halves = 2 * 10 * 100_000 * mg_dl + _MG_DL_PER_100000_MMOL_L
+    return halves // (2 * _MG_DL_PER_100000_MMOL_L) / 10

@@ -77,7 +77,7 @@ class Order:
     # is nothing to do.
     repairs: bool = False
     stretch_percent: int = 100  # Of a poll: how much longer the intervals of all users are at the moment.
-    source: str = ""  # The name of the user's source; see accounts.source_keys.
+    source: str = ""  # The name of the user's source; see accounts.connection.
     is_retry: bool = False  # It was delivered or tried before, so a job may be stored for it.
 
     @property

@@ -12,7 +12,7 @@ from bg_ingest.providers.seam import Rejected
 from bg_ingest.sync import windows
 from bg_ingest.sync.completeness_store import compute_days
 from bg_ingest.sync.job import Counts, JobKind
-from bg_ingest.sync.polls.covered import Covered
+from bg_ingest.sync.windows import Covered
 from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:

@@ -8,19 +8,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from bg_ingest import ids
-from bg_ingest.accounts.source_keys import FIRST_SOURCE
+from bg_ingest.accounts.connection import FIRST_SOURCE, ConnectionState
 from bg_ingest.readings.completeness import DAY
 from bg_ingest.readings.delays import median_delays
 from bg_ingest.sync import worker
-from bg_ingest.sync.completeness_store import current_days
+from bg_ingest.sync.completeness_store import compute_local_days, current_days
 from bg_ingest.sync.connected_provider import ConnectedProvider
-from bg_ingest.sync.dead_jobs import fail_undeliverable, mend_abandoned
 from bg_ingest.sync.job import JobKind, Order, SyncResult, Trigger
 from bg_ingest.sync.job_history import JobHistory
-from bg_ingest.sync.jobs import enqueue
-from bg_ingest.sync.local_completeness import compute_local_days
+from bg_ingest.sync.jobs import enqueue, fail_undeliverable, mend_abandoned
 from bg_ingest.sync.orders.pushed_records import store_pushed
-from bg_ingest.sync.state import mend_polling
 from bg_ingest.sync.sync_user import sync_user
 from bg_ingest.sync.user_sources import sources_of
 
@@ -39,7 +36,7 @@ if TYPE_CHECKING:
     from bg_ingest.sync.job import Job
     from bg_ingest.sync.orders.queue import JobsQueue
     from bg_ingest.sync.run import Stores
-    from bg_ingest.sync.state import SyncState
+    from bg_ingest.sync.state import SyncState, SyncStates
     from bg_ingest.sync.user_sources import UserSource
     from bg_ingest.sync.windows import Window
     from bg_ingest.sync.worker import Delivery, DeliveryResult
@@ -242,3 +239,37 @@ class SyncService:
             for what, jobs in zip(("jobs sent again", "jobs"), mended, strict=True):
                 if jobs:
                     self.observer.mended(what, jobs)
+
+
+def mend_polling(
+    connections: Connections,
+    states: SyncStates,
+    providers: Mapping[str, Provider],
+    user_id: str,
+    source: str = FIRST_SOURCE,
+) -> bool:
+    """
+    Poll a connected user whose login was stored without its poll slot; return whether that was so.
+
+    Before logins were one transaction, a throttled write could leave that. A user whose polling a sync has
+    stopped since the login, because another account answered, stays unpolled.
+    """
+    state = states.get(user_id, source)
+    if state and state.slot:
+        return False
+    connection = connections.get(user_id, source)
+    if connection is None or connection.state is not ConnectionState.CONNECTED:
+        return False
+    if state and state.connected_at >= connection.connected_at:
+        return False
+    own_interval_s = state.own_interval_s if state else None
+    offered = providers[connection.endpoint.provider].capabilities
+    states.start_polling(
+        user_id,
+        own_interval_s,
+        connection.data_from,
+        source,
+        own_pace=offered.own_server,
+        relays=offered.relays,
+    )
+    return True

@@ -19,22 +19,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.accounts.connection import ConnectionState
-from bg_ingest.accounts.source_keys import FIRST_SOURCE, OF_ALL_SOURCES, all_sources, source_key, source_of
+from bg_ingest.accounts.connection import (
+    FIRST_SOURCE,
+    OF_ALL_SOURCES,
+    all_sources,
+    source_key,
+    source_of,
+)
 from bg_ingest.dynamo import Change
 from bg_ingest.sync.dispatching import poll_slots, poll_stretch
 from bg_ingest.sync.dispatching.poll_stretch import PollStretch
 from bg_ingest.sync.job import ACCOUNT_CHANGED, INTERNAL, Job, JobKind, JobStatus, Order, Trigger
-from bg_ingest.sync.polls.covered import Covered
+from bg_ingest.sync.windows import Covered
 from bg_ingest.utc import from_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from bg_ingest.accounts.connection import Connections
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table, Write
-    from bg_ingest.providers.seam import Provider
 
 SK = "sync"
 COVERED = "covered"  # What the next poll knows of the stored readings; a restore removes this attribute.
@@ -356,42 +357,6 @@ class SyncStates:
 
     def _state(self, item: Item) -> SyncState:
         return _from_item(item, self.clock.now(), self.default_interval_s)
-
-
-def mend_polling(
-    connections: Connections,
-    states: SyncStates,
-    providers: Mapping[str, Provider],
-    user_id: str,
-    source: str = FIRST_SOURCE,
-) -> bool:
-    """
-    Poll a connected user whose login was stored without its poll slot; return whether that was so.
-
-    Before logins were one transaction, a throttled write could leave that. A user whose polling a sync has
-    stopped since the login, because another account answered, stays unpolled.
-    """
-    state = states.get(user_id, source)
-    if state and state.slot:
-        return False
-    connection = connections.get(user_id, source)
-    if connection is None or connection.state is not ConnectionState.CONNECTED:
-        return False
-    if state and state.connected_at >= connection.connected_at:
-        return False
-    own_interval_s, offered = (
-        state.own_interval_s if state else None,
-        providers[connection.endpoint.provider].capabilities,
-    )
-    states.start_polling(
-        user_id,
-        own_interval_s,
-        connection.data_from,
-        source,
-        own_pace=offered.own_server,
-        relays=offered.relays,
-    )
-    return True
 
 
 def _from_item(item: Item, now: datetime, default_interval_s: int) -> SyncState:

@@ -38,11 +38,11 @@ from bg_ingest.providers.errors import (
     TryLater,
 )
 from bg_ingest.sync import job as jobs
+from bg_ingest.sync import quiet_polls
 from bg_ingest.sync.connected_provider import AccountChanged
-from bg_ingest.sync.dead_jobs import under_living_job
 from bg_ingest.sync.dispatching import poll_slots
 from bg_ingest.sync.job import Counts, Failure, Job, JobStatus, SyncResult
-from bg_ingest.sync.polls import quiet_polls
+from bg_ingest.sync.jobs import under_living_job
 from bg_ingest.sync.run import LeaseLost, Run
 from bg_ingest.sync.state import Busy, Superseded
 

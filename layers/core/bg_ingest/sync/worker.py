@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.sync.dead_jobs import DELIVERIES_MAX
+from bg_ingest.sync.jobs import DELIVERIES_MAX
 from bg_ingest.sync.orders import queue
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from bg_ingest.telemetry.boot import resume_collection
 from bg_ingest.telemetry.call_observer import call_observer, log_call
 from bg_ingest.telemetry.correlation import adopt_correlation_id, correlation_id, header_ids, trace_id
 from bg_ingest.telemetry.entry import InvocationFailed, entry_point
-from bg_ingest.telemetry.logger import configure, log
+from bg_ingest.telemetry.logger import configure, log, waiting_lines
 from bg_ingest.telemetry.meter import measure
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "measure",
     "resume_collection",
     "trace_id",
+    "waiting_lines",
 ]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 Fact = str | int | float | bool | None
+FactOrList = Fact | list[dict[str, Fact]]
 
 
 class JsonLines(logging.Formatter):
@@ -26,7 +27,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end."""
-        line: dict[str, Fact] = {
+        line: dict[str, FactOrList] = {
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "function": self._function,
@@ -40,9 +41,16 @@ class JsonLines(logging.Formatter):
         return json.dumps(line | facts, separators=(",", ":"))
 
 
-def _facts(record: logging.LogRecord) -> dict[str, Fact]:
+def _facts(record: logging.LogRecord) -> dict[str, FactOrList]:
     facts: Mapping[str, Any] = getattr(record, "facts", {})
-    return {name: _plain(value) for name, value in facts.items()}
+    return {name: _plain_or_list(value) for name, value in facts.items()}
+
+
+def _plain_or_list(value: Any) -> FactOrList:
+    """A plain value, or the plain values of each of some groups of facts."""
+    if isinstance(value, list) and all(isinstance(each, dict) for each in value):
+        return [{name: _plain(fact) for name, fact in each.items()} for each in value]
+    return _plain(value)
 
 
 def _plain(value: Any) -> Fact:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from bg_ingest.clock import SystemClock
 from bg_ingest.settings import load
 from bg_ingest.telemetry import outputs
-from bg_ingest.telemetry.json_lines import Fact, JsonLines
+from bg_ingest.telemetry.json_lines import FactOrList, JsonLines
 from bg_ingest.telemetry.outputs import LossyHandler
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bg_ingest.clock import Clock
     from bg_ingest.settings import Settings
 
@@ -60,16 +63,64 @@ def reset() -> None:
             handler.close()
 
 
+class WaitingLines:
+    """Lines of one thread that are written later, or not at all if nothing that matters has happened."""
+
+    def __init__(self) -> None:
+        self._records: list[logging.LogRecord] = []
+        self.are_written = False
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def add(self, record: logging.LogRecord) -> None:
+        """Let a line wait; a warning or an error, and what led to it, is written at once."""
+        self._records.append(record)
+        if self.are_written or record.levelno > logging.INFO:
+            self.write()
+
+    def write(self) -> None:
+        """Write all of them; no later line waits."""
+        self.are_written = True
+        for record in self._records:
+            _logger.handle(record)
+        self._records.clear()
+
+
+_waiting: ContextVar[WaitingLines | None] = ContextVar("waiting lines", default=None)
+
+
+@contextmanager
+def waiting_lines() -> Iterator[WaitingLines]:
+    """Let the lines of this thread wait; those that wait at the end are dropped."""
+    waiting = WaitingLines()
+    before = _waiting.set(waiting)
+    try:
+        yield waiting
+    finally:
+        _waiting.reset(before)
+
+
 def log(
     message: str,
     *,
     level: int = logging.INFO,
     raised: BaseException | None = None,
     callers: int = 1,
-    **facts: Fact,
+    **facts: FactOrList,
 ) -> None:
     """Write one line; its `module` is the caller's, or that of `callers` frames above."""
-    _logger.log(level, message, extra={"facts": facts}, exc_info=raised, stacklevel=1 + callers)
+    if not _logger.isEnabledFor(level):
+        return
+    file, number, function, _ = _logger.findCaller(stacklevel=1 + callers)
+    raising = (type(raised), raised, raised.__traceback__) if raised else None
+    extra = {"facts": facts}
+    record = _logger.makeRecord(_logger.name, level, file, number, message, (), raising, function, extra)
+    waiting = _waiting.get()
+    if waiting is None:
+        _logger.handle(record)
+    else:
+        waiting.add(record)
 
 
 def _own_handlers() -> list[LossyHandler]:

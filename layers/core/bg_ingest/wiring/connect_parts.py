@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy, WriteLimits
-from bg_ingest.accounts.data_keys import Purpose
+from bg_ingest.accounts.sealing import Purpose
 from bg_ingest.connecting.flow import ConnectDeps
 from bg_ingest.connecting.logins import Logins
-from bg_ingest.connecting.own_server import OwnServerLogin
+from bg_ingest.connecting.new_connection import OwnServerLogin
 from bg_ingest.connecting.parked_logins import ParkedLogins
 from bg_ingest.providers.seam import ProviderAccount
 from bg_ingest.wiring import provider_parts

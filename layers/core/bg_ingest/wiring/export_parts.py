@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy, WriteLimits
 from bg_ingest.exporting.export_file import Exporter
 from bg_ingest.exporting.export_jobs import ExportJobs
-from bg_ingest.exporting.export_objects import ExportObjects
-from bg_ingest.exporting.export_removal import ExportRemoval
+from bg_ingest.exporting.export_objects import ExportObjects, ExportRemoval
 from bg_ingest.exporting.export_service import ExportService
 from bg_ingest.exporting.user_list import UserList
 from bg_ingest.settings import PROVIDER_NAMES
@@ -19,7 +18,7 @@ from bg_ingest.wiring.store_parts import reading_store, write_limit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bg_ingest.exporting.export_message import ExportMessage
+    from bg_ingest.exporting.export_job import ExportMessage
     from bg_ingest.wiring.process import Process
 
 EXPORT_ORDERS_PER_HOUR_MAX = 20

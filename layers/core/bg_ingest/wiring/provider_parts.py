@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from bg_ingest import telemetry
 from bg_ingest.accounts.cached_secret import CachedSecret
-from bg_ingest.accounts.data_keys import Purpose
 from bg_ingest.accounts.quarantine import Quarantine
+from bg_ingest.accounts.sealing import Purpose
 from bg_ingest.accounts.vault import Vault
 from bg_ingest.providers.dexcom.oauth import Application
 from bg_ingest.providers.dexcom.provider import NAME as DEXCOM
 from bg_ingest.providers.dexcom.provider import DexcomProvider
 from bg_ingest.providers.dexcom.regions import base_url
+from bg_ingest.providers.http.admission import RateLimiter, RateRules
 from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.providers.http.http_client import admission_control, polite_http
 from bg_ingest.providers.http.quota import HourlyQuota, QuotaRules
-from bg_ingest.providers.http.rate_limiter import RateLimiter, RateRules
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from bg_ingest.providers.nightscout.nightscout_provider import NightscoutProvider
 from bg_ingest.providers.nightscout.site_http import SiteHttp

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bg_ingest.accounts.cached_secret import CachedSecret
 from bg_ingest.publishing.eventbridge import EventBridgeSink
-from bg_ingest.publishing.keyed_ids import KeyedSink
+from bg_ingest.publishing.events import KeyedSink
 from bg_ingest.publishing.publish import sequence_number
 from bg_ingest.settings import Environment
 from bg_ingest.wiring.access.secret_parts import read_secret

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 from bg_ingest import telemetry
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
 from bg_ingest.accounts.cached_secret import CachedSecret
-from bg_ingest.webhooks.authentication import WebhookAuthenticator
-from bg_ingest.webhooks.inbox import Inbox
-from bg_ingest.webhooks.receive import WebhookDeps
-from bg_ingest.webhooks.signature import key_of
+from bg_ingest.webhooks.authentication import WebhookAuthenticator, key_of
+from bg_ingest.webhooks.receive import Inbox, WebhookDeps
 from bg_ingest.wiring.access.secret_parts import read_json_secret
 from bg_ingest.wiring.process import intake_table
 from bg_ingest.wiring.queue_parts import connections, jobs, jobs_queue

@@ -12,7 +12,7 @@ import pytest
 
 from bg_ingest.facades.page import document
 from bg_ingest.facades.page.forms import Forms
-from tests.support.page_views import five_states, two_sources
+from tests.support.page_views import five_states, newcomers_view, two_sources
 
 if TYPE_CHECKING:
     from bg_ingest.facades.page.person_view import PersonView
@@ -25,6 +25,7 @@ GRANT = {
     "grant_id": HOSTILE,
     "label": HOSTILE,
     "reads": [HOSTILE],
+    "days": {"from": HOSTILE, "to": HOSTILE},
     "last_used_at": None,
     "uses": 0,
     "expires_at": None,
@@ -126,9 +127,65 @@ def test_too_few_readings_are_grey_and_named() -> None:
     """Insufficient figures are shown in grey with the reason."""
     page = document.person_page(STATES["connect-again"], FORMS)
 
-    assert "% of 70 %: too few to judge" in page
+    assert "10 of 14 days have readings; 64.3 % of all expected ones are here, and 70 % are needed" in page
+    assert "too few to judge" in page
     assert "too-few" in page
     assert "too few to judge" not in document.person_page(STATES["flowing"], FORMS)
+
+
+def test_a_newcomer_sees_no_empty_charts() -> None:
+    """Before the first connection the page offers to connect, and leaves out what has no readings."""
+    newcomer = newcomers_view()
+    parsed = _parsed(document.person_page(newcomer, FORMS))
+    sections = {each.get("id") for each in parsed.iter("section")}
+    (hero,) = (each for each in parsed.iter("section") if "hero" in each.get("class", ""))
+    offered = [button.text for button in hero.iter("button")] + [a.text for a in hero.iter("a")]
+
+    assert [each.text for each in hero.iter("h1")] == ["Not connected yet"]
+    assert offered == ["Connect Dexcom", "Connect Nightscout"]
+    assert sections.isdisjoint({"missing", "period", "profile", "jobs"})
+    assert {"grants", "audit", "acts"} <= sections
+
+
+def test_a_value_beyond_the_sensor_is_a_word() -> None:
+    """LOW has no number of its own, so no unit is beside it."""
+    view = STATES["flowing"]
+    low = replace(view, newest={**(view.newest or {}), "glucose_mg_dl": 39, "status": "low"})
+    (now,) = (
+        each for each in _parsed(document.person_page(low, FORMS)).iter("div") if each.get("class") == "now"
+    )
+    words = " ".join("".join(now.itertext()).split())
+
+    assert "LOW" in words
+    assert "below what the sensor can measure, rising slowly" in words
+    assert "mg/dL" not in words
+
+
+def test_many_jobs_are_folded_with_failures_first() -> None:
+    """Fifty jobs would push everything else from a small screen."""
+    view = STATES["late-at-provider"]
+    jobs = list(view.jobs or ())
+    many = [*jobs[2:] * 5, *jobs[:2]]
+    page = _parsed(document.person_page(replace(view, jobs=many), FORMS))
+    (card,) = (each for each in page.iter("section") if each.get("id") == "jobs")
+    at_once, folded = card.iter("ul")
+
+    assert [each.get("class") for each in at_once] == ["failed"] * 2 + [None] * 6
+    assert len(list(folded)) == len(many) - 8
+    assert [each.text for each in card.iter("summary")] == ["14 more jobs"]
+
+
+def test_a_first_history_is_not_called_late() -> None:
+    """In the list of sources and in its card, a new source is being fetched."""
+    view = STATES["both-flow"]
+    dexcom, own = view.sources
+    assert own.situation.syncs
+    fetching = replace(own.situation, newest_at=None, syncs=replace(own.situation.syncs, history_done=False))
+    page = document.person_page(replace(view, sources=[dexcom, replace(own, situation=fetching)]), FORMS)
+
+    assert "</b>: its history is being fetched; connected on" in page
+    assert "Its history is being fetched. A new login" in page
+    assert "late at us" not in page
 
 
 def test_welcome_page_offers_to_sign_in() -> None:

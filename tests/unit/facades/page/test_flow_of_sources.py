@@ -90,8 +90,19 @@ def test_a_source_that_the_person_ended_is_not_mentioned() -> None:
     """The sentence about the source that is left is the usual one."""
     for other in (STOPPED, NEVER):
         assert _sentence(other, NIGHTSCOUT) == flow_sentence(NIGHTSCOUT, WORDING)
-    assert _sentence(NEVER, NEVER).headline == "Stopped"
+    assert _sentence(NEVER, NEVER).headline == "Stopped"  # Readings came by a webhook.
     assert _sentence(STOPPED, NEVER).text.endswith("Your readings are kept. Newest 15:28, 3 minutes old.")
+
+
+def test_a_newcomer_reads_what_to_connect() -> None:
+    """Nothing was ever connected, so nothing has stopped."""
+    own = replace(NEVER, provider="Nightscout", own_server=True)
+
+    assert str(sentence_of_sources([NEVER, own], None, WORDING)) == (
+        "Not connected yet. Connect Dexcom or your Nightscout."
+        " Your readings then arrive here by themselves, the newest ones first."
+    )
+    assert sentence_of_sources([STOPPED, own], None, WORDING).headline == "Stopped"
 
 
 @given(st.lists(situations, min_size=1, max_size=3))

@@ -72,6 +72,15 @@ def test_flowing_names_delay_and_next_look() -> None:
     )
 
 
+def test_storing_within_a_second_is_at_once() -> None:
+    """A delay of no seconds is not worth a number."""
+    late = _changed(our_delay=timedelta(seconds=0.4))
+    in_time = replace(_changed(our_delay=timedelta(), look_every=60 * MINUTE), provider_delay=MINUTE)
+
+    assert "about 60 minutes late; they are stored at once." in flow_sentence(late, WORDING).text
+    assert "61 minutes old, stored as soon as Dexcom had it." in flow_sentence(in_time, WORDING).text
+
+
 @pytest.mark.parametrize("error", THEIR_ERRORS)
 def test_an_outage_is_named_after_one_failed_poll(error: str) -> None:
     """The newest reading is not late yet, but the provider has failed."""

@@ -20,7 +20,7 @@ def _text(status: ServiceStatus) -> str:
 def test_a_service_without_concerns_is_well() -> None:
     """The sentence says so, and no concern is listed."""
     assert WELL.concerns == []
-    assert "All is well 298 users, 272 of them are connected." in _text(WELL)
+    assert "All is well 298 users, 272 connected." in _text(WELL)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from bg_ingest.providers.errors import OutOfTime, ProviderError, RequestRefused,
 from tests.support.fakes import NOON, FakeClock
 from tests.unit.providers.dexcom.json_records import a_record
 from tests.unit.providers.dexcom.test_oauth import APPLICATION
-from tests.unit.providers.dexcom.test_records import JSON
+from tests.unit.providers.dexcom.test_responses import JSON
 from tests.unit.providers.http.fake_provider import HOST, TOKEN, Replies, ok, polite, without_retries
 
 if TYPE_CHECKING:

@@ -24,9 +24,9 @@ from bg_ingest.providers.errors import (
 )
 from bg_ingest.providers.seam import Tokens
 from tests.support.fakes import NOON, FakeClock
-from tests.unit.providers.dexcom.test_records import JSON
+from tests.unit.providers.dexcom.test_responses import JSON
 from tests.unit.providers.http.fake_provider import HOST, Replies, ok, polite, without_retries
-from tests.unit.providers.http.test_statuses import BODIES
+from tests.unit.providers.http.test_send import BODIES
 
 APPLICATION = Application("our-client", "our-secret", "https://service.test/oauth/callback?x=1")
 GOOD = {"access_token": "access-2", "refresh_token": "refresh-2", "expires_in": 7200, "token_type": "Bearer"}

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bg_ingest.providers.http.admission import RateRules
 from bg_ingest.providers.http.policy import Backoff, Policy, Timeouts
-from bg_ingest.providers.http.rate_limiter import RateRules
 
 BACKOFF = Backoff()
 ATTEMPTS = st.integers(1, 10_000)

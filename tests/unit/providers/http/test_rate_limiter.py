@@ -2,19 +2,22 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.providers.http.rate_limiter import Bucket, RateLimiter, RateRules
-
-if TYPE_CHECKING:
-    from tests.support.fakes import FakeClock
+from bg_ingest.providers.http.admission import Bucket, RateLimiter, RateRules
+from tests.support.fakes import FakeClock
 
 RULES = RateRules(calls_max=5, period_s=10.0, wait_s_max=4.0, pause_s=3.0, pause_s_max=60.0)
 PAUSES = st.lists(st.sampled_from([0.0, 0.0, 0.5, 2.0, 3.7, 30.0]), max_size=40)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock, here and not from a conftest.py, which mutation testing leaves out."""
+    return FakeClock()
 
 
 def starts(gaps_s: list[float]) -> list[float]:

@@ -24,12 +24,11 @@ from bg_ingest.providers.errors import (
     TryLater,
     Unavailable,
 )
-from bg_ingest.providers.http.admission import ProcessBreaker
+from bg_ingest.providers.http.admission import ProcessBreaker, RateLimiter, RateRules
 from bg_ingest.providers.http.call_record import Call, CallRecord
 from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.providers.http.http_client import admission_control
 from bg_ingest.providers.http.policy import Policy
-from bg_ingest.providers.http.rate_limiter import RateLimiter, RateRules
 from bg_ingest.providers.http.send import parse_json_object, send
 from tests.support.fakes import NOON, FakeClock
 from tests.unit.providers.http.fake_provider import (

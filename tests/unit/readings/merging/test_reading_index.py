@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.readings.merging.device_clocks import DeviceClocks
+from bg_ingest.readings.merging.identity import DeviceClocks
 from bg_ingest.readings.merging.reading_index import COPIES_MAX, ReadingIndex
 from bg_ingest.readings.merging.revisions import first_version
 from bg_ingest.readings.stored.stored_reading import Copy

@@ -14,9 +14,8 @@ from functools import cache, lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal
 
-from bg_ingest.readings.model import SERVED, served_values
-from bg_ingest.readings.shared_value import SharedValue
-from bg_ingest.readings.units import mmol_l
+from bg_ingest.readings.columns import SharedValue
+from bg_ingest.readings.model import SERVED, mmol_l, served_values
 from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:

@@ -30,12 +30,12 @@ def acting_view(view: PersonView, forms: Forms) -> Markup:
         *_display(view, forms),
         _act(
             "Take your data with you",
-            "Your readings as one file, in your hands only.",
+            "Your readings as one file on your device.",
             forms.form(
                 Act.EXPORT,
                 "Download",
                 choice("days", "Days", _EXPORT_DAYS),
-                choice("format", "Form", _EXPORTS),
+                choice("format", "Format", _EXPORTS),
             ),
         ),
         _act(
@@ -66,7 +66,7 @@ def erase_question(view: PersonView, forms: Forms) -> Markup:
             Act.ERASE_FOR_GOOD,
             "Erase for good",
             text_field(
-                "confirmed", "Type the word erase", autocomplete="off", required=True, pattern="[Ee]rase"
+                "confirmed", "Type the word “erase”", autocomplete="off", required=True, pattern="[Ee]rase"
             ),
             quiet=False,
         ),
@@ -86,7 +86,9 @@ def _display(view: PersonView, forms: Forms) -> list[Markup]:
                 Act.SHOW,
                 "Save",
                 choice("unit", "Unit", units, view.wording.unit),
-                text_field("zone", "Zone", value=view.zone_choice, placeholder="Europe/Berlin", maxlength=40),
+                text_field(
+                    "zone", "Time zone", value=view.zone_choice, placeholder="Europe/Berlin", maxlength=40
+                ),
             ),
         )
     ]

@@ -54,10 +54,8 @@ def person_page(view: PersonView, forms: Forms | None) -> str:
     sections = [
         element("p", view.notice, class_="card notice", role="status") if view.notice else None,
         _hero(view, forms),
-        _today(view) if view.trace is not None else None,
-        _missing(view),
-        element("div", _figures(view), class_="pair") if view.statistics or view.profile else None,
-        element("div", _records(view, forms), class_="pair no-paper"),
+        *([] if view.is_new and forms else _readings(view)),
+        element("div", _records(view, forms), class_="pair no-paper") if forms else None,
         _acting(view, forms) if forms else None,
     ]
     title = f"{view.sentence.headline} · {NAME}" if view.shows_flow else NAME
@@ -187,7 +185,10 @@ def _brand() -> Markup:
 
 def _top(view: PersonView, forms: Forms | None) -> Markup:
     if forms is None:
-        return joined(_brand(), element("span", f"Shared with {view.reader}, read-only", class_="muted"))
+        name = element("span", view.name, class_="muted") if view.shows_flow else None
+        return joined(
+            _brand(), name, element("span", f"Shared with {view.reader}, read-only", class_="muted")
+        )
     return joined(
         _brand(),
         element("span", view.name, class_="muted"),
@@ -197,9 +198,7 @@ def _top(view: PersonView, forms: Forms | None) -> Markup:
 
 def _hero(view: PersonView, forms: Forms | None) -> Markup:
     if not view.shows_flow:
-        return element(
-            "section", element("div"), element("div", element("h1", view.name)), class_="hero stopped"
-        )
+        return element("section", element("h1", view.name), class_="hero")
     sentence = view.sentence
     return element(
         "section",
@@ -212,6 +211,14 @@ def _hero(view: PersonView, forms: Forms | None) -> Markup:
         ),
         class_=f"hero {sentence.status}",
     )
+
+
+def _readings(view: PersonView) -> list[Markup | None]:
+    return [
+        _today(view) if view.trace is not None else None,
+        _missing(view),
+        element("div", _figures(view), class_="pair") if view.statistics or view.profile else None,
+    ]
 
 
 def _today(view: PersonView) -> Markup:
@@ -238,9 +245,9 @@ def _now(view: PersonView) -> Markup:
             "p",
             now.value,
             element("span", now.arrow, aria_hidden="true") if now.arrow else None,
-            class_="value old" if now.is_old else "value",
+            class_=" ".join(["value", *["word"] * now.is_word, *["old"] * now.is_old]),
         ),
-        element("p", f"{view.wording.unit}, {now.trend}"),
+        element("p", f"{now.unit}, {now.trend}"),
         element("p", now.age + (", older than the delay explains" if now.is_old else ""), class_="muted"),
         class_="now",
     )
@@ -265,17 +272,18 @@ def _figures(view: PersonView) -> list[Markup]:
     return figures
 
 
-def _records(view: PersonView, forms: Forms | None) -> list[Markup]:
-    records = []
-    if view.jobs is not None:
-        records.append(_card("What was done for you", "jobs", jobs_in_words(view.jobs, view.wording)))
-    if view.grants is not None and forms:
-        records.append(_card("Access for others", "grants", grants_view(view.grants, forms, view.wording)))
-    if view.audit is not None:
-        records.append(
-            _card("Looks and changes", "audit", audit_view(view.audit, view.own_names, view.wording))
-        )
-    return records
+def _records(view: PersonView, forms: Forms) -> list[Markup]:
+    """The jobs, and beside them who may look and who has looked."""
+    jobs, grants, audit = view.jobs, view.grants, view.audit
+    looks = []
+    if grants is not None:
+        looks.append(_card("Access for others", "grants", grants_view(grants, forms, view.wording)))
+    if audit is not None:
+        looks.append(_card("Looks and changes", "audit", audit_view(audit, view.own_names, view.wording)))
+    if jobs is None or view.is_new:
+        return looks
+    done = _card("What was done for you", "jobs", jobs_in_words(jobs, view.wording))
+    return [done, element("div", looks, class_="stack")]
 
 
 def _acting(view: PersonView, forms: Forms) -> Markup:

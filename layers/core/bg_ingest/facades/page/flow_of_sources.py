@@ -4,6 +4,7 @@
 # Rule 2: One followed source has the sentence of flow_sentence.
 # Rule 3: The best status of several is the status of the person: one flowing source is enough.
 # Rule 4: Each followed source has a clause of its own, the best first.
+# Rule 5: A person who has never connected a source reads which ones there are.
 
 from __future__ import annotations
 
@@ -54,6 +55,8 @@ def sentence_of_sources(
     """The sentence at the head of the page; `newest_at` is of the newest reading of any source."""
     ordered = best_first(situations, wording.now)
     followed = [each for each in ordered if flow_status(each, wording.now) is not FlowStatus.STOPPED]
+    if not followed and newest_at is None and not any(each.syncs for each in ordered):
+        return _never_connected(situations)
     if not followed:
         return flow_sentence(replace(ordered[0], newest_at=newest_at), wording)
     if len(followed) == 1:
@@ -63,6 +66,12 @@ def sentence_of_sources(
         clauses.insert(0, f"{newest_in_words(newest_at, wording)}.")
     status = flow_status(followed[0], wording.now)
     return FlowSentence(status, _headline(followed, status, wording), " ".join(clauses))
+
+
+def _never_connected(situations: Sequence[Situation]) -> FlowSentence:
+    names = " or ".join(_name(each) for each in situations)
+    text = f"Connect {names}. Your readings then arrive here by themselves, the newest ones first."
+    return FlowSentence(FlowStatus.STOPPED, "Not connected yet", text)
 
 
 def _headline(followed: Sequence[Situation], status: FlowStatus, wording: Wording) -> str:

@@ -32,6 +32,7 @@ NEWEST_TOLERANCE = timedelta(minutes=10)
 PROVIDER_DELAY_UNKNOWN = timedelta(hours=3)
 DELAY_WORTH_NAMING = timedelta(minutes=10)
 _QUIET = timedelta(days=1)
+_AT_ONCE = timedelta(seconds=1)
 
 # Types of `last_error` that are faults on our side. All others are the provider's.
 _ACCOUNT_CHANGED = "account-changed"
@@ -159,10 +160,16 @@ def _flowing(situation: Situation, wording: Wording) -> str:
     if delay is not None and delay >= DELAY_WORTH_NAMING:
         text += f": {situation.provider} hands readings over about {duration(delay)} late"
         if syncs and syncs.our_delay is not None:
-            text += f"; they are stored {duration(syncs.our_delay)} after that"
+            text += f"; they are stored {_after(syncs.our_delay)}"
     elif syncs and syncs.our_delay is not None:
-        text += f", stored {duration(syncs.our_delay)} after {situation.provider} had it"
+        text += f", stored {_after(syncs.our_delay, f'{situation.provider} had it')}"
     return f"{text}.{next_look(situation, wording)}"
+
+
+def _after(delay: timedelta, event: str | None = None) -> str:
+    if delay < _AT_ONCE:
+        return f"as soon as {event}" if event else "at once"
+    return f"{duration(delay)} after {event or 'that'}"
 
 
 def late_at_provider(situation: Situation, wording: Wording) -> str:
@@ -203,6 +210,13 @@ def late_at_us(situation: Situation, wording: Wording) -> str:
     else:
         reason = f"Your history is being fetched from {situation.provider}; the newest readings come first."
     return f"{reason} Nothing is lost.{next_look(situation, wording)}"
+
+
+def is_first_history(situation: Situation) -> bool:
+    """Whether the first readings of a new connection are on their way."""
+    syncs = situation.syncs
+    is_on_its_way = syncs is not None and syncs.last_error is None and not syncs.history_done
+    return is_on_its_way and situation.connection is ConnectionState.CONNECTED and situation.newest_at is None
 
 
 def has_other_account(situation: Situation) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.facades.page.markup import element
+from bg_ingest.facades.page.markup import element, folded, joined
 from bg_ingest.facades.page.wording import counted, grouped, in_words
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.facades.page.wording import Wording
 
+_UNFOLDED = 8  # Jobs that are shown at once.
 _KINDS = {"incremental": "Sync", "backfill": "History", "reconcile": "Daily comparison"}
 _TRIGGERS = {
     "schedule": "by the schedule",
@@ -29,11 +30,17 @@ def jobs_in_words(jobs: Sequence[Mapping[str, Any]], wording: Wording) -> Markup
     if not jobs:
         return element("p", "No sync has run in the last thirty days.", class_="muted")
     ordered = sorted(jobs, key=lambda job: job["status"] != "failed")
+    first, rest = ordered[:_UNFOLDED], ordered[_UNFOLDED:]
+    more = folded(f"{counted(len(rest), 'more job')}", _lines(rest, wording)) if rest else None
+    return joined(_lines(first, wording), more)
+
+
+def _lines(jobs: Sequence[Mapping[str, Any]], wording: Wording) -> Markup:
     return element(
         "ul",
         [
             element("li", job_in_words(job, wording), class_="failed" if job["status"] == "failed" else None)
-            for job in ordered
+            for job in jobs
         ],
         class_="lines",
     )

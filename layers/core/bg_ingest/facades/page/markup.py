@@ -1,4 +1,4 @@
-"""HTML and SVG elements whose text is always escaped."""
+"""HTML and SVG elements whose text is always escaped, and tables of them."""
 
 # Only this module makes `Markup`. Every other module of the package passes plain texts to `element`, which
 # escapes them. So no text of a person, a device or a caller can become a tag.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     Child = str | int | float | None | Iterable["Child"]
     Value = str | float | bool | None
@@ -76,3 +76,24 @@ def _number_or_text(value: str | float) -> str:
             return value  # `str(value)` would make a plain text of markup, which would be escaped again.
         case _:
             return str(value)
+
+
+def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Child]]) -> Markup:
+    """A table; the first cell of each row is its head. On a narrow screen it scrolls by itself."""
+    head = element("tr", [element("th", name, scope="col") for name in heads])
+    body = [
+        element("tr", element("th", first, scope="row"), [element("td", cell) for cell in rest])
+        for first, *rest in rows
+    ]
+    whole = element(
+        "table",
+        element("caption", caption, class_="unseen"),
+        element("thead", head),
+        element("tbody", body),
+    )
+    return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
+
+
+def folded(summary: Child, *content: Child, class_: str = "fold") -> Markup:
+    """Content that the reader opens."""
+    return element("details", element("summary", summary), content, class_=class_)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.facades.page.charts.band_bar import band_bar
 from bg_ingest.facades.page.markup import element, joined
 from bg_ingest.facades.page.wording import counted
+from bg_ingest.statistics.days import ACTIVE_PERCENT_MIN, DAYS_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,14 @@ def period_sentence(figures: Mapping[str, Any]) -> str:
 
 def too_few(figures: Mapping[str, Any]) -> str:
     """Why the days are insufficient."""
-    return f"{' and '.join(figures['reasons'])}: too few to judge."
+    days = max(DAYS_MIN, _days(figures))
+    there = sum(day["received"] > 0 for day in figures["by_day"])
+    text, active_percent = f"{there} of {days} days have readings", figures["active_percent"] or 0
+    if active_percent < ACTIVE_PERCENT_MIN:
+        # 69.97 is shown as 69.9: "70.0 %, and 70 % are needed" would not explain it.
+        shown = min(active_percent, ACTIVE_PERCENT_MIN - 0.1)
+        text += f"; {shown:.1f} % of all expected ones are here, and {ACTIVE_PERCENT_MIN} % are needed"
+    return f"{text}: too few to judge."
 
 
 def _days(figures: Mapping[str, Any]) -> int:
@@ -61,11 +69,9 @@ def _tiles(figures: Mapping[str, Any], wording: Wording) -> Markup:
     return element(
         "dl",
         _tile("Mean", wording.glucose(figures["mean_mg_dl"]), wording.unit, "average glucose"),
-        _tile("GMI", f"{gmi:.1f}", "%", "what a laboratory's HbA1c would be near"),
+        _tile("GMI", f"{gmi:.1f}", "%", "close to a laboratory's HbA1c"),
         _tile("CV", "—" if cv is None else f"{cv:.0f}", "%", "spread; up to 36 % counts as stable"),
-        _tile(
-            "GRI", f"{gri['value']:.0f}", f"zone {gri['zone']}", "risk of lows and highs, 0 is best, A to E"
-        ),
+        _tile("GRI", f"{gri['value']:.0f}", f"zone {gri['zone']}", "risk of lows and highs; 0 is best"),
         class_="tiles",
     )
 

@@ -26,7 +26,11 @@ _ARROWS = {
     "singleDown": ("↓", "falling"),
     "doubleDown": ("↓↓", "falling fast"),
 }
-_STATUS_WORDS = {"low": "LOW", "high": "HIGH"}
+# A sensor sends no number outside its range.
+_BEYOND_THE_SENSOR = {
+    "low": ("LOW", "below what the sensor can measure"),
+    "high": ("HIGH", "above what the sensor can measure"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,11 @@ class PersonView:
         return [each for each in self.situations if each.syncs]
 
     @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever connected and no reading is stored."""
+        return self.newest is None and not self.known
+
+    @property
     def gaps(self) -> tuple[NamedGap, ...]:
         """The gaps of the last 24 hours."""
         return named_gaps(self.trace or (), self.situations, self.wording.now)
@@ -94,6 +103,8 @@ class NowView:
     """The newest reading as it is shown."""
 
     value: str
+    is_word: bool
+    unit: str
     arrow: str
     trend: str
     age: str
@@ -107,8 +118,12 @@ def now_view(view: PersonView) -> NowView | None:
         return None
     at = datetime.fromisoformat(newest["timestamp"])
     arrow, trend = _ARROWS.get(newest["trend"] or "", ("", "trend unknown"))
+    in_numbers = view.wording.glucose(newest["glucose_mg_dl"]), view.wording.unit
+    value, unit = _BEYOND_THE_SENSOR.get(newest["status"] or "", in_numbers)
     return NowView(
-        value=_STATUS_WORDS.get(newest["status"] or "") or view.wording.glucose(newest["glucose_mg_dl"]),
+        value=value,
+        is_word=value.isalpha(),
+        unit=unit,
         arrow=arrow,
         trend=trend,
         age=f"{duration(view.wording.now - at)} old, {view.wording.clock(at)}",

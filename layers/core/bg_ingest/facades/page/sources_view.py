@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.connection import ConnectionState
-from bg_ingest.facades.page.flow_sentence import FlowStatus, flow_status
+from bg_ingest.facades.page.flow_sentence import FlowStatus, flow_status, is_first_history
 from bg_ingest.facades.page.forms import PROVIDER, Act, choice, hidden, text_field
-from bg_ingest.facades.page.markup import element, joined
-from bg_ingest.facades.page.tables import folded
+from bg_ingest.facades.page.markup import element, folded, joined
 from bg_ingest.facades.page.wording import duration
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 _STATES = {
     FlowStatus.FLOWING: "flowing",
-    FlowStatus.LATE_AT_PROVIDER: "late there",
+    FlowStatus.LATE_AT_PROVIDER: "late at the provider",
     FlowStatus.LATE_AT_US: "late at us",
     FlowStatus.CONNECT_AGAIN: "needs you to connect again",
     FlowStatus.STOPPED: "not connected",
@@ -41,6 +40,8 @@ def sources_list(view: PersonView) -> Markup | None:
 
 def remedy_buttons(view: PersonView, forms: Forms) -> list[Markup]:
     """A button for each source that has to be connected, before data flows from it."""
+    if view.is_new:
+        return [_remedy(each, forms) for each in view.sources]
     sentence, now = view.sentence, view.wording.now
     asked = [each for each in view.sources if flow_status(each.situation, now) is FlowStatus.CONNECT_AGAIN]
     if sentence.status is FlowStatus.STOPPED:
@@ -56,16 +57,16 @@ def source_cards(view: PersonView, forms: Forms) -> Iterable[tuple[str, str, Mar
             place = f"your {situation.provider}" if situation.own_server else situation.provider
             yield f"Connect {place}", *_new(source, forms)
         else:
-            state = _STATES[flow_status(situation, view.wording.now)].capitalize()
+            state = _state(situation, view.wording)
             text = (
-                f"{state}. A new login replaces the old one. Disconnecting stops all fetching from"
-                f" {situation.provider} and keeps your readings."
+                f"{state[:1].upper()}{state[1:]}. A new login replaces the old one."
+                f" Disconnecting stops all fetching from {situation.provider} and keeps your readings."
             )
             yield f"Your {situation.account}", text, _connected(source, view.intervals, forms)
 
 
 def _row(situation: Situation, wording: Wording) -> Markup:
-    parts = [_STATES[flow_status(situation, wording.now)]]
+    parts = [_state(situation, wording)]
     if situation.newest_at:
         age = duration(wording.now - situation.newest_at)
         parts.append(f"newest {wording.clock(situation.newest_at)}, {age} old")
@@ -73,6 +74,12 @@ def _row(situation: Situation, wording: Wording) -> Markup:
         since = situation.syncs.followed_since.astimezone(wording.zone).date()
         parts.append(f"connected on {wording.day(since)}")
     return element("li", element("b", situation.provider), f": {'; '.join(parts)}")
+
+
+def _state(situation: Situation, wording: Wording) -> str:
+    if is_first_history(situation):
+        return "its history is being fetched"
+    return _STATES[flow_status(situation, wording.now)]
 
 
 def _remedy(source: SourceView, forms: Forms) -> Markup:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bg_ingest.facades.page.charts.patterns import marks
 from bg_ingest.facades.page.flow_sentence import FlowStatus
-from bg_ingest.facades.page.markup import element, joined
-from bg_ingest.facades.page.tables import table
+from bg_ingest.facades.page.markup import element, joined, table
 from bg_ingest.facades.page.wording import counted, duration, grouped, in_words, percent
 from bg_ingest.utc import rfc_3339
 
@@ -45,6 +44,7 @@ _QUEUES = {
     "interactive": "callers and webhooks",
     "polls": "users who are due",
     "bulk": "histories, daily checks",
+    "exports": "files that were asked for",
     "erasures": "users who asked for it",
 }
 _QUOTA_NEARLY_SPENT_PERCENT = 80
@@ -163,7 +163,7 @@ def _sentence(status: ServiceStatus) -> Markup:
     concerns = status.concerns
     headline = counted(len(concerns), "thing needs", "things need") + " a look" if concerns else "All is well"
     text = f"{counted(status.users, 'user')}{' at least' if status.has_more else ''}, "
-    text += f"{counted(status.states.get('connected', 0), 'of them is', 'of them are')} connected."
+    text += f"{grouped(status.states.get('connected', 0))} connected."
     mark = FlowStatus.LATE_AT_US if concerns else FlowStatus.FLOWING
     return element(
         "section",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Literal
 
-from bg_ingest.readings.units import MG_DL_PER_MMOL_L, mmol_l
+from bg_ingest.readings.model import MG_DL_PER_MMOL_L, mmol_l
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +17,7 @@ GlucoseUnit = Literal["mg/dL", "mmol/L"]
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
+_SHARE_SHOWN_MIN = 0.1
 _MONTHS = (
     "January",
     "February",
@@ -108,9 +109,13 @@ def duration(length: timedelta) -> str:
 
 
 def percent(value: float | None) -> str:
-    """A share; less than one percent has one decimal, so that 0.4 % is not shown as nothing."""
+    """A share; near both ends it has one decimal, so that 0.4 % is not shown as nothing."""
     if value is None:
         return "—"
+    if 0 < value < _SHARE_SHOWN_MIN:
+        return f"< {_SHARE_SHOWN_MIN} %"
+    if 100 - _SHARE_SHOWN_MIN < value < 100:
+        return f"> {100 - _SHARE_SHOWN_MIN} %"
     shown = f"{value:.1f}" if 0 < value < 1 or 99 < value < 100 else f"{value:.0f}"
     return f"{shown} %"
 

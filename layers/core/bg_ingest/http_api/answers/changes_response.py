@@ -9,7 +9,7 @@ from pydantic import Field
 from bg_ingest.facades.native.reading_text import as_json
 from bg_ingest.http_api.answers.range_response import ReadingJson
 from bg_ingest.http_api.description import Instant  # noqa: TC001 - pydantic reads the annotation.
-from bg_ingest.http_api.requests.params import parse_past
+from bg_ingest.http_api.requests.parsing import parse_past
 from bg_ingest.problems import invalid_field
 from bg_ingest.readings.changes.feed_cursor import (
     FeedCursor,

@@ -11,11 +11,11 @@ from typing_extensions import TypedDict
 
 from bg_ingest.exporting.export_job import SPAN_MAX, USERS_MAX, ExportJob, ExportSpan, ExportStatus
 from bg_ingest.exporting.export_manifest import manifest
-from bg_ingest.exporting.export_names import manifest_key, object_key
+from bg_ingest.exporting.export_objects import manifest_key, object_key
 from bg_ingest.exporting.tables.export_table import ColumnType
 from bg_ingest.exporting.tables.tool_columns import Tool
 from bg_ingest.http_api.description import Instant
-from bg_ingest.http_api.requests import params
+from bg_ingest.http_api.requests import parsing
 from bg_ingest.problems import RANGE_TOO_LONG, Problem, invalid_field
 from bg_ingest.utc import rfc_3339
 
@@ -149,11 +149,11 @@ class ExportJson(TypedDict):
 def wanted_span(body: ExportJobRequest, now: datetime, retention_days: int) -> ExportSpan:
     """Parse what an export shall contain; raise 422 if it is not a range."""
     # One instant for all files, whenever they are made.
-    as_of = params.parse_as_of(body.as_of, now) or now.replace(microsecond=0)
-    end = params.parse_instant(body.to, "to") if body.to is not None else as_of
+    as_of = parsing.parse_as_of(body.as_of, now) or now.replace(microsecond=0)
+    end = parsing.parse_instant(body.to, "to") if body.to is not None else as_of
     end = min(end, as_of + _AHEAD)
     kept_since = now - timedelta(days=retention_days)
-    start = params.parse_instant(body.from_, "from") if body.from_ is not None else min(kept_since, end)
+    start = parsing.parse_instant(body.from_, "from") if body.from_ is not None else min(kept_since, end)
     if start > end:
         raise invalid_field("from", "must not be after `to`, whose default is now, nor in the future")
     if end - start > SPAN_MAX:

@@ -12,7 +12,7 @@ from bg_ingest import problems, telemetry
 from bg_ingest.exporting.export_job import UNFINISHED_MAX, ExportKey, of_service
 from bg_ingest.exporting.export_service import ExportCaller, ExportPage, TooManyExports
 from bg_ingest.exporting.user_list import UserCursorInvalid, decode_user, encode_user
-from bg_ingest.http_api import serving
+from bg_ingest.http_api import responding, serving
 from bg_ingest.http_api.answers.export_json import export_as_json, wanted_span
 from bg_ingest.problems import Problem, invalid_field
 
@@ -46,9 +46,9 @@ class ExportResponses:
         except TooManyExports:
             detail = f"At most {UNFINISHED_MAX} exports run at a time. Wait until one ends, or remove one."
             raise Problem(problems.TOO_MANY_EXPORTS, detail) from None
-        url = serving.public_address(self.app, self.api, f"{path}/{job.key.export_id}")
+        url = responding.public_address(self.app, self.api, f"{path}/{job.key.export_id}")
         body_shown = export_as_json(job, ExportPage((), None), self.exports.objects, now)
-        return serving.json_response(body_shown, HTTPStatus.ACCEPTED, {"Location": url})
+        return responding.json_response(body_shown, HTTPStatus.ACCEPTED, {"Location": url})
 
     def shown(self, key: ExportKey, limit: int, cursor: str | None) -> Response[str]:
         """Show an export and a page of its files."""
@@ -57,15 +57,15 @@ class ExportResponses:
             raise _unknown()
         page = self.exports.page(key, user_after(cursor), limit)
         following = {"limit": str(limit), "cursor": encode_user(page.last)} if page.last else None
-        link = serving.next_link(self.app, self.api, following)
+        link = responding.next_link(self.app, self.api, following)
         body = export_as_json(job, page, self.exports.objects, self.exports.clock.now())
-        return serving.json_response(body, headers=link)
+        return responding.json_response(body, headers=link)
 
     def removed(self, key: ExportKey) -> Response[str]:
         """Remove an export."""
         if not self.exports.remove(key, self._time_left_s):
             raise _unknown()
-        return Response(HTTPStatus.NO_CONTENT, body="", headers=serving.NO_STORE)
+        return Response(HTTPStatus.NO_CONTENT, body="", headers=responding.NO_STORE)
 
     def owner(self) -> str:
         """The partition of the exports of the service that calls."""

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from bg_ingest.access.grant import LABEL_MAX, Category, GrantDays
 from bg_ingest.http_api.description import Instant
-from bg_ingest.http_api.requests import params
+from bg_ingest.http_api.requests import parsing
 from bg_ingest.problems import invalid_field
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def wanted_days(days: LastDaysRequest | FixedDaysRequest | Literal["all"]) -> Gr
     if isinstance(days, LastDaysRequest):
         return GrantDays(last=days.last)
     if isinstance(days, FixedDaysRequest):
-        first, last = params.parse_day(days.from_, "days.from"), params.parse_day(days.to, "days.to")
+        first, last = parsing.parse_day(days.from_, "days.from"), parsing.parse_day(days.to, "days.to")
         if first > last:
             raise invalid_field("days.from", "must not be after `days.to`")
         return GrantDays(first_day=first, last_day=last)
@@ -114,7 +114,7 @@ def wanted_expiry(text: str | None, now: datetime) -> datetime | None:
     """Parse the expiry of a request; raise 422 unless it is in the future."""
     if text is None:
         return None
-    expires_at = params.parse_instant(text, "expires_at")
+    expires_at = parsing.parse_instant(text, "expires_at")
     if expires_at <= now or expires_at.year > EXPIRY_YEAR_MAX:
         raise invalid_field("expires_at", f"must be in the future, and before the year {EXPIRY_YEAR_MAX}")
     return expires_at

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from bg_ingest.http_api.answers.range_response import exact_text
 from bg_ingest.http_api.description import Instant
-from bg_ingest.http_api.requests import params
+from bg_ingest.http_api.requests import parsing
 from bg_ingest.readings.local_days import AHEAD_OF_UTC_MAX, BEHIND_UTC_MAX, LocalDays
 from bg_ingest.statistics.as_json import profile_json, statistics_json
 from bg_ingest.statistics.from_columns import instants_of, local_date, series_of_hours
@@ -220,14 +220,14 @@ def read_days(
     from_, to = asked
     shown = reading_store.days or LocalDays()
     last_shown = shown.last or date.max
-    first = params.parse_day(from_, "from") if from_ is not None else date.min
+    first = parsing.parse_day(from_, "from") if from_ is not None else date.min
     today_at_least = min((now - BEHIND_UTC_MAX).date(), last_shown)
-    earliest, _ = params.parse_local_days(from_, to, max(first, today_at_least))
-    _, latest = params.parse_local_days(None, to, min((now + AHEAD_OF_UTC_MAX).date(), last_shown))
+    earliest, _ = parsing.parse_local_days(from_, to, max(first, today_at_least))
+    _, latest = parsing.parse_local_days(None, to, min((now + AHEAD_OF_UTC_MAX).date(), last_shown))
     before = period_before(earliest, latest) if with_period_before else None
     start, end = instants_of(before[0] if before else earliest, latest)
     series = series_of_hours(reading_store.columns(user_id, start, end, as_of=as_of))
-    wanted = params.parse_local_days(from_, to, min(local_date(now, series), last_shown))
+    wanted = parsing.parse_local_days(from_, to, min(local_date(now, series), last_shown))
     return LocalRange(series, *(shown.narrowed(*wanted) or wanted))
 
 

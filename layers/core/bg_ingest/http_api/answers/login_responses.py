@@ -1,9 +1,9 @@
-"""HTTP side of a login: the check of `return_url`, and the redirect or page at its end."""
+"""HTTP side of a login: its `return_url`, the connection as JSON, and the redirect or page at its end."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import Response
@@ -11,7 +11,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from bg_ingest import problems
-from bg_ingest.accounts.connection import ConnectionState
+from bg_ingest.accounts.connection import Connection, ConnectionState
 from bg_ingest.connecting.flow import LoginOutcome, LoginResult
 from bg_ingest.connecting.result_page import (
     CONNECTED,
@@ -25,14 +25,17 @@ from bg_ingest.connecting.result_page import (
     confirm_page,
     result_page,
 )
-from bg_ingest.http_api.answers.last_error import LastErrorJson
-from bg_ingest.http_api.answers.source_json import SourceJson
+from bg_ingest.http_api.answers.source_json import LastErrorJson, SourceJson
 from bg_ingest.http_api.description import Instant
-from bg_ingest.http_api.serving import NO_STORE, PAGE_HEADERS, json_response
+from bg_ingest.http_api.responding import NO_STORE, PAGE_HEADERS, json_response
 from bg_ingest.problems import Problem, invalid_field
+from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bg_ingest.http_api.serving import ApiSettings
+    from bg_ingest.providers.seam import Endpoint
 
 
 class ConnectionJson(TypedDict):
@@ -128,3 +131,23 @@ def _with_query(address: str, query: dict[str, str]) -> str:
 
 def _page(status: HTTPStatus, body: str) -> Response[str]:
     return Response(status, content_type="text/html; charset=utf-8", body=body, headers=_HEADERS)
+
+
+def login_as_json(authorize_url: str, expires_at: datetime) -> dict[str, Any]:
+    """A login that was started."""
+    return {"authorize_url": authorize_url, "expires_at": rfc_3339(expires_at)}
+
+
+def connection_as_json(
+    connection: Connection | None, offered: Endpoint, *, pending: bool = False
+) -> dict[str, Any]:
+    """A connection; an unknown user looks like one who never connected."""
+    endpoint = connection.endpoint if connection else offered
+    return {
+        "state": connection.state if connection else ConnectionState.DISCONNECTED,
+        "provider": endpoint.provider,
+        "environment": endpoint.environment,
+        "connected_at": rfc_3339(connection.connected_at) if connection else None,
+        "data_from": rfc_3339(connection.data_from) if connection else None,
+        "pending": pending,
+    }

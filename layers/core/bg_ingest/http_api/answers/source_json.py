@@ -7,15 +7,62 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from bg_ingest.accounts.connection import ConnectionState  # noqa: TC001 - the OpenAPI document resolves it.
-from bg_ingest.http_api.answers.last_error import LastErrorJson, account_changed, last_error_as_json
-from bg_ingest.http_api.description import Instant  # noqa: TC001 - as above.
+from bg_ingest.accounts.connection import ConnectionState
+from bg_ingest.http_api.description import Instant
+from bg_ingest.sync.job import ACCOUNT_CHANGED, INTERNAL, NOT_CONNECTED, REAUTHORIZATION_NEEDED
 from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bg_ingest.sync.state import SyncState
     from bg_ingest.sync.user_sources import UserSource
+
+
+_START_LOGIN = "Start a new login with POST /api/bg/{userId}/connection."
+OTHER_ACCOUNT = (
+    "The login belongs to another account at the provider than the stored readings, so nothing is fetched"
+    " from it. Log in with the account used before, or erase the user's data and connect again."
+)
+_DETAILS = {
+    REAUTHORIZATION_NEEDED: f"The provider no longer accepts this connection. {_START_LOGIN}",
+    NOT_CONNECTED: f"The user is not connected. {_START_LOGIN}",
+    ACCOUNT_CHANGED: OTHER_ACCOUNT,
+    INTERNAL: "A fault on our side ended the sync. It is retried automatically.",
+    "RequestRefused": "The provider refused the request. Report it if it lasts longer than a day.",
+    "ContractBroken": "The provider's response could not be read. Report it if it lasts longer than a day.",
+}
+_AT_PROVIDER = "The provider could not be reached, or did not answer. The sync is retried automatically."
+
+
+class LastErrorJson(TypedDict):
+    """Why the last sync failed; null if it succeeded."""
+
+    type: Annotated[str, Field(examples=["Unavailable"])]
+    at: Instant | None
+    detail: Annotated[str, Field(description="What to do next")]
+
+
+def last_error_as_json(state: SyncState | None, connection: ConnectionState) -> dict[str, Any] | None:
+    """The error that explains why no data arrives; None if data arrives."""
+    if state is None:
+        return None
+    error, at = state.last_error or (None, None)
+    # A login with another account explains every state. Otherwise a disconnected user chose to be that, so an
+    # earlier failure does not matter.
+    if error != ACCOUNT_CHANGED:
+        if connection is ConnectionState.DISCONNECTED:
+            return None
+        if connection is ConnectionState.NEEDS_REAUTH:
+            error, at = REAUTHORIZATION_NEEDED, at or state.last_attempt_at
+    if error is None:
+        return None
+    return {"type": error, "at": rfc_3339(at), "detail": _DETAILS.get(error, _AT_PROVIDER)}
+
+
+def account_changed(state: SyncState | None) -> bool:
+    """Return whether the login belongs to another account at the provider than the stored readings."""
+    return state is not None and state.last_error is not None and state.last_error[0] == ACCOUNT_CHANGED
 
 
 class SourceJson(TypedDict):

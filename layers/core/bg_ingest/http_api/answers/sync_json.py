@@ -9,8 +9,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from bg_ingest.accounts.connection import ConnectionState
-from bg_ingest.http_api.answers.last_error import LastErrorJson, last_error_as_json
-from bg_ingest.http_api.answers.source_json import SourceJson
+from bg_ingest.http_api.answers.source_json import LastErrorJson, SourceJson, last_error_as_json
 from bg_ingest.http_api.description import Instant
 from bg_ingest.readings.gaps import INTERVAL
 from bg_ingest.sync.dispatching import poll_slots

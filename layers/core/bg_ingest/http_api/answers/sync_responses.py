@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bg_ingest import problems
 from bg_ingest.accounts.connection import ConnectionState
-from bg_ingest.http_api.answers.last_error import OTHER_ACCOUNT
+from bg_ingest.http_api.answers.source_json import OTHER_ACCOUNT
 from bg_ingest.http_api.answers.sync_json import job_as_json
 from bg_ingest.problems import Problem
 from bg_ingest.sync.job import ACCOUNT_CHANGED, NOT_CONNECTED, REAUTHORIZATION_NEEDED

@@ -20,7 +20,7 @@ from bg_ingest.facades.page.forms import ACT, PROVIDER, Act, Forms
 from bg_ingest.http_api.pages.page_response import SESSION_COOKIE, html_response, no_cookie, redirect
 from bg_ingest.http_api.pages.page_values import own_view
 from bg_ingest.http_api.requests import own_server_request, params
-from bg_ingest.http_api.serving import NO_STORE, file_response
+from bg_ingest.http_api.responding import NO_STORE, file_response
 from bg_ingest.problems import Problem
 from bg_ingest.settings import POLL_INTERVALS_S
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.access.caller_limits import WriteLimits
     from bg_ingest.connecting.flow import ConnectDeps
-    from bg_ingest.connecting.own_server import OwnServerLogin
+    from bg_ingest.connecting.new_connection import OwnServerLogin
     from bg_ingest.exporting.export_file import ExportFiles, FileFormat
     from bg_ingest.http_api.pages.page_response import SentForm
     from bg_ingest.http_api.pages.page_values import PageSources

@@ -16,7 +16,7 @@ from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 from bg_ingest import problems
 from bg_ingest.facades.page import document
 from bg_ingest.facades.page.forms import FORM_TOKEN
-from bg_ingest.http_api.serving import NO_STORE, public_address
+from bg_ingest.http_api.responding import NO_STORE, public_address
 
 if TYPE_CHECKING:
     from typing import Any

@@ -19,7 +19,7 @@ from bg_ingest.http_api.pages.page_response import (
     no_cookie,
     redirect,
 )
-from bg_ingest.http_api.serving import NO_STORE, public_address
+from bg_ingest.http_api.responding import NO_STORE, public_address
 from bg_ingest.signing_in.id_token import SignInRefused, user_id_of
 from bg_ingest.signing_in.issuer import ATTEMPT_LIFE, IssuerUnavailable
 from bg_ingest.signing_in.session import SESSION_LIFE

@@ -25,8 +25,7 @@ from bg_ingest.statistics.from_columns import instants_of, series_of_hours
 from bg_ingest.statistics.profile import profile
 from bg_ingest.statistics.series import Series
 from bg_ingest.statistics.summary import compared_statistics
-from bg_ingest.sync.completeness_store import current_days, followed_by
-from bg_ingest.sync.local_completeness import local_completeness
+from bg_ingest.sync.completeness_store import current_days, followed_by, local_completeness
 from bg_ingest.sync.user_sources import NO_SOURCE
 from bg_ingest.utc import from_iso
 from bg_ingest.version import VERSION
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bg_ingest.access.audit import Audit
+    from bg_ingest.access.grant import Reader
     from bg_ingest.access.grants import GrantService
-    from bg_ingest.access.reader import Reader
     from bg_ingest.accounts.display_settings import DisplayStore
     from bg_ingest.facades.page.charts.day_chart import Trace
     from bg_ingest.readings.store import ReadingStore

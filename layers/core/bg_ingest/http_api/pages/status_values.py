@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.accounts.connection import ConnectionState
 from bg_ingest.facades.page.status_view import AGES, NO_DATA, FailureKind, QueueLevel, ServiceStatus
 from bg_ingest.providers.http import quota
-from bg_ingest.sync.listed_sources import LISTED_ATTRIBUTES, newest_data, sources_of_users
+from bg_ingest.sync.user_sources import LISTED_ATTRIBUTES, newest_data, sources_of_users
 from bg_ingest.utc import from_iso
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Table
     from bg_ingest.exporting.user_list import UserList
-    from bg_ingest.sync.listed_sources import ListedSource
+    from bg_ingest.sync.user_sources import ListedSource
 
 USERS_COUNTED_MAX = 1_000
 FAILURES_SHOWN = 8

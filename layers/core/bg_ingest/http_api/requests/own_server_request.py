@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bg_ingest import problems
-from bg_ingest.connecting.own_server import ConnectionContended, connect_own_server
+from bg_ingest.connecting.new_connection import ConnectionContended, connect_own_server
 from bg_ingest.problems import Problem, invalid_field
 from bg_ingest.providers.errors import CredentialsRefused, ProviderError, TryLater
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bg_ingest.connecting.flow import ConnectDeps
-    from bg_ingest.connecting.own_server import OwnServerLogin
+    from bg_ingest.connecting.new_connection import OwnServerLogin
     from bg_ingest.http_api.requests.params import ConnectionRequest
 
 # Of the caller's time, for the writes after the server has answered.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bg_ingest.http_api.answers import sync_responses
-from bg_ingest.http_api.answers.last_error import account_changed
+from bg_ingest.http_api.answers.source_json import account_changed
 from bg_ingest.problems import invalid_field
 from bg_ingest.sync.user_sources import freshest_source, main_source
 

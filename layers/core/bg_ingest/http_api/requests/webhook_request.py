@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from pydantic import BaseModel, Field, ValidationError
 
 from bg_ingest import problems
-from bg_ingest.http_api.requests import params
+from bg_ingest.http_api.requests import parsing
 from bg_ingest.problems import Problem, invalid_field
 from bg_ingest.sync.orders.packed_body import BODY_BYTES_MAX, pack, parse_body
 from bg_ingest.webhooks.receive import WebhookRequest
@@ -104,4 +104,4 @@ def parse_request(raw: bytes) -> WebhookRequest:
         raise RequestValidationError(faults) from None
     if isinstance(message, EgvsCreated):
         return WebhookRequest(payload=pack(raw))
-    return WebhookRequest(window=params.parse_span(message.data.start, message.data.end))
+    return WebhookRequest(window=parsing.parse_span(message.data.start, message.data.end))

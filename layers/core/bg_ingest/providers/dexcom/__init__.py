@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from bg_ingest.providers.dexcom.responses import DataRange, KnownDevice
     from bg_ingest.providers.dexcom.subscriptions import Subscription
     from bg_ingest.providers.errors import LoginNeeded, PersonNeeded, ProviderError, TokenRejected, TryLater
+    from bg_ingest.providers.http.admission import RateLimiter, RateRules
     from bg_ingest.providers.http.call_record import CallRecord
     from bg_ingest.providers.http.client_metrics import ClientMetrics
     from bg_ingest.providers.http.http_client import admission_control, polite_http
     from bg_ingest.providers.http.policy import Policy, Timeouts
-    from bg_ingest.providers.http.rate_limiter import RateLimiter, RateRules
     from bg_ingest.providers.seam import Fetched, Rejected, Span, Tokens
 
 _NAMES = {

@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bg_ingest.providers.json_values import number_of
-from bg_ingest.readings.units import MG_DL_PER_MMOL_L
+from bg_ingest.readings.model import MG_DL_PER_MMOL_L
 
 if TYPE_CHECKING:
     from bg_ingest.readings.model import Status

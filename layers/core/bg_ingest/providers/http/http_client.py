@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from bg_ingest.providers.http.admission import AdmissionControl, ProcessBreaker
+from bg_ingest.providers.http.admission import AdmissionControl, ProcessBreaker, RateLimiter
 from bg_ingest.providers.http.call_record import ignore_record
-from bg_ingest.providers.http.rate_limiter import RateLimiter
 from bg_ingest.providers.http.transport import PoliteTransport
 
 if TYPE_CHECKING:

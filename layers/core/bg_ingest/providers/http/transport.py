@@ -31,8 +31,7 @@ from bg_ingest.providers.errors import (
 )
 from bg_ingest.providers.http.call_record import Call, CallRecord, call_of, ignore_record
 from bg_ingest.providers.http.policy import Policy, Timeouts
-from bg_ingest.providers.http.send import parse_json_object
-from bg_ingest.providers.http.statuses import error_for
+from bg_ingest.providers.http.send import error_for, parse_json_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable

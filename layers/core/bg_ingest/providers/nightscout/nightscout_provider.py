@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bg_ingest.providers.errors import ContractBroken, TryLater
 from bg_ingest.providers.nightscout.entry_parser import NAME, date_ms_of, fetched_of
 from bg_ingest.providers.nightscout.site_client import SiteClient
-from bg_ingest.providers.nightscout.site_credential import SiteCredential
+from bg_ingest.providers.nightscout.site_login import SiteCredential
 from bg_ingest.providers.seam import Capabilities, Span
 
 if TYPE_CHECKING:

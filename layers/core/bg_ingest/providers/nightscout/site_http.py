@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from bg_ingest.providers.http.admission import RateLimiter, RateRules
 from bg_ingest.providers.http.call_record import ignore_record
 from bg_ingest.providers.http.http_client import admission_control, polite_http
 from bg_ingest.providers.http.policy import Policy
-from bg_ingest.providers.http.rate_limiter import RateLimiter, RateRules
 from bg_ingest.providers.nightscout.pinned_transport import PinnedTransport, resolved
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ from bg_ingest.providers.json_values import number_of
 from bg_ingest.providers.nightscout.entry_parser import NAME
 from bg_ingest.providers.nightscout.site_address import AddressInvalid, site_address
 from bg_ingest.providers.nightscout.site_client import SiteClient
-from bg_ingest.providers.nightscout.site_credential import SiteCredential
 from bg_ingest.providers.seam import Endpoint, Tokens
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.clock import Clock
     from bg_ingest.providers.seam import ProviderAccount
+
 
 # Every user has a server of their own, and its address is sealed with the token.
 OWN_SITE = Endpoint(NAME, "own-site")
@@ -44,6 +44,29 @@ TOKEN_CHARS_MAX = 200
 # Web tokens live eight hours, one hour in old versions. An unusable lifetime counts as one hour.
 _LIFETIME_S_DEFAULT = 3_600.0
 _LIFETIME_S_MAX = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCredential:
+    """
+    A secret of one server.
+
+    Address and secret are one text, so they are sealed together. Otherwise a writer of the table could change
+    the address, and the secret would be sent to it.
+    """
+
+    address: str = field(repr=False)  # Some addresses contain the user's name.
+    secret: str = field(repr=False)
+
+    def as_text(self) -> str:
+        """The form in which it is a token of the seam; an address contains no space."""
+        return f"{self.address} {self.secret}"
+
+    @classmethod
+    def of(cls, text: str) -> SiteCredential:
+        """Read the form of `as_text`."""
+        address, _, secret = text.partition(" ")
+        return cls(address, secret)
 
 
 @dataclass(frozen=True, slots=True)

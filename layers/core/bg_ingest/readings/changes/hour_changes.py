@@ -1,7 +1,7 @@
 """The changes that an hour has been through, as far as it records them: pure, and without clocks."""
 
 # Rule 1: Every version of a reading is a change, and so is its removal.
-# Rule 2: The changes of one hour have the order of its writes (hour_writes), regardless of the storage times.
+# Rule 2: The changes of one hour have the order of its writes (`with_write`); storage times do not matter.
 # Rule 3: A change shows the reading as it was served after its write, with the versions that were there.
 # Rule 4: `changed_at` is the storage time, but never earlier than that of a write of the same hour before it.
 # Rule 5: If the write of a version is no longer recorded, the change counts as older than the others.

@@ -4,7 +4,7 @@
 #
 # 1. If a record has the transmitter and the ticks of a reading at most COPIES_APART_MAX away, it belongs to
 #    that reading, also across a full hour. It may be further away if the clocks of the two devices differ by
-#    just that much (device_clocks).
+#    just that much (identity).
 #      The phone's 12:59:58 is stored. The receiver sends 13:00:03 with the same ticks: same reading, hour 12.
 # 2. Otherwise, if a record has the instant of a reading, it belongs to that reading.
 #      The phone sends 05:00:03 again without ticks: same reading.
@@ -52,8 +52,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bg_ingest.readings.merging.deletion import with_readmitted
-from bg_ingest.readings.merging.device_clocks import DeviceClocks
-from bg_ingest.readings.merging.identity import content_order, copy_of, record_order, same_source
+from bg_ingest.readings.merging.identity import (
+    DeviceClocks,
+    content_order,
+    copy_of,
+    record_order,
+    same_source,
+)
 from bg_ingest.readings.merging.reading_index import ReadingIndex
 from bg_ingest.readings.merging.relayed import outranks, own_record, replaced_by_own
 from bg_ingest.readings.merging.revisions import EARLIER_MAX, first_version, settled, with_record

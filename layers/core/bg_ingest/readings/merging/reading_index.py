@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from bg_ingest.readings.merging.device_clocks import DeviceClocks
+    from bg_ingest.readings.merging.identity import DeviceClocks
     from bg_ingest.readings.model import Reading
     from bg_ingest.readings.stored.stored_reading import Copy
 

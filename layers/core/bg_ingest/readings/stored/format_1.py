@@ -32,7 +32,7 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bg_ingest.readings.columns import HourColumns
+from bg_ingest.readings.columns import HourColumns, SharedValue
 from bg_ingest.readings.model import (
     CONTENT,
     INTEGER,
@@ -45,7 +45,6 @@ from bg_ingest.readings.model import (
     Reading,
     Types,
 )
-from bg_ingest.readings.shared_value import SharedValue
 from bg_ingest.readings.stored.stored_reading import Copy, StoredReading, Version
 
 if TYPE_CHECKING:

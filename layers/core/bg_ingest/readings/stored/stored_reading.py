@@ -1,9 +1,9 @@
-"""Stored readings: their versions, their copies, their hour, and what a write changed in it."""
+"""Stored readings: their versions, their copies, their hour, and what a write changes and records in it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,7 +11,14 @@ if TYPE_CHECKING:
 
     from bg_ingest.readings.model import Device, Reading
 
+
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+# A write to an hour further away than this is announced in the late log. Readers watch twice as many hours,
+# so the clocks of writers and readers may differ by as much.
+LATE_AFTER = timedelta(hours=24)
+# An hour with more writes forgets the oldest times. A reader that is further behind gets the whole hour.
+WRITES_MAX = 48
+FOLDED_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,7 @@ class Hour:
     readings: tuple[StoredReading, ...] = ()
     version: int = 0  # 0: not stored yet.
     removals: tuple[Removal, ...] = ()  # Oldest reading first.
-    # For the feed of changes; see hour_writes.
+    # For the feed of changes; see `with_write`.
     writes: tuple[datetime, ...] = ()  # The storage times of the last writes, in the order of the writes.
     folded: tuple[FoldedReading, ...] = ()
 
@@ -161,6 +168,36 @@ def hour_change(before: Hour, after: Hour) -> HourChange:
         ),
         removed=tuple(stored for stored in gone if stored.reading.at not in deleted),
         deleted=tuple(stored for stored in gone if stored.reading.at in deleted),
+    )
+
+
+def is_late(start: datetime, stored_at: datetime) -> bool:
+    """Whether a write at that time to the hour that begins at `start` is announced."""
+    return abs(stored_at - start) > LATE_AFTER
+
+
+def with_write(before: Hour, after: Hour, stored_at: datetime) -> Hour:
+    """
+    The hour that is about to be written, with this write recorded, so that readers find what is new.
+
+    Each write adds its storage time to `writes`. A save has one storage time, and all versions that it adds
+    have the same. So the times of the writes after version 7 select the readings that changed after it:
+
+        version    7          8          9
+        writes     09:01:12   09:16:10   09:31:11
+        reading    05:00 stored 09:01:12      05:05 stored 09:16:10      05:10 stored 09:31:11
+
+    The numbers of the writes are those of DynamoDB's condition, so their order is that of the writes, also if
+    the clocks of the writers differ. If two writes of one hour have the same second, their readings count as
+    changed by both. A reading that was folded into another one is recorded too, as it was. A removal records
+    itself.
+    """
+    stored_at = stored_at.replace(microsecond=0)
+    folded = [FoldedReading(stored, stored_at) for stored in hour_change(before, after).removed]
+    return replace(
+        after,
+        writes=(*after.writes, stored_at)[-WRITES_MAX:],
+        folded=(*after.folded, *folded)[-FOLDED_MAX:],
     )
 
 

@@ -1,6 +1,8 @@
 """
 The schedules, in two steps: a tick sends a message for each shard of users, a shard sends its users' orders.
 
+This is the first step; the second is in `shard`.
+
     tick    claim ....... send, send, send ....... served       one message per interval, slot and shard
                 |               |                       |
     a second tick of the        |             only now is the minute done: a crash before that
@@ -24,40 +26,27 @@ provider's quota is enough: see `poll_stretch`.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from bg_ingest import ids
-from bg_ingest.accounts.connection import LISTED
-from bg_ingest.accounts.source_keys import FIRST_SOURCE, source_key, source_of
 from bg_ingest.sync.dispatching import poll_slots, poll_stretch
 from bg_ingest.sync.dispatching.poll_stretch import PK, PollStretch, percent_needed
-from bg_ingest.sync.job import JobKind, Order, Trigger
+from bg_ingest.sync.dispatching.shard import LISTING, Shard
+from bg_ingest.sync.job import JobKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
 
-    SendShards = Callable[[Iterable["Shard"]], None]
-    SendOrders = Callable[[Iterable[Order]], None]
+    SendShards = Callable[[Iterable[Shard]], None]
 
-CURSOR_PK = "app#cursor"
-ORDERED_PK = "app#ordered"
 # Longer than the function may run, and over before the tick after the next.
 CLAIM_S = 55
 # Missed minutes are spread over a quarter of an hour at most, which is SQS's longest delay.
 CATCH_UP_MINUTES_MAX = 15
-# The orders of one page are sent together; then the cursor moves.
-PAGE_USERS = 500
 _MINUTE_S = 60
-_CURSOR_KEPT = timedelta(days=1)
-_ORDERED_KEPT = timedelta(days=1)
-_LISTING = -1  # In place of a slot's number: all users who ever connected.
-_BEFORE_ALL = " "  # Sorts before every user id. DynamoDB accepts no empty text here.
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,67 +69,6 @@ class Schedule:
 POLLS = Schedule(JobKind.INCREMENTAL, poll_stretch.NAME)
 RECONCILIATIONS = Schedule(JobKind.RECONCILE, "reconcile")
 SCHEDULES = {schedule.name: schedule for schedule in (POLLS, RECONCILIATIONS)}
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """Some of the users of one slot; they are due in one of the minutes from `first` to `last`."""
-
-    kind: JobKind
-    interval_s: int
-    number: int
-    shard: int
-    first: int
-    last: int
-    at_s: int  # When the tick ordered it, in epoch seconds.
-    delay_s: int
-    correlation_id: str
-    own_pace: bool = False  # Users with servers of their own.
-    stretch_percent: int = 100
-
-    @property
-    def slots(self) -> tuple[str, ...]:
-        """The values of the index that its users have."""
-        if self.number == _LISTING:
-            return (LISTED,)
-        return poll_slots.slots_of_shard(self.interval_s, self.number, self.shard, own_pace=self.own_pace)
-
-    @property
-    def valid_s(self) -> int:
-        """After how many seconds the next polls of its users are ordered."""
-        return self.interval_s * self.stretch_percent // 100 + self.delay_s
-
-    def is_over(self, now: datetime) -> bool:
-        """Whether its users are due again, so that their polls would be refused."""
-        return self.kind is JobKind.INCREMENTAL and now.timestamp() - self.at_s >= self.valid_s
-
-    def order(self, user_id: str, source: str = FIRST_SOURCE) -> Order | None:
-        """The order for a source of one of the users; None if it is not due."""
-        if self.kind is JobKind.RECONCILE:
-            minutes = range(self.first, self.last + 1)
-            if not poll_slots.is_reconciled_in(minutes, source_key(user_id, source)):
-                return None
-        at = datetime.fromtimestamp(self.at_s, UTC)
-        return Order(
-            user_id,
-            ids.new_id(at),
-            self.kind,
-            Trigger.SCHEDULE,
-            self.correlation_id,
-            interval_s=self.valid_s,
-            stretch_percent=self.stretch_percent,
-            repairs=self.number == _LISTING,
-            source=source,
-        )
-
-    def as_message(self) -> dict[str, Any]:
-        """The form it has in the queue."""
-        return asdict(self)
-
-    @classmethod
-    def from_message(cls, message: dict[str, Any]) -> Shard:
-        """Read a queue message; raises KeyError, ValueError or TypeError on an invalid one."""
-        return cls(**message | {"kind": JobKind(message["kind"])})
 
 
 def dispatch(  # noqa: PLR0913 - the wiring binds all but the schedule.
@@ -189,7 +117,7 @@ def dispatch(  # noqa: PLR0913 - the wiring binds all but the schedule.
         for shard in range(poll_slots.shard_count(interval_s, shards))
     ]
     if schedule.kind is JobKind.RECONCILE:
-        due.append(Shard(schedule.kind, 0, _LISTING, 0, minutes[0], minute, now_s, 0, correlation_id))
+        due.append(Shard(schedule.kind, 0, LISTING, 0, minutes[0], minute, now_s, 0, correlation_id))
     send(due)
     served = {"served": minute}
     if schedule.kind is JobKind.INCREMENTAL:
@@ -202,47 +130,10 @@ def dispatch(  # noqa: PLR0913 - the wiring binds all but the schedule.
         "claims = :claim",
     )
     if schedule.kind is JobKind.INCREMENTAL and turns:
-        _count(table, minute, {f"turns_{each}": min(len(turns), each // _MINUTE_S) for each in intervals_s})
-    return Dispatched(len(minutes), len(due), after.percent)
-
-
-def serve(
-    shard: Shard,
-    *,
-    table: Table,
-    send: SendOrders,
-    clock: Clock,
-    resumed: bool = False,
-    page_users: int = PAGE_USERS,
-) -> int:
-    """Send the orders of one shard's users, page by page; returns how many. `resumed` reads the cursor."""
-    if shard.is_over(clock.now()):
-        return 0
-    cursor = _cursor(table, shard) if resumed else None
-    sent = 0
-    for slot in shard.slots:
-        if cursor and slot < cursor["slot"]:
-            continue
-        after = cursor["after"] if cursor and slot == cursor["slot"] else _BEFORE_ALL
-        # Two sources of one user may have one slot, and a page may end between them.
-        users = table.query(
-            "seat = :slot AND pk >= :after",
-            {":slot": slot, ":after": after},
-            index="seat",
-            page_items_max=page_users,
+        poll_stretch.count(
+            table, minute, {f"turns_{each}": min(len(turns), each // _MINUTE_S) for each in intervals_s}
         )
-        if cursor and slot == cursor["slot"]:
-            sent_last = after, cursor.get("item", "sync")
-            users = (item for item in users if (item["pk"], item["sk"]) != sent_last)
-        while page := list(islice(users, page_users)):
-            ordered = (shard.order(item["pk"], source_of(item)) for item in page)
-            orders = [order for order in ordered if order]
-            send(orders)
-            sent += len(orders)
-            if len(page) == page_users:
-                _move_cursor(table, shard, slot, page[-1], clock)
-            count_orders(table, shard, len(orders))
-    return sent
+    return Dispatched(len(minutes), len(due), after.percent)
 
 
 def _due(schedule: Schedule, unserved: range, interval_s: int) -> Iterator[tuple[int, int, int]]:
@@ -311,7 +202,7 @@ def _stretch(
     hour = (minute - poll_stretch.COMPLETE_AFTER_MINUTES) // poll_stretch.HOUR_MINUTES
     if not calls_per_hour or hour <= stretch.hour:
         return replace(stretch, percent=stretch.percent if calls_per_hour else 100)
-    counts = table.get(ORDERED_PK, _hour_key(hour - 1))
+    counts = poll_stretch.counts_of(table, hour - 1)
     if counts is None:  # No tick came in that hour.
         return replace(stretch, hour=hour)
     users, turns = (
@@ -319,51 +210,3 @@ def _stretch(
         for of in ("users_", "turns_")
     )
     return replace(stretch, hour=hour, percent=percent_needed(users, turns, calls_per_hour))
-
-
-def count_orders(table: Table, shard: Shard, orders: int) -> None:
-    """Count orders of a shard whose users share a quota, for the next hour's stretch."""
-    if shard.kind is JobKind.INCREMENTAL and not shard.own_pace:
-        _count(table, shard.at_s // _MINUTE_S, {f"users_{shard.interval_s}": orders})
-
-
-def _count(table: Table, minute: int, counts: Mapping[str, int]) -> None:
-    """Add to the counts of the hour of this minute."""
-    hour = minute // poll_stretch.HOUR_MINUTES
-    expires_at = hour * 3_600 + int(_ORDERED_KEPT.total_seconds())
-    table.update(
-        ORDERED_PK,
-        _hour_key(hour),
-        f"ADD {', '.join(f'{name} :{name}' for name in counts)} SET expires_at = :expires_at",
-        {f":{name}": count for name, count in counts.items()} | {":expires_at": expires_at},
-    )
-
-
-def _hour_key(hour: int) -> str:
-    """The key of the orders of one hour."""
-    return f"{datetime.fromtimestamp(hour * 3_600, UTC):%Y-%m-%dT%H}"
-
-
-def _cursor(table: Table, shard: Shard) -> Item | None:
-    """How far an earlier delivery of the same message came."""
-    item = table.get(CURSOR_PK, _cursor_key(shard))
-    return item if item and item["at"] == shard.at_s else None
-
-
-def _move_cursor(table: Table, shard: Shard, slot: str, after: Item, clock: Clock) -> None:
-    table.put(
-        {
-            "pk": CURSOR_PK,
-            "sk": _cursor_key(shard),
-            "at": shard.at_s,
-            "slot": slot,
-            "after": after["pk"],
-            "item": after["sk"],
-            "expires_at": int((clock.now() + _CURSOR_KEPT).timestamp()),
-        }
-    )
-
-
-def _cursor_key(shard: Shard) -> str:
-    own = "#own" if shard.own_pace else ""
-    return f"{shard.kind}#{shard.interval_s}#{shard.number}#{shard.shard}{own}"

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.sync.dispatching import poll_slots
@@ -25,12 +26,16 @@ from bg_ingest.sync.dispatching import poll_slots
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bg_ingest.dynamo import Item, Table
+
 PK = "app#dispatch"
 NAME = "minute"  # Of the schedule of polls.
+ORDERED_PK = "app#ordered"
 HOUR_MINUTES = 60
 # The orders of an hour are complete when its last shards have been served.
 COMPLETE_AFTER_MINUTES = 5
 _WHOLE = 1_000  # Turns are stored in thousandths.
+_ORDERED_KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +106,25 @@ def percent_needed(users: Mapping[int, int], turns: Mapping[int, int], calls_per
     )
     waiting = min(max(0, sum(users.values()) - calls_per_hour), calls_per_hour / 2)
     return max(100, math.ceil(round(100 * needed / (calls_per_hour - waiting), 6)))
+
+
+def count(table: Table, minute: int, counts: Mapping[str, int]) -> None:
+    """Add to the turns, or to the orders, of the hour of this minute."""
+    hour = minute // HOUR_MINUTES
+    expires_at = hour * 3_600 + int(_ORDERED_KEPT.total_seconds())
+    table.update(
+        ORDERED_PK,
+        _hour_key(hour),
+        f"ADD {', '.join(f'{name} :{name}' for name in counts)} SET expires_at = :expires_at",
+        {f":{name}": count for name, count in counts.items()} | {":expires_at": expires_at},
+    )
+
+
+def counts_of(table: Table, hour: int) -> Item | None:
+    """The turns and orders of an hour; None if no tick came in it."""
+    return table.get(ORDERED_PK, _hour_key(hour))
+
+
+def _hour_key(hour: int) -> str:
+    """The key of the counts of one hour."""
+    return f"{datetime.fromtimestamp(hour * 3_600, UTC):%Y-%m-%dT%H}"

@@ -1,7 +1,7 @@
 """
 The body of a webhook with records: packed for the queue, and parsed.
 
-The body travels as it was signed, compressed, sealed (accounts/message_seals.py), as base64 text. SQS takes
+The body travels as it was signed, compressed, sealed (accounts/sealing.py), as base64 text. SQS takes
 one mebibyte of text, and not every character of it. A body of 256 KiB is at most 342 KiB this way; as JSON
 inside JSON it could be four times its size.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html

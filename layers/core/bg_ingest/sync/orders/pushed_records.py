@@ -15,11 +15,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.connection import ConnectionState
-from bg_ingest.accounts.data_keys import SealBroken
+from bg_ingest.accounts.sealing import SealBroken
 from bg_ingest.providers.errors import ContractBroken
 from bg_ingest.sync import job as jobs
-from bg_ingest.sync.dead_jobs import under_living_job
 from bg_ingest.sync.job import Counts, Failure, Job, JobStatus, SyncResult
+from bg_ingest.sync.jobs import under_living_job
 from bg_ingest.sync.orders.packed_body import PayloadUnreadable, unpack
 from bg_ingest.sync.sync_user import fail_not_connected
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-    from bg_ingest.sync.dispatching.dispatch import Shard
+    from bg_ingest.sync.dispatching.shard import Shard
 
     # Sends the batches one after the other, or in parallel.
     Each = Callable[[Callable[[list[Any]], int], Iterable[list[Any]]], Iterable[int]]

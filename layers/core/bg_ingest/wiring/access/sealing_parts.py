@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bg_ingest.accounts.data_keys import DataKeys, Purpose
-from bg_ingest.accounts.message_seals import MessageSeals
-from bg_ingest.accounts.sealing import Sealer
+from bg_ingest.accounts.sealing import DataKeys, MessageSeals, Purpose, Sealer
 from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.process import intake_table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bg_ingest.accounts.data_keys import Purpose
+from bg_ingest.accounts.sealing import Purpose
 from bg_ingest.signing_in.session import Sessions
 from bg_ingest.wiring.access.sealing_parts import sealer
 from bg_ingest.wiring.process import users_table

@@ -57,6 +57,7 @@ def kms(region: str) -> KMSClient:
     return client
 
 
+@cache
 def s3(region: str) -> Any:
     """S3; links are signed with version 4, the only one that all regions accept."""
     # Its model is not trimmed, since no function needs it at its start.

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.facades.page.markup import element, joined
-from bg_ingest.facades.page.tables import table
+from bg_ingest.facades.page.markup import element, joined, table
 from bg_ingest.facades.page.wording import duration, percent
 from bg_ingest.statistics.bands import HIGH, LOW, VERY_HIGH, VERY_LOW
 

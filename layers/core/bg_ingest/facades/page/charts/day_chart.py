@@ -17,10 +17,10 @@ from bg_ingest.facades.page.charts.plot import (
     plot,
     stretched,
     target_band,
+    target_limits,
     time_axis,
 )
-from bg_ingest.facades.page.markup import element
-from bg_ingest.facades.page.tables import folded, table
+from bg_ingest.facades.page.markup import element, folded, table
 from bg_ingest.facades.page.wording import counted, percent
 from bg_ingest.readings.completeness import LATE_AFTER
 from bg_ingest.readings.gaps import INTERVAL, TOLERANCE, find_gaps
@@ -143,7 +143,8 @@ def _chart(trace: Trace, gaps: Sequence[NamedGap], wording: Wording, sentence: s
         for run, where in _runs(trace)
     ]
     axis = time_axis([(100 * x(at), text, always) for at, text, always in _ticks(start, wording)])
-    return plot(sentence, target_band(scale, wording), hatched, stretched(lines), axis, class_="tall")
+    limits = target_limits(scale, wording)
+    return plot(sentence, target_band(scale), hatched, stretched(lines), limits, axis, class_="tall")
 
 
 def _runs(trace: Trace) -> Iterator[tuple[Trace, str]]:

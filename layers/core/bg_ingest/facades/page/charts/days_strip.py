@@ -6,8 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.facades.page.jobs_in_words import job_in_words
-from bg_ingest.facades.page.markup import element, joined
-from bg_ingest.facades.page.tables import folded
+from bg_ingest.facades.page.markup import element, folded, joined
 from bg_ingest.facades.page.wording import counted, grouped, percent
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def strip_sentence(days: Sequence[CompleteDay], wording: Wording) -> str:
     expected, missing, late = (sum(day[name] for day in days) for name in ("expected", "missing", "late"))
     first = date.fromisoformat(min(day["date"] for day in days))
     there = percent(100 * (expected - missing) / expected) if expected else percent(None)
-    what = f"{counted(missing, 'reading')} missing and {grouped(late)} late"
+    what = f"{grouped(missing) if missing else 'none'} missing, {grouped(late) if late else 'none'} late"
     return (
         f"Since {wording.day(first)}: {there} of {counted(expected, 'reading')} are here or on their way;"
         f" {what}."
@@ -103,10 +102,12 @@ def _one_day(day: CompleteDay, jobs: Sequence[JobValue], wording: Wording) -> Ma
     summary = joined(
         element("span", wording.weekday(on), class_="grow"),
         element("span", f"{day['received'] + day['late']} of {day['expected']}"),
-        element("span", _lacks(day), class_="muted lacks"),
+        element(
+            "span", _lacks(day) or "all in time", class_="muted lacks" if _lacks(day) else "muted lacks wide"
+        ),
     )
     gaps = [
-        element("li", f"{_instant(gap['from'], wording)} to {_instant(gap['to'], wording)} without readings")
+        element("li", f"{_time(gap['from'], wording)} to {_time(gap['to'], wording)} without readings")
         for gap in day["gaps"]
     ]
     own = [job for job in jobs if _date_of(job, wording) == on]
@@ -125,11 +126,12 @@ def _date_of(job: JobValue, wording: Wording) -> date | None:
 
 def _lacks(day: CompleteDay) -> str:
     parts = [(day["late"], "late"), (day["missing"], "missing"), (day.get("pending", 0), "on their way")]
-    return ", ".join(f"{number} {name}" for number, name in parts if number) or "all in time"
+    return ", ".join(f"{number} {name}" for number, name in parts if number)
 
 
-def _instant(text: str, wording: Wording) -> str:
-    return wording.clock(datetime.fromisoformat(text))
+def _time(text: str, wording: Wording) -> str:
+    """The time of day alone: the gap is listed under its day."""
+    return f"{datetime.fromisoformat(text).astimezone(wording.zone):%H:%M}"
 
 
 def _key(class_: str, text: str) -> Markup:

@@ -57,8 +57,8 @@ def stretched(*shapes: Markup | Iterable[Markup]) -> Markup:
     )
 
 
-def target_band(scale: GlucoseScale, wording: Wording) -> Markup:
-    """The target range, and its two limits as texts."""
+def target_band(scale: GlucoseScale) -> Markup:
+    """The target range with its two edges."""
     above, below = scale.y(HIGH), scale.y(LOW)
     return joined(
         element(
@@ -68,10 +68,21 @@ def target_band(scale: GlucoseScale, wording: Wording) -> Markup:
             element("line", x1="0", x2="100%", y1=f"{y:.2f}%", y2=f"{y:.2f}%", class_="limit")
             for y in (above, below)
         ],
-        [
-            element("text", wording.glucose(limit), x="0", y=f"{scale.y(limit):.2f}%", dy="-4", class_="tick")
-            for limit in (HIGH, LOW)
-        ],
+    )
+
+
+def target_limits(scale: GlucoseScale, wording: Wording) -> Markup:
+    """The two limits as texts, which are drawn over the line."""
+    return joined(
+        element(
+            "text",
+            wording.glucose(limit),
+            x="0",
+            y=f"{scale.y(limit):.2f}%",
+            dy=-4 if limit == HIGH else 14,
+            class_="tick",
+        )
+        for limit in (HIGH, LOW)
     )
 
 

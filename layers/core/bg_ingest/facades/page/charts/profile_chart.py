@@ -12,10 +12,10 @@ from bg_ingest.facades.page.charts.plot import (
     plot,
     stretched,
     target_band,
+    target_limits,
     time_axis,
 )
-from bg_ingest.facades.page.markup import element
-from bg_ingest.facades.page.tables import folded, table
+from bg_ingest.facades.page.markup import element, folded, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ def profile_sentence(profile: Mapping[str, Any], wording: Wording) -> str:
     )
     if profile["sufficient"]:
         return sentence
-    return f"{' and '.join(profile['reasons'])}: too few to judge. {sentence}"
+    return f"Too few readings to judge. {sentence}"
 
 
 def _chart(profile: Mapping[str, Any], wording: Wording, sentence: str) -> Markup:
@@ -75,8 +75,9 @@ def _chart(profile: Mapping[str, Any], wording: Wording, sentence: str) -> Marku
             between_curves(line["p75"], line["p25"], "half"),
             curve(line["p50"], "line median"),
         ]
-    ticks = [(100 * hour / 24, f"{hour % 24:02}:00", hour % 6 == 0) for hour in range(0, 25, 3)]
-    return plot(sentence, target_band(scale, wording), stretched(shapes), time_axis(ticks), class_="tall")
+    ticks = [(100 * hour / 24, f"{hour % 24:02}:00", True) for hour in range(0, 25, 6)]
+    texts = target_limits(scale, wording), time_axis(ticks)
+    return plot(sentence, target_band(scale), stretched(shapes), *texts, class_="tall")
 
 
 def _runs(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.http_api.encoding import accepts_gzip
+from bg_ingest.http_api.responding import accepts_gzip
 from bg_ingest.wiring.connect_parts import connect_deps
 from tests.functions.conftest import part
 from tests.functions.gateway import Claims, Request, send

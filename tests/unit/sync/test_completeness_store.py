@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from bg_ingest.readings.completeness import Followed
 from bg_ingest.readings.gaps import INTERVAL
 from bg_ingest.readings.stored.stored_reading import StoredReading
-from bg_ingest.sync.local_completeness import local_completeness
+from bg_ingest.sync.completeness_store import local_completeness
 from tests.unit.readings.made_up import measured
 
 SPRING = date(2026, 3, 29)  # The day on which clocks in Europe go forward, at 01:00 UTC.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bg_ingest.http_api.requests import params
+from bg_ingest.http_api.requests import parsing
 
 
 @pytest.mark.parametrize(
@@ -23,4 +23,4 @@ from bg_ingest.http_api.requests import params
 )
 def test_every_rfc_3339_spelling_of_a_time_is_accepted(text: str) -> None:
     """The seconds may be left out, too."""
-    assert params.parse_instant(text, "from") == datetime(2026, 11, 27, 6, 30, tzinfo=UTC)
+    assert parsing.parse_instant(text, "from") == datetime(2026, 11, 27, 6, 30, tzinfo=UTC)

@@ -18,7 +18,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bg_ingest.accounts.source_keys import FIRST_SOURCE
+from bg_ingest.accounts.connection import FIRST_SOURCE
 from bg_ingest.sync.job import Counts, Job, JobKind, JobStatus, Order, Trigger
 
 if TYPE_CHECKING:

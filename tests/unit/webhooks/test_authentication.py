@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
-from bg_ingest.webhooks.signature import SecretUnusable, is_signed, key_of, signature
+from bg_ingest.webhooks.authentication import SecretUnusable, is_signed, key_of, signature
 from tests.support.fakes import NOON
 from tests.support.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
 
