@@ -1,5 +1,5 @@
 """
-Starts ministack, the emulated AWS, with seven changes to version 1.5.33.
+Starts ministack, the emulated AWS, with changes to version 1.5.33.
 
 Logs: after a function has answered, ministack waits 5 ms for each further log line. A line that a busy
 machine delivers later is missing from the log. A function writes its lines before it answers, so all of them
@@ -16,7 +16,7 @@ batch, and starts a process for each few of them. For a queue with such a time, 
 1, so messages that arrive during a batch share the next one.
 
 Layers: ministack unpacks the layer for each worker, which takes seconds, and before that it resolves the path
-of each of its two thousand files. `UnpackedOnce` unpacks it once.
+of each of its 3,000 files. `UnpackedOnce` unpacks it once.
 
 Templates: ministack parses YAML in pure Python, which takes seconds. libyaml returns the same.
 
@@ -220,8 +220,11 @@ class CompleteLogWorker(lambda_runtime.Worker):  # type: ignore[misc]  # minista
         # Waits outside the lock, reads inside it. If a holder of the lock finds no input, it has every line.
         pipe, lines = self._proc.stderr, self._stderr_queue
         partial = b""
+        # Not select(), which fails beyond 1,024 open files: a function whose lines are not read stops.
+        waiting = select.poll()
+        waiting.register(pipe, select.POLLIN)
         while True:
-            select.select([pipe], [], [])
+            waiting.poll()
             with self._reading:
                 chunk = os.read(pipe.fileno(), _CHUNK_BYTES)
                 *complete, partial = (partial + chunk).split(b"\n")
