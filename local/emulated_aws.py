@@ -220,8 +220,11 @@ class CompleteLogWorker(lambda_runtime.Worker):  # type: ignore[misc]  # minista
         # Waits outside the lock, reads inside it. If a holder of the lock finds no input, it has every line.
         pipe, lines = self._proc.stderr, self._stderr_queue
         partial = b""
+        # Not select(), which fails beyond 1,024 open files: a function whose lines are not read stops.
+        waiting = select.poll()
+        waiting.register(pipe, select.POLLIN)
         while True:
-            select.select([pipe], [], [])
+            waiting.poll()
             with self._reading:
                 chunk = os.read(pipe.fileno(), _CHUNK_BYTES)
                 *complete, partial = (partial + chunk).split(b"\n")

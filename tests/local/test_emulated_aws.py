@@ -33,7 +33,8 @@ class DelayedWorker(CompleteLogWorker):
     def _drain_stderr_bounded(self, *args, **named):
         threading.Timer(0.4, self._reading.release).start()
         return super()._drain_stderr_bounded(*args, **named)
-code, given = sys.argv[1:]
+code, given, files = sys.argv[1:]
+held = [open("/dev/null") for _ in range(int(files))]
 packed = io.BytesIO()
 with zipfile.ZipFile(packed, "w") as archive:
     archive.writestr("app.py", code)
@@ -220,7 +221,7 @@ def _run(code: str, *arguments: str, folder: Path) -> Any:
 
 def test_a_log_is_complete_when_the_response_returns(tmp_path: Path) -> None:
     """Each invocation has all its own lines; an unfinished line belongs to the next one."""
-    first, second = _run(DELAYED_READER, HANDLER, "", folder=tmp_path)
+    first, second = _run(DELAYED_READER, HANDLER, "", "0", folder=tmp_path)
     lines = [f"line {number}" for number in range(LINES)]
 
     # An unfinished line appears with the next complete one.
@@ -232,7 +233,14 @@ def test_a_failed_worker_keeps_its_log_lines(tmp_path: Path) -> None:
     """The emulator ends the worker before it reads the log, and an unfinished line is the last one."""
     lines = [f"line {number}" for number in range(LINES)]
 
-    assert _run(DELAYED_READER, HANDLER, "broken", folder=tmp_path) == [[*lines, "the end"]] * 2
+    assert _run(DELAYED_READER, HANDLER, "broken", "0", folder=tmp_path) == [[*lines, "the end"]] * 2
+
+
+def test_a_log_is_read_beside_a_thousand_open_files(tmp_path: Path) -> None:
+    """A pipe that is not read would stop its function, which Lambda ends after its timeout."""
+    logs = _run(DELAYED_READER, HANDLER, "", "1100", folder=tmp_path)
+
+    assert [len(lines) for lines in logs] == [LINES] * 2
 
 
 def test_a_partially_failed_stream_batch_is_repeated(tmp_path: Path) -> None:

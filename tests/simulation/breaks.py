@@ -422,14 +422,16 @@ BREAKS = (
     ),
     Break(
         "a login is stored in several writes",
-        "connecting/confirm.py",
+        "connecting/new_connection.py",
+        "        changes, order = _changes(deps, parked, order)\n"
         "        if deps.connections.table.transact(changes):",
+        "        changes, order = _changes(deps, parked, order)\n"
         "        if all([deps.connections.table.transact([each]) for each in changes]):",
         "tests/contract/test_connecting.py",
     ),
     Break(
         "a connected user without a poll slot is not polled again",
-        "sync/state.py",
+        "sync/service.py",
         "    if state and state.slot:\n        return False\n",
         "    if state:\n        return False\n",
         "tests/unit/sync/test_dead_jobs.py",
@@ -443,7 +445,7 @@ BREAKS = (
     ),
     Break(
         "a job that lost its message after a try stays deferred",
-        "sync/dead_jobs.py",
+        "sync/jobs.py",
         "    ended = [job for job in found if job not in untried]",
         "    ended = [job for job in found if job not in untried and not job.finished_at]",
         "tests/unit/sync/test_dead_jobs.py",

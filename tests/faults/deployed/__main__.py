@@ -1,7 +1,7 @@
 """
 `python -m tests.faults.deployed` injects faults into the deployed stack and checks all data after each.
 
-With a word only the faults whose names contain it are injected, and no report is written.
+With words only the faults whose names contain one of them are injected, and no report is written.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _LOG = CHECKOUT / ".local" / "faults-functions.log"
 
 def main() -> int:
     """Start the stack, inject the faults, write the report."""
-    word = (sys.argv[1:] or [""])[0]
+    words = sys.argv[1:]
     # A signal ends this process in a way that also ends all processes it started.
     signal.signal(signal.SIGTERM, _as_exit)
     clock, lacking = SystemClock(), rabbitmq.missing()
@@ -65,12 +65,13 @@ def main() -> int:
         try:
             stage = _started(running, with_broker=lacking is None)
             every = FAULTS | ({} if lacking else NEEDS_BROKER)
-            chosen = {name: fault for name, fault in every.items() if word in name}
+            chosen = {name: fault for name, fault in every.items() if not words or _has(name, words)}
             if "workers killed" not in chosen:  # That fault connects the users.
                 injection.connect_everybody(stage)
             for name, fault in chosen.items():
                 outcomes.append(_outcome_of(stage, name, fault))
-                print(f"  {name}: {'clean' if outcomes[-1].is_clean else 'NOT CLEAN'}", flush=True)
+                clean = "clean" if outcomes[-1].is_clean else "NOT CLEAN"
+                print(f"  {clean}: {', '.join(outcomes[-1].cells())}", flush=True)
         except CannotStart as it:
             print(it, file=sys.stderr)
             return 1
@@ -87,9 +88,13 @@ def main() -> int:
         lacking=lacking,
     )
     print(text)
-    if not word:
+    if not words:
         (CHECKOUT / "benchmarks" / "FAULTS.md").write_text(text)
     return 0 if all(outcome.is_clean for outcome in outcomes) else 1
+
+
+def _has(name: str, words: list[str]) -> bool:
+    return any(word in name for word in words)
 
 
 def _started(running: ExitStack, *, with_broker: bool) -> DeployedStack:

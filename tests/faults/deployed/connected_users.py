@@ -100,7 +100,6 @@ class ConnectedUsers:
         ]
         new += [ConnectedUser(f"own-site-{number}", None, site) for number, site in enumerate(own_sites)]
         self._each(self._connect, new)
-        self.everybody += new
 
     def _connect(self, person: ConnectedUser) -> None:
         if person.simulated:
@@ -111,6 +110,7 @@ class ConnectedUsers:
             self.api.post(f"/api/bg/{person.user_id}/connection", json=login).raise_for_status()
             path = f"/api/bg/{person.user_id}/settings?provider={_NIGHTSCOUT}"
             self.api.put(path, json={"poll_interval_seconds": _SITE_INTERVAL_S}).raise_for_status()
+        self.everybody.append(person)
 
     def relay(self, person: ConnectedUser) -> None:
         """Upload to this user's Nightscout what their sensor's provider has."""
@@ -295,7 +295,7 @@ class ConnectedUsers:
         self, do: Callable[[ConnectedUser], Answer], people: Sequence[ConnectedUser] | None = None
     ) -> list[Answer]:
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            return list(threads.map(do, self.everybody if people is None else people))
+            return list(threads.map(do, list(self.everybody if people is None else people)))
 
 
 def _written(at: datetime) -> str:
