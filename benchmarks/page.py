@@ -42,7 +42,7 @@ SECTION = "The page of a person"
 HISTORY_DAYS = 92
 ABOUT = f"""\
 A warm request, compressed, of a person with {HISTORY_DAYS} days of history. The last day was polled every 15
-minutes. The page has statistics and profile of 14 days, completeness of 92 days, and fifty jobs.
+minutes. The page has statistics and profile of 14 days, completeness of 92 days, and thirty jobs.
 """
 _BUDGET_MS, _WIRE_BUDGET_KB = 60, 60
 _PERSON = "at-the-page"

@@ -162,7 +162,7 @@ def test_a_value_beyond_the_sensor_is_a_word() -> None:
 
 
 def test_many_jobs_are_folded_with_failures_first() -> None:
-    """Fifty jobs would push everything else from a small screen."""
+    """Thirty jobs would push everything else from a small screen."""
     view = STATES["late-at-provider"]
     jobs = list(view.jobs or ())
     many = [*jobs[2:] * 5, *jobs[:2]]

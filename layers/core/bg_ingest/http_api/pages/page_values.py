@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from bg_ingest.sync.state import SyncState
     from bg_ingest.sync.user_sources import UserSource
 
-JOBS_SHOWN = 50
+JOBS_SHOWN = 30
 AUDIT_ENTRIES_SHOWN = 10
 _ONE_DAY = timedelta(days=1)
 
