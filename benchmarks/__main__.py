@@ -14,6 +14,7 @@ from benchmarks import (
     cost,
     fleet,
     machine,
+    page,
     price,
     reading,
     report,
@@ -87,6 +88,8 @@ def _measured(yardstick: Yardstick, *, quick: bool) -> list[Measured]:
             found += reading.requests(running, repeats)
         with step("every route"):
             found += routes.by_route(20 if quick else 100)
+        with step("the page"):
+            found += page.warm(running, repeats)
         with step("schedules"):
             found += fleet.grown(running, (10, 1_000) if quick else (10, 100, 1_000, 10_000))
     with step("webhooks"):

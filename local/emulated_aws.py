@@ -1,5 +1,5 @@
 """
-Starts ministack, the emulated AWS, with seven changes to version 1.5.33.
+Starts ministack, the emulated AWS, with changes to version 1.5.33.
 
 Logs: after a function has answered, ministack waits 5 ms for each further log line. A line that a busy
 machine delivers later is missing from the log. A function writes its lines before it answers, so all of them
@@ -16,7 +16,7 @@ batch, and starts a process for each few of them. For a queue with such a time, 
 1, so messages that arrive during a batch share the next one.
 
 Layers: ministack unpacks the layer for each worker, which takes seconds, and before that it resolves the path
-of each of its two thousand files. `UnpackedOnce` unpacks it once.
+of each of its 3,000 files. `UnpackedOnce` unpacks it once.
 
 Templates: ministack parses YAML in pure Python, which takes seconds. libyaml returns the same.
 

@@ -39,6 +39,7 @@ if command -v ps || curl --silent --head https://pypi.org; then exit 1; fi
 make up DETACH=1
 {_LATEST}
 """
+_WITHOUT_NETWORK = ("unshare", "--map-root-user", "--net")
 _MADE_ONCE = ("Setting up", "Building functions", "Deploying template.yaml")
 
 
@@ -46,13 +47,18 @@ def main() -> int:
     """Run both starts; return 1 if one fails."""
     with TemporaryDirectory() as folder:
         clone = Path(folder) / "a folder with spaces"
-        subprocess.run(["git", "clone", "--quiet", CHECKOUT, clone], check=True)  # noqa: S603, S607 - our own.
+        # The checkout may belong to another user, as in a container.
+        cloning = ["git", "-c", "safe.directory=*", "clone", "--quiet", str(CHECKOUT), str(clone)]
+        subprocess.run(cloning, check=True)  # noqa: S603 - our own.
         environ = {**os.environ, "PORT": str(free_port()), "PYTHON_OF_TEST": sys.executable}  # noqa: TID251 - the user's.
         first = _output(_FIRST, clone, environ)
         if first is None or not all(step in first for step in _MADE_ONCE):
             return _failed("the first start", first)
         environ["PATH"] = _without_ps(Path(folder) / "programs")
-        second = _output(_SECOND, clone, environ, "unshare", "--map-root-user", "--net")
+        if subprocess.run([*_WITHOUT_NETWORK, "true"], check=False).returncode:  # noqa: S603 - our own.
+            sys.stdout.write("Skipped: this machine does not allow a process without network.\n")
+            return 0
+        second = _output(_SECOND, clone, environ, *_WITHOUT_NETWORK)
         if second is None or any(step in second for step in _MADE_ONCE):
             return _failed("the second start, without network and ps", second)
     return 0

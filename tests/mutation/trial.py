@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Many times the duration of the tests. CPU time and not clock time, so a busy machine kills no mutant.
 CPU_S_MAX = 60
-MEMORY_BYTES_MAX = 1024**3
+MEMORY_BYTES_MAX = 2 * 1024**3  # Of address space, of which each thread of a test reserves much.
 # Plugins that the tests of the pure core do not need and that start slowly: fixtures, other processes.
 _OPTIONS = (
     "-x",

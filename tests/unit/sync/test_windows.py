@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -202,3 +203,17 @@ def test_fractions_of_a_second_are_cut_off() -> None:
     newest = datetime(2026, 11, 21, 12, 0, 0, 999_999, tzinfo=UTC)
 
     assert _reopened(Covered(newest)) == Covered(newest.replace(microsecond=0))
+
+
+def test_a_gap_that_ends_at_the_horizon_is_not_fetched() -> None:
+    """A gap counts if it reaches beyond the time from which on readings are fetched."""
+    covered = Covered(NOON, ((NOON - 4 * HOUR, NOON - 3 * HOUR),))
+
+    assert covered.oldest_gap(NOON - 3 * HOUR) is None
+    assert covered.oldest_gap(NOON - 3 * HOUR - MINUTE) == NOON - 4 * HOUR
+
+
+def test_a_gap_with_one_end_is_unreadable() -> None:
+    """The stored form has the newest reading and two instants for each gap."""
+    with pytest.raises(ValueError, match="shorter"):
+        Covered.from_bytes(bytes(8))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bg_ingest.readings.gaps import INTERVAL, Gap, find_gaps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from bg_ingest.readings.stored.stored_reading import StoredReading
 
@@ -84,20 +84,27 @@ def day_of(span: DaySpan, readings: Iterable[StoredReading], now: datetime, foll
     A sensor's clock runs a little fast or slow, so a complete day can have 287 or 289 readings. Without a gap
     none of them is missing.
     """
-    start, due = max(span.start, followed.history_from), min(span.end, now - LATE_AFTER)
     # Fingersticks are not expected every five minutes.
     known = [stored for stored in readings if stored.reading.kind == "cgm"]
     late = sum(_delay(stored, followed) > LATE_AFTER for stored in known)
-    gaps = find_gaps((stored.reading.at for stored in known), start, due)
-    old = sum(stored.reading.at < due for stored in known)
+    return counted_day(span, [stored.reading.at for stored in known], late, now, followed)
+
+
+def counted_day(
+    span: DaySpan, instants: Sequence[datetime], late: int, now: datetime, followed: Followed
+) -> Day:
+    """The same of a sensor's readings at these instants, of which so many are late."""
+    start, due = max(span.start, followed.history_from), min(span.end, now - LATE_AFTER)
+    gaps = find_gaps(instants, start, due)
+    old = sum(at < due for at in instants)
     missing = max(_slots(start, due) - old, 1) if gaps else 0
     recent = _slots(start, min(span.end, now)) - _slots(start, due)
     return Day(
         date=span.date,
-        received=len(known) - late,
+        received=len(instants) - late,
         late=late,
         missing=missing,
-        pending=max(recent - (len(known) - old), 0),
+        pending=max(recent - (len(instants) - old), 0),
         gaps=gaps,
     )
 

@@ -49,10 +49,11 @@ def find_gaps(
     if not known:
         nothing = Gap(start, end, (end - start) // interval)
         return (nothing,) if nothing.missing > 0 else ()
+    longest = interval + tolerance
+    far_apart = ((one, other) for one, other in pairwise(known) if other - one >= longest)
     stretches = (
         Gap(start, known[0], (known[0] - start) // interval),
-        *(Gap(one, other, (other - one + interval / 2) // interval - 1) for one, other in pairwise(known)),
+        *(Gap(one, other, (other - one + interval / 2) // interval - 1) for one, other in far_apart),
         Gap(known[-1], end, -((known[-1] - end) // interval) - 1),  # Rounded up: the end is not a reading.
     )
-    longest = interval + tolerance
     return tuple(gap for gap in stretches if gap.end - gap.start >= longest and gap.missing > 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from bg_ingest.readings.columns import SharedValue
 from bg_ingest.readings.local_days import AHEAD_OF_UTC_MAX, BEHIND_UTC_MAX
 from bg_ingest.statistics.series import Series
 
@@ -32,6 +33,11 @@ def series_of_hours(hours: Iterable[HourColumns]) -> Series:
     for hour in hours:
         start_s = int(hour.start.timestamp())
         columns = hour.columns
+        if isinstance(columns.kind, SharedValue) and columns.kind.value == "cgm":  # As nearly every hour is.
+            unix_s += [start_s + second for second in columns.seconds]
+            mg_dl += columns.mg_dl
+            offset_minutes += columns.local_offset_minutes
+            continue
         for second, value, kind, offset in zip(
             columns.seconds, columns.mg_dl, columns.kind, columns.local_offset_minutes, strict=True
         ):

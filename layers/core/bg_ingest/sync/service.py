@@ -12,11 +12,12 @@ from bg_ingest.accounts.connection import FIRST_SOURCE, ConnectionState
 from bg_ingest.readings.completeness import DAY
 from bg_ingest.readings.delays import median_delays
 from bg_ingest.sync import worker
-from bg_ingest.sync.completeness_store import compute_local_days, current_days
+from bg_ingest.sync.completeness_store import current_days
 from bg_ingest.sync.connected_provider import ConnectedProvider
 from bg_ingest.sync.job import JobKind, Order, SyncResult, Trigger
 from bg_ingest.sync.job_history import JobHistory
 from bg_ingest.sync.jobs import enqueue, fail_undeliverable, mend_abandoned
+from bg_ingest.sync.local_completeness import compute_local_days
 from bg_ingest.sync.orders.pushed_records import store_pushed
 from bg_ingest.sync.sync_user import sync_user
 from bg_ingest.sync.user_sources import sources_of

@@ -35,7 +35,7 @@ def element(name: str, /, *children: Child, **attributes: Value) -> Markup:
 
 def joined(*children: Child) -> Markup:
     """Several texts and elements after each other."""
-    return Markup("").join(_parts(children))
+    return Markup("".join(_parts(children)))  # noqa: S704 - every part is escaped.
 
 
 def style_sheet(css: str) -> Markup:
@@ -61,7 +61,9 @@ def _parts(children: Iterable[Child]) -> Iterable[str]:
     for child in children:
         if child is None:
             continue
-        if isinstance(child, (str, int, float)):
+        if isinstance(child, Markup):
+            yield child
+        elif isinstance(child, (str, int, float)):
             yield escape(_number_or_text(child))
         else:
             yield from _parts(child)

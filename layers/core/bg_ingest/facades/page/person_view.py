@@ -48,7 +48,7 @@ class SourceView:
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
-    """The values of one page. Mappings are those that the API answers."""
+    """The values of one page. Mappings are those that the API answers, with less of the period before."""
 
     name: str = field(repr=False)  # The person of the page.
     wording: Wording

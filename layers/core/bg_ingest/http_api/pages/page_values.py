@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +21,17 @@ from bg_ingest.http_api.answers import insight_response
 from bg_ingest.http_api.answers.insight_response import LocalRange
 from bg_ingest.http_api.answers.range_response import exact_text
 from bg_ingest.http_api.answers.sync_json import days_as_json, job_as_json, state_as_json
+from bg_ingest.readings.store import AHEAD_MAX
 from bg_ingest.settings import POLL_INTERVALS_S
 from bg_ingest.statistics.as_json import profile_json, statistics_json
+from bg_ingest.statistics.bands import target_percent
+from bg_ingest.statistics.days import coverage, local_days
 from bg_ingest.statistics.from_columns import instants_of, series_of_hours
 from bg_ingest.statistics.profile import profile
-from bg_ingest.statistics.series import Series
-from bg_ingest.statistics.summary import compared_statistics
-from bg_ingest.sync.completeness_store import current_days, followed_by, local_completeness
+from bg_ingest.statistics.series import Series, between
+from bg_ingest.statistics.summary import period_before, statistics
+from bg_ingest.sync.completeness_store import current_days, followed_by
+from bg_ingest.sync.local_completeness import local_completeness
 from bg_ingest.sync.user_sources import NO_SOURCE
 from bg_ingest.utc import from_iso
 from bg_ingest.version import VERSION
@@ -38,6 +44,7 @@ if TYPE_CHECKING:
     from bg_ingest.access.grants import GrantService
     from bg_ingest.accounts.display_settings import DisplayStore
     from bg_ingest.facades.page.charts.day_chart import Trace
+    from bg_ingest.readings.columns import HourColumns
     from bg_ingest.readings.store import ReadingStore
     from bg_ingest.readings.stored.stored_reading import StoredReading
     from bg_ingest.sync.service import SyncService
@@ -49,7 +56,7 @@ AUDIT_ENTRIES_SHOWN = 10
 _ONE_DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Person:
     """What several parts of the page need of a person, read once."""
 
@@ -58,8 +65,13 @@ class _Person:
     newest: StoredReading | None = field(repr=False)
     today: date
     opened: date  # The first of the days that can be opened.
-    read_from: datetime
-    recent: list[StoredReading] = field(repr=False)  # From then on, in order of time.
+    hours: list[HourColumns] = field(repr=False)  # Those days, and as many before them.
+    last_day: list[StoredReading] = field(repr=False)  # In order of time.
+
+    @cached_property
+    def days(self) -> LocalRange:
+        """The days that can be opened, with the readings of the period before them."""
+        return LocalRange(series_of_hours(self.hours), self.opened, self.today)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +93,7 @@ class PageSources:
 def own_view(sources: PageSources, user_id: str, subject: str, notice: str | None = None) -> PersonView:
     """The page of a person for themselves."""
     person = _read(sources.service, user_id, with_days=True)
-    view, days = _view(sources, person, person.newest), _days(sources.reading_store, person)
+    view, days = _view(sources, person, person.newest), person.days
     jobs = sources.service.history.newest_first(user_id)
     entries = sources.audit.newest_first(user_id)
     return replace(
@@ -126,28 +138,17 @@ def readers_view(sources: PageSources, reader: Reader) -> PersonView:
 
 
 def _read(service: SyncService, user_id: str, *, with_days: bool) -> _Person:
-    """Read the sources and the readings of the days that can be opened, or those of the last day."""
+    """Read the sources, and the readings of the last day and of both periods, each once."""
     now, readings = service.clock.now(), service.stores.reading_store
-    newest = readings.latest(user_id)
+    # A device's clock may run ahead. The newest reading of a person whose data flows is of the last day.
+    last_day = list(readings.between(user_id, now - _ONE_DAY, now + AHEAD_MAX + timedelta.resolution))
+    newest = last_day[-1] if last_day else readings.latest(user_id)
     offset = newest.reading.local_offset_minutes if newest else None
     today = (now + timedelta(minutes=offset or 0)).date()
     opened = today - (OPEN_DAYS - 1) * _ONE_DAY
-    start, end = instants_of(opened, today) if with_days else (now - _ONE_DAY, now)
-    recent = list(readings.between(user_id, start, end))
-    return _Person(user_id, service.sources(user_id), newest, today, opened, start, recent)
-
-
-def _days(readings: ReadingStore, person: _Person) -> LocalRange:
-    """The days of the figures and the period before them; the newest ones were read already."""
-    begin, _ = instants_of(person.opened - OPEN_DAYS * _ONE_DAY, person.today)
-    older = series_of_hours(readings.columns(person.user_id, begin, person.read_from))
-    recent = [stored.reading for stored in person.recent if stored.reading.kind == "cgm"]
-    series = Series(
-        [*older.unix_s, *(int(reading.at.timestamp()) for reading in recent)],
-        [*older.mg_dl, *(reading.mg_dl for reading in recent)],
-        [*older.offset_minutes, *(reading.local_offset_minutes for reading in recent)],
-    )
-    return LocalRange(series, person.opened, person.today)
+    begin, end = instants_of(opened - OPEN_DAYS * _ONE_DAY, today)
+    hours = list(readings.columns(user_id, begin, end)) if with_days else []
+    return _Person(user_id, service.sources(user_id), newest, today, opened, hours, last_day)
 
 
 def _view(sources: PageSources, person: _Person, newest: StoredReading | None) -> PersonView:
@@ -170,7 +171,7 @@ def _sources(service: SyncService, person: _Person, newest: StoredReading | None
     """The sources of a person, and the providers that they can connect."""
     of_person = {each.provider: each for each in person.sources if each.connection}
     now, stretch = service.clock.now(), service.stores.states.stretch()
-    last_day = [each for each in person.recent if now - _ONE_DAY <= each.reading.at < now]
+    last_day = [each for each in person.last_day if each.reading.at < now]
     views = []
     for name, provider in service.providers.items():
         source = of_person.get(name, NO_SOURCE)
@@ -207,21 +208,44 @@ def _sync_facts(state: SyncState, stated: Mapping[str, Any]) -> SyncFacts:
 
 
 def _trace(days: LocalRange, now: datetime) -> Trace:
-    start_s, end_s = (now - SPAN).timestamp(), now.timestamp()
+    recent = _since(days.series, now - SPAN)
     return [
         (datetime.fromtimestamp(unix_s, UTC), mg_dl)
-        for unix_s, mg_dl in zip(days.series.unix_s, days.series.mg_dl, strict=True)
-        if start_s <= unix_s <= end_s
+        for unix_s, mg_dl in zip(recent.unix_s, recent.mg_dl, strict=True)
+        if unix_s <= now.timestamp()
     ]
 
 
 def _statistics(days: LocalRange, now: datetime) -> dict[str, Any]:
-    figures = compared_statistics(days.series, days.first, days.last, now)
-    return statistics_json(figures, as_of=exact_text(now), version=VERSION)
+    figures = statistics(_without_period_before(days), days.first, days.last, now)
+    shown: dict[str, Any] = statistics_json(figures, as_of=exact_text(now), version=VERSION)
+    return shown | {"previous": _period_before(days, now)}
+
+
+def _period_before(days: LocalRange, now: datetime) -> dict[str, Any] | None:
+    """As much of the statistics of the days before as the page compares with."""
+    before = period_before(days.first, days.last)
+    if before is None:
+        return None
+    readings = between(days.series, *before)
+    return {
+        "sufficient": coverage(local_days(readings, *before, now)).sufficient,
+        "bands": {"target": {"percent": target_percent(readings.mg_dl)}},
+    }
 
 
 def _profile(days: LocalRange, now: datetime) -> dict[str, Any]:
-    return profile_json(profile(days.series, days.first, days.last, now), as_of=exact_text(now))
+    figures = profile(_without_period_before(days), days.first, days.last, now)
+    return profile_json(figures, as_of=exact_text(now))
+
+
+def _without_period_before(days: LocalRange) -> Series:
+    return _since(days.series, instants_of(days.first, days.last)[0])
+
+
+def _since(series: Series, start: datetime) -> Series:
+    first = bisect_left(series.unix_s, start.timestamp())
+    return Series(series.unix_s[first:], series.mg_dl[first:], series.offset_minutes[first:])
 
 
 def _completeness(service: SyncService, person: _Person) -> list[dict[str, Any]]:
@@ -234,6 +258,11 @@ def _completeness(service: SyncService, person: _Person) -> list[dict[str, Any]]
     stores, now, opened = service.stores, service.clock.now(), person.opened
     first, last = person.today - (STRIP_DAYS - 1) * _ONE_DAY, opened - _ONE_DAY
     older = current_days(stores.reading_store, stores.completeness, states, first, last, now)
-    local = local_completeness(person.recent, opened, person.today, now, followed_by(states))
-    days: list[dict[str, Any]] = days_as_json([*older, *local])["days"]
-    return days
+    versions = partial(stores.reading_store.between, person.user_id)
+    days = person.days
+    series = _without_period_before(days)
+    local = local_completeness(
+        person.hours, series, days.first, days.last, now, followed_by(states), versions
+    )
+    shown: list[dict[str, Any]] = days_as_json([*older, *local])["days"]
+    return shown

@@ -31,11 +31,11 @@ _NAMES = {
     "dexcom.responses": ["DataRange", "KnownDevice"],
     "dexcom.subscriptions": ["Subscription"],
     "errors": ["LoginNeeded", "PersonNeeded", "ProviderError", "TokenRejected", "TryLater"],
+    "http.admission": ["RateLimiter", "RateRules"],
     "http.call_record": ["CallRecord"],
     "http.client_metrics": ["ClientMetrics"],
     "http.http_client": ["admission_control", "polite_http"],
     "http.policy": ["Policy", "Timeouts"],
-    "http.rate_limiter": ["RateLimiter", "RateRules"],
     "seam": ["Fetched", "Rejected", "Span", "Tokens"],
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

@@ -104,7 +104,8 @@ def read_columns(start: datetime, form: Mapping[str, Any]) -> HourColumns:
     if not seconds:
         return HourColumns(start, Columns._make([] for _ in Columns._fields))
     count = len(seconds)
-    stored_at = {row: stored for row, (stored, _) in _saves(start, form).items()}
+    saves = (_typed(values, SAVE_TYPES) for values in form.get("saves", ()))
+    stored_at = {row: start + timedelta(0, stored_s) for row, (stored_s, _) in enumerate(saves)}
     columns = Columns(
         seconds=seconds,
         stored_at=_values(stored_at, _column(form, "save", INTEGER, count)),
@@ -274,6 +275,7 @@ def _with_copies(stored: StoredReading, rows: Sequence[Any], devices: Mapping[in
 
 def _typed(row: Sequence[Any], types: Sequence[Types]) -> Sequence[Any]:
     """The row, if each of its values has its type."""
-    if not all(type(value) in allowed for value, allowed in zip(row, types, strict=True)):
-        raise ValueError("a row has other types")
+    for value, allowed in zip(row, types, strict=True):
+        if type(value) not in allowed:
+            raise ValueError("a row has other types")
     return row
