@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -171,9 +172,15 @@ class Cloud:
         """Bring the demo user's readings into the tables."""
         step = self.progress.step
         if self._kept:
-            with step("Fetching the newest readings"):
-                demo.catch_up(self.api, demo_token)
-                return self._stack(emulator, outputs, callers, provider, demo_token)
+            with step("Fetching the newest readings"), ThreadPoolExecutor() as together:
+                # Each starts another function, and none needs the result of another.
+                checks = [
+                    together.submit(it, self.api, demo_token) for it in (demo.catch_up, demo.check_reads)
+                ]
+                stack = self._stack(emulator, outputs, callers, provider, demo_token)
+                for check in checks:
+                    check.result()
+            return stack
         if self.options.provider_url:
             return self._stack(emulator, outputs, callers, provider, demo_token)
         with step("Connecting the demo user to Dexcom"):

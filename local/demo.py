@@ -102,6 +102,15 @@ def catch_up(api: str, token: str) -> None:
         client.post(f"{api}/api/bg/{USER_ID}/sync", headers=_bearer(token))
 
 
+def check_reads(api: str, token: str) -> None:
+    """Check that requests for the demo user's data are answered, with data or with 404."""
+    with httpx.Client(timeout=60, trust_env=False) as client:
+        for path in ("latest", "connection"):
+            answer = client.get(f"{api}/api/bg/{USER_ID}/{path}", headers=_bearer(token))
+            if answer.status_code != 404:
+                _expect(answer, 200)
+
+
 def freshness(api: str, token: str, *, simulated: bool) -> str:
     """One sentence: how old the demo user's newest reading is, and why."""
     with httpx.Client(timeout=60, trust_env=False) as client:

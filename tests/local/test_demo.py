@@ -59,6 +59,14 @@ def test_an_unexpected_answer_stops_the_start() -> None:
         demo.wait_for_readings(api, "token")
 
 
+def test_a_continued_start_checks_that_data_is_answered() -> None:
+    """The start also succeeds for a user who has deleted the readings or the connection."""
+    with _api(("latest", 404, None), ("connection", 200, {})) as api:
+        demo.check_reads(api, "token")
+    with _api(("latest", 200, {}), ("connection", 500, {})) as api, pytest.raises(CannotStart, match="500"):
+        demo.check_reads(api, "token")
+
+
 @pytest.mark.parametrize(
     ("age_s", "state", "simulated", "said"),
     [
