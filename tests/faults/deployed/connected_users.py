@@ -202,11 +202,14 @@ class ConnectedUsers:
         try:
             now = self.due()
             start, end = self._backfill_start(person), now.provider if person.simulated else now.own_server
-            days, served = self._days(person, start), self._served(person, start, end)
+            # A measurement can be at the one source before the start, and at the other after it.
+            early = start - timedelta(minutes=1)
+            days, served = self._days(person, start), self._served(person, early, end)
             # Fetched last, so that no served reading can be newer.
-            measured = self._had_at_dexcom(person, start, end) if person.simulated else []
-            relayed = person.site.shown(start, end) if person.site else []
+            measured = self._had_at_dexcom(person, early, end) if person.simulated else []
+            relayed = person.site.shown(early, end) if person.site else []
             had = as_served([*measured, *only_relayed(relayed, measured)], served)
+            served, had = ([one for one in shown if one.at >= start] for shown in (served, had))
             until = due.provider if person.simulated else due.own_server
             wrong = flaws(served, had, days, until, published)
             return wrong + ["promised and not done"] * self._has_unfinished_sync(person)
