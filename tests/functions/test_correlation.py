@@ -53,8 +53,10 @@ def test_a_tick_has_one_correlation_id_everywhere(
     served = [line["correlation_id"] for line in lines if line["message"] == "shard served"]
     assert served
     assert set(served) == {told["correlation_id"]}
-    (order,) = _messages(part(queue_parts.jobs_queue).polls_url or "")
-    assert order["correlation_id"] == told["correlation_id"]
+    orders = _messages(part(queue_parts.jobs_queue).polls_url or "")
+    # Every fifteenth minute is also that of the connected user.
+    assert "ada" in {order["user_id"] for order in orders}
+    assert {order["correlation_id"] for order in orders} == {told["correlation_id"]}
 
 
 def _messages(url: str = "") -> list[dict[str, Any]]:
