@@ -74,10 +74,10 @@ def _measured(yardstick: Yardstick, *, quick: bool) -> list[Measured]:
             started = cold_start.cold_starts(built, running.endpoint, starts, cold_start.FIRST_EVENTS)
         with step("a day of polls"):
             found += cost.polled_day(running)
-        with step("polls with everything they cause"):
-            found += wired.polls(running)
         with step(f"{days} days of history"):
             found += cost.backfill(running, days)
+        with step("polls with everything they cause"):
+            found += wired.polls(running)
         with step("taking readings in"):
             found += throughput.taking_in(running, days)
         with step("14 days as one response"):

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 CPU_SECTION = "CPU of a warm request, by route"
 LATENCY_SECTION = "Time of a warm request, 99th percentile, by route"
 CPU_BUDGET_MS, LATENCY_BUDGET_MS = 25, 200
+# K5: fourteen days and, with `compare`, the fourteen before.
+STATISTICS_BUDGET_MS = 60
 # Payloads of events/, without the routes that call Dexcom, whose answer decides their time.
 ASKED = (
     "query_latest",
@@ -74,9 +76,13 @@ def by_route(repeats: int) -> list[Measured]:
     with redirect_stdout(io.StringIO()):  # The functions' metrics.
         found = [(name, *_timed(name, repeats)) for name in ASKED]
     return [
-        *(Measured(CPU_SECTION, name, cpu_ms, "ms", CPU_BUDGET_MS) for name, cpu_ms, _ in found),
+        *(Measured(CPU_SECTION, name, cpu_ms, "ms", _cpu_budget_ms(name)) for name, cpu_ms, _ in found),
         *(Measured(LATENCY_SECTION, name, took_ms, "ms", LATENCY_BUDGET_MS) for name, _, took_ms in found),
     ]
+
+
+def _cpu_budget_ms(name: str) -> int:
+    return STATISTICS_BUDGET_MS if name.startswith("insight") else CPU_BUDGET_MS
 
 
 def _timed(name: str, repeats: int) -> tuple[float, float]:

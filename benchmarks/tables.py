@@ -38,6 +38,7 @@ def environ(endpoint: str) -> dict[str, str]:
         "SERVICE_CLIENT_IDS": "a-service",  # Of events/export_users.json.
         "SYNCS_PER_MINUTE_MAX": "10000",  # Without this the limits would be measured.
         "CONNECTIONS_PER_HOUR_MAX": "10000",
+        "WRITES_PER_MINUTE_MAX": "10000",
         **CREDENTIALS,
     }
 
