@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dotenv import dotenv_values
@@ -15,7 +16,7 @@ from local.callers import SCOPES
 from local.cloud import OPERATOR, Cloud, Options
 from local.demo import SIMULATED_PERSON, freshness
 from local.errors import CannotStart
-from local.function_logs import LineFilter, follow, function_lines
+from local.function_logs import LineFilter, follow, function_lines, log_events
 from local.invoke import invoke
 from local.paths import CHECKOUT, DEFAULT_STATE
 from local.ports import HOST
@@ -26,6 +27,7 @@ from local.webhook_sender import send
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _CHECK_EVERY_S = 1.0
 _NIGHTSCOUT_PORT_DISTANCE = 2  # From the API's port.
@@ -102,17 +104,18 @@ def _invoke(asked: argparse.Namespace) -> int:
 
 def _logs(asked: argparse.Namespace) -> int:
     emulator, wanted = load(DEFAULT_STATE).emulator, LineFilter(asked.function, asked.correlation_id)
-    lines = follow(emulator, wanted, SystemClock()) if asked.follow else function_lines(emulator, wanted)
+    read = partial(log_events, emulator)
+    lines = follow(read, wanted, SystemClock()) if asked.follow else function_lines(emulator, wanted)
     for line in lines:
         print(line, flush=asked.follow)
     return 0
 
 
-def _options() -> Options:
+def _options(folder: Path = CHECKOUT) -> Options:
     # Like the functions' own settings, an option may be a line of a file .env. `make` exports each option,
     # an unset one as an empty text.
     given = {name: value for name, value in os.environ.items() if value}  # noqa: TID251 - its own options.
-    environ = dotenv_values(CHECKOUT / ".env") | given
+    environ = dotenv_values(folder / ".env") | given
     chosen: dict[str, Any] = {
         option: environ[name]
         for name, option in {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from local.deploy import STACK_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from bg_ingest.clock import Clock
@@ -40,24 +40,19 @@ class LineFilter:
         )
 
 
-def _correlation_ids(members: dict[str, Any]) -> list[Any]:
-    """The id of a line, and those of the polls that it lists."""
-    return [each.get("correlation_id") for each in (members, *members.get("polls", ()))]
-
-
 EVERY_LINE = LineFilter()
 
 
 def function_lines(emulator: Emulator, wanted: LineFilter = EVERY_LINE) -> list[str]:
     """Every wanted line of the functions, oldest first."""
-    return [event["message"] for event in _events(emulator) if wanted.accepts(event["message"])]
+    return [event["message"] for event in log_events(emulator) if wanted.accepts(event["message"])]
 
 
-def follow(emulator: Emulator, wanted: LineFilter, clock: Clock) -> Iterator[str]:
-    """Every wanted line, and then each new one."""
+def follow(read: Callable[[], list[dict[str, Any]]], wanted: LineFilter, clock: Clock) -> Iterator[str]:
+    """Every wanted line of the events that `read` returns, and then each new one."""
     seen: set[str] = set()
     while True:
-        for event in _events(emulator):
+        for event in read():
             if event["eventId"] not in seen:
                 seen.add(event["eventId"])
                 if wanted.accepts(event["message"]):
@@ -70,7 +65,8 @@ def save_function_lines(emulator: Emulator, file: Path) -> None:
     file.write_text("\n".join(function_lines(emulator)) + "\n")
 
 
-def _events(emulator: Emulator) -> list[dict[str, Any]]:
+def log_events(emulator: Emulator) -> list[dict[str, Any]]:
+    """Every event of the functions' log groups, oldest first, without Lambda's own lines."""
     logs = emulator.client("logs")
     events: list[dict[str, Any]] = []
     for group in _log_groups(emulator):
@@ -78,6 +74,11 @@ def _events(emulator: Emulator) -> list[dict[str, Any]]:
             events += page["events"]
     events.sort(key=lambda event: event["timestamp"])
     return [event for event in events if not event["message"].startswith(_PLATFORM)]
+
+
+def _correlation_ids(members: dict[str, Any]) -> list[Any]:
+    """The id of a line, and those of the polls that it lists."""
+    return [each.get("correlation_id") for each in (members, *members.get("polls", ()))]
 
 
 def _log_groups(emulator: Emulator) -> list[str]:

@@ -6,8 +6,8 @@ import base64
 import json
 import shutil
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from http.server import ThreadingHTTPServer
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -16,6 +16,7 @@ from local.ports import HOST, free_port
 from local.processes import Processes
 from local.waiting import wait_until
 from tests.support.waiting import WAIT_S_MAX
+from tests.support.web_server import ANY_PORT, QuietHandler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -145,7 +146,7 @@ def browsing_at(site: str, profile: Path, *, scripts: bool) -> Iterator[Browser]
 def _serving(respond: Respond) -> Iterator[str]:
     one_at_a_time = Lock()  # As a Lambda environment: a resolver keeps its current event.
 
-    class BrowserTestHandler(BaseHTTPRequestHandler):
+    class BrowserTestHandler(QuietHandler):
         def do_GET(self) -> None:
             with one_at_a_time:
                 status, headers, body = respond(self.path, dict(self.headers))
@@ -156,17 +157,8 @@ def _serving(respond: Respond) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """Keep the output of the tests short."""
-
-    with ThreadingHTTPServer((HOST, 0), BrowserTestHandler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://{HOST}:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(ThreadingHTTPServer(ANY_PORT, BrowserTestHandler)) as address:
+        yield address
 
 
 @contextmanager

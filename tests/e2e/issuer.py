@@ -6,8 +6,7 @@ import hmac
 import json
 from base64 import urlsafe_b64encode
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bg_ingest.clock import SystemClock
-from local.ports import HOST
+from tests.support.web_server import ANY_PORT, QuietHandler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +87,7 @@ def tampered(token: str, **changes: Any) -> str:
 def running() -> Iterator[Issuer]:
     """Run an issuer that serves its keys over HTTP."""
 
-    class Answers(BaseHTTPRequestHandler):
+    class Answers(QuietHandler):
         def do_GET(self) -> None:
             known = {
                 "/.well-known/openid-configuration": {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys"},
@@ -100,18 +99,9 @@ def running() -> Iterator[Issuer]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """Log nothing."""
-
-    with ThreadingHTTPServer((HOST, 0), Answers) as server:
-        issuer = Issuer(f"http://{HOST}:{server.server_port}")
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield issuer
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(ThreadingHTTPServer(ANY_PORT, Answers)) as address:
+        issuer = Issuer(address)
+        yield issuer
 
 
 def _new_key() -> rsa.RSAPrivateKey:

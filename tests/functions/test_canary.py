@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from http.server import HTTPServer
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,6 +11,7 @@ import pytest
 
 from bg_ingest.http_api.smoke_checks import CHECKS
 from bg_ingest.telemetry import InvocationFailed
+from tests.support.web_server import ANY_PORT, QuietHandler, serving
 from tests.tools.test_smoke import healthy
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.enable_socket
 def _deployment(answer: Callable[[httpx.Request], httpx.Response]) -> Iterator[str]:
     """A server that answers like a deployment, at the address that is returned."""
 
-    class Deployment(BaseHTTPRequestHandler):
+    class Deployment(QuietHandler):
         def _answer(self) -> None:
             asked = httpx.Request(self.command, f"http://api{self.path}", headers=dict(self.headers))
             answered = answer(asked)
@@ -37,19 +37,10 @@ def _deployment(answer: Callable[[httpx.Request], httpx.Response]) -> Iterator[s
             if self.command != "HEAD":
                 self.wfile.write(answered.content)
 
-        do_GET = do_HEAD = do_DELETE = do_POST = _answer  # noqa: N815 - the names of http.server.
+        do_GET = do_HEAD = do_DELETE = do_POST = _answer
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Deployment) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(HTTPServer(ANY_PORT, Deployment)) as address:
+        yield address
 
 
 def test_a_healthy_api_passes_every_check(world: FunctionsWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +21,7 @@ from nightscout_sim.faults import Fault
 from nightscout_sim.server import SiteServer
 from nightscout_sim.site import NightscoutSite
 from tests.functions.conftest import REGION, part
+from tests.support.web_server import ANY_PORT, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,13 +64,8 @@ def own(world: FunctionsWorld) -> Iterator[OwnServer]:
     """A server with two days of entries."""
     site = NightscoutSite(history_days=2)
     token = site.tokens.add("reader", "readable")
-    server = SiteServer(("127.0.0.1", 0), site)
-    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield OwnServer(world, site, f"http://127.0.0.1:{server.server_port}", token)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(SiteServer(ANY_PORT, site)) as address:
+        yield OwnServer(world, site, address, token)
 
 
 pytestmark = pytest.mark.enable_socket

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -15,6 +14,7 @@ from jwt.algorithms import ECAlgorithm
 
 from bg_ingest.clock import SystemClock
 from tests.functions.webhook_sending import sent
+from tests.support.web_server import ANY_PORT, QuietHandler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,24 +31,14 @@ def _published() -> Iterator[str]:
     """Serve the key set of a sender on this machine."""
     document = json.dumps({"keys": [ECAlgorithm.to_jwk(KEY.public_key(), as_dict=True) | {"kid": "1"}]})
 
-    class KeySetHandler(BaseHTTPRequestHandler):
+    class KeySetHandler(QuietHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
             self.wfile.write(document.encode())
 
-        def log_message(self, *_: Any) -> None:
-            """Keep the output of the tests short."""
-
-    server = HTTPServer(("127.0.0.1", 0), KeySetHandler)
-    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    serving.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/keys"
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()
+    with serving(HTTPServer(ANY_PORT, KeySetHandler)) as address:
+        yield f"{address}/keys"
 
 
 def _with_token(world: FunctionsWorld, **claims: Any) -> dict[str, Any]:

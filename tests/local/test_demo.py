@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local import demo
 from local.errors import CannotStart
-from local.ports import HOST
+from tests.support.web_server import ANY_PORT, QuietHandler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,24 +22,15 @@ def _api(*answers: tuple[str, int, object]) -> Iterator[str]:
     """A server that gives these answers, in this order, to these requests for the demo user's data."""
     expected = list(answers)
 
-    class DemoHandler(BaseHTTPRequestHandler):
+    class DemoHandler(QuietHandler):
         def do_GET(self) -> None:
             path, status, content = expected.pop(0) if expected else ("", 500, None)
             self.send_response(status if self.path == f"/api/bg/demo/{path}" else 500)
             self.end_headers()
             self.wfile.write(json.dumps(content).encode())
 
-        def log_message(self, *_: object) -> None:
-            """Keep the output of the tests short."""
-
-    with HTTPServer((HOST, 0), DemoHandler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://{HOST}:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(HTTPServer(ANY_PORT, DemoHandler)) as address:
+        yield address
     assert not expected
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from typing import TYPE_CHECKING
 
 import httpx
 
 from local.front import create_app
-from local.ports import HOST
+from tests.support.web_server import ANY_PORT, QuietHandler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +23,7 @@ BODY = b"glucose " * 1_000
 def _gateway(received: list[str | None]) -> Iterator[str]:
     """A server that answers every GET with a compressed body and records two headers."""
 
-    class Gateway(BaseHTTPRequestHandler):
+    class Gateway(QuietHandler):
         def do_GET(self) -> None:
             received.extend([self.headers["x-correlation-id"], self.headers["accept-encoding"]])
             self.send_response(200)
@@ -32,17 +31,8 @@ def _gateway(received: list[str | None]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(gzip.compress(BODY))
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name.
-            """Say nothing."""
-
-    with HTTPServer((HOST, 0), Gateway) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://{HOST}:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(HTTPServer(ANY_PORT, Gateway)) as address:
+        yield address
 
 
 async def _answer(target: str, headers: list[tuple[bytes, bytes]]) -> httpx.Response:

@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from bg_ingest.clock import SystemClock
-from local import function_logs
-from local.emulator import Emulator
 from local.function_logs import LineFilter, follow
+from tests.support.fakes import FakeClock
 
 LINE = json.dumps({"function": "bg-ingest-QueryFunction-1", "correlation_id": "one", "message": "answered"})
 
@@ -47,15 +45,13 @@ def test_a_line_has_the_ids_of_its_polls() -> None:
     assert not LineFilter(correlation_id="three").accepts(line)
 
 
-def test_following_shows_each_line_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_following_shows_each_line_once() -> None:
     """The lines of before come first, and then what is new."""
     other = json.dumps({"function": "bg-ingest-WorkerFunction-1", "message": "stored"})
     first: list[dict[str, Any]] = [{"eventId": "1", "message": LINE}, {"eventId": "2", "message": other}]
     polls = [first, first, [*first, {"eventId": "3", "message": LINE}]]
-    monkeypatch.setattr(function_logs, "_events", lambda _: polls.pop(0))
-    monkeypatch.setattr(function_logs, "_FOLLOW_EVERY_S", 0.0)
 
-    shown = follow(Emulator(1), LineFilter(function="query"), SystemClock())
+    shown = follow(lambda: polls.pop(0), LineFilter(function="query"), FakeClock())
 
     assert list(islice(shown, 2)) == [LINE, LINE]
     assert not polls

@@ -23,8 +23,7 @@ MAKEFILE = (CHECKOUT / "Makefile").read_text()
 
 @pytest.fixture(autouse=True)
 def dotenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The file .env of a checkout without one, and an environment without options."""
-    monkeypatch.setattr("local.__main__.CHECKOUT", tmp_path)
+    """The file .env of a folder without one, and an environment without options."""
     for name in _exported():
         monkeypatch.delenv(name, raising=False)
     return tmp_path / ".env"
@@ -46,26 +45,26 @@ def test_an_option_may_be_a_line_of_a_file(dotenv: Path, monkeypatch: pytest.Mon
     dotenv.write_text("PORT=5011\nLOG_LEVEL=DEBUG\n")
     monkeypatch.setenv("LOG_LEVEL", "ERROR")
 
-    assert (_options().port, _options().log_level) == (5011, "ERROR")
+    assert (_options(dotenv.parent).port, _options(dotenv.parent).log_level) == (5011, "ERROR")
 
 
 def test_origins_and_return_addresses_reach_the_template(dotenv: Path) -> None:
     """A front end of another origin can then use the local stack."""
     dotenv.write_text("CORS_ORIGINS=http://localhost:3000\nRETURN_URLS=http://localhost:3000/connected\n")
 
-    assert _options().parameters == {
+    assert _options(dotenv.parent).parameters == {
         "CorsOrigins": "http://localhost:3000",
         "ReturnUrls": "http://localhost:3000/connected",
     }
 
 
 @pytest.mark.parametrize("port", ["many", "0", "65536", "-1"])
-def test_an_invalid_port_is_one_line(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_port_is_one_line(port: str, dotenv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a traceback."""
     monkeypatch.setenv("PORT", port)
 
     with pytest.raises(CannotStart, match=f"PORT is '{port}'; it must be a number from 1 to 65535"):
-        _options()
+        _options(dotenv.parent)
 
 
 def test_make_does_not_hide_the_file(dotenv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +74,7 @@ def test_make_does_not_hide_the_file(dotenv: Path, monkeypatch: pytest.MonkeyPat
     dotenv.write_text(
         "PORT=5011\nLOG_LEVEL=DEBUG\nNIGHTSCOUT=1\nRETURN_URLS=http://localhost:3000/connected\n"
     )
-    options = _options()
+    options = _options(dotenv.parent)
 
     assert (options.port, options.log_level, options.nightscout_port) == (5011, "ERROR", 5013)
     assert options.parameters == {"ReturnUrls": "http://localhost:3000/connected"}
@@ -101,5 +100,5 @@ def test_every_example_is_an_option_or_a_setting(dotenv: Path) -> None:
     dotenv.write_text(re.sub(r"^#(?=[A-Z_]+=)", "", EXAMPLE, flags=re.MULTILINE))
 
     assert _examples().keys() <= {*_exported(), *(name.upper() for name in Settings.model_fields)}
-    assert _options().port == int(_examples()["PORT"])
-    assert _options().provider_url == _examples()["DEXCOM_API_BASE_URL"]
+    assert _options(dotenv.parent).port == int(_examples()["PORT"])
+    assert _options(dotenv.parent).provider_url == _examples()["DEXCOM_API_BASE_URL"]

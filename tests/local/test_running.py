@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +22,7 @@ from local.ports import HOST, free_port
 from local.processes import Processes
 from local.running import check, fingerprint
 from local.stack import Stack
+from tests.support.web_server import ANY_PORT, QuietHandler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,22 +37,13 @@ WAITS = [sys.executable, "-c", "import signal; signal.pause()"]
 def _api(status: int) -> Iterator[str]:
     """A server that answers /ready with this status."""
 
-    class ReadyHandler(BaseHTTPRequestHandler):
+    class ReadyHandler(QuietHandler):
         def do_GET(self) -> None:
             self.send_response(status if self.path == "/ready" else 404)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            """Keep the output of the tests short."""
-
-    with HTTPServer((HOST, 0), ReadyHandler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://{HOST}:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(HTTPServer(ANY_PORT, ReadyHandler)) as address:
+        yield address
 
 
 @pytest.fixture

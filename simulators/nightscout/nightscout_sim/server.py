@@ -54,4 +54,4 @@ class _Handler(BaseHTTPRequestHandler):
         if not empty and self.command != "HEAD":
             self.wfile.write(answer.body)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = do_HEAD = do_PUT = _handle  # noqa: N815 - names of the base class.
+    do_GET = do_POST = do_PATCH = do_DELETE = do_HEAD = do_PUT = _handle

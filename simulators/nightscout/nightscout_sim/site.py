@@ -68,7 +68,7 @@ class NightscoutSite:
     history_days: float = 90
     has_v3: bool = True  # False: an old version.
     count_max: int = 1_000_000  # The most entries of one answer of API v1.
-    api_secret: str = "not-a-secret-of-anybody"  # noqa: S105 - it is in the README.
+    api_secret: str = "not-a-secret-of-anybody"  # noqa: S105 - the token in the README follows from it.
     clock_ahead: timedelta = timedelta(0)  # How far the site's own clock is wrong.
     sensor: bool = True
 

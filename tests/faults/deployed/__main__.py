@@ -67,7 +67,7 @@ def main() -> int:
             every = FAULTS | ({} if lacking else NEEDS_BROKER)
             chosen = {name: fault for name, fault in every.items() if not words or _has(name, words)}
             if "workers killed" not in chosen:  # That fault connects the users.
-                injection.connect_everybody(stage)
+                injection.connect_all_users(stage)
             for name, fault in chosen.items():
                 outcomes.append(_outcome_of(stage, name, fault))
                 clean = "clean" if outcomes[-1].is_clean else "NOT CLEAN"
@@ -151,7 +151,7 @@ def _outcome_of(stage: DeployedStack, name: str, fault: Fault) -> fault_report.O
         print(f"{name}: {missed}", file=sys.stderr)
     lasted_s, calls = clock.monotonic_s() - began_s, stage.calls()
     stage.remove_faults()
-    due, left = stage.people.due(), list(stage.people.everybody)
+    due, left = stage.people.due(), list(stage.people.all_users)
 
     def is_over() -> bool:
         while left and not stage.flaws(left[-1], due):

@@ -69,24 +69,24 @@ class ConnectedUsers:
         headers = {"Authorization": f"Bearer {stack.service_token}"}
         self.api = httpx.Client(base_url=stack.api, headers=headers, timeout=_PATIENCE_S, trust_env=False)
         self.dexcom = httpx.Client(base_url=stack.dexcom, timeout=_PATIENCE_S, trust_env=False)
-        self.everybody = [ConnectedUser(demo.USER_ID, demo.SIMULATED_PERSON)]
+        self.all_users = [ConnectedUser(demo.USER_ID, demo.SIMULATED_PERSON)]
         self._promised: dict[str, str] = {}  # The address of a requested job that has not succeeded yet.
         self._begins: dict[str, datetime] = {}
 
     @property
     def at_dexcom(self) -> list[ConnectedUser]:
         """The users with an account at Dexcom."""
-        return [one for one in self.everybody if one.simulated]
+        return [user for user in self.all_users if user.simulated]
 
     @property
     def with_site(self) -> list[ConnectedUser]:
         """The users with a Nightscout; some of them have Dexcom as well."""
-        return [one for one in self.everybody if one.site]
+        return [user for user in self.all_users if user.site]
 
     @property
     def with_both(self) -> list[ConnectedUser]:
         """The users with both."""
-        return [one for one in self.everybody if one.simulated and one.site]
+        return [user for user in self.all_users if user.simulated and user.site]
 
     def connect(
         self, simulated: Iterable[str], relays: Sequence[ServedSite], own_sites: Sequence[ServedSite]
@@ -110,7 +110,7 @@ class ConnectedUsers:
             self.api.post(f"/api/bg/{person.user_id}/connection", json=login).raise_for_status()
             path = f"/api/bg/{person.user_id}/settings?provider={_NIGHTSCOUT}"
             self.api.put(path, json={"poll_interval_seconds": _SITE_INTERVAL_S}).raise_for_status()
-        self.everybody.append(person)
+        self.all_users.append(person)
 
     def relay(self, person: ConnectedUser) -> None:
         """Upload to this user's Nightscout what their sensor's provider has."""
@@ -139,13 +139,13 @@ class ConnectedUsers:
 
     def plant(self) -> int:
         """Add a new reading of every user at one of their providers, a minute after an existing one."""
-        for person in self.everybody:
+        for person in self.all_users:
             at = self._newest(person) + timedelta(minutes=1)
             if person.simulated:
                 self._add_at_dexcom(person, at, 133)
             elif person.site:
                 person.site.add(at, 133)
-        return len(self.everybody)
+        return len(self.all_users)
 
     def push(self, person: ConnectedUser) -> float:
         """Add a reading at the provider, send it as a webhook; return the seconds until it was readable."""
@@ -194,7 +194,7 @@ class ConnectedUsers:
 
         Every reading from before `due` must be served and published.
         """
-        asked = self.everybody if people is None else people
+        asked = self.all_users if people is None else people
         found = self._each(lambda one: self._flaws(one, due, published and published(one.user_id)), asked)
         return {one.user_id: wrong for one, wrong in zip(asked, found, strict=True) if wrong}
 
@@ -298,7 +298,7 @@ class ConnectedUsers:
         self, do: Callable[[ConnectedUser], Answer], people: Sequence[ConnectedUser] | None = None
     ) -> list[Answer]:
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            return list(threads.map(do, list(self.everybody if people is None else people)))
+            return list(threads.map(do, list(self.all_users if people is None else people)))
 
 
 def _written(at: datetime) -> str:

@@ -121,7 +121,7 @@ class DeployedStack:
     def fill(self, queue: str, order: Callable[[str], Order], count: int) -> None:
         """Send so many orders to the queue with this name in the template, to all users in turn."""
         (url,) = self._queues(queue)
-        users = [person.user_id for person in self.people.everybody]
+        users = [person.user_id for person in self.people.all_users]
         orders = (order(users[number % len(users)]) for number in range(count))
         JobsQueue(self.stack.emulator.client("sqs"), url).send(orders)
 

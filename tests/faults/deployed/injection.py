@@ -60,7 +60,7 @@ class Missed(Exception):
     """A fault had no effect, so the checks after it would show nothing."""
 
 
-def connect_everybody(stage: DeployedStack) -> None:
+def connect_all_users(stage: DeployedStack) -> None:
     """Connect the users that the first fault would connect, and wait for their histories."""
     _connect(stage)
     _wait_for(lambda: not stage.people.unfinished())

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from http.server import HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -12,14 +11,14 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.ports import HOST
 from tests.faults.deployed.throttling import ThrottlingProxy
+from tests.support.web_server import ANY_PORT, QuietHandler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class _Tables(BaseHTTPRequestHandler):
+class _Tables(QuietHandler):
     """The part of DynamoDB that records the operation, credentials and host of each call."""
 
     def do_POST(self) -> None:
@@ -32,23 +31,12 @@ class _Tables(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
-        """Log nothing."""
-
 
 @pytest.fixture
 def proxy() -> Iterator[ThrottlingProxy]:
     """Return a proxy in front of a DynamoDB that answers every call."""
-    server = HTTPServer((HOST, 0), _Tables)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        with ThrottlingProxy(f"http://{HOST}:{server.server_address[1]}") as proxy:
-            yield proxy
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(HTTPServer(ANY_PORT, _Tables)) as tables, ThrottlingProxy(tables) as proxy:
+        yield proxy
 
 
 def _client(proxy: ThrottlingProxy, tries: int) -> Any:
