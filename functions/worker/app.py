@@ -33,7 +33,7 @@ def handle(event: dict[str, Any], context: LambdaContext, handle_delivery: Handl
     def one(delivery: Delivery) -> DeliveryResult:
         telemetry.adopt_correlation_id(context.aws_request_id)
         try:
-            return order_log.told(delivery, lambda: handle_delivery(delivery, time_left_s))
+            return order_log.logged(delivery, lambda: handle_delivery(delivery, time_left_s))
         except Exception as error:  # noqa: BLE001 - of any error: the message stays, and the others continue.
             telemetry.log("order failed", level=logging.ERROR, raised=error, received=delivery.received)
             return DeliveryResult(delivery.message_id, keep=True)

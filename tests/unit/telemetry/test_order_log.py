@@ -30,12 +30,12 @@ def _handled(job: Job = JOB, *, keep: bool = False) -> DeliveryResult:
     return DeliveryResult("m-1", keep, job.order, SyncResult(job, counts=COUNTS))
 
 
-def _tell(
+def _lines_of(
     capsys: pytest.CaptureFixture[str], handle: Callable[[], DeliveryResult], delivery: Delivery = FIRST
 ) -> list[dict[str, Any]]:
     order_log = OrderLog()
     telemetry.adopt_correlation_id("c-1")
-    order_log.told(delivery, handle)
+    order_log.logged(delivery, handle)
     order_log.write()
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
@@ -53,13 +53,19 @@ def test_uneventful_polls_are_one_line(capsys: pytest.CaptureFixture[str]) -> No
     order_log = OrderLog()
     for name in ("c-1", "c-2"):
         telemetry.adopt_correlation_id(name)
-        order_log.told(FIRST, _after("provider called"))
+        order_log.logged(FIRST, _after("provider called"))
     order_log.write()
 
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     did = {"calls": 1, "fetched": 3, "stored": 2, "revised": 0, "duplicates": 1}
     assert (line["message"], line["module"]) == ("polls carried out", "order_log")
     assert line["polls"] == [{"correlation_id": name} | did for name in ("c-1", "c-2")]
+
+
+def test_only_calls_are_counted_as_calls(capsys: pytest.CaptureFixture[str]) -> None:
+    """Other lines of an uneventful poll are dropped with them."""
+    (line,) = _lines_of(capsys, _after("another line"))
+    assert [poll["calls"] for poll in line["polls"]] == [0]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +98,7 @@ def test_every_other_order_is_logged_in_full(
         telemetry.log("provider called")
         return handled
 
-    lines = _tell(capsys, handle, delivery)
+    lines = _lines_of(capsys, handle, delivery)
     assert [line["message"] for line in lines] == ["provider called", "order carried out"]
 
 
@@ -107,7 +113,7 @@ def test_a_warning_is_written_with_what_led_to_it(capsys: pytest.CaptureFixture[
         telemetry.log("provider called")
         return _handled()
 
-    lines = _tell(capsys, handle)
+    lines = _lines_of(capsys, handle)
     assert seen == ["INFO", "WARNING"]
     assert [line["message"] for line in lines] == ["provider called", "order carried out"]
 
@@ -120,14 +126,14 @@ def test_an_error_is_raised_after_its_lines(capsys: pytest.CaptureFixture[str]) 
         raise KeyError("value")
 
     with pytest.raises(KeyError):
-        _tell(capsys, handle)
+        _lines_of(capsys, handle)
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert line["message"] == "provider called"
 
 
 def test_a_message_that_cannot_be_read_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     """It has no order and no result."""
-    (line,) = _tell(capsys, lambda: DeliveryResult("m-1", keep=True))
+    (line,) = _lines_of(capsys, lambda: DeliveryResult("m-1", keep=True))
     assert (line["message"], line["level"], line["received"]) == ("message unreadable", "ERROR", 1)
 
 

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
     from bg_ingest.providers.http.call_record import CallRecord
 
+CALLED = "provider called"
+
 
 def log_call(record: CallRecord) -> None:
     """Log one attempt to call the provider, sent or refused."""
     log(
-        "provider called" if record.sent else "provider not called",
+        CALLED if record.sent else "provider not called",
         level=logging.INFO if record.error is None else logging.WARNING,
         operation=record.operation,
         method=record.method,

@@ -64,20 +64,25 @@ def reset() -> None:
 
 
 class WaitingLines:
-    """Lines of one thread that are written later, or not at all if nothing that matters has happened."""
+    """Lines of one thread that are written later, or dropped if nothing that matters has happened."""
 
     def __init__(self) -> None:
         self._records: list[logging.LogRecord] = []
         self.are_written = False
-
-    def __len__(self) -> int:
-        return len(self._records)
 
     def add(self, record: logging.LogRecord) -> None:
         """Let a line wait; a warning or an error, and what led to it, is written at once."""
         self._records.append(record)
         if self.are_written or record.levelno > logging.INFO:
             self.write()
+
+    def count(self, message: str) -> int:
+        """The number of waiting lines with this message."""
+        return sum(record.msg == message for record in self._records)
+
+    def drop(self) -> None:
+        """Forget all of them."""
+        self._records.clear()
 
     def write(self) -> None:
         """Write all of them; no later line waits."""
@@ -92,13 +97,14 @@ _waiting: ContextVar[WaitingLines | None] = ContextVar("waiting lines", default=
 
 @contextmanager
 def waiting_lines() -> Iterator[WaitingLines]:
-    """Let the lines of this thread wait; those that wait at the end are dropped."""
+    """Let the lines of this thread wait until the block ends."""
     waiting = WaitingLines()
     before = _waiting.set(waiting)
     try:
         yield waiting
     finally:
         _waiting.reset(before)
+        waiting.write()
 
 
 def log(

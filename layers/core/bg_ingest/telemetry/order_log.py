@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from bg_ingest.sync.job import JobKind, JobStatus, Trigger
+from bg_ingest.telemetry.call_observer import CALLED
 from bg_ingest.telemetry.correlation import correlation_id
 from bg_ingest.telemetry.logger import log, waiting_lines
 
@@ -27,19 +28,17 @@ class OrderLog:
     def __init__(self) -> None:
         self._polls: list[dict[str, Fact]] = []
 
-    def told(self, delivery: Delivery, handle: Callable[[], DeliveryResult]) -> DeliveryResult:
-        """Handle one delivery and log it."""
+    def logged(self, delivery: Delivery, handle: Callable[[], DeliveryResult]) -> DeliveryResult:
+        """Handle one delivery, and log it."""
         with waiting_lines() as waiting:
-            try:
-                handled = handle()
-            except Exception:
-                waiting.write()
-                raise
-            if not waiting.are_written and _is_uneventful(handled, delivery.received):
-                self._polls.append(_poll(handled, calls=len(waiting)))
-                return handled
-            waiting.write()
-            _log(handled, delivery.received)
+            handled = handle()
+            uneventful = None if waiting.are_written else _uneventful(handled, delivery.received)
+            if uneventful:
+                calls = waiting.count(CALLED)
+                self._polls.append({"correlation_id": correlation_id(), "calls": calls, **uneventful})
+                waiting.drop()
+            else:
+                _log(handled, delivery.received)
         return handled
 
     def write(self) -> None:
@@ -48,26 +47,21 @@ class OrderLog:
             log("polls carried out", polls=self._polls)
 
 
-def _is_uneventful(handled: DeliveryResult, received: int) -> bool:
+def _uneventful(handled: DeliveryResult, received: int) -> dict[str, Fact] | None:
+    """What an uneventful poll did; None for every other order."""
     result = handled.result
     if handled.keep or received > 1 or result is None or result.job is None or result.counts is None:
-        return False
-    job = result.job
-    return (
-        job.status is JobStatus.SUCCEEDED
-        and job.order.kind is JobKind.INCREMENTAL
-        and job.order.trigger is Trigger.SCHEDULE
-        and not job.order.is_retry
-        and job.counts.invalid_total == 0
-    )
-
-
-def _poll(handled: DeliveryResult, calls: int) -> dict[str, Fact]:
-    assert handled.result is not None  # noqa: S101 - an uneventful poll has one.
-    facts = handled.result.facts()
-    counted: dict[str, Fact] = {name: facts[name] for name in ("fetched", "stored", "revised", "duplicates")}
-    own: dict[str, Fact] = {"correlation_id": correlation_id(), "calls": calls}
-    return own | counted
+        return None
+    job, counts = result.job, result.job.counts
+    by_schedule = job.order.kind is JobKind.INCREMENTAL and job.order.trigger is Trigger.SCHEDULE
+    if not by_schedule or job.order.is_retry or job.status is not JobStatus.SUCCEEDED or counts.invalid_total:
+        return None
+    return {
+        "fetched": counts.fetched,
+        "stored": counts.stored,
+        "revised": counts.revised,
+        "duplicates": counts.duplicates,
+    }
 
 
 def _log(handled: DeliveryResult, received: int) -> None:
