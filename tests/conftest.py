@@ -24,6 +24,7 @@ from local.rabbitmq import server as rabbitmq
 from tests.support.fakes import FakeClock
 from tests.support.leak_watch import LeakWatch
 from tests.support.moto_in_turn import take_calls_in_turn
+from tests.support.moto_without_requests import answer_botocore_only
 from tests.support.template_document import create_table
 
 if TYPE_CHECKING:
@@ -50,13 +51,14 @@ _SHARING = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--integration` runs the stores' contracts against DynamoDB Local instead of moto."""
     parser.addoption("--seeds", type=int, default=10, help="how many of the simulation's seeds to run")
-    parser.addoption("--series", type=int, default=18, help="how many series to compare with public tools")
+    parser.addoption("--series", type=int, default=0, help="how many series to compare with public tools")
     parser.addoption("--integration", action="store_true", help="use DynamoDB Local, and run nothing else")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let threads share moto, watch every test for leaks, fetch DynamoDB Local before a worker wants it."""
     take_calls_in_turn()
+    answer_botocore_only()
     # No test may log a secret, a user id or a glucose value.
     watch = LeakWatch()
     watch.start()
@@ -93,16 +95,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatTheySh
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Each tier runs what is its own; what waits for the schedule comes last, when it has waited enough."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
-    wanted = config.getoption("--integration")
-    chosen = [item for item in items if _runs(item, integration=wanted)]
+    wanted, series = config.getoption("--integration"), config.getoption("--series")
+    chosen = [item for item in items if _runs(item, integration=wanted, series=series)]
     config.hook.pytest_deselected(items=list(set(items).difference(chosen)))
     items[:] = chosen
     if wanted:
-        of_the_broker, of_the_tables = rabbitmq.missing(), jars.missing()
+        missing = {"broker": rabbitmq.missing(), "dynamodb_local": jars.missing(), "dynamodb": jars.missing()}
         for item in items:
-            lacking = of_the_broker if "broker" in getattr(item, "fixturenames", ()) else of_the_tables
-            if lacking:
-                item.add_marker(pytest.mark.skip(reason=lacking))
+            needed = set(missing).intersection(getattr(item, "fixturenames", ()))
+            for reason in filter(None, map(missing.get, sorted(needed))):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_collection_finish() -> None:
@@ -112,13 +114,12 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(_GARBAGE_OBJECTS)
 
 
-def _runs(item: pytest.Item, *, integration: bool) -> bool:
+def _runs(item: pytest.Item, *, integration: bool, series: int) -> bool:
+    if item.get_closest_marker("public_tools"):
+        return series > 0
     needs_it = item.get_closest_marker("integration") is not None
     if not integration:
         return not needs_it
-    callspec = getattr(item, "callspec", None)
-    if callspec and callspec.params.get("tables") == "memory":
-        return False  # The one in memory has nothing to do with it.
     return needs_it or "dynamodb" in getattr(item, "fixturenames", ())
 
 

@@ -37,9 +37,12 @@ CHANGES_ITS_TITLE = "<!doctype html><title>before</title><script>document.title 
 READINGS = "/api/bg/demo/latest"
 EVENT: dict[str, Any] = json.loads((CHECKOUT / "events" / "site_health.json").read_text(encoding="utf-8"))
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no browser: apt-get install chromium chromium-driver"
-)
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER), reason="no browser: apt-get install chromium chromium-driver"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

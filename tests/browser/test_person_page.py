@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,32 +19,40 @@ from bg_ingest.facades.page import document
 from bg_ingest.facades.page.forms import Forms
 from bg_ingest.http_api.pages.page_response import html_response
 from tests.browser.browser import CHROMIUM, DRIVER, browsing
-from tests.support.page_views import five_states, newcomers_view, two_sources
+from tests.support.page_views import STATES, in_state, newcomers_view
 from tests.support.status_views import TROUBLED, WELL, WORDING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tests.browser.browser import Browser
 
-STATES = five_states() | two_sources()
+
+def _page_in_state(name: str) -> str:
+    return document.person_page(in_state(name), FORMS)
+
+
 FORMS = Forms("the-token-of-the-forms")
-PAGES = {
-    **{f"/{name}": document.person_page(view, FORMS) for name, view in STATES.items()},
-    "/newcomer": document.person_page(newcomers_view(), FORMS),
-    "/shared": document.person_page(replace(STATES["flowing"], reader="my doctor"), None),
-    "/welcome": document.welcome_page(["Dexcom", "Nightscout"]),
-    "/erase": document.erase_page(STATES["flowing"], FORMS),
-    "/grant": document.grant_page("https://api.example.com/see/watch-0123", "watch-0123"),
-    "/sign-in": document.sign_in_page({"state": "s"}, None),
-    "/status-well": document.status_page(WELL, WORDING),
-    "/status-troubled": document.status_page(TROUBLED, WORDING),
+# Made when a test opens them.
+PAGES: dict[str, Callable[[], str]] = {
+    **{f"/{name}": partial(_page_in_state, name) for name in STATES},
+    "/newcomer": lambda: document.person_page(newcomers_view(), FORMS),
+    "/shared": lambda: document.person_page(replace(in_state("flowing"), reader="my doctor"), None),
+    "/welcome": lambda: document.welcome_page(["Dexcom", "Nightscout"]),
+    "/erase": lambda: document.erase_page(in_state("flowing"), FORMS),
+    "/grant": lambda: document.grant_page("https://api.example.com/see/watch-0123", "watch-0123"),
+    "/sign-in": lambda: document.sign_in_page({"state": "s"}, None),
+    "/status-well": lambda: document.status_page(WELL, WORDING),
+    "/status-troubled": lambda: document.status_page(TROUBLED, WORDING),
 }
 _AXE = importlib.util.find_spec("axe_core_python")
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no browser: apt-get install chromium chromium-driver"
-)
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER), reason="no browser: apt-get install chromium chromium-driver"
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +137,7 @@ def test_every_control_is_reached_by_the_keyboard(browser: Browser) -> None:
 def _respond(path: str, _: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
     if path not in PAGES:
         return 404, {}, b""
-    answer = html_response(PAGES[path])
+    page = PAGES[path]()
+    answer = html_response(page)
     headers = {name: str(value) for name, value in answer.headers.items()}
-    return 200, headers | {"Content-Type": "text/html; charset=utf-8"}, PAGES[path].encode()
+    return 200, headers | {"Content-Type": "text/html; charset=utf-8"}, page.encode()

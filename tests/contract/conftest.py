@@ -1,4 +1,4 @@
-"""Fixtures that run each store's tests on moto's DynamoDB and on the in-memory DynamoDB."""
+"""Fixtures that run each store's tests on the in-memory DynamoDB, on moto's, or on DynamoDB Local."""
 
 from __future__ import annotations
 
@@ -14,29 +14,33 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-# Test modules that also run on the in-memory DynamoDB, which the simulation uses.
-_IN_MEMORY = (
-    "dispatch",
-    "jobs",
-    "sync_states",
-    "days",
-    "reading_store",
-    "erasing",
+# The modules that keep the in-memory DynamoDB correct: the expressions of every store, on single items.
+_ALSO_ON_MOTO = (
+    "connecting",
     "connections",
-    "vault",
+    "days",
     "inbox",
+    "jobs",
+    "reading_store_limits",
+    "sync_states",
     "transactions",
+    "vault",
 )
+# The modules about clients and tools, which need the API of AWS.
+_ON_MOTO_ONLY = ("item_parser", "moto_in_turn", "restore_after_erasure")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Choose the databases of a test; exhaustive ones run in memory, unless `--integration` is given."""
+    """Choose the databases of a test: in memory, on moto, or both; `--integration` uses DynamoDB Local."""
     if "tables" not in metafunc.fixturenames:
         return
     name = metafunc.module.__name__.rpartition(".")[2].removeprefix("test_")
-    kinds = ["moto", "memory"] if name.startswith(_IN_MEMORY) else ["moto"]
-    exhaustive = metafunc.definition.get_closest_marker("exhaustive") is not None
-    if exhaustive and not metafunc.config.getoption("--integration"):
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    if name in _ON_MOTO_ONLY or "moto" in marks or metafunc.config.getoption("--integration"):
+        kinds = ["dynamodb"]
+    elif name in _ALSO_ON_MOTO and "exhaustive" not in marks:
+        kinds = ["dynamodb", "memory"]
+    else:
         kinds = ["memory"]
     metafunc.parametrize("tables", kinds, indirect=True)
 

@@ -92,6 +92,7 @@ def test_entries_belong_to_one_user_and_expire_after_a_year(
     assert list(audit.newest_first("ada")) == []
 
 
+@pytest.mark.moto
 def test_completing_an_entry_returns_false_on_failure(audit: Audit, clock: FakeClock) -> None:
     """If the outcome cannot be written, then the entry stays "attempted"."""
     entry = _entry(audit)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.exhaustive
 HOST = "https://api.provider.test"
+# The largest fleet of worker processes, with ten calls a second each.
+LARGEST = pytest.param(111, 10, marks=pytest.mark.integration)
 
 
 @dataclass
@@ -77,7 +79,7 @@ class Fleet:
 
 
 @pytest.mark.parametrize("failure_rate", [0.1, 0.2])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.integration) for n in (1, 2))])
 def test_scattered_failures_refuse_under_one_percent(failure_rate: float, seed: int) -> None:
     """Five processes with 8 calls a second each and 10 or 20 % failures refuse fewer than 1 % of them."""
     fleet = Fleet(5, 8, seed)
@@ -96,6 +98,7 @@ def test_scattered_failures_of_many_processes() -> None:
     assert fleet.refused_share < 0.01
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", range(2))
 def test_two_percent_in_many_processes_never_opens(seed: int) -> None:
     """111 processes with 10 calls a second each and 2 % failures refuse nothing, for at most 111 writes/s."""
@@ -116,7 +119,7 @@ def test_no_failures_write_nothing() -> None:
     assert (fleet.refused, fleet.writes) == (0, 0)
 
 
-@pytest.mark.parametrize(("processes", "calls_per_s"), [(1, 2), (5, 8), (111, 10)])
+@pytest.mark.parametrize(("processes", "calls_per_s"), [(1, 2), (5, 8), LARGEST])
 @pytest.mark.parametrize("before", [0.0, 0.02, 0.2])
 def test_outage_opens_in_seconds_and_recovers(processes: int, calls_per_s: int, before: float) -> None:
     """When every call fails, calls stop within seconds; when the host answers, one probe admits all."""
@@ -136,7 +139,7 @@ def test_outage_opens_in_seconds_and_recovers(processes: int, calls_per_s: int, 
 
 
 @pytest.mark.parametrize("before", [0.0, 0.02, 0.2])
-@pytest.mark.parametrize(("processes", "calls_per_s"), [(5, 8), (111, 10)])
+@pytest.mark.parametrize(("processes", "calls_per_s"), [(5, 8), LARGEST])
 def test_half_dead_provider_opens(processes: int, calls_per_s: int, before: float) -> None:
     """A provider that fails 60 % of the calls is not called any more within seconds."""
     fleet = Fleet(processes, calls_per_s, 0)

@@ -211,6 +211,7 @@ def test_an_answer_that_arrives_after_a_disconnect_is_dropped(ada: Ada) -> None:
         ada.fetch_while(disconnects)
 
 
+@pytest.mark.moto
 def test_a_fast_answer_reads_the_connection_once(ada: Ada) -> None:
     """An answer within the time for which an erasure waits needs no second read."""
     client = ada.connections.table.client

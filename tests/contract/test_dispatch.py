@@ -259,7 +259,7 @@ def test_a_long_outage_never_exceeds_the_queues_delay(table: Table, clock: FakeC
 
 # What any rate or cron expression in any time zone, with its changes to and from summer time, can be: a list
 # of minutes.
-TICKS = st.lists(st.integers(min_value=1, max_value=3_000), min_size=1, max_size=12)
+TICKS = st.lists(st.integers(min_value=1, max_value=3_000), min_size=1, max_size=6)
 
 
 @pytest.mark.parametrize("interval_s", [300, 900, 3_600])

@@ -14,7 +14,7 @@ from tests.template.emitted import alarms_of_every_stack
 if TYPE_CHECKING:
     from local.stack import Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 
 def test_deployed_alarms_and_dashboard_use_real_names(cloud: Stack) -> None:

@@ -16,7 +16,7 @@ from tests.support.waiting import WAIT_S_MAX
 if TYPE_CHECKING:
     from local.stack import Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 
 def test_an_access_of_a_service_is_archived(cloud: Stack, caller: Any) -> None:

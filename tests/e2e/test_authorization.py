@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from local.gateway import RouteSpec
     from local.stack import Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 # The expected answer to each caller about one unknown user: 401, 403, or "in" for any other status. A read is
 # a GET or HEAD about one user, or an export in the background; "all" is one about all users. Open routes have

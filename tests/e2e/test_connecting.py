@@ -58,6 +58,7 @@ def _redirect_target(http: httpx.Client, api: Api, user_id: str, **choice: str) 
     return httpx.URL(http.get(login.copy_merge_params(choice)).headers["location"])
 
 
+@pytest.mark.integration
 def test_a_login_works_once(caller: Any, http: httpx.Client) -> None:
     """The redirect of a login is accepted once, even if several requests use it at the same time."""
     back = _redirect_target(http, caller("max"), "max", sim_user="SandboxUser1")
@@ -70,6 +71,7 @@ def test_a_login_works_once(caller: Any, http: httpx.Client) -> None:
     assert refused == {"https://bg-ingest.dev/problems/state-invalid"}
 
 
+@pytest.mark.integration
 def test_a_code_works_once(caller: Any, http: httpx.Client) -> None:
     """Dexcom refuses a used code in another login; that login ends, and the first connection is kept."""
     lea: Api = caller("lea")
@@ -84,6 +86,7 @@ def test_a_code_works_once(caller: Any, http: httpx.Client) -> None:
     assert lea.get("/api/bg/lea/connection").json()["state"] == "connected"
 
 
+@pytest.mark.integration
 def test_a_login_redirects_to_the_requested_address(caller: Any, http: httpx.Client) -> None:
     """The redirect goes to the listed address with the code, or with the error of a failed login."""
     jon: Api = caller("jon")
@@ -104,6 +107,7 @@ def test_a_login_redirects_to_the_requested_address(caller: Any, http: httpx.Cli
     assert jon.get("/api/bg/jon/connection").json()["state"] == "connected"
 
 
+@pytest.mark.integration
 def test_another_dexcom_account_is_refused(cloud: Stack, caller: Any, http: httpx.Client) -> None:
     """Readings of two Dexcom accounts are never mixed: the login is refused, the first stays connected."""
     kim: Api = caller("kim")

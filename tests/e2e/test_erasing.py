@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from local.stack import Stack
     from tests.e2e.conftest import Api
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 
 def _stored_about(cloud: Stack, user_id: str) -> list[str]:

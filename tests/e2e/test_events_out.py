@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from local.stack import Stack
     from tests.e2e.conftest import Api
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 _NEWCOMER = "eva"
 # A user of this test only: a sync here would take a reading from other tests that wait for the schedule.

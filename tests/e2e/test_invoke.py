@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from local.stack import Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 
 def test_invoke_prints_the_answer_and_the_log(cloud: Stack, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Api
     from tests.e2e.measured import Found
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 _USER, _SIMULATED = "patient-2", "SandboxUser6"
 

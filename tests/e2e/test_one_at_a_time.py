@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from local.stack import Stack
     from tests.e2e.crowd import ProcessGroup, Shared
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 _SYNCS = PROCESSES_MAX * THREADS
 _PERSON = "SandboxUser6"

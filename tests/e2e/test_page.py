@@ -81,6 +81,7 @@ def test_a_person_sees_the_numbers_of_the_api(visitor: PageVisitor, demo_user: A
     assert f"{figures['gri']['value']:.0f} zone {figures['gri']['zone']}" in page
 
 
+@pytest.mark.integration
 def test_a_person_connects_acts_and_erases(visitor: PageVisitor, caller: Any) -> None:
     """Each act works with the page's own role; a login from the page needs no code."""
     visitor.sign_in("page-user")
@@ -112,6 +113,7 @@ def test_a_person_connects_acts_and_erases(visitor: PageVisitor, caller: Any) ->
     assert wait_until(lambda: api.get("/api/bg/page-user").json() == [], WAIT_S_MAX)
 
 
+@pytest.mark.integration
 def test_the_status_opens_for_an_operator_only(visitor: PageVisitor, demo_user: Any, caller: Any) -> None:
     """The session of the operator sees the numbers that a service gets; no user is named in them."""
     assert visitor.send("GET", "/status").headers["location"] == "/signin"
@@ -137,6 +139,7 @@ def test_the_status_opens_for_an_operator_only(visitor: PageVisitor, demo_user: 
     assert demo_user.get("/api/status").status_code == 403
 
 
+@pytest.mark.integration
 def test_a_grants_link_works_until_it_is_revoked(
     visitor: PageVisitor, http: httpx.Client, caller: Any
 ) -> None:

@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 USER, SIMULATED = "keyboard-user", "SandboxUser6"
 ACT = "[value={}] ~ button"
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no browser: apt-get install chromium chromium-driver"
-)
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER), reason="no browser: apt-get install chromium chromium-driver"
+    ),
+]
 
 
 def test_everything_is_done_by_keyboard_without_scripts(

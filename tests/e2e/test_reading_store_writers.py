@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from local.stack import Stack
     from tests.e2e.crowd import ProcessGroup, Shared
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 
 @pytest.fixture

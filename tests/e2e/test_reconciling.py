@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from local.stack import Stack
     from tests.e2e.conftest import Api
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 _PERSON = "SandboxUser8"
 _MINUTE = int(SystemClock().now().timestamp()) // 60

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from local.stack import Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 
 def _role_name(cloud: Stack, logical_id: str) -> str:

@@ -13,7 +13,7 @@ from local.deploy import STACK_NAME
 if TYPE_CHECKING:
     from local.stack import Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 
 def test_a_service_gets_a_token_with_client_id_and_secret(cloud: Stack, http: httpx.Client) -> None:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.crowd import ProcessGroup, Shared
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 PROCESSES = 4
 CALLERS = PROCESSES * THREADS

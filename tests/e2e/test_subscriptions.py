@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from local.stack import Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 
 def test_a_subscription_is_registered_listed_and_removed(cloud: Stack, dexcom: httpx.Client) -> None:

@@ -92,6 +92,7 @@ def test_correlation_id_is_returned_and_kept_in_the_job(demo_user: Api) -> None:
     assert job["correlation_id"] == "ticket-4711"
 
 
+@pytest.mark.integration
 def test_a_running_sync_answers_409_with_its_job(cloud: Stack, demo_user: Api, dexcom: httpx.Client) -> None:
     """Ten concurrent calls get 409 and the id of the running job, and Dexcom is not called."""
     states = SyncStates(

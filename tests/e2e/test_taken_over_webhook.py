@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from local.stack import Stack
     from tests.e2e.conftest import Api
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 # A user of this test only; the connection is of no use after it.
 _VICTIM = Person("victim-of-a-role", "SandboxUser6")

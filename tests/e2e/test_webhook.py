@@ -53,6 +53,7 @@ def grace(cloud: Stack, caller: Any) -> Api:
     return api
 
 
+@pytest.mark.integration
 def test_concurrent_deliveries_store_one_latest_reading(
     cloud: Stack, http: httpx.Client, grace: Api, now: datetime
 ) -> None:

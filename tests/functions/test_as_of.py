@@ -28,6 +28,8 @@ from tests.support.grants import grants_in
 from tests.support.memory_dynamo import MemoryDynamo
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+
     from tests.functions.conftest import FunctionsWorld
 
 MINUTE = timedelta(minutes=1)
@@ -48,23 +50,28 @@ class AsOfApi:
 
     clock: FakeClock
     store: ReadingStore
+    query: APIGatewayHttpResolver
+    insight: APIGatewayHttpResolver
 
     @classmethod
-    def empty(cls) -> AsOfApi:
+    def empty(cls, now: datetime = NOW) -> AsOfApi:
         """Without readings."""
-        clock = FakeClock(NOW)
-        return cls(clock, ReadingStore(Table(MemoryDynamo.client(), "readings"), clock, 730))
+        clock = FakeClock(now)
+        store = ReadingStore(Table(MemoryDynamo.client(), "readings"), clock, 730)
+        users, intake = (Table(MemoryDynamo.client(), name) for name in ("users", "intake"))
+        audit, grants = Audit(users, clock, 365), grants_in(users, intake, clock)
+        feed = ChangeFeed(store, LateLog(users, clock), clock)
+        return cls(
+            clock,
+            store,
+            build_query(store, feed, audit, grants, clock, API),
+            build_insight(store, audit, grants, clock, API),
+        )
 
     def get(self, name: str, query: dict[str, str]) -> dict[str, Any]:
         """The response to a request of the user `demo`."""
-        users, intake = (Table(MemoryDynamo.client(), name) for name in ("users", "intake"))
-        audit, grants = Audit(users, self.clock, 365), grants_in(users, intake, self.clock)
         event = json.loads((EVENTS / f"{name}.json").read_text()) | {"queryStringParameters": query}
-        if name.startswith("query"):
-            feed = ChangeFeed(self.store, LateLog(users, self.clock), self.clock)
-            app = build_query(self.store, feed, audit, grants, self.clock, API)
-        else:
-            app = build_insight(self.store, audit, grants, self.clock, API)
+        app = self.query if name.startswith("query") else self.insight
         context = LambdaContext()
         response: dict[str, Any] = app.resolve(event, context)  # type: ignore[arg-type]  # A stand-in.
         assert response["statusCode"] == 200, response["body"]
@@ -173,8 +180,8 @@ def test_the_first_instant_is_answered_without_readings(world: FunctionsWorld, n
 @pytest.mark.parametrize("revised", [False, True])
 def test_the_second_of_storing_counts(revised: bool) -> None:  # noqa: FBT001 - a parameter of the cases.
     """A version that was stored in the very second of `as_of` is served, also if it was revised later."""
-    clock = FakeClock(NOW.replace(microsecond=0) - timedelta(hours=2))
-    api = AsOfApi(clock, ReadingStore(Table(MemoryDynamo.client(), "readings"), clock, 730))
+    api = AsOfApi.empty(NOW.replace(microsecond=0) - timedelta(hours=2))
+    clock = api.clock
     stored_at = clock.now()
     api.store.save("demo", [Reading(stored_at - MINUTE, 110)], stored_at)
     clock.advance(60)

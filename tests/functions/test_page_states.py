@@ -61,7 +61,7 @@ def person(
         DEXCOM_API_BASE_URL=address,
         DEXCOM_CLIENT_ID=own.client_id,
         DEXCOM_CLIENT_SECRET=own.client_secret,
-        BACKFILL_DAYS_MAX="3",
+        BACKFILL_DAYS_MAX="1",
     )
     visitor = SignedInBrowser(world, part(session_parts.sessions).begin(USER, "subject-of-demo"))
     _log_in(visitor, dexcom)

@@ -62,6 +62,8 @@ def test_an_unusable_java_is_reported(
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_dynamodb_local_ends_with_its_starter(end: signal.Signals) -> None:
     """It ends after Ctrl-C and after a kill of the program that started it."""
+    if reason := jars.missing():
+        pytest.skip(reason)
     starter = subprocess.Popen(  # noqa: S603 - our own code.
         [sys.executable, "-c", _SERVES],
         cwd=CHECKOUT,

@@ -6,6 +6,7 @@ import math
 import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.accounts.connection import ConnectionState
@@ -85,36 +86,32 @@ def view_of(
     return view
 
 
-def five_states() -> dict[str, PersonView]:
-    """A person in each state."""
+FIVE_STATES = ("flowing", "late-at-provider", "late-at-us", "connect-again", "stopped")
+TWO_SOURCES = ("both-flow", "one-fails", "own-server-fails")
+STATES = (*FIVE_STATES, *TWO_SOURCES)
+
+
+@cache
+def in_state(name: str) -> PersonView:
+    """A person in one of the states: one of five, or of Dexcom beside a Nightscout."""
     outage: dict[str, Any] = {"last_error": "Unavailable", "last_success_at": NOW - 3 * HOUR}
     stuck: dict[str, Any] = {"last_attempt_at": NOW - 50 * MINUTE, "last_success_at": NOW - 50 * MINUTE}
     none: dict[str, Any] = {"next_look_at": None}
-    return {
-        "flowing": view_of(FlowStatus.FLOWING),
-        "late-at-provider": view_of(FlowStatus.LATE_AT_PROVIDER, newest_age=4 * HOUR, **outage),
-        "late-at-us": view_of(FlowStatus.LATE_AT_US, newest_age=105 * MINUTE, unit="mmol/L", **stuck),
-        "connect-again": view_of(
-            FlowStatus.CONNECT_AGAIN,
-            connection=ConnectionState.NEEDS_REAUTH,
-            newest_age=9 * HOUR,
-            days=9,
-            **none,
-        ),
-        "stopped": view_of(
-            FlowStatus.STOPPED, connection=ConnectionState.DISCONNECTED, days=0, newest_age=3 * DAY, **none
-        ),
-    }
-
-
-def two_sources() -> dict[str, PersonView]:
-    """A person with Dexcom and a Nightscout: both flow, or one of them has failed."""
-    both = {
-        "both-flow": view_of(FlowStatus.FLOWING, newest_age=3 * MINUTE),
-        "one-fails": view_of(FlowStatus.FLOWING, newest_age=3 * MINUTE),
-        "own-server-fails": view_of(FlowStatus.FLOWING),
-    }
-    return {name: _with_nightscout(view, name) for name, view in both.items()}
+    match name:
+        case "flowing":
+            return view_of(FlowStatus.FLOWING)
+        case "late-at-provider":
+            return view_of(FlowStatus.LATE_AT_PROVIDER, newest_age=4 * HOUR, **outage)
+        case "late-at-us":
+            return view_of(FlowStatus.LATE_AT_US, newest_age=105 * MINUTE, unit="mmol/L", **stuck)
+        case "connect-again":
+            state = ConnectionState.NEEDS_REAUTH
+            return view_of(FlowStatus.CONNECT_AGAIN, connection=state, newest_age=9 * HOUR, days=9, **none)
+        case "stopped":
+            state = ConnectionState.DISCONNECTED
+            return view_of(FlowStatus.STOPPED, connection=state, days=0, newest_age=3 * DAY, **none)
+    newest_age = 61 * MINUTE if name == "own-server-fails" else 3 * MINUTE
+    return _with_nightscout(view_of(FlowStatus.FLOWING, newest_age=newest_age), name)
 
 
 def newcomers_view() -> PersonView:

@@ -1,7 +1,7 @@
 """Comparison with two public tools: equal where they share our definitions, and each known disagreement."""
 
 # docs/statistics.md lists the disagreements. A new version of a tool that settles one of them fails here, so
-# that the page is corrected. The tools run in an environment of their own: `make setup` installs it.
+# that the page is corrected. The tools run in an environment of their own: `make statistics` installs it.
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from bg_ingest.statistics.summary import statistics
 from tests.unit.statistics.closeness import disagreements
 from tests.unit.statistics.made_up import LONG_AFTER
 
+pytestmark = pytest.mark.public_tools
 ROOT = Path(__file__).parents[3]
 PYTHON = ROOT / ".venv-statistics" / "bin" / "python"
 FIRST, LAST = date(2026, 3, 26), date(2026, 4, 8)
@@ -96,7 +97,7 @@ def ours(unix_s: list[int], mg_dl: list[int]) -> dict[str, Any]:
 def theirs(series: list[dict[str, list[int]]]) -> list[dict[str, Any]]:
     """The figures of both tools."""
     if not PYTHON.exists():
-        pytest.fail(f"{PYTHON} is missing: run make setup")
+        pytest.fail(f"{PYTHON} is missing: run make statistics")
     script = Path(__file__).with_name("public_tools.py")
     # -I: this project is not importable. The tools use what pandas calls deprecated.
     command: list[str | Path] = [PYTHON, "-I", "-W", "ignore", script]

@@ -12,12 +12,11 @@ import pytest
 
 from bg_ingest.facades.page import document
 from bg_ingest.facades.page.forms import Forms
-from tests.support.page_views import five_states, newcomers_view, two_sources
+from tests.support.page_views import STATES, in_state, newcomers_view
 
 if TYPE_CHECKING:
     from bg_ingest.facades.page.person_view import PersonView
 
-STATES = five_states() | two_sources()
 FORMS = Forms("the-token-of-the-forms")
 WIRE_BYTES_MAX = 60_000
 HOSTILE = "<script>alert(1)</script>\"'&"
@@ -57,7 +56,7 @@ def _hostile(view: PersonView) -> PersonView:
 @pytest.mark.parametrize("state", STATES)
 def test_page_is_well_formed_small_and_alone(state: str) -> None:
     """It parses strictly, has one heading, stays below 60 kB, and refers to nothing elsewhere."""
-    page = document.person_page(STATES[state], FORMS)
+    page = document.person_page(in_state(state), FORMS)
     parsed = _parsed(page)
 
     assert len(list(parsed.iter("h1"))) == 1
@@ -72,7 +71,7 @@ def test_page_is_well_formed_small_and_alone(state: str) -> None:
 @pytest.mark.parametrize("state", STATES)
 def test_hostile_texts_stay_texts(state: str) -> None:
     """Tags inside any text of a person, a device or a caller add no element to the page."""
-    page = document.person_page(_hostile(STATES[state]), FORMS)
+    page = document.person_page(_hostile(in_state(state)), FORMS)
 
     assert "<script" not in page
     assert list(_parsed(page).iter("script")) == []
@@ -81,7 +80,7 @@ def test_hostile_texts_stay_texts(state: str) -> None:
 @pytest.mark.parametrize("state", STATES)
 def test_each_form_has_the_token(state: str) -> None:
     """Every form posts to the page with the act and the token of the session."""
-    forms = list(_parsed(document.person_page(STATES[state], FORMS)).iter("form"))
+    forms = list(_parsed(document.person_page(in_state(state), FORMS)).iter("form"))
 
     assert forms
     for form in forms:
@@ -93,7 +92,7 @@ def test_each_form_has_the_token(state: str) -> None:
 
 def test_read_only_page_has_no_form() -> None:
     """A grant's page shows neither forms nor grants, and says that it is shared."""
-    page = document.person_page(replace(STATES["flowing"], reader="my doctor", grants=[GRANT]), None)
+    page = document.person_page(replace(in_state("flowing"), reader="my doctor", grants=[GRANT]), None)
 
     assert list(_parsed(page).iter("form")) == []
     assert "Shared with my doctor" in page
@@ -106,14 +105,14 @@ def test_a_part_without_right_is_left_out(part: str) -> None:
     missing: dict[str, Any] = {part: None}
     identifier = {"statistics": "period", "days": "missing", "trace": "none"}.get(part, part)
 
-    page = document.person_page(replace(STATES["flowing"], **missing), None)
+    page = document.person_page(replace(in_state("flowing"), **missing), None)
 
     assert f'id="{identifier}"' not in page
 
 
 def test_every_chart_has_a_sentence_and_a_table() -> None:
     """A screen reader gets a sentence in place of each chart, and its numbers as a table or a list."""
-    parsed = _parsed(document.person_page(STATES["flowing"], FORMS))
+    parsed = _parsed(document.person_page(in_state("flowing"), FORMS))
     figures = list(parsed.iter("figure"))
 
     assert len(figures) == 4
@@ -125,12 +124,12 @@ def test_every_chart_has_a_sentence_and_a_table() -> None:
 
 def test_too_few_readings_are_grey_and_named() -> None:
     """Insufficient figures are shown in grey with the reason."""
-    page = document.person_page(STATES["connect-again"], FORMS)
+    page = document.person_page(in_state("connect-again"), FORMS)
 
     assert "10 of 14 days have readings; 64.3 % of all expected ones are here, and 70 % are needed" in page
     assert "too few to judge" in page
     assert "too-few" in page
-    assert "too few to judge" not in document.person_page(STATES["flowing"], FORMS)
+    assert "too few to judge" not in document.person_page(in_state("flowing"), FORMS)
 
 
 def test_a_newcomer_sees_no_empty_charts() -> None:
@@ -149,7 +148,7 @@ def test_a_newcomer_sees_no_empty_charts() -> None:
 
 def test_a_value_beyond_the_sensor_is_a_word() -> None:
     """LOW has no number of its own, so no unit is beside it."""
-    view = STATES["flowing"]
+    view = in_state("flowing")
     low = replace(view, newest={**(view.newest or {}), "glucose_mg_dl": 39, "status": "low"})
     (now,) = (
         each for each in _parsed(document.person_page(low, FORMS)).iter("div") if each.get("class") == "now"
@@ -163,7 +162,7 @@ def test_a_value_beyond_the_sensor_is_a_word() -> None:
 
 def test_many_jobs_are_folded_with_failures_first() -> None:
     """Thirty jobs would push everything else from a small screen."""
-    view = STATES["late-at-provider"]
+    view = in_state("late-at-provider")
     jobs = list(view.jobs or ())
     many = [*jobs[2:] * 5, *jobs[:2]]
     page = _parsed(document.person_page(replace(view, jobs=many), FORMS))
@@ -177,7 +176,7 @@ def test_many_jobs_are_folded_with_failures_first() -> None:
 
 def test_a_first_history_is_not_called_late() -> None:
     """In the list of sources and in its card, a new source is being fetched."""
-    view = STATES["both-flow"]
+    view = in_state("both-flow")
     dexcom, own = view.sources
     assert own.situation.syncs
     fetching = replace(own.situation, newest_at=None, syncs=replace(own.situation.syncs, history_done=False))

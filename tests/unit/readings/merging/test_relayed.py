@@ -274,10 +274,11 @@ def test_repeating_both_sources_changes_nothing(
     assert again == hours
 
 
-def test_ten_thousand_readings_of_two_sources() -> None:
+@pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.integration)])
+def test_thousands_of_readings_of_two_sources(count: int) -> None:
     """Jittered, late and revised: each is served once, the relayed one in minutes, then the provider's."""
     chance = random.Random(21)  # noqa: S311 - nothing secret.
-    quarter, count = timedelta(minutes=15), 10_000
+    quarter = timedelta(minutes=15)
     hours: dict[datetime, Hour] = {}
     value_of: dict[int, int] = {}
     due: dict[int, list[Reading]] = {}
