@@ -34,11 +34,11 @@ up: $(STARTING) ## Start the local stack (DETACH=1 returns when it is ready)
 down: ## Stop the local stack
 	@if [ -x $(RUN) ]; then $(RUN) -m local down; else echo "Nothing was running."; fi
 
-test: $(INSTALLED) .venv-statistics/.installed ## Run the tests: unit, functions, contract, template, end to end
+test: $(INSTALLED) ## Run the tests: unit, functions, contract, template, one way from end to end
 	$(RUN) -m pytest
 
-test-integration: $(INSTALLED) ## Run the contract tests against DynamoDB Local (Java 17, Maven) and RabbitMQ (rabbitmq-server)
-	$(RUN) -m pytest --integration tests/contract tests/local
+test-integration: $(INSTALLED) ## Run what needs more: DynamoDB Local, RabbitMQ, Chromium, the other end-to-end tests
+	$(RUN) -m pytest --integration
 
 test-clients: $(INSTALLED) ## Run eight Nightscout clients, unchanged, against the running local stack (make up first)
 	@$(RUN) -m tests.clients

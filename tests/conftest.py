@@ -46,11 +46,14 @@ _SHARING = (
     "tests/contract/test_deployed_rabbitmq.py",
     "tests/unit/statistics/test_public_tools.py",
 )
+# Simulations of thousands of users or a hundred processes: by `make simulation`, or by their names.
+_LARGE_SIMULATIONS = ("tests/simulation/test_bulkheads.py", "tests/simulation/test_many_processes.py")
+_SEEDS = 6
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--integration` runs the stores' contracts against DynamoDB Local instead of moto."""
-    parser.addoption("--seeds", type=int, default=10, help="how many of the simulation's seeds to run")
+    parser.addoption("--seeds", type=int, default=_SEEDS, help="how many of the simulation's seeds to run")
     parser.addoption("--series", type=int, default=0, help="how many series to compare with public tools")
     parser.addoption("--integration", action="store_true", help="use DynamoDB Local, and run nothing else")
 
@@ -95,8 +98,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatTheySh
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Each tier runs what is its own; what waits for the schedule comes last, when it has waited enough."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
-    wanted, series = config.getoption("--integration"), config.getoption("--series")
-    chosen = [item for item in items if _runs(item, integration=wanted, series=series)]
+    wanted = config.getoption("--integration")
+    chosen = [item for item in items if _runs(item)]
     config.hook.pytest_deselected(items=list(set(items).difference(chosen)))
     items[:] = chosen
     if wanted:
@@ -114,11 +117,13 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(_GARBAGE_OBJECTS)
 
 
-def _runs(item: pytest.Item, *, integration: bool, series: int) -> bool:
+def _runs(item: pytest.Item) -> bool:
     if item.get_closest_marker("public_tools"):
-        return series > 0
+        return bool(item.config.getoption("--series") > 0)
+    if item.nodeid.startswith(_LARGE_SIMULATIONS) and item.config.getoption("--seeds") == _SEEDS:
+        return any(item.path.name in arg for arg in item.config.args)
     needs_it = item.get_closest_marker("integration") is not None
-    if not integration:
+    if not item.config.getoption("--integration"):
         return not needs_it
     return needs_it or "dynamodb" in getattr(item, "fixturenames", ())
 
