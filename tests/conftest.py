@@ -46,9 +46,13 @@ _SHARING = (
     "tests/contract/test_deployed_rabbitmq.py",
     "tests/unit/statistics/test_public_tools.py",
 )
-# Simulations of thousands of users or a hundred processes: by `make simulation`, or by their names.
-_LARGE_SIMULATIONS = ("tests/simulation/test_bulkheads.py", "tests/simulation/test_many_processes.py")
-_SEEDS = 6
+# Simulations of thousands of users, a hundred processes or many seeds: by `make simulation`, or by their names.
+_LARGE_SIMULATIONS = (
+    "tests/simulation/test_bulkheads.py",
+    "tests/simulation/test_changes.py::test_a_reader_ends_with_exactly_what_is_stored",
+    "tests/simulation/test_many_processes.py",
+)
+_SEEDS = 10
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

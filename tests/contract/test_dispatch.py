@@ -289,8 +289,8 @@ def test_no_schedule_skips_or_repeats_a_reconciliation(gaps: list[int]) -> None:
     """With any schedule each user is reconciled once, if a minute of theirs came since the tick before."""
     clock, table = FakeClock(), Table(cast("object", MemoryDynamo()), "users")  # type: ignore[arg-type]  # A stand-in.
     for number, user_id in enumerate(USERS):
-        SyncStates(table, clock, shards=3).start_polling(user_id, (300, 420, 900, 86_400)[number % 4], NOON)
-    intervals_s = {300, 420, 900, 86_400}
+        SyncStates(table, clock, shards=3).start_polling(user_id, (300, 420, 900, 3_600)[number % 4], NOON)
+    intervals_s = {300, 420, 900, 3_600}
     tick(RECONCILIATIONS, table=table, send=DispatchQueue(), intervals_s=intervals_s, clock=clock, shards=3)
     counted, days = Counter[str](), 0
     for gap in gaps:

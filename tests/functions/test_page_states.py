@@ -22,7 +22,7 @@ from bg_ingest.wiring.process import Process, process
 from dexcom_sim.oauth import RegisteredApplication
 from tests.functions.conftest import CHECKOUT, REGION, part
 from tests.functions.gateway import Request, send
-from tests.functions.test_page import OWN, USER, SignedInBrowser
+from tests.functions.test_page import OWN, SignedInBrowser
 from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
 
 PERSON = "SandboxUser7"
+USER = "ada"  # Without the month of history that the connected user `demo` has asked for.
 
 
 @pytest.fixture(scope="module")

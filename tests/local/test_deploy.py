@@ -66,6 +66,7 @@ def test_an_empty_parameter_gets_the_templates_default() -> None:
     assert template()["Parameters"]["DexcomSubscriptionsPath"]["Default"] == ""
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", ["template.yaml", "monitoring.yaml"])
 def test_sam_reads_the_same_template_with_libyaml(name: str) -> None:
     """`make up` deploys the same as `make deploy`."""

@@ -267,6 +267,7 @@ def test_workers_share_a_layer_with_the_same_content(tmp_path: Path) -> None:
     assert function == [["python/word.txt"], "one", "3"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("template", ["template.yaml", "monitoring.yaml"])
 def test_libyaml_reads_the_same_template(tmp_path: Path, template: str) -> None:
     """The emulated AWS replaces the parser, which must not change what is deployed."""

@@ -29,6 +29,7 @@ _BATCH_KEYS_MAX = 100
 _INDEX = "seat"  # The only index.
 _PARTITION_CONDITION = re.compile(r"(\w+) = (:\w+)")
 _RANGE_CONDITION = re.compile(r"pk = (:\w+) AND sk BETWEEN (:\w+) AND (:\w+)$")
+_USER_CONDITION = re.compile(r"pk = (:\w+)(?: AND |$)")
 
 
 @dataclass
@@ -149,11 +150,13 @@ class MemoryDynamo:
             assert named[1] == index == _INDEX
             keys = self._keys[index][values[named[2]]["S"]]
             return [items[key] for key in sorted(keys) if key in items]
-        named = _RANGE_CONDITION.match(condition)
-        if named is None:
-            return list(items.values())
-        user_id, first, last = (values[name]["S"] for name in named.groups())
-        return [items[key] for key in self._keys[table][user_id] if first <= key[1] <= last and key in items]
+        if named := _RANGE_CONDITION.match(condition):
+            user_id, first, last = (values[name]["S"] for name in named.groups())
+            keys = self._keys[table][user_id]
+            return [items[key] for key in keys if first <= key[1] <= last and key in items]
+        if named := _USER_CONDITION.match(condition):
+            return [items[key] for key in self._keys[table][values[named[1]]["S"]] if key in items]
+        return list(items.values())
 
     def _write(
         self,
