@@ -46,7 +46,7 @@ _SHARING = (
     "tests/contract/test_deployed_rabbitmq.py",
     "tests/unit/statistics/test_public_tools.py",
 )
-# Simulations of thousands of users, a hundred processes or many seeds: by `make simulation`, or by their names.
+# Simulations of thousands of users, a hundred processes or many seeds: by `make simulation`, or by name.
 _LARGE_SIMULATIONS = (
     "tests/simulation/test_bulkheads.py",
     "tests/simulation/test_changes.py::test_a_reader_ends_with_exactly_what_is_stored",
