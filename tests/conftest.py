@@ -39,12 +39,16 @@ _GARBAGE_OBJECTS = 50_000  # New objects before a search; Python's default is 70
 # Enough to notice what was broken a minute ago, and the same examples in every run; `make fuzz` looks longer.
 hypothesis.settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("fuzz", max_examples=2_000, deadline=None)
-# A deployed cloud; what SAM has built; a cloud with a broker; the answers of public tools.
-_SHARING = (
-    "tests/e2e/",
-    "tests/template/",
-    "tests/contract/test_deployed_rabbitmq.py",
-    "tests/unit/statistics/test_public_tools.py",
+# A deployed cloud; what SAM has built.
+_SHARING = ("tests/e2e/", "tests/template/")
+# The folders with the longest files begin, so that the end is not a long file on one of the workers.
+_ORDER = (
+    *_SHARING,
+    "tests/simulation/",
+    "tests/contract/",
+    "tests/functions/",
+    "tests/local/",
+    "tests/faults/",
 )
 # Simulations of thousands of users, a hundred processes or many seeds: by `make simulation`, or by name.
 _LARGE_SIMULATIONS = (
@@ -83,10 +87,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class ByWhatTheyShare(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types.
-    """Tests that share something slow to make stay on one worker, so that it is made once."""
+    """Tests that share something slow stay on one worker, so that it is made once: by file or by folder."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in _SHARING if nodeid.startswith(folder)), nodeid)
+        file = nodeid.partition("::")[0]
+        return next((folder for folder in _SHARING if nodeid.startswith(folder)), file)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -95,17 +100,16 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatTheyShare:
-    """The largest group first, so that the end-to-end tests do not begin last."""
+    """Send whole files to the workers; by single tests xdist itself takes 4 ms a test."""
     return ByWhatTheyShare(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Each tier runs what is its own; what waits for the schedule comes last, when it has waited enough."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     wanted = config.getoption("--integration")
     chosen = [item for item in items if _runs(item)]
     config.hook.pytest_deselected(items=list(set(items).difference(chosen)))
-    items[:] = chosen
+    items[:] = sorted(chosen, key=_place)
     if wanted:
         missing = {"broker": rabbitmq.missing(), "dynamodb_local": jars.missing(), "dynamodb": jars.missing()}
         for item in items:
@@ -119,6 +123,11 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_GARBAGE_OBJECTS)
+
+
+def _place(item: pytest.Item) -> tuple[int, bool]:
+    folder = next((n for n, start in enumerate(_ORDER) if item.nodeid.startswith(start)), len(_ORDER))
+    return folder, item.get_closest_marker("last") is not None
 
 
 def _runs(item: pytest.Item) -> bool:
