@@ -145,7 +145,7 @@ def own_servers_fail(stage: DeployedStack) -> str:
     """Let each Nightscout fail in a way of its own, while its entries are edited and deleted."""
     for person in stage.people.with_both:
         stage.people.relay(person)
-    # An entry that is edited before its first fetch is another measurement: its value is not Dexcom's any more.
+    # An entry that is edited before its first fetch is another measurement: Dexcom has another value.
     fetched = SystemClock().now() + timedelta(seconds=_FETCH_S_MAX)
     sources = len(stage.people.at_dexcom) + len(stage.sites)
     _wait_for(lambda: stage.people.polled_since(fetched) >= sources)
