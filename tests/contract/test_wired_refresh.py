@@ -224,7 +224,7 @@ def test_refresh_timeouts_are_never_shortened(wired: Wired) -> None:
 def test_lease_outlives_the_steps_around_it() -> None:
     """Claiming, one call and three writes at their slowest end before the lease does."""
     limits, policy = VaultLimits(), Policy()
-    aws_request_s_max = 3 * (2 + 5) + 2  # wiring/aws/aws_clients.py: three tries, and the waits between them.
+    aws_request_s_max = 3 * (2 + 5) + 2  # aws/aws_clients.py: three tries, and the waits between them.
     storing_s = (len(limits.save_pauses_s) + 1) * aws_request_s_max + sum(limits.save_pauses_s)
 
     assert policy.timeouts.attempt_s_max <= policy.time_s_max

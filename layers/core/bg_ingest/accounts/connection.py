@@ -194,7 +194,7 @@ class Connections:
         the only valid one. This holds even if the lease has expired and another process, rejected by the
         provider, has marked the connection as `needs_reauth`.
         """
-        # botocore repeats a request whose response was lost. The repetition then finds its own tokens stored.
+        # The client repeats a request whose response was lost. The repetition finds its own tokens stored.
         # Connections of the first releases have no `seat`. For all others its value stays.
         write = self.table.update(
             user_id,
