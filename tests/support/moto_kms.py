@@ -12,23 +12,25 @@ from moto.kms.models import kms_backends
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
+_REGION = "eu-west-1"
+
 
 @cache
 def kms_client() -> KMSClient:
     """One client for all tests. It has no state, and creating it takes longer than most tests."""
     return boto3.client(  # noqa: TID251 - tests have no wiring.
-        "kms", region_name="eu-west-1", aws_access_key_id="testing", aws_secret_access_key="testing"
+        "kms", region_name=_REGION, aws_access_key_id="testing", aws_secret_access_key="testing"
     )
 
 
-def quick_key(kms: KMSClient) -> str:
+def quick_key(_: object) -> str:
     """
-    The id of a new key for encryption.
+    The id of a new key for encryption, for any client of moto's.
 
     Moto generates a key pair for every key, also for one that never signs, and encrypts with any key. An RSA
     pair takes 0.1 s of CPU, in each of hundreds of tests. An elliptic pair takes almost none. A request would
     take ten times as long.
     """
-    backend = kms_backends[DEFAULT_ACCOUNT_ID][kms.meta.region_name]
+    backend = kms_backends[DEFAULT_ACCOUNT_ID][_REGION]
     key_id: str = backend.create_key(None, "ENCRYPT_DECRYPT", "ECC_NIST_P256", "", None).id
     return key_id
