@@ -27,7 +27,7 @@ _ALSO_ON_MOTO = (
     "vault",
 )
 # The modules about clients and tools, which need the API of AWS.
-_ON_MOTO_ONLY = ("item_parser", "moto_in_turn", "restore_after_erasure")
+_ON_MOTO_ONLY = ("aws_json_client", "moto_in_turn", "restore_after_erasure")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -128,9 +128,9 @@ def test_default_days_end_on_the_persons_own_today(
 
 def test_local_today_may_be_ahead_of_utc(world: FunctionsWorld) -> None:
     """A first day that has begun only for the person is valid, and the day after it is not."""
-    now = process().clock.now().replace(microsecond=0)
-    _save([Reading(now - 10 * MINUTE, 110, local_offset_minutes=840)])
-    today = (now + timedelta(hours=14)).date()
+    newest = process().clock.now().replace(microsecond=0) - 10 * MINUTE
+    _save([Reading(newest, 110, local_offset_minutes=840)])
+    today = (newest + timedelta(hours=14)).date()
     answer = _answer(world, "statistics", from_=str(today))
 
     assert (answer["from"], answer["to"]) == (str(today), str(today))
