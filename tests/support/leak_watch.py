@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import sys
 from functools import wraps
+from importlib.abc import MetaPathFinder
 from itertools import chain
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,17 @@ _OURS = ("bg_ingest", "functions")
 _LINES = JsonLines("test")
 
 
+class _ImportWatch(MetaPathFinder):
+    """Notes that a module of the project is imported, and leaves finding it to the other finders."""
+
+    def __init__(self) -> None:
+        self.is_new = True
+
+    def find_spec(self, fullname: str, *_: Any) -> None:
+        """Return nothing, so that the next finder is asked."""
+        self.is_new = self.is_new or fullname.startswith(_OURS)
+
+
 class LeakWatch:
     """A pytest plugin, with one instance for each test process."""
 
@@ -41,7 +53,7 @@ class LeakWatch:
         self._records: list[logging.LogRecord] = []
         self._raised: list[BaseException] = []
         self._watched: set[type] = set()
-        self._modules: set[int] = set()
+        self._imports = _ImportWatch()
         self.known = RunSecrets()
 
     def start(self) -> None:
@@ -55,6 +67,7 @@ class LeakWatch:
             return record
 
         logging.setLogRecordFactory(noting)
+        sys.meta_path.insert(0, self._imports)
         follow(self.known)
 
     @pytest.hookimpl(wrapper=True)
@@ -85,10 +98,9 @@ class LeakWatch:
 
     def watch_exceptions(self) -> None:
         """Record every new exception of the project's own classes, which only a new module can define."""
-        modules = {id(module) for name, module in tuple(sys.modules.items()) if name.startswith(_OURS)}
-        if modules <= self._modules:
-            return  # A walk over the thousand classes before each test would take as long as many tests.
-        self._modules = modules
+        if not self._imports.is_new:
+            return  # A walk over a thousand classes before each test takes as long as many tests.
+        self._imports.is_new = False
         for kind in _classes_beneath(BaseException):
             if kind.__module__.startswith(_OURS) and kind not in self._watched:
                 self._watched.add(kind)
