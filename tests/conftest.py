@@ -55,6 +55,8 @@ _LARGE_SIMULATIONS = (
     "tests/simulation/test_bulkheads.py",
     "tests/simulation/test_changes.py::test_a_reader_ends_with_exactly_what_is_stored",
     "tests/simulation/test_many_processes.py",
+    "tests/simulation/test_neighbours.py::test_fifty_users_are_on_time_while_others_fail",
+    "tests/simulation/test_two_sources.py::test_after_an_outage_the_provider_replaces_relayed_readings",
 )
 _SEEDS = 10
 
