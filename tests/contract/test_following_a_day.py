@@ -29,7 +29,7 @@ def _instants(store: ReadingStore, user_id: str) -> list[datetime]:
 
 
 @pytest.mark.parametrize("polls", [96, pytest.param(288, marks=pytest.mark.integration)])
-def test_a_day_of_polls_makes_the_stacks_equal(polls: int) -> None:
+def test_polls_make_the_stacks_equal(polls: int) -> None:
     """Late bursts, lost values and corrections: after the daily comparison both stacks have the same."""
     clock = FakeClock(NOON)
     upstream = FollowedFacade(clock)
