@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import socket
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
@@ -13,20 +16,21 @@ from urllib.parse import urlencode
 import pytest
 from moto import mock_aws
 
-from bg_ingest.aws import aws_clients
 from bg_ingest.clock import SystemClock
 from bg_ingest.providers.seam import Endpoint, Tokens
 from bg_ingest.readings.model import Device, Reading
+from bg_ingest.settings import Settings, load
 from bg_ingest.telemetry import logger
 from bg_ingest.telemetry.meter import meter
+from bg_ingest.wiring import process as process_module
 from bg_ingest.wiring import provider_parts, queue_parts, store_parts
 from bg_ingest.wiring.process import process
-from local.ports import free_port
+from local.ports import HOST
 from local.webhook_sender import body_in, signed_headers
 from tests.support.aws_in_process import AwsInProcess, aws_in_process
 from tests.support.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
 from tests.support.logins import store_tokens
-from tests.support.moto_kms import quick_key
+from tests.support.moto_kms import same_key
 from tests.support.moto_resources import bucket, event_bus, queue_url
 from tests.support.roles import RoleWatch, function_of
 
@@ -102,12 +106,21 @@ class FunctionsWorld:
         return event
 
 
+@pytest.fixture(scope="session")
+def refusing_port() -> Iterator[int]:
+    """A port that is taken and on which no server listens."""
+    with socket.socket() as bound:
+        bound.bind((HOST, 0))
+        yield bound.getsockname()[1]
+
+
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionsWorld]:
+def world(monkeypatch: pytest.MonkeyPatch, refusing_port: int) -> Iterator[FunctionsWorld]:
     """Tables, queues and key as in the template; the user `demo` is connected and has an hour of readings."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setattr(process_module, "load", _loaded)
     with mock_aws(), aws_in_process(*TABLES) as aws:
         environment = {
             "DYNAMODB_TABLE": "readings",
@@ -125,9 +138,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionsWorld]:
             "AUDIT_ARCHIVE_BUCKET": bucket("archive", REGION),
             "WEBHOOK_SECRETS": f"{WEBHOOK_SECRET},{OLD_WEBHOOK_SECRET}",
             "SERVICE_CLIENT_IDS": "a-service,another-service,reporting,other-user",
-            "TOKENS_KEY_ID": quick_key(aws_clients.kms(REGION)),
+            "TOKENS_KEY_ID": same_key(),
             # No server listens on this port, so the provider is down.
-            "DEXCOM_API_BASE_URL": f"http://127.0.0.1:{free_port()}",
+            "DEXCOM_API_BASE_URL": f"http://{HOST}:{refusing_port}",
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
@@ -142,6 +155,16 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionsWorld]:
 def part(make: Callable[[Process], Part]) -> Part:
     """Return a part of the running process."""
     return process().part(make)
+
+
+def _loaded() -> Settings:
+    """Return the settings of the environment, which most tests share; reading them takes 4 ms."""
+    return _settings_of(tuple(os.environ.get(name.upper()) for name in Settings.model_fields))  # noqa: TID251 - the key is the environment.
+
+
+@lru_cache
+def _settings_of(_: tuple[str | None, ...]) -> Settings:
+    return load()
 
 
 def _restart() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -31,6 +31,23 @@ def quick_key(_: object) -> str:
     pair takes 0.1 s of CPU, in each of hundreds of tests. An elliptic pair takes almost none. A request would
     take ten times as long.
     """
-    backend = kms_backends[DEFAULT_ACCOUNT_ID][_REGION]
-    key_id: str = backend.create_key(None, "ENCRYPT_DECRYPT", "ECC_NIST_P256", "", None).id
+    key_id: str = _new_key().id
     return key_id
+
+
+def same_key() -> str:
+    """The id of a key that is the same in each AWS, so that settings which name it are the same."""
+    key = _first_key()
+    kms_backends[DEFAULT_ACCOUNT_ID][_REGION].keys[key.id] = key
+    key_id: str = key.id
+    return key_id
+
+
+@cache
+def _first_key() -> Any:
+    return _new_key()
+
+
+def _new_key() -> Any:
+    backend = kms_backends[DEFAULT_ACCOUNT_ID][_REGION]
+    return backend.create_key(None, "ENCRYPT_DECRYPT", "ECC_NIST_P256", "", None)
