@@ -21,6 +21,7 @@ from local.deploy import build
 from local.dynamodb_local import jars, server
 from local.errors import CannotStart
 from local.rabbitmq import server as rabbitmq
+from tests.support.certificates_once import read_certificates_once
 from tests.support.fakes import FakeClock
 from tests.support.leak_watch import LeakWatch
 from tests.support.moto_in_turn import take_calls_in_turn
@@ -72,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let threads share moto, watch every test for leaks, fetch DynamoDB Local before a worker wants it."""
     take_calls_in_turn()
     answer_botocore_only()
+    read_certificates_once()
     # No test may log a secret, a user id or a glucose value.
     watch = LeakWatch()
     watch.start()
