@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from bg_ingest.sync.run import LeaseLost
 from dexcom_sim.added_readings import AddedReading
 from dexcom_sim.faults import AccessTokenExpired, LateUploads, UserRevoked
 from tests.contract.dexcom_caller import CALLBACK, PERSON, Caller, connected
+from tests.support.leases import endless_lease
 from tests.support.logins import store_tokens
 from tests.support.providers import client_provider, token_for
 
@@ -78,7 +79,9 @@ class Ada:
         """Fetch the last hour a second time, and run an action before the answer is returned."""
         self.provider.readings("ada", self.caller.now - HOUR, self.caller.now)
         slow = Slow(self.caller.client, action)
-        provider = ConnectedProvider(self.connections, self.vault, client_provider(slow), lambda: math.inf)
+        provider = ConnectedProvider(
+            self.connections, self.vault, client_provider(slow), self.provider.lease, lambda: math.inf
+        )
         return provider.readings("ada", self.caller.now - HOUR, self.caller.now)
 
     def add(self, at: datetime) -> None:
@@ -100,7 +103,12 @@ def ada(users_table: Table) -> Ada:
     providers = client_provider(caller.client, caller.oauth)
     vault = Vault(connections, sealer, providers)
     store_tokens(vault, "ada", _REGION, caller.tokens, data_from=caller.now - 90 * DAY)
-    return Ada(caller, connections, vault, ConnectedProvider(connections, vault, providers, lambda: math.inf))
+    return Ada(
+        caller,
+        connections,
+        vault,
+        ConnectedProvider(connections, vault, providers, endless_lease(), lambda: math.inf),
+    )
 
 
 def test_without_uploads_one_call_returns_no_range(ada: Ada) -> None:
@@ -238,6 +246,26 @@ def test_an_answer_to_an_earlier_login_is_dropped(ada: Ada) -> None:
         ada.fetch_while(starts_anew)
 
     assert ada.fetch_while(lambda: None).readings
+
+
+@pytest.mark.parametrize("after_s", [0, 1])
+def test_a_login_after_the_lease_ends_the_sync(ada: Ada, after_s: int) -> None:
+    """Another sync may use the tokens of that login; those of the lease's own login are used."""
+    connection = ada.connections.get("ada")
+    assert connection
+    state = replace(ada.provider.lease.state, connected_at=connection.connected_at)
+    provider = replace(ada.provider, lease=replace(ada.provider.lease, state=state))
+    ada.caller.clock.advance(after_s)
+    ada.log_in_as(PERSON)
+    now = ada.caller.now
+
+    if after_s:
+        with pytest.raises(LeaseLost):
+            provider.readings("ada", now - HOUR, now)
+        with pytest.raises(LeaseLost):
+            provider.uploaded_since("ada", now - HOUR)
+    else:
+        assert provider.readings("ada", now - HOUR, now).readings
 
 
 def test_a_refresh_during_a_fetch_does_not_drop_the_answer(ada: Ada) -> None:

@@ -9,14 +9,18 @@ Taking the lease adds one to `fence`, and every later write of the holder names 
 was paused past its lease cannot release, move or overwrite what a newer holder has. Connecting and
 disconnecting add one as well: a sync that started for the connection before cannot write for the one after.
 
+The holder is also the only process that uses the source's refresh token. So a call to the provider ends
+before the lease does (`Lease.left_s`). Before `lease_until` only its holder frees the lease, or a login or
+the end of the connection: a sync that finds another login than that of its lease stops (connected_provider).
+
 A poll is an order to be fresh as of the time it was ordered for. It gets no lease if a later fetch has
 succeeded, or if it waited for an interval, so that the next poll is due. Such a poll costs no call.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.connection import (
@@ -46,6 +50,7 @@ LEASE_TTL = timedelta(seconds=150)
 _KNOWN = "attribute_exists(pk)"  # An erased user must not come back as half an item.
 _FREE = "(attribute_not_exists(lease_until) OR lease_until <= :now)"
 _SAME_FENCE = "fence = :fence"
+NOT_POLLED = "attribute_not_exists(seat)"
 _NOT_FRESH = "(attribute_not_exists(fresh_at) OR fresh_at <= :ordered)"
 _STOP_POLLING = "SET fence = fence + :one REMOVE seat, lease_until, running, covered"
 
@@ -105,6 +110,11 @@ class Lease:
 
     state: SyncState
     fence: int
+    until: datetime
+
+    def left_s(self, now: datetime) -> float:
+        """How long the lease is still held; negative after its end, for example after a pause."""
+        return (self.until - now).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +163,16 @@ class SyncStates:
         *,
         own_pace: bool = False,
         relays: bool = False,
-    ) -> None:
+        condition: str | None = None,
+    ) -> bool:
         """Poll a user who has just connected, and order their history; None is the default interval."""
         change = self.polling_started(
             user_id, poll_interval_s, history_from, source, own_pace=own_pace, relays=relays
         )
         assert change.expression  # noqa: S101 - it is an update.
-        self.table.update(user_id, change.sk, change.expression, change.values or {})
+        return self.table.update(
+            user_id, change.sk, change.expression, change.values or {}, condition
+        ).accepted
 
     def polling_started(
         self,
@@ -266,7 +279,7 @@ class SyncStates:
             return None
         state = self._state(write.item)
         if write.accepted:
-            return Lease(state, write.item["fence"])
+            return Lease(state, write.item["fence"], _instant_s(write.item["lease_until"]))
         if order.is_poll and write.item.get("fresh_at", 0) > order.ordered_ms:
             return Superseded(served=True)
         return Busy(state.running)
@@ -282,11 +295,12 @@ class SyncStates:
         )
         return write.accepted or write.item is None  # Without the item no sync can start.
 
-    def advance(self, lease: Lease, reached: datetime) -> bool:
-        """Record that the history is stored from `reached` on, and extend the lease; False if it is lost."""
+    def advance(self, lease: Lease, reached: datetime) -> Lease | None:
+        """Record that the history is stored from `reached` on; the extended lease, or None if it is lost."""
         until = int((self.clock.now() + LEASE_TTL).timestamp())
         values = {":reached": reached.isoformat(), ":until": until}
-        return self._update(lease, "SET backfill_reached = :reached, lease_until = :until", values).accepted
+        write = self._update(lease, "SET backfill_reached = :reached, lease_until = :until", values)
+        return replace(lease, until=_instant_s(until)) if write.accepted else None
 
     def release(  # noqa: PLR0913 - each is an attribute of the item.
         self,
@@ -383,6 +397,10 @@ def _from_item(item: Item, now: datetime, default_interval_s: int) -> SyncState:
         source=source_of(item),
         relays=item.get("relays", False),
     )
+
+
+def _instant_s(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _ms(at: datetime) -> int:

@@ -51,14 +51,14 @@ if TYPE_CHECKING:
 
     from bg_ingest.clock import Clock
     from bg_ingest.sync.job import Order
-    from bg_ingest.sync.run import Source, Stores
+    from bg_ingest.sync.run import SourceOf, Stores
 
 
 def sync_user(
     order: Order,
     *,
     stores: Stores,
-    source: Source,
+    source: SourceOf,
     clock: Clock,
     time_left_s: Callable[[], float],
 ) -> SyncResult:
