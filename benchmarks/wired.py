@@ -99,7 +99,7 @@ def polls(tables: Tables) -> list[Measured]:
     clock, kms = FakeClock(TODAY), CountedKms()
     host = Host(readings_of(TODAY - timedelta(days=1), 2), clock)
     vault, source = _source(tables, clock, host, kms)
-    users = [f"wired-{number}" for number in range(USERS_POLLED)]
+    users = [f"wired-{number:030}" for number in range(USERS_POLLED)]
     for user_id in users:
         _connect(tables, vault, clock, user_id)
         sync(tables, source, clock, user_id, JobKind.BACKFILL)

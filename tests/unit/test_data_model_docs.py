@@ -157,9 +157,9 @@ def _sync(users: Table, clock: FakeClock) -> None:
         fresh_at=NOON,
         reconciled_at=NOON,
         covered=Covered(NOON),
-        polls=b"record",
+        polls=bytes(38),
     )
-    jobs.save_polls(USER, bytes(6 * 54))
+    jobs.save_polls(USER, bytes(6 * 38))
     lease = states.take(order)
     assert isinstance(lease, Lease)
     assert states.release(lease, succeeded=False, error="Unavailable", data_until=NOON)

@@ -31,8 +31,10 @@ from bg_ingest.accounts.connection import (
     source_of,
 )
 from bg_ingest.dynamo import Change
+from bg_ingest.sync import quiet_polls
 from bg_ingest.sync.dispatching import poll_slots, poll_stretch
 from bg_ingest.sync.dispatching.poll_stretch import PollStretch
+from bg_ingest.sync.item_size import WRITE_UNIT_BYTES, item_bytes
 from bg_ingest.sync.job import ACCOUNT_CHANGED, INTERNAL, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.windows import Covered
 from bg_ingest.utc import from_iso
@@ -111,6 +113,11 @@ class Lease:
     state: SyncState
     fence: int
     until: datetime
+    room: int = 0  # The bytes for `covered` and the records with which the item costs one unit a write.
+
+    def has_room(self, covered: Covered | None, records: bytes) -> bool:
+        """Whether the next sync's item stays within a write unit with these."""
+        return len(covered.to_bytes() if covered else b"") + len(records) <= self.room
 
     def left_s(self, now: datetime) -> float:
         """How long the lease is still held; negative after its end, for example after a pause."""
@@ -279,7 +286,8 @@ class SyncStates:
             return None
         state = self._state(write.item)
         if write.accepted:
-            return Lease(state, write.item["fence"], _instant_s(write.item["lease_until"]))
+            item = write.item
+            return Lease(state, item["fence"], _instant_s(item["lease_until"]), _room(item))
         if order.is_poll and write.item.get("fresh_at", 0) > order.ordered_ms:
             return Superseded(served=True)
         return Busy(state.running)
@@ -336,11 +344,10 @@ class SyncStates:
             values |= {":covered": covered.to_bytes()}
         else:
             removed += ", covered"
-        if polls:
-            outcome += ", polls = :polls"
+        if polls is not None:
+            outcome += f", {quiet_polls.RECORDS} = :polls"
+            removed += f", {quiet_polls.FIRST_FORM}"
             values |= {":polls": polls}
-        elif polls is not None:
-            removed += ", polls"
         # A webhook may have stored a newer reading meanwhile, so an unchanged value is not written.
         if data_until and data_until != lease.state.data_until:
             outcome += ", data_until = :data_until"
@@ -393,7 +400,7 @@ def _from_item(item: Item, now: datetime, default_interval_s: int) -> SyncState:
         last_error=_last_error(item),
         running=_running_from_item(item) if leased else None,
         covered=Covered.from_bytes(item["covered"]) if "covered" in item else None,
-        polls=item.get("polls", b""),
+        polls=quiet_polls.records_of(item),
         source=source_of(item),
         relays=item.get("relays", False),
     )
@@ -412,8 +419,17 @@ def _last_error(item: Item) -> tuple[str, datetime] | None:
     return (error["type"], datetime.fromisoformat(error["at"])) if error else None
 
 
-def _running_to_item(order: Order, now: datetime) -> Item:
-    return {
+def _room(item: Item) -> int:
+    """How many bytes of a write unit the rest of the item leaves, as it is while a sync runs."""
+    varying = {COVERED, quiet_polls.RECORDS, quiet_polls.FIRST_FORM}
+    rest = {name: value for name, value in item.items() if name not in varying}
+    return WRITE_UNIT_BYTES - item_bytes(rest | {COVERED: b"", quiet_polls.RECORDS: b""})
+
+
+def _running_to_item(order: Order, now: datetime) -> Item | bytes:
+    """A poll's ids alone: their bytes are the room of three further records. Its start is the attempt's."""
+    packed = quiet_polls.packed_ids(order) if order.is_poll else None
+    return packed or {
         "job_id": order.job_id,
         "kind": order.kind,
         "trigger": order.trigger,
@@ -426,6 +442,9 @@ def _running_from_item(item: Item) -> Job | None:
     running = item.get("running")
     if running is None:
         return None
+    if isinstance(running, bytes):
+        poll = quiet_polls.poll_with(running, item["pk"], source_of(item))
+        return Job(poll, JobStatus.RUNNING, started_at=from_iso(item["last_attempt_at"]))
     order = Order(
         user_id=item["pk"],
         job_id=running["job_id"],
