@@ -17,6 +17,7 @@ from bg_ingest.erasing.erase import LEASE_WAIT_S_MAX
 from bg_ingest.providers.seam import Endpoint
 from bg_ingest.sync.connected_provider import UNCHECKED_S_MAX, AccountChanged, ConnectedProvider
 from bg_ingest.sync.run import LeaseLost
+from bg_ingest.sync.state import LEASE_TTL
 from dexcom_sim.added_readings import AddedReading
 from dexcom_sim.faults import AccessTokenExpired, LateUploads, UserRevoked
 from tests.contract.dexcom_caller import CALLBACK, PERSON, Caller, connected
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from bg_ingest.accounts.connection import Connection
     from bg_ingest.dynamo import Table
     from bg_ingest.providers.dexcom.client import DexcomClient
     from bg_ingest.providers.dexcom.responses import DataRange
     from bg_ingest.providers.seam import Fetched
+    from bg_ingest.sync.state import Lease
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 _REGION = Endpoint("dexcom", "custom")
@@ -248,13 +251,31 @@ def test_an_answer_to_an_earlier_login_is_dropped(ada: Ada) -> None:
     assert ada.fetch_while(lambda: None).readings
 
 
+def _lease_of(connection: Connection, taken_at: datetime) -> Lease:
+    lease = endless_lease()
+    state = replace(lease.state, connected_at=connection.connected_at)
+    return replace(lease, state=state, taken_at=taken_at)
+
+
+def test_a_sync_item_of_an_earlier_login_delays_syncs_only(ada: Ada) -> None:
+    """After a restore it may have the time of an earlier login: syncs continue one lease after the login."""
+    connection = ada.connections.get("ada")
+    assert connection
+    ada.caller.clock.advance(3_600)
+    ada.log_in_as(PERSON)
+    ada.caller.clock.advance(LEASE_TTL.total_seconds())
+    now = ada.caller.now
+    provider = replace(ada.provider, lease=_lease_of(connection, taken_at=now))
+
+    assert provider.readings("ada", now - HOUR, now).readings
+
+
 @pytest.mark.parametrize("after_s", [0, 1])
 def test_a_login_after_the_lease_ends_the_sync(ada: Ada, after_s: int) -> None:
     """Another sync may use the tokens of that login; those of the lease's own login are used."""
     connection = ada.connections.get("ada")
     assert connection
-    state = replace(ada.provider.lease.state, connected_at=connection.connected_at)
-    provider = replace(ada.provider, lease=replace(ada.provider.lease, state=state))
+    provider = replace(ada.provider, lease=_lease_of(connection, taken_at=ada.caller.now))
     ada.caller.clock.advance(after_s)
     ada.log_in_as(PERSON)
     now = ada.caller.now

@@ -21,4 +21,4 @@ def endless_lease(user_id: str = "ada", source: str = "") -> Lease:
         connected_at=_FAR,
         source=source,
     )
-    return Lease(state, 1, _FAR)
+    return Lease(state, 1, _FAR, _FAR)

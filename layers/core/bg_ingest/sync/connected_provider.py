@@ -78,9 +78,8 @@ class ConnectedProvider:
         connection = self.connections.get(user_id, self.lease.state.source)
         if connection is None:
             raise NotConnected(None)
-        # A login stores both times in one transaction, that of the sync item as the later one.
-        if connection.connected_at > self.lease.state.connected_at:
-            raise LeaseLost  # The login has ended this lease, and another sync may use its tokens.
+        if self.lease.is_ended_by(connection.connected_at):
+            raise LeaseLost  # Another sync may use the tokens of that login.
         return connection
 
     def _unchanged(self, connection: Connection) -> Connection:

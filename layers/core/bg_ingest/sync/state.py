@@ -112,8 +112,16 @@ class Lease:
 
     state: SyncState
     fence: int
+    taken_at: datetime
     until: datetime
     room: int = 0  # The bytes for `covered` and the records with which the item costs one unit a write.
+
+    def is_ended_by(self, login_at: datetime) -> bool:
+        """Whether a login at this time has freed this lease; `login_at` is that of the stored connection."""
+        # A login stores both times in one transaction, that of the sync item as the later one. If they differ
+        # for longer than a lease lasts, for example after a restore, then no other sync is left.
+        is_another = login_at > self.state.connected_at
+        return is_another and login_at > self.taken_at - LEASE_TTL
 
     def has_room(self, covered: Covered | None, records: bytes) -> bool:
         """Whether the next sync's item stays within a write unit with these."""
@@ -287,7 +295,7 @@ class SyncStates:
         state = self._state(write.item)
         if write.accepted:
             item = write.item
-            return Lease(state, item["fence"], _instant_s(item["lease_until"]), _room(item))
+            return Lease(state, item["fence"], now, _instant_s(item["lease_until"]), _room(item))
         if order.is_poll and write.item.get("fresh_at", 0) > order.ordered_ms:
             return Superseded(served=True)
         return Busy(state.running)
