@@ -133,7 +133,6 @@ lock: $(INSTALLED) ## Update the pinned requirements files from pyproject.toml
 	$(UV) pip compile $(LOCK) --group export --output-file layers/export/requirements.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group emulator --output-file local/requirements-emulator.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group runtime --output-file local/requirements-runtime.txt pyproject.toml
-	$(call pin,botocore,local/requirements-runtime.txt) > layers/core/requirements-models.txt
 	$(UV) pip compile $(LOCK) --group sam --output-file local/requirements-sam.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group statistics --output-file tests/requirements-statistics.txt pyproject.toml
 	$(UV) pip compile $(LOCK) --group exports --output-file tests/requirements-exports.txt pyproject.toml

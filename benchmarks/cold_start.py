@@ -95,7 +95,7 @@ def cold_starts(built: Path, endpoint: str, starts: int, events: Mapping[str, st
     subprocess.run([_RUNTIME, "-c", _COMPILE], check=True)  # noqa: S603 - code of this project.
     compiled = built / CORE_LAYER / "python"
     uncompiled = _without_pyc(compiled)
-    with _other_services() as others:
+    with other_services() as others:
         variables = environ(endpoint) | others
         floors_ms, times_ms, slow_ms = [], dict[str, list[float]](), dict[str, list[float]]()
         for number in range(starts):
@@ -158,7 +158,7 @@ class _OtherServices(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def _other_services() -> Iterator[dict[str, str]]:
+def other_services() -> Iterator[dict[str, str]]:
     """Return the environment with which functions use them while the block runs."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _OtherServices) as others:
         threading.Thread(target=others.serve_forever, daemon=True).start()

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_READS = {"GetItem", "Query"}
-_WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
+_READS = {"get_item", "query"}
+_WRITES = {"put_item", "update_item", "delete_item"}
 
 
 class Meter:
-    """Adds up the units of every call of one client.
+    """Adds up the units of every call of `client`, which makes the calls of the client it is given.
 
     A refused condition costs as much as the write, but its answer does not state the units. It is counted
     as one unit, the price of an item of up to a kilobyte.
     """
 
     def __init__(self, client: DynamoDBClient) -> None:
-        self.units: Counter[tuple[str, str]] = Counter()
+        self.units: dict[tuple[str, str], float] = defaultdict(float)
         self.calls = 0
-        for operation in _READS | _WRITES:
-            client.meta.events.register(f"before-parameter-build.dynamodb.{operation}", self._ask)
-            client.meta.events.register(f"after-call.dynamodb.{operation}", self._add)
+        self.client = cast("DynamoDBClient", _Metered(client, self))
 
     def reset(self) -> None:
         """Reset the counts."""
@@ -39,13 +43,30 @@ class Meter:
         """Return the read units of a table."""
         return self.units[table, "read"]
 
-    def _ask(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        params["ReturnConsumedCapacity"] = "TOTAL"
-        context["metered_table"] = params["TableName"]
-
-    def _add(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+    def add(self, method: str, table: str, units: float) -> None:
+        """Add one call."""
         self.calls += 1
-        kind = "write" if model.name in _WRITES else "read"
-        refused = parsed.get("Error", {}).get("Code") == "ConditionalCheckFailedException"
-        consumed = 1 if refused else parsed.get("ConsumedCapacity", {}).get("CapacityUnits", 0)
-        self.units[context["metered_table"], kind] += consumed
+        self.units[table, "write" if method in _WRITES else "read"] += units
+
+
+@dataclass(frozen=True, slots=True)
+class _Metered:
+    """A client whose calls are counted."""
+
+    client: DynamoDBClient
+    meter: Meter
+
+    def __getattr__(self, method: str) -> Any:
+        call = getattr(self.client, method)
+        return partial(self._call, method, call) if method in _READS | _WRITES else call
+
+    def _call(self, method: str, call: Callable[..., Any], **request: Any) -> Any:
+        table = request["TableName"]
+        try:
+            answer = call(**request, ReturnConsumedCapacity="TOTAL")
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                self.meter.add(method, table, 1)
+            raise
+        self.meter.add(method, table, answer["ConsumedCapacity"]["CapacityUnits"])
+        return answer

@@ -32,7 +32,7 @@ multiplied. DynamoDB runs in a process of its own, so its CPU time is not counte
 A cold start is a fresh process, from its first instruction to its first answer. It has the runtime client
 and boto3 as in Lambda (assumed to be compiled), the built function and the built layer. The next column is
 the same start from a layer without .pyc files. The last row, the floor, is the minimum of every function
-that uses DynamoDB: the runtime client, boto3 and a client.
+that uses DynamoDB: the runtime client, boto3 and a client of boto3's.
 
 A webhook is timed by the clock, from outside. The emulated AWS runs every function as a process of this
 machine. It polls its queues at intervals, while Lambda polls continuously.

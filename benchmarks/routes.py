@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import statistics
 import time
 from contextlib import redirect_stdout
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
 
-from botocore.awsrequest import AWSResponse, HTTPHeaders
-
+from benchmarks.cold_start import other_services
 from benchmarks.cost import GIVEN_HISTORY
 from benchmarks.measured import Measured
 from benchmarks.reading import event
 from bg_ingest.clock import SystemClock
 from bg_ingest.providers.seam import Endpoint
 from bg_ingest.wiring import queue_parts
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.process import process
-from local.emulator import REGION
 from tests.functions.conftest import LambdaContext
 from tests.support.logins import save_login
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 CPU_SECTION = "CPU of a warm request, by route"
 LATENCY_SECTION = "Time of a warm request, 99th percentile, by route"
@@ -58,22 +51,14 @@ ASKED = (
 )
 
 
-class _Taken:
-    """SQS's answer to any message."""
-
-    def stream(self) -> Iterator[bytes]:
-        """Return the whole body."""
-        yield b'{"Successful": [], "Failed": []}'
-
-
 def by_route(repeats: int) -> list[Measured]:
     """Measure the CPU time of each route, then the latency of each."""
-    aws_clients.sqs(REGION).meta.events.register("before-send.sqs", _taken)
     # A queued sync first checks that the user is connected.
     now, nowhere = SystemClock().now(), Endpoint("dexcom", "custom")
     connections = process().part(queue_parts.connections)
     save_login(connections, GIVEN_HISTORY, nowhere, b"sealed", data_from=now - timedelta(days=90))
-    with redirect_stdout(io.StringIO()):  # The functions' metrics.
+    with other_services() as others, redirect_stdout(io.StringIO()):  # The functions' metrics.
+        os.environ.update(others)  # noqa: TID251 - before the client of SQS reads it.
         found = [(name, *_timed(name, repeats)) for name in ASKED]
     return [
         *(Measured(CPU_SECTION, name, cpu_ms, "ms", _cpu_budget_ms(name)) for name, cpu_ms, _ in found),
@@ -98,7 +83,3 @@ def _timed(name: str, repeats: int) -> tuple[float, float]:
             cpu_ms.append((time.process_time() - began_cpu_s) * 1_000)
             took_ms.append((time.perf_counter() - began_s) * 1_000)
     return statistics.median(cpu_ms), statistics.quantiles(took_ms, n=100, method="inclusive")[98]
-
-
-def _taken(request: Any, **_: Any) -> Any:
-    return AWSResponse(request.url, 200, HTTPHeaders(), _Taken())

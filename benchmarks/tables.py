@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import boto3
 
 from benchmarks.metering import Meter
+from bg_ingest.aws import aws_clients
 from bg_ingest.dynamo import Table
-from bg_ingest.wiring.aws import aws_clients
 from local.dynamodb_local import jars, server
 from local.emulator import REGION
 from local.errors import CannotStart
@@ -78,12 +78,13 @@ def tables() -> Iterator[Tables]:
         ):
             create_table(client, logical_id, name)
         os.environ.update(CREDENTIALS)  # noqa: TID251 - before the client reads it.
-        client = aws_clients.dynamodb(REGION, endpoint)  # As deployed, for the plain design as well.
+        # As deployed, for the plain design as well.
+        meter = Meter(aws_clients.dynamodb(REGION, endpoint))
         yield Tables(
             endpoint,
-            readings=Table(client, READINGS),
-            users=Table(client, USERS),
-            intake=Table(client, INTAKE),
-            plain=Table(client, PLAIN),
-            meter=Meter(client),
+            readings=Table(meter.client, READINGS),
+            users=Table(meter.client, USERS),
+            intake=Table(meter.client, INTAKE),
+            plain=Table(meter.client, PLAIN),
+            meter=meter,
         )

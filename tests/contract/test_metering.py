@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 
 from benchmarks.metering import Meter
@@ -16,23 +15,16 @@ ABSENT = "attribute_not_exists(pk)"
 
 
 @pytest.fixture
-def table(dynamodb: DynamoDBClient) -> Table:
-    """A table with a client of its own, because a meter cannot be removed from a client."""
+def meter(dynamodb: DynamoDBClient) -> Meter:
+    """A meter of the client."""
     create_table(dynamodb, "UsersTable", "users")
-    client = boto3.client(  # noqa: TID251 - this test has no wiring.
-        "dynamodb",
-        region_name="eu-west-1",
-        endpoint_url=dynamodb.meta.endpoint_url,
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-    )
-    return Table(client, "users")
+    return Meter(dynamodb)
 
 
 @pytest.fixture
-def meter(table: Table) -> Meter:
-    """A meter of the table's client."""
-    return Meter(table.client)
+def table(meter: Meter) -> Table:
+    """A table whose calls are counted."""
+    return Table(meter.client, "users")
 
 
 def test_a_small_write_costs_one_unit(table: Table, meter: Meter) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.settings import load
-from bg_ingest.wiring.aws import aws_clients
 from functions.worker.app import lambda_handler
 from tests.functions.conftest import LambdaContext
 

@@ -13,19 +13,19 @@ from urllib.parse import urlencode
 import pytest
 from moto import mock_aws
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.clock import SystemClock
 from bg_ingest.providers.seam import Endpoint, Tokens
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.telemetry import logger
 from bg_ingest.telemetry.meter import meter
 from bg_ingest.wiring import provider_parts, queue_parts, store_parts
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.process import process
 from local.ports import free_port
 from local.webhook_sender import body_in, signed_headers
+from tests.support.aws_in_process import AwsInProcess, aws_in_process
 from tests.support.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
 from tests.support.logins import store_tokens
-from tests.support.memory_behind_botocore import answered_from_memory
 from tests.support.moto_kms import quick_key
 from tests.support.moto_resources import bucket, event_bus, queue_url
 from tests.support.roles import RoleWatch, function_of
@@ -61,6 +61,7 @@ class LambdaContext:
 class FunctionsWorld:
     """One test's own AWS, with the functions on it."""
 
+    aws: AwsInProcess
     watch: RoleWatch
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
@@ -107,7 +108,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionsWorld]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_REGION", REGION)
-    with mock_aws(), answered_from_memory(aws_clients.dynamodb(REGION), *TABLES):
+    with mock_aws(), aws_in_process(*TABLES) as aws:
         environment = {
             "DYNAMODB_TABLE": "readings",
             "USERS_TABLE": "users",
@@ -133,14 +134,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionsWorld]:
         _restart()
         _connect("demo")
         watch = RoleWatch(TABLES)
-        watched = [aws_clients.dynamodb(REGION), aws_clients.kms(REGION)]
-        for client in watched:
-            client.meta.events.register("provide-client-params", watch.on_call)
-        try:
-            yield FunctionsWorld(watch)
-        finally:
-            for client in watched:
-                client.meta.events.unregister("provide-client-params", watch.on_call)
+        aws.watchers.append(watch.on_call)
+        yield FunctionsWorld(aws, watch)
     _restart()
 
 
@@ -150,7 +145,7 @@ def part(make: Callable[[Process], Part]) -> Part:
 
 
 def _restart() -> None:
-    """Forget the process; the AWS clients stay, because they are slow to build."""
+    """Forget the process."""
     process.cache_clear()
     logger.reset()
     meter.drain()

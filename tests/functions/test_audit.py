@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from bg_ingest.clock import SystemClock
 from bg_ingest.wiring import store_parts
-from bg_ingest.wiring.aws import aws_clients
 from tests.functions.conftest import REGION, part
+from tests.support.moto_resources import s3_client
 
 if TYPE_CHECKING:
     import pytest
@@ -79,7 +79,7 @@ def test_no_entry_is_added_for_changes_before_an_erasure(world: FunctionsWorld) 
 
 
 def _archived() -> list[list[dict[str, Any]]]:
-    s3 = aws_clients.s3(REGION)
+    s3 = s3_client(REGION)
     keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket="archive").get("Contents", [])]
     texts = [s3.get_object(Bucket="archive", Key=key)["Body"].read().decode() for key in keys]
     return [[json.loads(line) for line in text.splitlines()] for text in texts]

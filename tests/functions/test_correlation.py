@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.clock import SystemClock
 from bg_ingest.wiring import queue_parts
-from bg_ingest.wiring.aws import aws_clients
 from tests.functions.conftest import REGION, part
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from bg_ingest.wiring.aws import aws_clients
+from bg_ingest.aws import aws_clients
 from bg_ingest.wiring.process import process, readings_table
 from tests.functions.conftest import REGION, part
 

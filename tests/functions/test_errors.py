@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from bg_ingest.wiring.aws import aws_clients
 from tests.functions import api_document
-from tests.functions.conftest import REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.functions.conftest import FunctionsWorld
@@ -38,17 +35,16 @@ def test_an_internal_error_hides_its_cause_from_the_caller(
 
 
 @pytest.fixture
-def busy_world(world: FunctionsWorld) -> Iterator[FunctionsWorld]:
-    """DynamoDB refuses every call, after all that botocore tried."""
+def busy_world(world: FunctionsWorld) -> FunctionsWorld:
+    """DynamoDB refuses every call."""
     refusal: Any = {"Error": {"Code": "ProvisionedThroughputExceededException"}}
 
-    def refuse(**_: Any) -> None:
-        raise ClientError(refusal, "Query")
+    def refuse(target: str, *_: Any) -> None:
+        if target.startswith("DynamoDB"):
+            raise ClientError(refusal, "Query")
 
-    every = ("before-call.dynamodb", refuse)
-    aws_clients.dynamodb(REGION).meta.events.register(*every)
-    yield world
-    aws_clients.dynamodb(REGION).meta.events.unregister(*every)
+    world.aws.watchers.append(refuse)
+    return world
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from arro3.io import read_parquet
 
 from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller_limits import WriteLimits
+from bg_ingest.aws import aws_clients
 from bg_ingest.clock import SystemClock
 from bg_ingest.dynamo import Table
 from bg_ingest.exporting.export_file import Exporter
@@ -25,13 +26,13 @@ from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.utc import rfc_3339
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.erase_parts import eraser
 from functions.export.app import build
 from tests.functions.conftest import EVENTS, REGION, LambdaContext, part
 from tests.functions.gateway import Request, send
 from tests.support.fakes import FakeClock
 from tests.support.memory_dynamo import MemoryDynamo
+from tests.support.moto_resources import s3_client
 
 if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
@@ -250,8 +251,8 @@ def test_a_file_that_is_too_large_becomes_a_link() -> None:
     """The link opens the same bytes without a token, and an erasure removes the object."""
     api = ExportApi()
     api.save(*((n, 110) for n in range(60)))
-    client = aws_clients.s3(REGION)
-    response = api.get(ExportObjects(client, "exports"), limit=500, format="csv")
+    client = s3_client(REGION)
+    response = api.get(ExportObjects(aws_clients.s3(REGION), "exports"), limit=500, format="csv")
 
     assert response["statusCode"] == 303
     (entry,) = client.list_objects_v2(Bucket="exports")["Contents"]

@@ -11,13 +11,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from arro3.io import read_parquet
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.wiring import store_parts
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.erase_parts import eraser
 from bg_ingest.wiring.process import process
 from tests.functions.conftest import REGION, part
 from tests.functions.gateway import Claims, Request, send
 from tests.functions.test_user_list import _log_in as log_in
+from tests.support.moto_resources import s3_client
 
 if TYPE_CHECKING:
     from tests.functions.conftest import FunctionsWorld
@@ -65,7 +66,7 @@ def _opened(url: str) -> bytes | None:
     """The object that a link opens; None if it does not exist any more."""
     assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == ["3600"]
     key = unquote(urlsplit(url).path).removeprefix("/exports/").lstrip("/")
-    client = aws_clients.s3(REGION)
+    client = s3_client(REGION)
     try:
         return bytes(client.get_object(Bucket="exports", Key=key)["Body"].read())
     except client.exceptions.NoSuchKey:
@@ -154,7 +155,7 @@ def test_an_erasure_ends_every_link_to_the_user(world: FunctionsWorld) -> None:
     shown = _shown(world, many, SERVICE)
     assert shown["files"] == []
     assert [shown["manifest"][name] for name in ("users", "files", "rows", "bytes")] == [0] * 4
-    assert "Contents" not in aws_clients.s3(REGION).list_objects_v2(Bucket="exports")
+    assert "Contents" not in s3_client(REGION).list_objects_v2(Bucket="exports")
     assert part(eraser).receipts.newest("demo").removed["exports"] == 1  # type: ignore[union-attr]
 
 
@@ -228,7 +229,7 @@ def test_an_export_that_keeps_failing_is_failed(world: FunctionsWorld) -> None:
     (message,) = sqs.receive_message(QueueUrl=process().settings.exports_queue_url)["Messages"]
     event = world.event("exporter_slice")
     event["Records"][0] |= {"body": message["Body"], "receiptHandle": message["ReceiptHandle"]}
-    client = aws_clients.s3(REGION)
+    client = s3_client(REGION)
     objects = client.list_objects_v2(Bucket="exports").get("Contents", [])
     assert objects == []
     client.delete_bucket(Bucket="exports")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bg_ingest.access.audit import Audit, AuditOutcome
+from bg_ingest.aws import aws_clients
 from bg_ingest.dynamo import Table
 from bg_ingest.http_api import serving
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.wiring import store_parts
 from bg_ingest.wiring.access.session_parts import sessions
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.connect_parts import connect_deps, connect_limits, own_server_login
 from functions.connect.app import build
 from tests.functions.conftest import EVENTS, REGION, LambdaContext, part

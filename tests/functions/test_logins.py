@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.clock import SystemClock
 from bg_ingest.connecting.flow import LoginOutcome, LoginResult
 from bg_ingest.http_api.answers import login_responses
@@ -18,7 +19,6 @@ from bg_ingest.providers.seam import Tokens
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.state import Lease
 from bg_ingest.wiring import queue_parts
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.connect_parts import connect_deps
 from bg_ingest.wiring.process import users_table
 from tests.functions.conftest import REGION, part

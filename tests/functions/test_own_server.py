@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.clock import SystemClock
 from bg_ingest.settings import PROVIDER_NAMES
 from bg_ingest.sync.job import JobKind
 from bg_ingest.wiring import provider_parts, queue_parts
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.process import process, users_table
 from bg_ingest.wiring.sync_parts import sync_service
 from local.ports import free_port

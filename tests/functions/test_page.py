@@ -16,6 +16,7 @@ import pytest
 
 from bg_ingest.access.caller import Caller
 from bg_ingest.access.grant import Category, GrantDays
+from bg_ingest.aws import aws_clients
 from bg_ingest.erasing.receipt import ErasureActor
 from bg_ingest.facades.page.jobs_in_words import job_in_words
 from bg_ingest.facades.page.wording import Wording, offset_zone, percent
@@ -25,7 +26,6 @@ from bg_ingest.readings.model import Reading
 from bg_ingest.signing_in.session import SESSION_LIFE, PageSession
 from bg_ingest.wiring import erase_parts, queue_parts, store_parts
 from bg_ingest.wiring.access import grant_parts, session_parts
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.page_parts import page_acts
 from bg_ingest.wiring.process import process
 from tests.functions.conftest import REGION, part

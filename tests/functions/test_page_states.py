@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.facades.page import document
 from bg_ingest.facades.page.forms import Forms
 from bg_ingest.http_api.pages.page_values import own_view
 from bg_ingest.wiring import provider_parts
 from bg_ingest.wiring.access import session_parts
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.page_parts import page_acts
 from bg_ingest.wiring.process import Process, process
 from dexcom_sim.oauth import RegisteredApplication

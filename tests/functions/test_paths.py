@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.wiring.aws import aws_clients
+from bg_ingest.aws import aws_clients
 from tests.functions.conftest import REGION, TABLES
 from tests.support import path_tricks
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.telemetry import InvocationFailed
-from bg_ingest.wiring.aws import aws_clients
 from local.paths import CHECKOUT
 from local.ports import free_port
 from tests.functions.conftest import REGION

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.wiring import queue_parts, store_parts
 from bg_ingest.wiring.access.grant_parts import GRANTS_PER_HOUR_MAX
-from bg_ingest.wiring.aws import aws_clients
-from tests.functions.conftest import REGION, part
+from tests.functions.conftest import part
 from tests.functions.gateway import Request, routes, send
 
 if TYPE_CHECKING:
@@ -91,13 +90,11 @@ def test_refused_requests_cost_less_than_accepted_ones(
     world.restarted(monkeypatch, **ONE)
     assert _sent(world, 2)[0] == 202
     calls: list[str] = []
-    events = aws_clients.dynamodb(REGION).meta.events
-    note: Any = lambda model, **_: calls.append(model.name)  # noqa: E731 - botocore keeps it by its identity.
-    events.register("before-call.dynamodb", note)
-    try:
-        assert set(_sent(world, 78)) <= {202, 429}
-    finally:
-        events.unregister("before-call.dynamodb", note)
+    world.aws.watchers.append(
+        lambda target, operation, _: calls.append(operation) if target.startswith("DynamoDB") else None
+    )
+    assert set(_sent(world, 78)) <= {202, 429}
+    world.aws.watchers.pop()
     entries = list(part(store_parts.audit).newest_first("demo"))
 
     # One more window may begin meanwhile: then one more request is accepted, and one more entry is written.

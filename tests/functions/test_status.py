@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.facades.page.wording import grouped
 from bg_ingest.http_api.pages.status_values import USERS_COUNTED_MAX
 from bg_ingest.providers.seam import Endpoint, Tokens
 from bg_ingest.wiring import provider_parts, queue_parts
 from bg_ingest.wiring.access import session_parts
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.process import process, users_table
 from tests.functions.conftest import REGION, part
 from tests.functions.gateway import Request, send

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.clock import SystemClock
 from bg_ingest.wiring import queue_parts
-from bg_ingest.wiring.aws import aws_clients
 from local.webhook_sender import one_reading
 from tests.functions.conftest import REGION, part
 from tests.functions.webhook_sending import queued, sent, worked

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.wiring import queue_parts
-from bg_ingest.wiring.aws import aws_clients
 from tests.functions import api_document
 from tests.functions.conftest import REGION, part
 

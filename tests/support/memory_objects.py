@@ -24,14 +24,9 @@ class MemoryObjects:
             self.found.pop(entry["Key"], None)
         return {}
 
-    def get_paginator(self, operation: str) -> MemoryObjects:
-        """The pages of a listing."""
-        assert operation == "list_objects_v2"
-        return self
-
-    def paginate(self, *, Prefix: str, **_: Any) -> list[dict[str, Any]]:  # noqa: N803 - boto3's.
+    def list_objects_v2(self, *, Prefix: str, **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's.
         """One page with all keys."""
-        return [{"Contents": [{"Key": key} for key in sorted(self.found) if key.startswith(Prefix)]}]
+        return {"Contents": [{"Key": key} for key in sorted(self.found) if key.startswith(Prefix)]}
 
     def generate_presigned_url(self, operation: str, *, Params: dict[str, str], ExpiresIn: int) -> str:  # noqa: N803 - boto3's.
         """A link, which only names its object."""

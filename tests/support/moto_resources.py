@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import boto3
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.events.models import events_backends
 from moto.s3.models import s3_backends
@@ -24,3 +27,8 @@ def event_bus(name: str, region: str) -> str:
     """The name of a new event bus."""
     events_backends[DEFAULT_ACCOUNT_ID][region].create_event_bus(name)
     return name
+
+
+def s3_client(region: str) -> Any:
+    """A client of S3 with all of its operations."""
+    return boto3.client("s3", region_name=region)  # noqa: TID251 - the service's own client has four of them.

@@ -187,14 +187,16 @@ class RoleWatch:
     function: str | None = None  # The function in the template that is running.
     refused: set[tuple[str, str, str]] = field(default_factory=set)
 
-    def on_call(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        """Take note of one call, as botocore announces it."""
+    def on_call(self, target: str, operation: str, parameters: Mapping[str, Any]) -> None:
+        """Take note of one call; `target` is the service as its protocol names it."""
         if self.function is None:
             return
-        if model.service_model.service_name == "kms":
-            calls = [with_key(model.name, params["EncryptionContext"]["purpose"])]
+        if target == "TrentService":  # KMS.
+            calls = [with_key(operation, parameters["EncryptionContext"]["purpose"])]
+        elif target.startswith("DynamoDB"):
+            calls = [*dynamodb_calls(operation, parameters, self.tables)]
         else:
-            calls = [*dynamodb_calls(model.name, params, self.tables)]
+            calls = []
         for call in calls:  # A test may take a table away.
             if call.resource and not is_allowed(self.function, call):
                 self.refused.add((self.function, call.action, _kind(call)))

@@ -123,8 +123,7 @@ def test_the_layer_is_small_and_does_not_contain_boto3(built: Path) -> None:
     assert packed.tell() < LAYER_BYTES_MAX
     assert not list(layer.glob("boto*"))
     assert {file.name for file in layer.parent.iterdir()} == {"python"}
-    assert (layer / "bg_ingest" / "models" / "dynamodb").is_dir()
-    assert (layer / "bg_ingest" / "models" / "amazon_roots.pem").exists()
+    assert (layer / "bg_ingest" / "aws" / "amazon_roots.pem").exists()
     assert (layer / "bg_ingest" / "telemetry" / "entry.py").exists()
 
 

@@ -24,6 +24,7 @@ from moto import mock_aws
 from standardwebhooks import Webhook
 
 from bg_ingest.ids import new_id
+from tests.support.aws_in_process import aws_in_process
 from tests.support.moto_in_turn import take_calls_in_turn
 from tests.support.template_document import create_table
 
@@ -169,6 +170,7 @@ def running_service() -> Iterator[Service]:
         os.environ |= environment | {"AWS_REGION": _REGION}  # noqa: TID251 - this process is the function.
         take_calls_in_turn()
         stack.enter_context(mock_aws())
+        stack.enter_context(aws_in_process())
         os.environ |= _resources() | {"DEXCOM_API_BASE_URL": base_url}  # noqa: TID251 - as before.
         service = Service(_client("sqs"), os.environ["JOBS_QUEUE_URL"], dexcom)  # noqa: TID251 - as before.
         service.move_dexcom(offset_s=-3600)

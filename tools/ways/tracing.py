@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(bg_ingest.__file__).parent
 _FUNCTIONS = Path(__file__).parents[2] / "functions"
-_LEFT_OUT = f"{_PACKAGE / 'telemetry'}/"
+# What a reader of a way takes as given: logs and metrics, and the calls that a library of AWS would make.
+_LEFT_OUT = (f"{_PACKAGE / 'telemetry'}/", f"{_PACKAGE / 'aws'}/")
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def entered_files() -> Iterator[set[str]]:
     Gather the files of the service that are entered by this thread and by threads that it starts.
 
     A file is entered if a function in it runs. Code of modules and classes runs at import only and does not
-    count, and telemetry is left out.
+    count. Telemetry and the clients of AWS are left out.
     """
     found: set[str] = set()
 

@@ -1,8 +1,8 @@
 """
 A DynamoDB table with plain Python values, and with refused conditions as results instead of exceptions.
 
-The resource layer of boto3 takes three times as long to import. It turns every number into a Decimal, and a
-refused condition into an exception that has to be recognised by its text.
+The resource layer of boto3 turns every number into a Decimal, and a refused condition into an exception that
+has to be recognised by its text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Item = dict[str, Any]
 # A busy DynamoDB may leave part of a read undone, which is then sent again.
 _BATCH_TRIES_MAX = 8
 _BATCH_KEYS_MAX = 100  # DynamoDB's limit of keys in one read.
-# A conflict with another write lasts for milliseconds. botocore itself repeats throttled calls.
+# A conflict with another write lasts for milliseconds. The client itself repeats throttled calls.
 _TRANSACTION_TRIES_MAX = 4
 
 

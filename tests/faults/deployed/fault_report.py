@@ -64,6 +64,7 @@ def report(
     readings: int,
     took_s: float,
     visibility_s: int,
+    polls_concurrency: int,
     lacking: str | None,
 ) -> str:
     """Return the text of FAULTS.md."""
@@ -87,4 +88,7 @@ succeeded. RabbitMQ got every reading. The queues are empty.
 Most of the time until full recovery is intended. The message of a killed worker becomes visible again after
 {visibility_s} s, just beyond the lease (720 s as deployed). An order that fails because of an internal
 fault, as under throttling, is hidden for up to a minute, the second time for up to four.
+
+At most {polls_concurrency} processes carry out polls (10 as deployed). On Lambda each has its own share of a
+processor; here all processes share those of this machine.
 """

@@ -38,6 +38,8 @@ _OUTAGE_S = 75.0
 _OUTAGE_HOURS = 6
 # The edited entry, counted from the newest one: a poll fetches it again.
 _EDITED_NEWEST = 2
+# A poll that succeeds later than this has begun afterwards.
+_FETCH_S_MAX = 15.0
 # Forward beyond the life of an access token, back before the start, and to the start again.
 _STEPS_HOURS = (3, -4, 1)
 # The provider's clock starts this far back, so the outage ends in the present.
@@ -143,6 +145,10 @@ def own_servers_fail(stage: DeployedStack) -> str:
     """Let each Nightscout fail in a way of its own, while its entries are edited and deleted."""
     for person in stage.people.with_both:
         stage.people.relay(person)
+    # An entry that is edited before its first fetch is another measurement: Dexcom has another value.
+    fetched = SystemClock().now() + timedelta(seconds=_FETCH_S_MAX)
+    sources = len(stage.people.at_dexcom) + len(stage.sites)
+    _wait_for(lambda: stage.people.polled_since(fetched) >= sources)
     began, called = SystemClock().now(), [site.calls() for site in stage.sites]
     for number, site in enumerate(stage.sites):
         site.fail(**SITE_FAULTS[number % len(SITE_FAULTS)])

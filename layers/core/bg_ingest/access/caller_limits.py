@@ -65,7 +65,7 @@ class CallerLimit:
 
     def take(self, actor: str) -> LimitStatus:
         """Count one call of this caller if it is within the limit."""
-        # botocore repeats a request whose response was lost, and then it counts twice: the caller loses one
+        # The client repeats a request whose response was lost, and then it counts twice: the caller loses one
         # call, and never gets one too many.
         now = self.clock.now()
         window = window_of(self.policy, now)

@@ -188,7 +188,7 @@ class Connections:
         one. This holds even if the caller's sync lease has expired and another process, rejected by the
         provider, has marked the connection as `needs_reauth`.
         """
-        # botocore repeats a request whose response was lost. The repetition then finds its own tokens stored.
+        # The client repeats a request whose response was lost. The repetition finds its own tokens stored.
         # Connections of the first releases have no `seat`. For all others its value stays.
         write = self.table.update(
             user_id,

@@ -34,7 +34,7 @@ class NotRemoved(Exception):
 class ExportObjects:
     """The bucket; all keys that are about one user begin with the prefix of the user."""
 
-    client: Any  # boto3's S3 client.
+    client: Any  # aws.s3_client.S3Client, or boto3's.
     bucket: str
 
     def put(self, key: str, content: bytes, media_type: str) -> None:
@@ -66,8 +66,13 @@ class ExportObjects:
                 raise NotRemoved(f"{len(answer['Errors'])} objects could not be deleted")
 
     def _pages(self, prefix: str) -> Iterator[list[str]]:
-        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+        request = {"Bucket": self.bucket, "Prefix": prefix}
+        while True:
+            page = self.client.list_objects_v2(**request)
             yield [entry["Key"] for entry in page.get("Contents", [])]
+            if "NextContinuationToken" not in page:
+                return
+            request["ContinuationToken"] = page["NextContinuationToken"]
 
 
 @dataclass(frozen=True, slots=True)

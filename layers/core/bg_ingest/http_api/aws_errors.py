@@ -12,7 +12,7 @@ from bg_ingest.dynamo import Unprocessed
 from bg_ingest.problems import Problem
 from bg_ingest.sync.orders.queue import QueueRefused
 
-_RETRY_AFTER_S = 5  # botocore has already made three attempts.
+_RETRY_AFTER_S = 5  # The client has already made three attempts.
 _THROTTLED = frozenset(
     {
         "ProvisionedThroughputExceededException",

@@ -62,7 +62,7 @@ def archive_line(body: str) -> str | None:
 class AuditArchive:
     """The bucket of archived audit entries."""
 
-    client: Any  # boto3's S3 client.
+    client: Any  # aws.s3_client.S3Client, or boto3's.
     bucket: str
     clock: Clock
 

@@ -77,7 +77,7 @@ class EventBridgeSink:
             except (BotoCoreError, ClientError) as error:
                 code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
                 if code not in REQUEST_REFUSALS:
-                    # botocore itself has already retried.
+                    # The client itself has already retried.
                     return _Put(missing, refused, type(error).__name__)
                 if len(missing) == 1:
                     return _Put([], refused | {missing[0]: code})

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from bg_ingest.settings import Settings
 
 _logger = logging.getLogger("bg_ingest")
-# Below WARNING these libraries log secrets: botocore the plain-text keys of KMS, httpx whole URLs, httpcore
-# headers.
-_CAP_AT_WARNING = ("boto3", "botocore", "urllib3", "httpx", "httpcore")
+# Below WARNING these libraries log secrets: httpx and urllib3 whole URLs, httpcore headers.
+_CAP_AT_WARNING = ("urllib3", "httpx", "httpcore")
 # pika logs the beginning of a returned message, which holds values. It also warns of every connection that
 # ends, which is normal for a frozen function. The service logs what matters of it.
 _SILENCED = "pika"

@@ -6,9 +6,9 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.erasing.erase import Eraser
 from bg_ingest.erasing.receipt import Receipts
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.export_parts import export_jobs, export_objects
 from bg_ingest.wiring.process import intake_table, readings_table, users_table
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy, WriteLimits
+from bg_ingest.aws import aws_clients
 from bg_ingest.exporting.export_file import Exporter
 from bg_ingest.exporting.export_jobs import ExportJobs
 from bg_ingest.exporting.export_objects import ExportObjects, ExportRemoval
 from bg_ingest.exporting.export_service import ExportService
 from bg_ingest.exporting.user_list import UserList
 from bg_ingest.settings import PROVIDER_NAMES
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.process import intake_table, users_table
 from bg_ingest.wiring.store_parts import reading_store, write_limit
 

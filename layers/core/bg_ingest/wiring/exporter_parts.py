@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.exporting.export_run import ExportRun
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.export_parts import (
     export_jobs,
     export_objects,

@@ -12,10 +12,10 @@ from functools import cache
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.clock import SystemClock
 from bg_ingest.dynamo import Table
 from bg_ingest.settings import load
-from bg_ingest.wiring.aws import aws_clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable

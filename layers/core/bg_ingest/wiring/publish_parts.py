@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.accounts.cached_secret import CachedSecret
+from bg_ingest.aws import aws_clients
 from bg_ingest.publishing.eventbridge import EventBridgeSink
 from bg_ingest.publishing.events import KeyedSink
 from bg_ingest.publishing.publish import sequence_number
 from bg_ingest.settings import Environment
 from bg_ingest.wiring.access.secret_parts import read_secret
-from bg_ingest.wiring.aws import aws_clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

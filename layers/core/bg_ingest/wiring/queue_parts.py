@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from bg_ingest import telemetry
 from bg_ingest.accounts.connection import Connections
+from bg_ingest.aws import aws_clients
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.orders.queue import JobsQueue, ShardsQueue
 from bg_ingest.sync.state import SyncStates
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.process import users_table
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.exporting.user_list import UserList
 from bg_ingest.http_api.pages.status_values import StatusSources
 from bg_ingest.settings import PROVIDER_NAMES
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.circuit_parts import provider_is_down
 from bg_ingest.wiring.process import users_table
 

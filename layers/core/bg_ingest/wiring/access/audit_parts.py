@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bg_ingest.aws import aws_clients
 from bg_ingest.publishing.audit_archive import AuditArchive
 from bg_ingest.publishing.audit_changes import record
-from bg_ingest.wiring.aws import aws_clients
 from bg_ingest.wiring.erase_parts import receipts
 from bg_ingest.wiring.store_parts import audit
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.sealing import DataKeys, MessageSeals, Purpose, Sealer
-from bg_ingest.wiring.aws import aws_clients
+from bg_ingest.aws import aws_clients
 from bg_ingest.wiring.process import intake_table
 
 if TYPE_CHECKING:

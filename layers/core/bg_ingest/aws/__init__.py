@@ -1,0 +1,1 @@
+"""Calls to AWS, made for short cold starts and cheap calls."""

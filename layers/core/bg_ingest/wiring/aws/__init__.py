@@ -1,1 +1,0 @@
-"""Clients of AWS, made for short cold starts."""
