@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.dynamo import to_attributes
-from bg_ingest.sync.item_size import WRITE_UNIT_BYTES, item_bytes
+from bg_ingest.sync.quiet_polls import WRITE_UNIT_BYTES, item_bytes
 
 if TYPE_CHECKING:
     from bg_ingest.dynamo import Item, Table

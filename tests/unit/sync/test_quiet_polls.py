@@ -21,10 +21,10 @@ from bg_ingest.readings.model import Reading
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync import quiet_polls
 from bg_ingest.sync.completeness_store import CompletenessStore
-from bg_ingest.sync.item_size import WRITE_UNIT_BYTES, item_bytes
 from bg_ingest.sync.job import Counts, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.job_history import JobHistory
 from bg_ingest.sync.jobs import Jobs, enqueue
+from bg_ingest.sync.quiet_polls import WRITE_UNIT_BYTES, item_bytes
 from bg_ingest.sync.run import Stores
 from bg_ingest.sync.state import Lease, SyncStates
 from bg_ingest.sync.sync_user import sync_user

@@ -23,7 +23,7 @@ from __future__ import annotations
 import struct
 import uuid
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bg_ingest.accounts.connection import FIRST_SOURCE
 from bg_ingest.ids import milliseconds
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bg_ingest.dynamo import Item
     from bg_ingest.sync.state import SyncState
 
+WRITE_UNIT_BYTES = 1024
 RECORDS = "quiet"  # The attribute of the sync item, and of an item of records.
 FIRST_FORM = "polls"
 _FIRST_FORM = struct.Struct(">14sIIII4H16s")
@@ -186,3 +187,39 @@ def _as_uuid(text: str) -> uuid.UUID | None:
 
 def _instant(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def room_in(item: Item, *, besides: str) -> int:
+    """
+    How many bytes the records and the value of `besides` may have, so that a write costs one unit.
+
+    `item` is the sync item while a sync runs. It is smaller at any other time.
+    """
+    rest = {name: value for name, value in item.items() if name not in {RECORDS, FIRST_FORM, besides}}
+    return WRITE_UNIT_BYTES - item_bytes(rest | {RECORDS: b"", besides: b""})
+
+
+def item_bytes(item: Item) -> int:
+    """The size of an item as DynamoDB counts it: names and values; every number is an integer."""
+    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
+
+
+def _value_bytes(value: Any) -> int:
+    match value:
+        case None | bool():
+            return 1
+        case str():
+            return len(value.encode())
+        case bytes():
+            return len(value)
+        case dict():
+            return 3 + sum(len(name.encode()) + _value_bytes(each) + 1 for name, each in value.items())
+        case list():
+            return 3 + sum(_value_bytes(each) + 1 for each in value)
+    # An integer: a byte for each pair of digits up to the last pair that is not zero, one more, and one
+    # for a minus.
+    digits = str(abs(int(value))).lstrip("0")
+    pairs = digits.zfill(len(digits) + len(digits) % 2)
+    while pairs.endswith("00"):
+        pairs = pairs[:-2]
+    return len(pairs) // 2 + 1 + int(value < 0)

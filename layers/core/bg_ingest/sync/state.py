@@ -34,7 +34,6 @@ from bg_ingest.dynamo import Change
 from bg_ingest.sync import quiet_polls
 from bg_ingest.sync.dispatching import poll_slots, poll_stretch
 from bg_ingest.sync.dispatching.poll_stretch import PollStretch
-from bg_ingest.sync.item_size import WRITE_UNIT_BYTES, item_bytes
 from bg_ingest.sync.job import ACCOUNT_CHANGED, INTERNAL, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.windows import Covered
 from bg_ingest.utc import from_iso
@@ -295,7 +294,8 @@ class SyncStates:
         state = self._state(write.item)
         if write.accepted:
             item = write.item
-            return Lease(state, item["fence"], now, _instant_s(item["lease_until"]), _room(item))
+            room = quiet_polls.room_in(item, besides=COVERED)
+            return Lease(state, item["fence"], now, _instant_s(item["lease_until"]), room)
         if order.is_poll and write.item.get("fresh_at", 0) > order.ordered_ms:
             return Superseded(served=True)
         return Busy(state.running)
@@ -408,7 +408,9 @@ def _from_item(item: Item, now: datetime, default_interval_s: int) -> SyncState:
         last_error=_last_error(item),
         running=_running_from_item(item) if leased else None,
         covered=Covered.from_bytes(item["covered"]) if "covered" in item else None,
-        polls=quiet_polls.records_of(item),
+        polls=quiet_polls.records_of(item)
+        if quiet_polls.FIRST_FORM in item
+        else item.get(quiet_polls.RECORDS, b""),
         source=source_of(item),
         relays=item.get("relays", False),
     )
@@ -425,13 +427,6 @@ def _ms(at: datetime) -> int:
 def _last_error(item: Item) -> tuple[str, datetime] | None:
     error = item.get("last_error")
     return (error["type"], datetime.fromisoformat(error["at"])) if error else None
-
-
-def _room(item: Item) -> int:
-    """How many bytes of a write unit the rest of the item leaves, as it is while a sync runs."""
-    varying = {COVERED, quiet_polls.RECORDS, quiet_polls.FIRST_FORM}
-    rest = {name: value for name, value in item.items() if name not in varying}
-    return WRITE_UNIT_BYTES - item_bytes(rest | {COVERED: b"", quiet_polls.RECORDS: b""})
 
 
 def _running_to_item(order: Order, now: datetime) -> Item | bytes:
