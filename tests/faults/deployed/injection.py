@@ -30,8 +30,8 @@ _NEW = [f"SandboxUser{it}" for it in range(1, PEOPLE + 1) if it != 7 and it % 8 
 # The delay of an answer while workers are killed; the client's timeout is 15 s.
 _HANGS_S = 10.0
 _CAUGHT_MIN = 3
-# Botocore tries three times, so one call in forty fails. A sync makes ten calls, so every fourth sync fails.
-_REFUSED_SHARE = 0.3
+# A call is tried three times, so one in sixteen fails. A sync makes ten calls, so every second sync fails.
+_REFUSED_SHARE = 0.4
 _FAILED_MIN = 8
 # Longer than the interval, so every user is polled in it.
 _OUTAGE_S = 75.0

@@ -1,6 +1,6 @@
 """A proxy between the deployed functions and DynamoDB that refuses a share of the calls.
 
-A refusal has DynamoDB's own form, so botocore, the stores and the queue react as on AWS. The functions
+A refusal has DynamoDB's own form, so the client, the stores and the queue react as on AWS. The functions
 get the proxy's address in DYNAMODB_ENDPOINT, which otherwise names DynamoDB Local.
 """
 
