@@ -237,6 +237,37 @@ def test_records_of_the_first_form_are_read_and_replaced(stage: SyncStage) -> No
     assert [job.order for job in _history(stage).newest_first("ada")][1:] == [job.order for job in jobs[::-1]]
 
 
+def test_records_of_both_forms_are_read_together(stage: SyncStage) -> None:
+    """While a deployment replaces the version before, that one adds records of the first form."""
+    polls = [_poll(stage) for _ in range(3)]
+    jobs = list(_history(stage).newest_first("ada"))[::-1]
+    kept = quiet_polls.with_record(b"", jobs[0])
+    item = {"quiet": kept, "polls": b"".join(map(_first_form, jobs[1:]))}
+
+    records = quiet_polls.records_of(item)
+
+    assert [job.order for job in quiet_polls.polls_in(records, "ada")] == polls
+
+
+@pytest.mark.parametrize("source", ["", "relay"])
+@pytest.mark.parametrize(("cause", "form"), [(CAUSE, bytes), (CAUSE.upper(), dict), ("id", dict)])
+def test_a_running_poll_is_stored_as_its_ids(cause: str, form: type, source: str) -> None:
+    """If its correlation id is a UUID; the job is shown as it runs."""
+    stage = SyncStage()
+    states = stage.stores.states
+    states.start_polling("ada", 900, NOON, source)
+    order = replace(stage.order(), correlation_id=cause, source=source)
+
+    assert isinstance(states.take(order), Lease)
+
+    item = states.table.get("ada", f"sync#{source}" if source else "sync")
+    state = states.get("ada", source)
+    assert item
+    assert state
+    assert isinstance(item["running"], form)
+    assert state.running == Job(order, JobStatus.RUNNING, started_at=stage.clock.now())
+
+
 def _first_form(job: Job) -> bytes:
     """A record as the first release with quiet polls wrote it."""
     assert job.started_at
