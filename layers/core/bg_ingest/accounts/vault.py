@@ -64,7 +64,7 @@ class VaultLimits:
 
     # A token stays valid for a call that starts now, waits for the rate limit, and is retried.
     margin: timedelta = timedelta(minutes=5)
-    # The pauses between attempts to store refreshed tokens. botocore retries within each attempt.
+    # The pauses between attempts to store refreshed tokens. Each attempt itself is tried three times.
     save_pauses_s: tuple[float, ...] = (0.2, 1.0)
 
 
