@@ -64,7 +64,7 @@ class BenchmarkSource:
 
 def sync(
     tables: Tables,
-    provider: run.Source,
+    source: run.SourceOf,
     clock: FakeClock,
     user_id: str,
     kind: JobKind,
@@ -83,7 +83,7 @@ def sync(
         lambda *_: 0,
     )
     while order:  # A long history takes several orders, one after the other.
-        report = sync_user(order, stores=stores, source=provider, clock=clock, time_left_s=lambda: 900.0)
+        report = sync_user(order, stores=stores, source=source, clock=clock, time_left_s=lambda: 900.0)
         if report.job is None or report.job.failure or report.busy:
             raise RuntimeError("the benchmark's own sync did not succeed")
         order = report.rest
@@ -116,12 +116,12 @@ def _polled(tables: Tables, table: str, *, plainly: bool) -> Polled:
     user_id, clock, meter = f"{POLLED}-{table}", FakeClock(TODAY), tables.meter
     provider = BenchmarkSource(readings_of(TODAY - timedelta(days=1), 2), clock, [])
     SyncStates(tables.users, clock).start_polling(user_id, POLL_INTERVAL_S, TODAY - timedelta(days=1))
-    sync(tables, provider, clock, user_id, JobKind.BACKFILL, plainly=plainly)
+    sync(tables, lambda *_: provider, clock, user_id, JobKind.BACKFILL, plainly=plainly)
     provider.answers.clear()
     meter.reset()
     for _ in range(POLLS_PER_DAY):
         clock.advance(POLL_INTERVAL_S)
-        sync(tables, provider, clock, user_id, JobKind.INCREMENTAL, plainly=plainly)
+        sync(tables, lambda *_: provider, clock, user_id, JobKind.INCREMENTAL, plainly=plainly)
     return Polled(
         written=meter.written(table),
         bookkeeping=meter.written(USERS) / POLLS_PER_DAY,
@@ -139,7 +139,7 @@ def backfill(tables: Tables, days: int) -> list[Measured]:
         GIVEN_HISTORY, POLL_INTERVAL_S, TODAY - timedelta(days=days)
     )
     tables.meter.reset()
-    sync(tables, provider, clock, GIVEN_HISTORY, JobKind.BACKFILL)
+    sync(tables, lambda *_: provider, clock, GIVEN_HISTORY, JobKind.BACKFILL)
     written, bookkeeping = tables.meter.written(READINGS), tables.meter.written(USERS)
     part = provider.knows[-min(days, _PLAIN_DAYS_MAX) * READINGS_PER_DAY :]
     PlainReadingStore(tables.plain).save(GIVEN_HISTORY, part, TODAY)

@@ -87,10 +87,10 @@ def _fill(tables: Tables, acts: PageActs, days: int) -> None:
     clock = FakeClock(now - timedelta(days=1))
     provider = BenchmarkSource(readings_of(now - timedelta(days=days), days), clock, [])
     SyncStates(tables.users, clock).start_polling(_PERSON, POLL_INTERVAL_S, now - timedelta(days=days))
-    sync(tables, provider, clock, _PERSON, JobKind.BACKFILL)
+    sync(tables, lambda *_: provider, clock, _PERSON, JobKind.BACKFILL)
     for _ in range(POLLS_PER_DAY):
         clock.advance(POLL_INTERVAL_S)
-        sync(tables, provider, clock, _PERSON, JobKind.INCREMENTAL)
+        sync(tables, lambda *_: provider, clock, _PERSON, JobKind.INCREMENTAL)
     connections = process().part(queue_parts.connections)
     nowhere = Endpoint("dexcom", "custom")
     save_login(connections, _PERSON, nowhere, b"sealed", data_from=now - timedelta(days=days))

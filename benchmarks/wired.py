@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx
@@ -33,6 +34,7 @@ from tests.support.logins import store_tokens
 if TYPE_CHECKING:
     from benchmarks.tables import Tables
     from bg_ingest.readings.model import Reading
+    from bg_ingest.sync.run import SourceOf
 
 SECTION = "A poll with everything it causes, in a worker with ten users"
 WRITES, READS, CALLS = "a poll: written", "a poll: read", "a poll: calls to DynamoDB"
@@ -96,10 +98,10 @@ def polls(tables: Tables) -> list[Measured]:
     """Measure polls that bring readings."""
     clock, kms = FakeClock(TODAY), CountedKms()
     host = Host(readings_of(TODAY - timedelta(days=1), 2), clock)
-    source = _source(tables, clock, host, kms)
-    users = [f"wired-{number}" for number in range(USERS_POLLED)]
+    vault, source = _source(tables, clock, host, kms)
+    users = [f"wired-{number:030}" for number in range(USERS_POLLED)]
     for user_id in users:
-        _connect(tables, source, clock, user_id)
+        _connect(tables, vault, clock, user_id)
         sync(tables, source, clock, user_id, JobKind.BACKFILL)
     tables.meter.reset()
     kms.requests = host.requests = host.refreshes = 0
@@ -119,7 +121,7 @@ def polls(tables: Tables) -> list[Measured]:
     ]
 
 
-def _source(tables: Tables, clock: FakeClock, host: Host, kms: CountedKms) -> ConnectedProvider:
+def _source(tables: Tables, clock: FakeClock, host: Host, kms: CountedKms) -> tuple[Vault, SourceOf]:
     admission = admission_control(
         clock, breaker=SharedBreaker(tables.users, clock, _URL), quota=HourlyQuota(tables.users, clock)
     )
@@ -133,13 +135,13 @@ def _source(tables: Tables, clock: FakeClock, host: Host, kms: CountedKms) -> Co
     keys = DataKeys(cast("Any", kms), "key", "benchmark", clock, purpose=Purpose.TOKENS)
     connections = Connections(tables.users, clock)
     vault = Vault(connections, Sealer(keys), {NAME: provider})
-    return ConnectedProvider(connections, vault, {NAME: provider}, lambda: 900.0)
+    return vault, partial(ConnectedProvider, connections, vault, {NAME: provider})
 
 
-def _connect(tables: Tables, source: ConnectedProvider, clock: FakeClock, user_id: str) -> None:
+def _connect(tables: Tables, vault: Vault, clock: FakeClock, user_id: str) -> None:
     tokens = Tokens("a" * _TOKEN_CHARACTERS, "refresh", clock.now() + timedelta(hours=2))
     since = TODAY - timedelta(days=1)
-    store_tokens(cast("Vault", source.tokens), user_id, Endpoint(NAME, "eu"), tokens, data_from=since)
+    store_tokens(vault, user_id, Endpoint(NAME, "eu"), tokens, data_from=since)
     SyncStates(tables.users, clock).start_polling(user_id, POLL_INTERVAL_S, since)
 
 

@@ -87,7 +87,8 @@ class Recovery:
 
     def _let_polls_read_hours(self, users: str) -> None:
         """Let the next poll of each user look for gaps in the hours: some readings may still be missing."""
-        # A sync that runs now has read the hours before. Without its lease it cannot say what is stored.
+        # A sync that runs now has read the hours before. With another fence it cannot say what is stored. Its
+        # lease stays until it expires: without it, a second sync could use the same refresh token.
         for item in self._scan(
             users,
             FilterExpression=f"attribute_exists({COVERED}) OR attribute_exists(lease_until)",
@@ -97,7 +98,7 @@ class Recovery:
                 self.client.update_item(
                     TableName=users,
                     Key=item,
-                    UpdateExpression=f"SET fence = fence + :one REMOVE {COVERED}, lease_until, running",
+                    UpdateExpression=f"SET fence = fence + :one REMOVE {COVERED}",
                     ConditionExpression="attribute_exists(fence)",
                     ExpressionAttributeValues={":one": {"N": "1"}},
                 )

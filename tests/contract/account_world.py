@@ -164,7 +164,9 @@ class AccountWorld:
         )
         order = Order(user_id, new_id(self.clock.now()), JobKind.BACKFILL, Trigger.CONNECTION, "c")
         provider = ThreeReadingsProvider(self.world, turn)
-        return sync_user(order, stores=stores, source=provider, clock=self.clock, time_left_s=lambda: 110.0)
+        return sync_user(
+            order, stores=stores, source=lambda *_: provider, clock=self.clock, time_left_s=lambda: 110.0
+        )
 
     def receive(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> Received:
         """Receive a webhook with one reading of a user, and call `turn` at every step."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,11 @@ from bg_ingest.erasing.erase import LEASE_WAIT_S_MAX
 from bg_ingest.providers.seam import Endpoint
 from bg_ingest.sync.connected_provider import UNCHECKED_S_MAX, AccountChanged, ConnectedProvider
 from bg_ingest.sync.run import LeaseLost
+from bg_ingest.sync.state import LEASE_TTL
 from dexcom_sim.added_readings import AddedReading
 from dexcom_sim.faults import AccessTokenExpired, LateUploads, UserRevoked
 from tests.contract.dexcom_caller import CALLBACK, PERSON, Caller, connected
+from tests.support.leases import endless_lease
 from tests.support.logins import store_tokens
 from tests.support.providers import client_provider, token_for
 
@@ -27,10 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from bg_ingest.accounts.connection import Connection
     from bg_ingest.dynamo import Table
     from bg_ingest.providers.dexcom.client import DexcomClient
     from bg_ingest.providers.dexcom.responses import DataRange
     from bg_ingest.providers.seam import Fetched
+    from bg_ingest.sync.state import Lease
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 _REGION = Endpoint("dexcom", "custom")
@@ -78,7 +82,9 @@ class Ada:
         """Fetch the last hour a second time, and run an action before the answer is returned."""
         self.provider.readings("ada", self.caller.now - HOUR, self.caller.now)
         slow = Slow(self.caller.client, action)
-        provider = ConnectedProvider(self.connections, self.vault, client_provider(slow), lambda: math.inf)
+        provider = ConnectedProvider(
+            self.connections, self.vault, client_provider(slow), self.provider.lease, lambda: math.inf
+        )
         return provider.readings("ada", self.caller.now - HOUR, self.caller.now)
 
     def add(self, at: datetime) -> None:
@@ -100,7 +106,12 @@ def ada(users_table: Table) -> Ada:
     providers = client_provider(caller.client, caller.oauth)
     vault = Vault(connections, sealer, providers)
     store_tokens(vault, "ada", _REGION, caller.tokens, data_from=caller.now - 90 * DAY)
-    return Ada(caller, connections, vault, ConnectedProvider(connections, vault, providers, lambda: math.inf))
+    return Ada(
+        caller,
+        connections,
+        vault,
+        ConnectedProvider(connections, vault, providers, endless_lease(), lambda: math.inf),
+    )
 
 
 def test_without_uploads_one_call_returns_no_range(ada: Ada) -> None:
@@ -239,6 +250,44 @@ def test_an_answer_to_an_earlier_login_is_dropped(ada: Ada) -> None:
         ada.fetch_while(starts_anew)
 
     assert ada.fetch_while(lambda: None).readings
+
+
+def _lease_of(connection: Connection, taken_at: datetime) -> Lease:
+    lease = endless_lease()
+    state = replace(lease.state, connected_at=connection.connected_at)
+    return replace(lease, state=state, taken_at=taken_at)
+
+
+def test_a_sync_item_of_an_earlier_login_delays_syncs_only(ada: Ada) -> None:
+    """After a restore it may have the time of an earlier login: syncs continue one lease after the login."""
+    connection = ada.connections.get("ada")
+    assert connection
+    ada.caller.clock.advance(3_600)
+    ada.log_in_as(PERSON)
+    ada.caller.clock.advance(LEASE_TTL.total_seconds())
+    now = ada.caller.now
+    provider = replace(ada.provider, lease=_lease_of(connection, taken_at=now))
+
+    assert provider.readings("ada", now - HOUR, now).readings
+
+
+@pytest.mark.parametrize("after_s", [0, 1])
+def test_a_login_after_the_lease_ends_the_sync(ada: Ada, after_s: int) -> None:
+    """Another sync may use the tokens of that login; those of the lease's own login are used."""
+    connection = ada.connections.get("ada")
+    assert connection
+    provider = replace(ada.provider, lease=_lease_of(connection, taken_at=ada.caller.now))
+    ada.caller.clock.advance(after_s)
+    ada.log_in_as(PERSON)
+    now = ada.caller.now
+
+    if after_s:
+        with pytest.raises(LeaseLost):
+            provider.readings("ada", now - HOUR, now)
+        with pytest.raises(LeaseLost):
+            provider.uploaded_since("ada", now - HOUR)
+    else:
+        assert provider.readings("ada", now - HOUR, now).readings
 
 
 def test_a_refresh_during_a_fetch_does_not_drop_the_answer(ada: Ada) -> None:

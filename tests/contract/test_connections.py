@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.accounts.connection import AccountSeen, Connection, Connections, ConnectionState
-from bg_ingest.accounts.vault import claim_refresh, release_refresh
 from bg_ingest.providers.seam import Endpoint
 from tests.support.fakes import NOON
 from tests.support.logins import save_login
@@ -107,8 +106,6 @@ def test_a_late_write_does_not_restore_an_erased_connection(
     assert not connections.mark_needs_reauth(ADA, erased.generation)
     assert not connections.disconnect(ADA)
     assert connections.note_account(erased, "account") is AccountSeen.GONE
-    release_refresh(users_table, erased, "holder")
-    assert not claim_refresh(users_table, erased, "holder", NOON, MINUTE)
     assert connections.get(ADA) is None
 
 
@@ -195,73 +192,3 @@ def test_an_answer_to_an_old_login_records_no_account(connections: Connections, 
 
     assert connections.note_account(old, "account A") is AccountSeen.GONE
     assert now(connections).account is None
-
-
-def test_the_refresh_lease_has_one_holder(connections: Connections, users_table: Table) -> None:
-    """While one process refreshes, no other gets the lease, and the connection shows until when."""
-    connection = connect(connections)
-
-    assert claim_refresh(users_table, connection, "one", NOON, MINUTE)
-    assert not claim_refresh(users_table, connection, "two", NOON + 0.9 * MINUTE, MINUTE)
-    assert not claim_refresh(users_table, connection, "one", NOON, MINUTE)
-    assert now(connections).refresh_until is not None
-
-
-def test_an_expired_refresh_lease_is_taken_over(connections: Connections, users_table: Table) -> None:
-    """The lease of a crashed holder can be claimed at the second in which it expires."""
-    connection = connect(connections)
-    claim_refresh(users_table, connection, "dead", NOON, MINUTE)
-
-    assert claim_refresh(users_table, connection, "two", NOON + MINUTE, MINUTE)
-
-
-def test_only_its_holder_releases_the_refresh_lease(connections: Connections, users_table: Table) -> None:
-    """A process whose lease was taken over cannot release the new holder's lease."""
-    connection = connect(connections)
-    claim_refresh(users_table, connection, "slow", NOON, MINUTE)
-    claim_refresh(users_table, connection, "two", NOON + MINUTE, MINUTE)
-
-    release_refresh(users_table, connection, "slow")
-    assert not claim_refresh(users_table, connection, "three", NOON + MINUTE, MINUTE)
-
-    release_refresh(users_table, connection, "two")
-    assert claim_refresh(users_table, connection, "three", NOON + MINUTE, MINUTE)
-
-
-@pytest.mark.parametrize("moved", ["refreshed", "reconnected", "given up", "disconnected"])
-def test_no_refresh_lease_for_changed_tokens(
-    connections: Connections, users_table: Table, moved: str
-) -> None:
-    """A process that read the connection before a change would refresh with a used token."""
-    read_before = connect(connections)
-    match moved:
-        case "refreshed":
-            connections.save_refreshed(ADA, read_before.generation, b"refreshed")
-        case "reconnected":
-            connect(connections)
-        case "given up":
-            connections.mark_needs_reauth(ADA, read_before.generation)
-        case "disconnected":
-            connections.disconnect(ADA)
-
-    assert not claim_refresh(users_table, read_before, "late", NOON, MINUTE)
-
-
-@pytest.mark.parametrize("end", ["refreshed", "reconnected", "given up", "disconnected"])
-def test_a_changed_connection_ends_its_refresh_lease(
-    connections: Connections, users_table: Table, end: str
-) -> None:
-    """No process waits for a refresh that has ended."""
-    connection = connect(connections)
-    claim_refresh(users_table, connection, "one", NOON, MINUTE)
-    match end:
-        case "refreshed":
-            connections.save_refreshed(ADA, connection.generation, b"refreshed")
-        case "reconnected":
-            connect(connections)
-        case "given up":
-            connections.mark_needs_reauth(ADA, connection.generation)
-        case "disconnected":
-            connections.disconnect(ADA)
-
-    assert now(connections).refresh_until is None

@@ -70,13 +70,14 @@ def test_an_erasure_leaves_only_its_receipt(accounts: AccountWorld) -> None:
     assert accounts.stored_about("bob") == before
 
 
-def test_records_of_quiet_polls_are_removed_as_jobs(accounts: AccountWorld) -> None:
-    """Five in the sync item, and six in an item of their own."""
+@pytest.mark.parametrize(("form", "size"), [("quiet", 38), ("polls", 54)])
+def test_records_of_quiet_polls_are_removed_as_jobs(accounts: AccountWorld, form: str, size: int) -> None:
+    """Five in the sync item, of either form, and six in an item of their own."""
     accounts.connect("ada")
     users, clock = accounts.world.table, accounts.clock
-    record = bytes.fromhex(new_id(clock.now())).ljust(54, b"1")
-    users.update("ada", "sync", "SET polls = :polls", {":polls": 5 * record})
-    assert Jobs(users, clock).save_polls("ada", 6 * record)
+    record = bytes.fromhex(new_id(clock.now())).ljust(size, b"1")
+    users.update("ada", "sync", f"SET {form} = :polls", {":polls": 5 * record})
+    assert Jobs(users, clock).save_polls("ada", 6 * record[:38]) == b""
 
     receipt = accounts.eraser().erase("ada", plenty)
 
@@ -88,9 +89,9 @@ def test_records_of_quiet_polls_are_removed_as_jobs(accounts: AccountWorld) -> N
 def test_quiet_polls_of_a_paused_worker_are_removed_later(accounts: AccountWorld) -> None:
     """Their item names no fence, so the second look removes it."""
     accounts.connect("ada")
-    record = bytes.fromhex(new_id(accounts.clock.now())).ljust(54, b"1")
+    record = bytes.fromhex(new_id(accounts.clock.now())).ljust(38, b"1")
     accounts.eraser().erase("ada", plenty)
-    assert Jobs(accounts.world.table, accounts.clock).save_polls("ada", 6 * record)
+    assert Jobs(accounts.world.table, accounts.clock).save_polls("ada", 6 * record) == b""
     accounts.clock.advance(SECOND_LOOK_S)
 
     accounts.eraser().second_look("ada", plenty)

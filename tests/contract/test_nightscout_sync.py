@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -109,9 +110,8 @@ class Followed:
 
     def sync(self, kind: JobKind = JobKind.INCREMENTAL) -> SyncResult:
         """Carry out an order."""
-        source = ConnectedProvider(
-            self.connections, self.vault, {self.provider.name: self.provider}, lambda: 110.0
-        )
+        providers = {self.provider.name: self.provider}
+        source = partial(ConnectedProvider, self.connections, self.vault, providers)
         order = Order("ada", new_id(self.clock.now()), kind, Trigger.CONNECTION, "id")
         return sync_user(
             order, stores=self.stores, source=source, clock=self.clock, time_left_s=lambda: 110.0

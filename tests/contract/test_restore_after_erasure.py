@@ -9,7 +9,7 @@ import pytest
 from bg_ingest.accounts.sealing import SealBroken
 from bg_ingest.ids import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
-from bg_ingest.sync.state import Lease, SyncStates
+from bg_ingest.sync.state import LEASE_TTL, Busy, Lease, SyncStates
 from bg_ingest.sync.windows import Covered
 from tests.contract.account_world import AccountWorld, kinds
 from tests.contract.token_world import TokenProvider, TokenWorld
@@ -115,9 +115,12 @@ def test_a_user_can_be_left_out_by_name(accounts: AccountWorld) -> None:
     assert accounts.stored_about("ada") == []
 
 
+def _order(clock: FakeClock) -> Order:
+    return Order("ada", new_id(clock.now()), JobKind.INCREMENTAL, Trigger.SCHEDULE, "id")
+
+
 def _poll(states: SyncStates, clock: FakeClock) -> Lease:
-    order = Order("ada", new_id(clock.now()), JobKind.INCREMENTAL, Trigger.SCHEDULE, "id")
-    lease = states.take(order)
+    lease = states.take(_order(clock))
     assert isinstance(lease, Lease)
     return lease
 
@@ -137,6 +140,9 @@ def test_after_a_restore_the_next_poll_reads_the_hours(accounts: AccountWorld) -
     _restore(accounts, *backups)
 
     assert not states.release(running, succeeded=True, data_until=None, covered=known)
+    # No second sync starts beside the running one, which may be refreshing the tokens.
+    assert isinstance(states.take(_order(accounts.clock)), Busy)
+    accounts.clock.advance(LEASE_TTL.total_seconds())
     assert _poll(states, accounts.clock).state.covered is None
 
 

@@ -8,7 +8,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from bg_ingest.accounts.connection import SK, ConnectionState
 from bg_ingest.accounts.sealing import SealBroken
-from bg_ingest.accounts.vault import NotConnected, VaultLimits, claim_refresh
+from bg_ingest.accounts.vault import NotConnected, VaultLimits
 from bg_ingest.providers.errors import TryLater, Unavailable
 from bg_ingest.providers.seam import Endpoint
 from tests.contract.token_world import ADA, EU, LIFETIME, TokenProvider, TokenWorld
@@ -186,7 +186,7 @@ def fail(error: Exception) -> Callable[[str], None]:
     return refuse
 
 
-@pytest.mark.parametrize("case", ["stranger", "revoked", "trouble", "no writes", "waited in vain", "damaged"])
+@pytest.mark.parametrize("case", ["stranger", "revoked", "trouble", "no writes", "damaged"])
 def test_no_failure_contains_a_secret(world: TokenWorld, case: str) -> None:
     """No failure contains a token or a user id."""
     turn: Callable[[str], None] = lambda _: None  # noqa: E731 - the one that does nothing.
@@ -199,8 +199,6 @@ def test_no_failure_contains_a_secret(world: TokenWorld, case: str) -> None:
             world.provider.trouble = Unavailable("refresh: 503")
         case "no writes":
             turn = fail(EndpointConnectionError(endpoint_url="dynamodb"))
-        case "waited in vain":
-            claim_refresh(world.table, world.connection, "other", NOON, timedelta(minutes=1))
         case "damaged":
             world.table.put((world.table.get(ADA, SK) or {}) | {"sealed_tokens": b"\x01 damaged"})
 

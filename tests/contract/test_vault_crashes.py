@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,8 +30,6 @@ TIMELINE = [
     ("after decrypt", True),
     ("before generate_data_key", True),
     ("after generate_data_key", True),
-    ("before update_item", True),  # Claim the lease.
-    ("after update_item", True),
     ("before refresh", True),
     ("after refresh", False),  # The window: the refresh token is used, and the new one is not stored.
     ("before update_item", False),  # Still the window, which is one write long.
@@ -64,18 +63,15 @@ def test_the_timeline_equals_the_steps_of_a_refresh(world: TokenWorld) -> None:
 
 
 @pytest.mark.parametrize("index", range(len(TIMELINE)))
-def test_a_crash_at_a_step_leaves_a_usable_connection(
-    world: TokenWorld, clock: FakeClock, index: int
-) -> None:
+def test_a_crash_at_a_step_leaves_a_usable_connection(world: TokenWorld, index: int) -> None:
     """
-    After the lease of the crashed process has expired, the next process gets a valid token.
+    The next process, which has the sync lease after the crashed one, gets a valid token.
 
     The exception is the documented window, after which the connection needs a login.
     """
     step, nth = step_at(index)
     with pytest.raises(Crash):
         world.process(At(step, crash, nth)).token_for(ADA)
-    clock.advance(LIMITS.lease.total_seconds())
 
     survives = TIMELINE[index][1]
     if survives:
@@ -87,7 +83,7 @@ def test_a_crash_at_a_step_leaves_a_usable_connection(
 
 
 @pytest.mark.parametrize("index", [i for i, (step, _) in enumerate(TIMELINE) if "refresh" not in step])
-def test_a_failed_request_leaves_a_usable_connection(world: TokenWorld, clock: FakeClock, index: int) -> None:
+def test_a_failed_request_leaves_a_usable_connection(world: TokenWorld, index: int) -> None:
     """
     If AWS refuses one request or its answer is lost, then one refresh is made and its tokens are used.
 
@@ -98,25 +94,11 @@ def test_a_failed_request_leaves_a_usable_connection(world: TokenWorld, clock: F
     def fail() -> None:
         raise ReadTimeoutError(endpoint_url="aws")
 
-    try:
+    with suppress(BotoCoreError):
         world.process(At(step, fail, nth)).token_for(ADA)
-    except BotoCoreError:
-        clock.advance(LIMITS.lease.total_seconds())
 
     assert world.provider.lets_in(world.process().token_for(ADA))
     assert world.provider.refreshes == 1
-
-
-def test_a_kms_failure_takes_no_refresh_lease(world: TokenWorld) -> None:
-    """The next refresh does not wait for a lease to expire."""
-
-    def fail() -> None:
-        raise ReadTimeoutError(endpoint_url="kms")
-
-    with pytest.raises(BotoCoreError):
-        world.process(At("before generate_data_key", fail)).token_for(ADA)
-
-    assert world.connection.refresh_until is None
 
 
 def test_saving_refreshed_tokens_is_retried(world: TokenWorld, clock: FakeClock) -> None:
@@ -125,7 +107,7 @@ def test_saving_refreshed_tokens_is_retried(world: TokenWorld, clock: FakeClock)
 
     def outage(step: str) -> None:
         writes(step)
-        if step == "before update_item" and writes.steps.count(step) in {2, 3}:
+        if step == "before update_item" and writes.steps.count(step) in {1, 2}:
             raise ReadTimeoutError(endpoint_url="dynamodb")
 
     assert world.provider.lets_in(world.process(outage).token_for(ADA))

@@ -97,7 +97,7 @@ def start_syncing(
     def sync() -> tuple[bool, str]:
         order = Order(shared.name, new_id(clock.now()), JobKind.INCREMENTAL, Trigger.API, "id")
         report = sync_user(
-            order, stores=stores, source=provider, clock=clock, time_left_s=lambda: _PATIENCE_S
+            order, stores=stores, source=lambda *_: provider, clock=clock, time_left_s=lambda: _PATIENCE_S
         )
         if report.busy:
             busy.add_one()

@@ -6,8 +6,8 @@ started at the same moment, with the client of a sync.
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -15,8 +15,10 @@ import pytest
 
 from bg_ingest.accounts.connection import Connections, ConnectionState
 from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
-from bg_ingest.accounts.vault import Vault, VaultLimits
+from bg_ingest.accounts.vault import Vault
 from bg_ingest.clock import SystemClock
+from bg_ingest.dynamo import Table
+from bg_ingest.ids import new_id
 from bg_ingest.providers.dexcom import (
     DexcomClient,
     OAuth,
@@ -31,7 +33,16 @@ from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.providers.http.quota import HourlyQuota, QuotaRules
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from bg_ingest.providers.seam import Endpoint
+from bg_ingest.readings.store import ReadingStore
+from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.connected_provider import ConnectedProvider
+from bg_ingest.sync.job import JobKind, JobStatus, Order, Trigger
+from bg_ingest.sync.jobs import Jobs
+from bg_ingest.sync.run import Stores
+from bg_ingest.sync.state import SyncStates
+from bg_ingest.sync.sync_user import sync_user
+from local.waiting import wait_until
+from tests.e2e.at_dexcom import NOBODYS_INTERVAL_S
 from tests.e2e.crowd import THREADS
 from tests.e2e.witness import APPLICATION, DEVICES, EGVS, TOKEN, DexcomAccount
 from tests.support.fakes import NOON, FakeClock
@@ -44,6 +55,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from local.stack import Stack
     from tests.e2e.crowd import ProcessGroup, Shared
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
@@ -51,37 +63,50 @@ pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 PROCESSES = 4
 CALLERS = PROCESSES * THREADS
 HOUR = timedelta(hours=1)
+_PATIENCE_S = 120.0  # The syncs run one after the other.
 
 
 def vault_of(shared: Shared, oauth: OAuth) -> Vault:
-    """Return a process's vault; its timeouts are long, because 32 threads and an emulator share few cores."""
+    """Return a process's vault."""
     keys = DataKeys(shared.client("kms"), shared.key_id, "e2e", SystemClock(), purpose=Purpose.TOKENS)
-    patient = VaultLimits(waits_s=(0.5,) * 60)
     connections = Connections(shared.table, SystemClock())
-    return Vault(connections, Sealer(keys), client_provider(oauth=oauth), patient)
+    return Vault(connections, Sealer(keys), client_provider(oauth=oauth))
 
 
-def start_reading(shared: Shared) -> Callable[[], str]:
-    """Make a call that reads the last hour as a sync does, and returns the token it ended with."""
-    clock = SystemClock()
+def start_syncing(shared: Shared, readings_table: str) -> Callable[[], str]:
+    """Make a sync of the last hours, which is tried until it gets the lease, and returns the token then."""
+    clock, users = SystemClock(), shared.table
     http = polite_http(shared.dexcom, clock)
     vault = vault_of(shared, OAuth(http, APPLICATION, clock))
-    connections = Connections(shared.table, clock)
-    providers = client_provider(DexcomClient(http, clock))
-    provider = ConnectedProvider(connections, vault, providers, lambda: math.inf)
+    connections = Connections(users, clock)
+    stores = Stores(
+        SyncStates(users, clock),
+        Jobs(users, clock),
+        ReadingStore(Table(shared.client("dynamodb"), readings_table), clock, 730),
+        CompletenessStore(users, clock),
+        lambda *_: 0,
+    )
+    source = partial(ConnectedProvider, connections, vault, client_provider(DexcomClient(http, clock)))
 
-    def read() -> str:
-        provider.readings(shared.name, clock.now() - HOUR, clock.now())
+    def has_synced() -> bool:
+        order = Order(shared.name, new_id(clock.now()), JobKind.INCREMENTAL, Trigger.API, "id")
+        result = sync_user(order, stores=stores, source=source, clock=clock, time_left_s=lambda: _PATIENCE_S)
+        assert result.busy or (result.job and result.job.status is JobStatus.SUCCEEDED)
+        return not result.busy
+
+    def sync() -> str:
+        assert wait_until(has_synced, _PATIENCE_S)
         return token_for(vault, connections, shared.name)
 
-    return read
+    return sync
 
 
-def test_one_refresh_serves_all_processes(shared: Shared, crowd: ProcessGroup, dexcom: httpx.Client) -> None:
-    """32 threads in 4 processes get a 401 for the same token at the same moment.
+def test_one_refresh_serves_all_processes(
+    shared: Shared, cloud: Stack, crowd: ProcessGroup, dexcom: httpx.Client
+) -> None:
+    """32 threads in 4 processes sync one user, whose token is rejected, from the same moment on.
 
-    Dexcom gets one refresh, every thread ends with the new token and the readings, and the connection is
-    kept.
+    One has the lease, gets the 401 and refreshes. All end with the new token, and the connection is kept.
     """
     person = DexcomAccount(dexcom, "SandboxUser9")
     tokens, clock = person.login(), SystemClock()
@@ -93,18 +118,17 @@ def test_one_refresh_serves_all_processes(shared: Shared, crowd: ProcessGroup, d
         tokens,
         data_from=clock.now() - HOUR,
     )
+    SyncStates(shared.table, clock).start_polling(shared.name, NOBODYS_INTERVAL_S, clock.now() - HOUR)
     person.order("access_token_expired")
     before, read_before = person.answered(TOKEN), person.answered(EGVS)
 
-    ended_with = set(crowd.run_at_once(PROCESSES, start_reading, shared))
+    ended_with = set(crowd.run_at_once(PROCESSES, start_syncing, shared, cloud.readings_table))
 
     assert len(ended_with) == 1
     assert ended_with != {tokens.access_token}
     assert all(isinstance(token, str) for token in ended_with)
     assert person.answered(TOKEN) - before == {"200": 1}
-    answered = person.answered(EGVS) - read_before
-    assert answered["200"] == CALLERS
-    assert 1 <= answered["401"] <= CALLERS
+    assert person.answered(EGVS) - read_before == {"200": CALLERS, "401": 1}
     connection = Connections(shared.table, clock).get(shared.name)
     assert connection
     assert connection.state is ConnectionState.CONNECTED

@@ -145,11 +145,11 @@ class Service:
         carry_out = partial(
             sync_user,
             stores=self.stores,
-            source=ConnectedProvider(
+            source=partial(
+                ConnectedProvider,
                 self.connections,
                 self.tokens,
                 {self.third.name: self.third, self.own_sites.name: self.own_sites},
-                lambda: 110.0,
             ),
             clock=self.clock,
             time_left_s=lambda: 110.0,

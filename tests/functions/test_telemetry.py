@@ -87,6 +87,7 @@ def _connect(client: httpx.Client, user_id: str = "demo") -> None:
     given = client.post("/v3/oauth2/token", data=form).json()
     tokens = Tokens(given["access_token"], given["refresh_token"], now + timedelta(hours=2))
     store_tokens(part(provider_parts.vault), user_id, Endpoint("dexcom", "custom"), tokens, data_from=now)
+    part(queue_parts.states).start_polling(user_id, 900, now - timedelta(days=30))
 
 
 def _lines(capsys: Printed) -> list[dict[str, Any]]:

@@ -36,6 +36,7 @@ class Safety:
     reading_store: ReadingStore
     moving: Callable[[], Actor | None]
     holders: dict[str, object] = field(default_factory=dict)
+    leased_until_s: dict[str, int] = field(default_factory=dict)
     shards_sent: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     polls_sent: set[tuple[str, int]] = field(default_factory=set)  # The user, and the second of the tick.
     users: dict[str, str] = field(default_factory=dict)  # The dispatcher's seat of each user.
@@ -84,6 +85,12 @@ class Safety:
         """Return the users whose poll slot belongs to this shard."""
         return [user_id for user_id, seat in self.users.items() if seat in shard.slots]
 
+    def refreshes(self, user_id: str) -> None:
+        """Only the holder of the lease refreshes tokens, and never after the lease has ended."""
+        assert self.holders[user_id] is self.moving(), "a process without the lease refreshed tokens"
+        held = self.clock.now().timestamp() < self.leased_until_s[user_id]
+        assert held, "tokens were refreshed after the lease had ended"
+
     def served_shard(self, shard: Shard, users: list[str]) -> None:
         """A shard's message is deleted after an order was sent for each of its users."""
         if shard.kind is JobKind.INCREMENTAL and not shard.is_over(self.clock.now()):
@@ -93,6 +100,7 @@ class Safety:
     def _sync_item(self, before: Item, after: Item) -> None:
         user_id = after["pk"]
         self.users[user_id] = after["seat"]
+        self.leased_until_s[user_id] = after.get("lease_until", 0)
         self.histories[user_id] = after["backfill_reached"] <= after["backfill_start"]
         if "lease_until" not in after and before.get("fence") != after["fence"]:
             self.holders[user_id] = None  # The holder works for an ended connection.

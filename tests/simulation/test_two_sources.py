@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from bg_ingest.accounts.connection import Connections
@@ -173,7 +174,7 @@ class TwoSources:
 
     def _sync(self, order: Order) -> None:
         tokens = BothTokens()
-        source = ConnectedProvider(self.connections, tokens, self.providers, lambda: 110.0, order.source)
+        source = partial(ConnectedProvider, self.connections, tokens, self.providers)
         sync_user(order, stores=self.stores, source=source, clock=self.clock, time_left_s=lambda: 110.0)
 
     def stored(self, user_id: str) -> list[StoredReading]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from bg_ingest.accounts.connection import Connections
+from bg_ingest.accounts.sealing import Purpose
+from bg_ingest.accounts.vault import Vault
 from bg_ingest.dynamo import Table
 from bg_ingest.ids import new_id
 from bg_ingest.providers.nightscout.site_login import OWN_SITE
@@ -34,16 +36,19 @@ from tests.simulation.baton import Actor, Baton
 from tests.simulation.cloud import SimulatedMessage, SimulatedQueue, SteppingDynamo
 from tests.simulation.provider import HISTORY, SimulatedProvider, life
 from tests.simulation.safety import Safety
+from tests.simulation.single_use import RefreshedThird, SingleUseLogins
+from tests.support.fake_kms import fake_sealer
 from tests.support.fakes import NOON, FakeClock
 from tests.support.feed_reader import FeedReader
-from tests.support.logins import save_login
+from tests.support.logins import save_login, store_tokens
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.relayed_site import RelayedSites, SiteTokens, as_entries
-from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
+from tests.support.third_provider import THIRD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bg_ingest.sync.state import Lease
 
 USERS = ("ada", "bob")
 INTERVAL_S = 300
@@ -89,7 +94,10 @@ class World:
         self.feed = ChangeFeed(self.stores.reading_store, LateLog(users, self.clock), self.clock)
         self.readers = [FeedReader(user_id) for user_id in self.users for _ in range(2)]
         self.connections = Connections(users, self.clock)
-        self.third = ThirdProvider(self.provider)
+        self.logins = SingleUseLogins(self.clock, self.baton.step, self.safety.refreshes)
+        self.third = RefreshedThird(self.provider, logins=self.logins)
+        sealer = fake_sealer(self.clock, Purpose.TOKENS)
+        self.vault = Vault(self.connections, sealer, cast("Any", {self.third.name: self.third}))
         # Every third seed runs over the servers of the users, with the same faults behind them.
         self.over_own_sites = seed % 3 == 1
         self.own_sites = RelayedSites(self.provider, self.clock).provider()
@@ -102,9 +110,15 @@ class World:
 
     def connect(self, user_id: str) -> None:
         """Log the user in, which queues the backfill."""
-        endpoint = OWN_SITE if self.over_own_sites else THIRD
-        save_login(self.connections, user_id, endpoint, b"sealed", data_from=NOON - HISTORY)
+        # One transaction in the service, so that its two writes do not fail apart.
+        failure_rate, self.dynamo.failure_rate = self.dynamo.failure_rate, 0.0
+        if self.over_own_sites:
+            save_login(self.connections, user_id, OWN_SITE, b"sealed", data_from=NOON - HISTORY)
+        else:
+            tokens = self.logins.log_in(user_id)
+            store_tokens(self.vault, user_id, THIRD, tokens, data_from=NOON - HISTORY)
         self.stores.states.start_polling(user_id, None, NOON - HISTORY)
+        self.dynamo.failure_rate = failure_rate
         self.ask(user_id, JobKind.BACKFILL, Trigger.CONNECTION)
 
     def try_to(self, deed: Callable[[], None]) -> None:
@@ -278,7 +292,8 @@ class World:
 
     def _worker(self, message: SimulatedMessage) -> None:
         delivery = Delivery(str(message.number), str(message.number), message.body, message.received)
-        ends_at_s = self.clock.monotonic_s() + TIMEOUT_S
+        actor = self.baton.moving()
+        assert actor
 
         def sync(order: Order) -> SyncResult:
             if order.repairs:  # The service itself carries these out; there is nothing to repair here.
@@ -286,9 +301,10 @@ class World:
             return sync_user(
                 order,
                 stores=self.stores,
-                source=self._source(ends_at_s),
+                source=self._source,
                 clock=self.clock,
-                time_left_s=lambda: ends_at_s - self.clock.monotonic_s(),
+                # A frozen process does not notice its pause; its lease does.
+                time_left_s=lambda: actor.ends_at_s - self.clock.monotonic_s(),
             )
 
         try:
@@ -301,13 +317,14 @@ class World:
         if not worked.keep:
             self.queue.delete(message)
 
-    def _source(self, ends_at_s: float) -> ConnectedProvider:
+    def _source(self, lease: Lease, time_left_s: Callable[[], float]) -> ConnectedProvider:
         """Return a connected user's provider, through the provider interface."""
         return ConnectedProvider(
             self.connections,
-            SiteTokens() if self.over_own_sites else UserIdTokens(),
-            {self.third.name: self.third, self.own_sites.name: self.own_sites},
-            lambda: ends_at_s - self.clock.monotonic_s(),
+            SiteTokens() if self.over_own_sites else self.vault,
+            cast("Any", {self.third.name: self.third, self.own_sites.name: self.own_sites}),
+            lease,
+            time_left_s,
         )
 
     def dead_jobs(self) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from bg_ingest.accounts.connection import Connection, Connections
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from bg_ingest.clock import Clock
     from bg_ingest.providers.seam import ProviderAccount
     from bg_ingest.sync.job import SyncResult
+    from bg_ingest.sync.run import SourceOf
     from dexcom_sim.people.population import SimulatedPerson
     from dexcom_sim.simulator import SimulatedDexcom
 
@@ -102,11 +104,11 @@ class Engine:
         inner = inner or InProcessTransport(self.world)
         return polite_http(_HOST, self.clock, admission=admission, inner=inner)
 
-    def source(self, http: httpx.Client, time_left_s: Callable[[], float]) -> ConnectedProvider:
-        """The provider of one process."""
+    def source_of(self, http: httpx.Client) -> SourceOf:
+        """Makes the provider of one process for a lease."""
         refuse: Any = None  # No user logs in through it.
         dexcom = DexcomProvider(lambda _: http, refuse, self.clock, _HOST)
-        return ConnectedProvider(self.connections, self.tokens, {dexcom.name: dexcom}, time_left_s)
+        return partial(ConnectedProvider, self.connections, self.tokens, {dexcom.name: dexcom})
 
     def sync(
         self, order: Order, http: httpx.Client, time_left_s: Callable[[], float] = lambda: 110.0
@@ -115,7 +117,7 @@ class Engine:
         return sync_user(
             order,
             stores=self.stores,
-            source=self.source(http, time_left_s),
+            source=self.source_of(http),
             clock=self.clock,
             time_left_s=time_left_s,
         )

@@ -6,6 +6,7 @@ import base64
 import json
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +144,7 @@ class FollowingStack:
     def sync(self, kind: JobKind = JobKind.INCREMENTAL) -> JobStatus:
         """Carry out an order; return how it ended."""
         providers = {self.provider.name: self.provider}
-        source = ConnectedProvider(self.connections, self.vault, providers, lambda: 110.0)
+        source = partial(ConnectedProvider, self.connections, self.vault, providers)
         order = Order(FOLLOWER, new_id(self.clock.now()), kind, Trigger.CONNECTION, "id")
         result = sync_user(
             order, stores=self.stores, source=source, clock=self.clock, time_left_s=lambda: 110.0

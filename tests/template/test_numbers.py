@@ -13,7 +13,6 @@ import pytest
 
 from bg_ingest.accounts.sealing import KEPT as MESSAGE_KEYS_KEPT
 from bg_ingest.accounts.sealing import MessageSeals
-from bg_ingest.accounts.vault import VaultLimits
 from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import SECOND_LOOK_S
 from bg_ingest.exporting.export_job import DELIVERIES_MAX as EXPORT_DELIVERIES_MAX
@@ -183,11 +182,6 @@ def test_a_reconciling_tick_names_its_schedule() -> None:
     schedule = resource("DispatchFunction")["Events"]["ReconcileTick"]["Properties"]
 
     assert json.loads(schedule["Input"]) == {"schedule": "reconcile"}
-
-
-def test_a_refresh_ends_before_its_lease() -> None:
-    """Two concurrent refreshes would end the connection."""
-    assert Policy().time_s_max < VaultLimits().lease.total_seconds()
 
 
 def test_api_functions_end_before_the_gateway_timeout() -> None:

@@ -17,7 +17,6 @@ from bg_ingest.accounts.connection import Connections
 from bg_ingest.accounts.display_settings import DisplaySettings, DisplayStore
 from bg_ingest.accounts.quarantine import Quarantine
 from bg_ingest.accounts.sealing import DataKeys, MessageSeals, Purpose, Sealer
-from bg_ingest.accounts.vault import claim_refresh
 from bg_ingest.connecting.logins import Logins
 from bg_ingest.connecting.parked_logins import ParkedLogins
 from bg_ingest.dynamo import Table, from_attributes
@@ -139,7 +138,6 @@ def _connect(users: Table, clock: FakeClock) -> None:
     connection = save_login(connections, USER, AT_PROVIDER, b"sealed", data_from=NOON)
     connections.note_account(connection, "account")
     save_login(connections, USER, AT_PROVIDER, b"sealed", data_from=NOON, source="relay", relays=True)
-    assert claim_refresh(users, connection, "holder", clock.now(), timedelta(seconds=60))
 
 
 def _sync(users: Table, clock: FakeClock) -> None:
@@ -159,9 +157,9 @@ def _sync(users: Table, clock: FakeClock) -> None:
         fresh_at=NOON,
         reconciled_at=NOON,
         covered=Covered(NOON),
-        polls=b"record",
+        polls=bytes(38),
     )
-    jobs.save_polls(USER, bytes(6 * 54))
+    jobs.save_polls(USER, bytes(6 * 38))
     lease = states.take(order)
     assert isinstance(lease, Lease)
     assert states.release(lease, succeeded=False, error="Unavailable", data_until=NOON)

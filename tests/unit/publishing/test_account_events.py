@@ -20,8 +20,6 @@ CONNECTION: dict[str, Any] = {
     "generation": 7,
     "account": "hash-of-the-account",
     "sealed_tokens": b"in-the-clear",
-    "refresh_until": 5,
-    "refresh_holder": "holder",
     "caused_by": "ticket-4711",
 }
 JOB: dict[str, Any] = {
@@ -78,7 +76,6 @@ def test_a_second_login_has_another_id() -> None:
     "change",
     [
         {"sealed_tokens": b"new", "generation": 8, "caused_by": "another"},
-        {"refresh_until": 9},
         {"account": "known now"},
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
 from tests.simulation.provider import DAY, Known, SimulatedProvider
 from tests.support.fakes import NOON, FakeClock
+from tests.support.leases import endless_lease
 from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.providers.seam import Endpoint, Rejected
     from bg_ingest.sync.job import SyncResult
-    from bg_ingest.sync.run import Source
+    from bg_ingest.sync.run import Source, SourceOf
 
 
 @dataclass
@@ -73,7 +75,14 @@ class SyncStage:
 
     def source(self) -> ConnectedProvider:
         """The user's provider, as a sync sees it."""
-        return ConnectedProvider(self.connections, UserIdTokens(), self.providers, lambda: self.time_left_s)
+        return ConnectedProvider(
+            self.connections, UserIdTokens(), self.providers, endless_lease(), lambda: self.time_left_s
+        )
+
+    @property
+    def source_of(self) -> SourceOf:
+        """Makes the user's provider for a lease."""
+        return partial(ConnectedProvider, self.connections, UserIdTokens(), self.providers)
 
     @property
     def providers(self) -> dict[str, ThirdProvider]:
@@ -86,7 +95,7 @@ class SyncStage:
         return sync_user(
             order or self.order(),
             stores=self.stores,
-            source=source or self.source(),
+            source=(lambda *_: source) if source else self.source_of,
             clock=self.clock,
             time_left_s=lambda: self.time_left_s,
         )

@@ -10,6 +10,7 @@ import pytest
 from bg_ingest.sync.job import ABANDONED, INTERNAL, Failure, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.jobs import fail_undeliverable, mend_abandoned
 from bg_ingest.sync.service import mend_polling
+from bg_ingest.sync.state import Busy, Lease, SyncState, SyncStates
 from tests.support.logins import save_login
 from tests.unit.sync.stage import SyncStage
 
@@ -145,3 +146,28 @@ def test_a_connected_user_without_a_slot_is_polled_again() -> None:
     state = states.get("ada")
     assert state is not None
     assert state.slot is not None
+
+
+def test_a_second_repair_does_not_free_the_lease() -> None:
+    """Two processes find the slot missing; the first one's sync runs while the second one writes."""
+    stage = SyncStage()
+    states, leases = stage.stores.states, []
+    states.table.delete("ada", "sync")
+
+    class ReadTooEarly(SyncStates):
+        """A process that reads the sync item before the other one repairs it."""
+
+        def get(self, user_id: str, source: str = "") -> SyncState | None:
+            """The state before the other process."""
+            found = super().get(user_id, source)
+            assert mend_polling(stage.connections, states, stage.providers, "ada")
+            leases.append(states.take(stage.order(trigger=Trigger.API)))
+            return found
+
+    late = ReadTooEarly(states.table, stage.clock)
+    assert not mend_polling(stage.connections, late, stage.providers, "ada")
+
+    (lease,) = leases
+    assert isinstance(lease, Lease)
+    assert isinstance(states.take(stage.order(trigger=Trigger.API)), Busy)
+    assert states.release(lease, succeeded=True, data_until=None)

@@ -12,6 +12,7 @@ from bg_ingest.dynamo import Table
 from bg_ingest.sync.connected_provider import ConnectedProvider
 from tests.support import third_provider
 from tests.support.fakes import NOON, FakeClock
+from tests.support.leases import endless_lease
 from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
@@ -50,6 +51,8 @@ def test_a_provider_without_upload_times_is_not_asked() -> None:
     save_login(connections, "ada", THIRD, b"sealed", data_from=NOON)
     third = ThirdProvider(SyncStage().provider)
     silent: Provider = replace(third, capabilities=replace(third.capabilities, upload_times=False))
-    source = ConnectedProvider(connections, UserIdTokens(), {silent.name: silent}, lambda: math.inf)
+    source = ConnectedProvider(
+        connections, UserIdTokens(), {silent.name: silent}, endless_lease(), lambda: math.inf
+    )
 
     assert source.uploaded_since("ada", datetime(1970, 1, 1, tzinfo=UTC)) is None

@@ -79,13 +79,8 @@ class Connection:
     generation: int
     account: str | None = field(default=None, repr=False)  # A hash of the provider's account id.
     sealed_tokens: bytes | None = field(default=None, repr=False)
-    refresh_until: int | None = None  # The end of the refresh lease, in seconds of the epoch.
     source: str = FIRST_SOURCE
     relays: bool = False  # Its provider passes on measurements of others: of its capabilities at the login.
-
-    def refreshing(self, now: datetime) -> bool:
-        """Whether a process holds the refresh lease."""
-        return self.refresh_until is not None and now.timestamp() < self.refresh_until
 
     def account_at(self, time_left_s: Callable[[], float]) -> ProviderAccount:
         """The provider account for a call within this time; its key changes with each login."""
@@ -150,8 +145,7 @@ class Connections:
         default it is now. If the provider's account is known, then the write is refused if the stored
         readings are of another one.
         """
-        # The account stays, so that the first response can show that it is another one. The refresh lease
-        # goes: it was for the old tokens.
+        # The account stays, so that the first response can show that it is another one.
         now = self.clock.now()
         condition = "generation = :seen" if replaced else "attribute_not_exists(generation)"
         values: Item = {":seen": replaced.generation} if replaced else {}
@@ -166,7 +160,7 @@ class Connections:
             f" login_started_at = :started, sealed_tokens = :sealed,{_listed(source)}"
             f"{' relays = :relays,' if relays else ''}"
             " generation = :next, caused_by = :cause"
-            f"{', account = :account' if account else ''} REMOVE refresh_holder, refresh_until",
+            f"{', account = :account' if account else ''}",
             {
                 ":provider": endpoint.provider,
                 ":environment": endpoint.environment,
@@ -190,8 +184,8 @@ class Connections:
         """
         Replace the tokens of `generation` by the refreshed ones; False if they were replaced already.
 
-        The condition names neither the lease nor the state. A refresh token works once, so its successor is
-        the only valid one. This holds even if the lease has expired and another process, rejected by the
+        The condition does not name the state. A refresh token works once, so its successor is the only valid
+        one. This holds even if the caller's sync lease has expired and another process, rejected by the
         provider, has marked the connection as `needs_reauth`.
         """
         # The client repeats a request whose response was lost. The repetition finds its own tokens stored.
@@ -200,8 +194,7 @@ class Connections:
             user_id,
             source_key(SK, source),
             "SET sealed_tokens = :sealed, connection_state = :connected, generation = :next,"
-            f"{_listed(source)} caused_by = :cause"
-            " REMOVE refresh_holder, refresh_until",
+            f"{_listed(source)} caused_by = :cause",
             {
                 ":sealed": sealed,
                 ":connected": ConnectionState.CONNECTED,
@@ -220,7 +213,7 @@ class Connections:
         write = self.table.update(
             user_id,
             source_key(SK, source),
-            "SET connection_state = :needs_reauth, caused_by = :cause REMOVE refresh_holder, refresh_until",
+            "SET connection_state = :needs_reauth, caused_by = :cause",
             {
                 ":needs_reauth": ConnectionState.NEEDS_REAUTH,
                 ":connected": ConnectionState.CONNECTED,
@@ -241,7 +234,7 @@ class Connections:
             user_id,
             source_key(SK, source),
             "SET connection_state = :disconnected, generation = generation + :one, caused_by = :cause"
-            " REMOVE sealed_tokens, refresh_holder, refresh_until",
+            " REMOVE sealed_tokens",
             {":disconnected": ConnectionState.DISCONNECTED, ":one": 1, ":cause": self.cause()},
             condition="attribute_exists(pk)",
         )
@@ -315,7 +308,6 @@ def from_item(item: Item) -> Connection:
         generation=item["generation"],
         account=item.get("account"),
         sealed_tokens=item.get("sealed_tokens"),
-        refresh_until=item.get("refresh_until"),
         source=source_of(item),
         relays=item.get("relays", False),
     )

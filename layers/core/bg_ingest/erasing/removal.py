@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from bg_ingest.readings.stored.hour_items import HourUnreadable, hour_from_item
-from bg_ingest.sync.quiet_polls import count_in
+from bg_ingest.sync.quiet_polls import count_in, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -87,6 +87,6 @@ def count_by_kind(item: Item) -> Counter[str]:
     """One item of the users or the intake table, by its sort key."""
     kind = item["sk"].partition("#")[0]
     # Records of quiet polls count as the jobs that they are.
-    polls = count_in(item.get("polls", b""))
+    polls = count_in(records_of(item))
     itself = Counter[str]() if kind == "polls" else Counter({_KINDS.get(kind, "others"): 1})
     return itself + Counter(jobs=polls)

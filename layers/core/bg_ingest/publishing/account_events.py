@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 # The state of a connection that was removed. Only an erasure removes one.
 ERASED = "erased"
-# The attributes of the item that an event contains. All others stay inside: sealed tokens, the provider
-# account, the refresh lease.
+# The attributes of the item that an event contains. All others stay inside: sealed tokens, and the
+# provider account.
 _PUBLISHED = ("provider", "environment", "connected_at", "data_from")
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.accounts.connection import Connection, Connections
     from bg_ingest.providers.seam import Fetched, Provider, ProviderAccount, Span
+    from bg_ingest.sync.state import Lease
 
 Response = TypeVar("Response")
 
@@ -45,8 +46,8 @@ class ConnectedProvider:
     connections: Connections
     tokens: AccessTokens
     providers: Mapping[str, Provider]
+    lease: Lease  # Its holder is the only process that refreshes the tokens of this source.
     time_left_s: Callable[[], float]
-    source: str = ""  # The name of the user's source; see accounts.connection.
 
     def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
         """All readings measured in `[start, end)`; AccountChanged if they are of another account."""
@@ -74,9 +75,11 @@ class ConnectedProvider:
         )
 
     def _connection(self, user_id: str) -> Connection:
-        connection = self.connections.get(user_id, self.source)
+        connection = self.connections.get(user_id, self.lease.state.source)
         if connection is None:
             raise NotConnected(None)
+        if self.lease.is_ended_by(connection.connected_at):
+            raise LeaseLost  # Another sync may use the tokens of that login.
         return connection
 
     def _unchanged(self, connection: Connection) -> Connection:
@@ -97,6 +100,8 @@ class ConnectedProvider:
         try:
             return call(provider, account, token)
         except TokenRejected:
+            # The first token may have been a new one, so that this connection is out of date.
+            connection = self._connection(connection.user_id)
             return call(provider, account, self.tokens.access_token(connection, account, rejected=token))
 
 

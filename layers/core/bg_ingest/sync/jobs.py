@@ -1,5 +1,5 @@
 """
-The jobs of the last thirty days: one item per job, and one for six quiet polls, in the users table.
+The jobs of the last thirty days: one item per job, and one for a dozen quiet polls, in the users table.
 
 A job whose message is lost is sent again or becomes failed, so that no job says `deferred` for a month:
 
@@ -99,30 +99,36 @@ class Jobs:
             if item["sk"] != last:
                 yield _from_item(item)
 
-    def save_polls(self, user_id: str, records: bytes) -> bool:
-        """Store the records of quiet polls as one item; False if an item begins with the same poll."""
+    def save_polls(self, user_id: str, records: bytes) -> bytes:
+        """
+        Store the records of quiet polls as one item; return those that are not in it.
+
+        All are, unless a crashed run has left an item that begins with the same poll.
+        """
         write = self.table.put(
             {
                 "pk": user_id,
                 "sk": _POLLS_PREFIX + quiet_polls.name_of(records),
-                "polls": records,
+                quiet_polls.RECORDS: records,
                 "expires_at": int((self.clock.now() + _KEPT).timestamp()),
             },
             "attribute_not_exists(pk)",
         )
-        return write.accepted
+        if write.accepted or write.item is None:
+            return b""
+        return quiet_polls.without(records, quiet_polls.records_of(write.item))
 
     def quiet_poll(self, user_id: str, job_id: str) -> Job | None:
         """The quiet poll with this id, if its record has moved into an item."""
         # The record is in the item that begins with this poll or with the last one before.
         newest = self._polls_items(user_id, job_id, page_items_max=1)
-        polls = (poll for item in islice(newest, 1) for poll in quiet_polls.polls_in(item["polls"], user_id))
+        polls = (poll for item in islice(newest, 1) for poll in _polls_of(item))
         return next((poll for poll in polls if poll.order.job_id == job_id), None)
 
     def quiet_polls_newest_first(self, user_id: str, before: str | None = None) -> Iterator[Job]:
         """A user's quiet polls whose records have moved into items, from the newest or from `before` back."""
         for item in self._polls_items(user_id, before or ids.AFTER_EVERY_ID):
-            polls = list(quiet_polls.polls_in(item["polls"], user_id))
+            polls = list(_polls_of(item))
             yield from (poll for poll in reversed(polls) if not before or poll.order.job_id < before)
 
     def quiet_polls_of(self, state: SyncState, before: str | None = None) -> list[Job]:
@@ -237,6 +243,10 @@ def _from_item(item: Item) -> Job:
         counts=_counts_from_item(item),
         failure=Failure(**item["failure"]) if item["failure"] else None,
     )
+
+
+def _polls_of(item: Item) -> Iterator[Job]:
+    return quiet_polls.polls_in(quiet_polls.records_of(item), item["pk"])
 
 
 def _window(edges: list[str] | None) -> tuple[datetime, datetime] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +17,7 @@ from bg_ingest.sync.windows import Covered
 from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from bg_ingest.clock import Clock
     from bg_ingest.providers.seam import Fetched, Span
@@ -45,6 +46,10 @@ class Source(Protocol):
     def uploaded_since(self, user_id: str, since: datetime) -> Span | None:
         """The span of readings uploaded since then; None without any."""
         ...
+
+
+# Makes the source of one sync, from its lease and the time that is left for a call.
+SourceOf = Callable[["Lease", Callable[[], float]], Source]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +94,9 @@ class Run:
     order: Order
     lease: Lease
     stores: Stores
-    source: Source
+    source_of: SourceOf
     clock: Clock
-    time_left_s: Callable[[], float]
+    time_left_s: Callable[[], float]  # Until this process is ended.
     counts: Counts = field(default_factory=Counts)
     counted_before: Counts = field(default_factory=Counts)  # By earlier runs of the same job.
     window: windows.Window | None = None
@@ -100,9 +105,11 @@ class Run:
     provider: str | None = None  # It has answered.
     fresh_at: datetime | None = None  # All that the provider had then is stored, back to the oldest gap.
     reconciled_at: datetime | None = None
+    source: Source = field(init=False)
     _began_with_s: float = field(init=False)
 
     def __post_init__(self) -> None:
+        self.source = self.source_of(self.lease, self._time_left_for_calls_s)
         self._began_with_s = self.time_left_s()
         self.data_until = self.lease.state.data_until
 
@@ -161,8 +168,10 @@ class Run:
             if not first and not self._has_time_for_another():
                 return self.order
             self._store_history(window)
-            if not self.stores.states.advance(self.lease, window[0]):
+            extended = self.stores.states.advance(self.lease, window[0])
+            if extended is None:
                 raise LeaseLost
+            self.lease = extended
             backfill, first = replace(backfill, reached=window[0]), False
         return None
 
@@ -220,6 +229,11 @@ class Run:
         newest = max((reading.at for reading in fetched.readings), default=None)
         self.data_until = max(filter(None, (self.data_until, newest)), default=None)
         return fetched.readings
+
+    def _time_left_for_calls_s(self) -> float:
+        """Until this process is ended or its lease does, whichever comes first."""
+        # After a pause another process may hold the lease, and use the refresh token.
+        return min(self.time_left_s(), self.lease.left_s(self.clock.now()))
 
     def _has_time_for_another(self) -> bool:
         if self.window is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +20,7 @@ from bg_ingest.sync.job_history import JobHistory
 from bg_ingest.sync.jobs import enqueue, fail_undeliverable, mend_abandoned
 from bg_ingest.sync.local_completeness import compute_local_days
 from bg_ingest.sync.orders.pushed_records import store_pushed
+from bg_ingest.sync.state import NOT_POLLED
 from bg_ingest.sync.sync_user import sync_user
 from bg_ingest.sync.user_sources import sources_of
 
@@ -211,7 +213,7 @@ class SyncService:
                 open_payload=self.open_payload,
                 clock=self.clock,
             )
-        source = ConnectedProvider(self.connections, self.tokens, self.providers, time_left_s, order.source)
+        source = partial(ConnectedProvider, self.connections, self.tokens, self.providers)
         mended = self._mend_polling(order)
         if order.repairs and not mended:
             return SyncResult(None, superseded=True)
@@ -265,12 +267,13 @@ def mend_polling(
         return False
     own_interval_s = state.own_interval_s if state else None
     offered = providers[connection.endpoint.provider].capabilities
-    states.start_polling(
+    # If another process has just done the same, its sync must not lose the lease.
+    return states.start_polling(
         user_id,
         own_interval_s,
         connection.data_from,
         source,
         own_pace=offered.own_server,
         relays=offered.relays,
+        condition=NOT_POLLED,
     )
-    return True

@@ -9,14 +9,18 @@ Taking the lease adds one to `fence`, and every later write of the holder names 
 was paused past its lease cannot release, move or overwrite what a newer holder has. Connecting and
 disconnecting add one as well: a sync that started for the connection before cannot write for the one after.
 
+The holder is also the only process that uses the source's refresh token. So a call to the provider ends
+before the lease does (`Lease.left_s`). Before `lease_until` only its holder frees the lease, or a login or
+the end of the connection: a sync that finds another login than that of its lease stops (connected_provider).
+
 A poll is an order to be fresh as of the time it was ordered for. It gets no lease if a later fetch has
 succeeded, or if it waited for an interval, so that the next poll is due. Such a poll costs no call.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.connection import (
@@ -27,6 +31,7 @@ from bg_ingest.accounts.connection import (
     source_of,
 )
 from bg_ingest.dynamo import Change
+from bg_ingest.sync import quiet_polls
 from bg_ingest.sync.dispatching import poll_slots, poll_stretch
 from bg_ingest.sync.dispatching.poll_stretch import PollStretch
 from bg_ingest.sync.job import ACCOUNT_CHANGED, INTERNAL, Job, JobKind, JobStatus, Order, Trigger
@@ -46,6 +51,7 @@ LEASE_TTL = timedelta(seconds=150)
 _KNOWN = "attribute_exists(pk)"  # An erased user must not come back as half an item.
 _FREE = "(attribute_not_exists(lease_until) OR lease_until <= :now)"
 _SAME_FENCE = "fence = :fence"
+NOT_POLLED = "attribute_not_exists(seat)"
 _NOT_FRESH = "(attribute_not_exists(fresh_at) OR fresh_at <= :ordered)"
 _STOP_POLLING = "SET fence = fence + :one REMOVE seat, lease_until, running, covered"
 
@@ -105,6 +111,24 @@ class Lease:
 
     state: SyncState
     fence: int
+    taken_at: datetime
+    until: datetime
+    room: int = 0  # The bytes for `covered` and the records with which the item costs one unit a write.
+
+    def is_ended_by(self, login_at: datetime) -> bool:
+        """Whether a login at this time has freed this lease; `login_at` is that of the stored connection."""
+        # A login stores both times in one transaction, that of the sync item as the later one. If they differ
+        # for longer than a lease lasts, for example after a restore, then no other sync is left.
+        is_another = login_at > self.state.connected_at
+        return is_another and login_at > self.taken_at - LEASE_TTL
+
+    def has_room(self, covered: Covered | None, records: bytes) -> bool:
+        """Whether the next sync's item stays within a write unit with these."""
+        return len(covered.to_bytes() if covered else b"") + len(records) <= self.room
+
+    def left_s(self, now: datetime) -> float:
+        """How long the lease is still held; negative after its end, for example after a pause."""
+        return (self.until - now).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +177,16 @@ class SyncStates:
         *,
         own_pace: bool = False,
         relays: bool = False,
-    ) -> None:
+        condition: str | None = None,
+    ) -> bool:
         """Poll a user who has just connected, and order their history; None is the default interval."""
         change = self.polling_started(
             user_id, poll_interval_s, history_from, source, own_pace=own_pace, relays=relays
         )
         assert change.expression  # noqa: S101 - it is an update.
-        self.table.update(user_id, change.sk, change.expression, change.values or {})
+        return self.table.update(
+            user_id, change.sk, change.expression, change.values or {}, condition
+        ).accepted
 
     def polling_started(
         self,
@@ -266,7 +293,9 @@ class SyncStates:
             return None
         state = self._state(write.item)
         if write.accepted:
-            return Lease(state, write.item["fence"])
+            item = write.item
+            room = quiet_polls.room_in(item, besides=COVERED)
+            return Lease(state, item["fence"], now, _instant_s(item["lease_until"]), room)
         if order.is_poll and write.item.get("fresh_at", 0) > order.ordered_ms:
             return Superseded(served=True)
         return Busy(state.running)
@@ -282,11 +311,12 @@ class SyncStates:
         )
         return write.accepted or write.item is None  # Without the item no sync can start.
 
-    def advance(self, lease: Lease, reached: datetime) -> bool:
-        """Record that the history is stored from `reached` on, and extend the lease; False if it is lost."""
+    def advance(self, lease: Lease, reached: datetime) -> Lease | None:
+        """Record that the history is stored from `reached` on; the extended lease, or None if it is lost."""
         until = int((self.clock.now() + LEASE_TTL).timestamp())
         values = {":reached": reached.isoformat(), ":until": until}
-        return self._update(lease, "SET backfill_reached = :reached, lease_until = :until", values).accepted
+        write = self._update(lease, "SET backfill_reached = :reached, lease_until = :until", values)
+        return replace(lease, until=_instant_s(until)) if write.accepted else None
 
     def release(  # noqa: PLR0913 - each is an attribute of the item.
         self,
@@ -322,11 +352,10 @@ class SyncStates:
             values |= {":covered": covered.to_bytes()}
         else:
             removed += ", covered"
-        if polls:
-            outcome += ", polls = :polls"
+        if polls is not None:
+            outcome += f", {quiet_polls.RECORDS} = :polls"
+            removed += f", {quiet_polls.FIRST_FORM}"
             values |= {":polls": polls}
-        elif polls is not None:
-            removed += ", polls"
         # A webhook may have stored a newer reading meanwhile, so an unchanged value is not written.
         if data_until and data_until != lease.state.data_until:
             outcome += ", data_until = :data_until"
@@ -379,10 +408,16 @@ def _from_item(item: Item, now: datetime, default_interval_s: int) -> SyncState:
         last_error=_last_error(item),
         running=_running_from_item(item) if leased else None,
         covered=Covered.from_bytes(item["covered"]) if "covered" in item else None,
-        polls=item.get("polls", b""),
+        polls=quiet_polls.records_of(item)
+        if quiet_polls.FIRST_FORM in item
+        else item.get(quiet_polls.RECORDS, b""),
         source=source_of(item),
         relays=item.get("relays", False),
     )
+
+
+def _instant_s(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _ms(at: datetime) -> int:
@@ -394,8 +429,10 @@ def _last_error(item: Item) -> tuple[str, datetime] | None:
     return (error["type"], datetime.fromisoformat(error["at"])) if error else None
 
 
-def _running_to_item(order: Order, now: datetime) -> Item:
-    return {
+def _running_to_item(order: Order, now: datetime) -> Item | bytes:
+    """A poll's ids alone: their bytes are the room of three further records. Its start is the attempt's."""
+    packed = quiet_polls.packed_ids(order) if order.is_poll else None
+    return packed or {
         "job_id": order.job_id,
         "kind": order.kind,
         "trigger": order.trigger,
@@ -408,6 +445,9 @@ def _running_from_item(item: Item) -> Job | None:
     running = item.get("running")
     if running is None:
         return None
+    if isinstance(running, bytes):
+        poll = quiet_polls.poll_with(running, item["pk"], source_of(item))
+        return Job(poll, JobStatus.RUNNING, started_at=from_iso(item["last_attempt_at"]))
     order = Order(
         user_id=item["pk"],
         job_id=running["job_id"],

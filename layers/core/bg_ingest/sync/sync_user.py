@@ -51,14 +51,14 @@ if TYPE_CHECKING:
 
     from bg_ingest.clock import Clock
     from bg_ingest.sync.job import Order
-    from bg_ingest.sync.run import Source, Stores
+    from bg_ingest.sync.run import SourceOf, Stores
 
 
 def sync_user(
     order: Order,
     *,
     stores: Stores,
-    source: Source,
+    source: SourceOf,
     clock: Clock,
     time_left_s: Callable[[], float],
 ) -> SyncResult:
@@ -227,10 +227,8 @@ def _release_with_record(run: Run, job: Job) -> bool:
     jobs_stored, state = run.stores.jobs, run.lease.state
     records = quiet_polls.with_record(state.polls, job)
     try:
-        if quiet_polls.count_in(records) > quiet_polls.RECORDS_MAX:
-            moved = jobs_stored.save_polls(state.user_id, records)
-            # The item may be there after a crash: then it holds the others and not this one.
-            records = b"" if moved else quiet_polls.with_record(b"", job)
+        if not run.lease.has_room(run.covered, records):
+            records = jobs_stored.save_polls(state.user_id, records)
         released = _release(run, polls=records)
     except Exception:
         jobs_stored.save(job)
