@@ -94,6 +94,8 @@ class ByWhatTheyShare(LoadScopeScheduling):  # type: ignore[misc]  # xdist has n
     """Tests that share something slow stay on one worker, so that it is made once: by file or by folder."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith("tests/simulation/"):
+            return nodeid  # They share nothing, and some take half a minute each.
         file = nodeid.partition("::")[0]
         return next((folder for folder in _SHARING if nodeid.startswith(folder)), file)
 
