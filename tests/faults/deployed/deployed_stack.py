@@ -109,7 +109,10 @@ class DeployedStack:
 
     def is_idle(self) -> bool:
         """Return whether no order is waiting, running or deferred, and no lease is held."""
-        return not sum(map(self._waiting, self._job_queues)) and not self.leases()
+        orders = sum(map(self._waiting, self._job_queues))
+        # Reconciliations of the next quarter of an hour are delayed shards, and no orders yet.
+        shards = sum(self._waiting(url, _COUNTS[:2]) for url in self._queues("Shards"))
+        return not orders and not shards and not self.leases()
 
     def set_visibility(self, seconds: int) -> None:
         """Set after how long the message of a killed worker is delivered again."""
@@ -158,8 +161,8 @@ class DeployedStack:
         published = self.listener.published if self.listener else None
         return self.people.flawed(due, published, people)
 
-    def _waiting(self, queue_url: str) -> int:
-        names = [f"ApproximateNumberOfMessages{which}" for which in _COUNTS]
+    def _waiting(self, queue_url: str, counts: Sequence[str] = _COUNTS) -> int:
+        names = [f"ApproximateNumberOfMessages{which}" for which in counts]
         asked = self.stack.emulator.client("sqs").get_queue_attributes(
             QueueUrl=queue_url, AttributeNames=names
         )
@@ -171,7 +174,7 @@ class DeployedStack:
 
     @cached_property
     def _job_queues(self) -> list[str]:
-        return self._queues("Jobs", "Polls", "Bulk", "Shards")
+        return self._queues("Jobs", "Polls", "Bulk")
 
     @cached_property
     def _dead_queues(self) -> list[str]:
