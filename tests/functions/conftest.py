@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import socket
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
@@ -19,10 +17,8 @@ from moto import mock_aws
 from bg_ingest.clock import SystemClock
 from bg_ingest.providers.seam import Endpoint, Tokens
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.settings import Settings, load
 from bg_ingest.telemetry import logger
 from bg_ingest.telemetry.meter import meter
-from bg_ingest.wiring import process as process_module
 from bg_ingest.wiring import provider_parts, queue_parts, store_parts
 from bg_ingest.wiring.process import process
 from local.ports import HOST
@@ -120,7 +116,6 @@ def world(monkeypatch: pytest.MonkeyPatch, refusing_port: int) -> Iterator[Funct
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_REGION", REGION)
-    monkeypatch.setattr(process_module, "load", _loaded)
     with mock_aws(), aws_in_process(*TABLES) as aws:
         environment = {
             "DYNAMODB_TABLE": "readings",
@@ -155,16 +150,6 @@ def world(monkeypatch: pytest.MonkeyPatch, refusing_port: int) -> Iterator[Funct
 def part(make: Callable[[Process], Part]) -> Part:
     """Return a part of the running process."""
     return process().part(make)
-
-
-def _loaded() -> Settings:
-    """Return the settings of the environment, which most tests share; reading them takes 4 ms."""
-    return _settings_of(tuple(os.environ.get(name.upper()) for name in Settings.model_fields))  # noqa: TID251 - the key is the environment.
-
-
-@lru_cache
-def _settings_of(_: tuple[str | None, ...]) -> Settings:
-    return load()
 
 
 def _restart() -> None:

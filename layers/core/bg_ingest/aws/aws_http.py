@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 TRIES_MAX = 3
 _BUDGET, _COST = 500, 5
-_PAUSE_S_MAX = 20.0
 _TRANSIENT = {
     HTTPStatus.INTERNAL_SERVER_ERROR,
     HTTPStatus.BAD_GATEWAY,
@@ -67,23 +66,23 @@ _TRIED_AGAIN = {
 
 @dataclass(slots=True)
 class RetryBudget:
-    """What a process may still spend on second tries; calls that succeed at once fill it again."""
+    """What a process may still spend on further tries; a success gives back the cost of its last one."""
 
     left: int = _BUDGET
     _lock: Lock = field(default_factory=Lock, repr=False)
 
-    def spend(self, cost: int = _COST) -> bool:
+    def spend(self) -> bool:
         """Take the cost of one more try; False if too little is left."""
         with self._lock:
-            if self.left < cost:
+            if self.left < _COST:
                 return False
-            self.left -= cost
+            self.left -= _COST
         return True
 
-    def earn(self) -> None:
+    def earn(self, gain: int) -> None:
         """Note a success."""
         with self._lock:
-            self.left = min(self.left + 1, _BUDGET)
+            self.left = min(self.left + gain, _BUDGET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +111,12 @@ class AwsHttp:
                     raise
             else:
                 if response.status < HTTPStatus.MULTIPLE_CHOICES:
-                    if tries == 1:
-                        self.retries.earn()
+                    self.retries.earn(1 if tries == 1 else _COST)
                     return response
                 error = error_of(response)
                 if tries == TRIES_MAX or not _passes(error, response.status) or not self.retries.spend():
                     raise error
-            self.clock.sleep(min(random.random() * 2 ** (tries - 1), _PAUSE_S_MAX))  # noqa: S311 - not for security.
+            self.clock.sleep(random.random() * 2 ** (tries - 1))  # noqa: S311 - not for security.
         raise AssertionError  # The last try returns or raises.
 
     def _try(self, target: Target, headers: Mapping[str, str], body: bytes) -> urllib3.BaseHTTPResponse:

@@ -1,10 +1,10 @@
 """
 A client of the services of AWS that speak JSON: DynamoDB, SQS, EventBridge, KMS, Secrets Manager, SSM.
 
-Its methods are those of boto3's clients, with the same arguments, responses and exceptions. botocore reads
-what it sends and parses from descriptions of each service: that was half of the CPU of a poll and of a cold
-start. See docs/decisions/operations.md. Bytes in the items of a response stay base64 text;
-`dynamo.from_attributes` accepts both.
+Its methods are those of boto3's clients, with the same arguments, responses and exceptions. botocore needs
+descriptions of each service to make, send and parse a request: that was a third of the CPU of a poll, and a
+quarter of most cold starts. See docs/decisions/operations.md. Bytes in the items of a response stay base64
+text; `dynamo.from_attributes` accepts both.
 """
 
 from __future__ import annotations

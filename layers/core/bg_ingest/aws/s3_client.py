@@ -2,7 +2,7 @@
 A client of S3 with the four operations that are used here.
 
 Its methods are those of boto3's client, with the same arguments, responses and exceptions. botocore's S3
-needs 150 ms of a cold start, mostly to read the description of the other hundred operations.
+reads the description of a hundred other operations at each cold start.
 """
 
 # ruff: noqa: N803 - the arguments have S3's names.

@@ -1,7 +1,7 @@
 """
 Signatures of requests to AWS, version 4: in headers, and in a URL that others may open.
 
-botocore's own need 100 ms of a cold start, nearly all of them for imports. Tests compare these with
+botocore's own import most of botocore, which would make every cold start longer. Tests compare these with
 botocore's.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html

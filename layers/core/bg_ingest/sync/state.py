@@ -408,9 +408,7 @@ def _from_item(item: Item, now: datetime, default_interval_s: int) -> SyncState:
         last_error=_last_error(item),
         running=_running_from_item(item) if leased else None,
         covered=Covered.from_bytes(item["covered"]) if "covered" in item else None,
-        polls=quiet_polls.records_of(item)
-        if quiet_polls.FIRST_FORM in item
-        else item.get(quiet_polls.RECORDS, b""),
+        polls=quiet_polls.records_of(item),
         source=source_of(item),
         relays=item.get("relays", False),
     )
