@@ -21,7 +21,6 @@ from local.deploy import build
 from local.dynamodb_local import jars, server
 from local.errors import CannotStart
 from local.rabbitmq import server as rabbitmq
-from tests.support.certificates_once import read_certificates_once
 from tests.support.fakes import FakeClock
 from tests.support.leak_watch import LeakWatch
 from tests.support.moto_in_turn import take_calls_in_turn
@@ -51,14 +50,6 @@ _ORDER = (
     "tests/local/",
     "tests/faults/",
 )
-# Simulations of thousands of users, a hundred processes or many seeds: by `make simulation`, or by name.
-_LARGE_SIMULATIONS = (
-    "tests/simulation/test_bulkheads.py",
-    "tests/simulation/test_changes.py::test_a_reader_ends_with_exactly_what_is_stored",
-    "tests/simulation/test_many_processes.py",
-    "tests/simulation/test_neighbours.py::test_fifty_users_are_on_time_while_others_fail",
-    "tests/simulation/test_two_sources.py::test_after_an_outage_the_provider_replaces_relayed_readings",
-)
 _SEEDS = 10
 
 
@@ -73,7 +64,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let threads share moto, watch every test for leaks, fetch DynamoDB Local before a worker wants it."""
     take_calls_in_turn()
     answer_botocore_only()
-    read_certificates_once()
     # No test may log a secret, a user id or a glucose value.
     watch = LeakWatch()
     watch.start()
@@ -139,7 +129,7 @@ def _place(item: pytest.Item) -> tuple[int, bool]:
 def _runs(item: pytest.Item) -> bool:
     if item.get_closest_marker("public_tools"):
         return bool(item.config.getoption("--series") > 0)
-    if item.nodeid.startswith(_LARGE_SIMULATIONS) and item.config.getoption("--seeds") == _SEEDS:
+    if item.get_closest_marker("large") and item.config.getoption("--seeds") == _SEEDS:
         return any(item.path.name in arg for arg in item.config.args)
     needs_it = item.get_closest_marker("integration") is not None
     if not item.config.getoption("--integration"):

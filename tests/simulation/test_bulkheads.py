@@ -9,6 +9,8 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bg_ingest.ids import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from dexcom_sim.faults import SlowHeaders
@@ -19,6 +21,7 @@ from tests.support.fakes import NOON
 if TYPE_CHECKING:
     from datetime import datetime
 
+pytestmark = pytest.mark.large
 MINUTE = (int(NOON.timestamp()) // 60 + 1) % (INTERVAL_S // 60)  # A minute after noon.
 POLLED = list(islice(due_together("polled", MINUTE), 30))
 HISTORIES, SLOW_S = 5_000, 8.0

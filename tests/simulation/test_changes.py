@@ -128,6 +128,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("first", range(0, max(CHUNK, metafunc.config.getoption("--seeds") // 4), CHUNK))
 
 
+@pytest.mark.large
 def test_a_reader_ends_with_exactly_what_is_stored(first: int) -> None:
     """Readers that began at any time have every reading and no other, with its last value and revision."""
     assert max(_most_writers(seed) for seed in range(first, first + CHUNK)) >= WRITERS - 1

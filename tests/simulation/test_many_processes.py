@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
+
+import pytest
 
 from bg_ingest.providers.http.quota import QuotaRules
 from bg_ingest.sync.job import JobKind, Trigger
@@ -17,9 +18,7 @@ from tests.simulation.provider import HOUR
 from tests.simulation.service import INTERVAL_S, VirtualService, due_together
 from tests.support.fakes import NOON
 
-if TYPE_CHECKING:
-    import pytest
-
+pytestmark = pytest.mark.large
 PROCESSES = {"Jobs": 10, "Polls": 130, "Bulk": 10}
 # All users are due in one minute, so that all processes call at once.
 MINUTE = (int(NOON.timestamp()) // 60 + 2) % (INTERVAL_S // 60)

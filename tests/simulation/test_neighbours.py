@@ -43,6 +43,7 @@ BACKLOG = 40
 OUTAGE_CALLS_MAX = 110  # Of 150: three attempts for each of fifty users.
 
 
+@pytest.mark.large
 def test_fifty_users_are_on_time_while_others_fail() -> None:
     """One account always fails, one is slow, one is throttled, and one user has forty waiting orders.
 

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
+
 from bg_ingest.accounts.connection import Connections
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.errors import Unavailable
@@ -216,6 +218,7 @@ def test_a_relay_that_is_down_stops_only_itself() -> None:
         assert world.state(user_id, RELAY).last_error[0] == "Unavailable"
 
 
+@pytest.mark.large
 def test_after_an_outage_the_provider_replaces_relayed_readings() -> None:
     """What the relay had meanwhile does not count as known: the next poll asks the provider for it.
 
