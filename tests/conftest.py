@@ -21,6 +21,7 @@ from local.deploy import build
 from local.dynamodb_local import jars, server
 from local.errors import CannotStart
 from local.rabbitmq import server as rabbitmq
+from tests.support.certificates_once import read_certificates_once
 from tests.support.fakes import FakeClock
 from tests.support.leak_watch import LeakWatch
 from tests.support.moto_in_turn import take_calls_in_turn
@@ -51,6 +52,7 @@ _ORDER = (
     "tests/faults/",
 )
 _SEEDS = 10
+_SETTINGS = frozenset(name.upper() for name in Settings.model_fields)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let threads share moto, watch every test for leaks, fetch DynamoDB Local before a worker wants it."""
     take_calls_in_turn()
     answer_botocore_only()
+    read_certificates_once()
     # No test may log a secret, a user id or a glucose value.
     watch = LeakWatch()
     watch.start()
@@ -114,10 +117,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def pytest_collection() -> None:
+    """Search for no garbage while modules and tests are collected, which makes none."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Search what the tests make for garbage, and not the million objects of imports and collection."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(_GARBAGE_OBJECTS)
 
 
@@ -140,8 +149,8 @@ def _runs(item: pytest.Item) -> bool:
 @pytest.fixture(autouse=True)
 def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests read neither the developer's environment nor a .env file."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    for name in _SETTINGS & os.environ.keys():  # noqa: TID251 - the developer's.
+        monkeypatch.delenv(name)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
 
 

@@ -11,7 +11,12 @@ from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 # The intervals a user may choose. The default need not be one of them.
 POLL_INTERVALS_S = frozenset({300, 900, 1_800, 3_600, 21_600, 86_400})
@@ -133,6 +138,20 @@ class Settings(BaseSettings):
     # Subjects of service tokens, separated by commas; the scopes of every other token are ignored.
     service_client_ids: str = ""
     user_id_claim: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_-]{1,64}$")] = "sub"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's signature.
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above.
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave out an empty or missing `.env`: a search in it takes as long as one in the environment."""
+        assert isinstance(dotenv_settings, DotEnvSettingsSource)  # noqa: S101 - pydantic guarantees it.
+        files = (dotenv_settings,) if dotenv_settings.env_vars else ()
+        return init_settings, env_settings, *files
 
     @property
     def page_client_parameter(self) -> str:

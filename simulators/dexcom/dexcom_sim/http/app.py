@@ -23,10 +23,12 @@ def create_app(simulator: SimulatedDexcom) -> FastAPI:
         title="Simulated Dexcom", docs_url="/_sim/docs", redoc_url=None, openapi_url="/_sim/openapi.json"
     )
     app.state.simulator = simulator
-    for endpoints in (login, token_endpoint, data_endpoints, control):
-        app.include_router(endpoints.router)
+    routers = [login.router, token_endpoint.router, data_endpoints.router, control.router]
     if simulator.subscriptions_path is not None:
-        app.include_router(subscription_endpoints.router_at(simulator.subscriptions_path))
+        routers.append(subscription_endpoints.router_at(simulator.subscriptions_path))
+    for router in routers:
+        # Not include_router(), which builds each route again for each application. That takes 11 ms.
+        app.router.routes.extend(router.routes)
     app.add_exception_handler(HttpError, _error_response)
     app.add_middleware(FaultMiddleware, simulator=simulator)
     return app
