@@ -25,6 +25,7 @@ from tests.support.certificates_once import read_certificates_once
 from tests.support.fakes import FakeClock
 from tests.support.leak_watch import LeakWatch
 from tests.support.moto_in_turn import take_calls_in_turn
+from tests.support.moto_quickly import answer_quickly
 from tests.support.moto_without_requests import answer_botocore_only
 from tests.support.template_document import create_table
 
@@ -66,6 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let threads share moto, watch every test for leaks, fetch DynamoDB Local before a worker wants it."""
     take_calls_in_turn()
     answer_botocore_only()
+    answer_quickly()
     read_certificates_once()
     # No test may log a secret, a user id or a glucose value.
     watch = LeakWatch()

@@ -14,7 +14,7 @@ def read_certificates_once() -> None:
     Share one context among all HTTP clients that trust the public authorities.
 
     Each client parses 140 certificates, which takes 20 ms. A function makes its clients once, but each test
-    of the functions makes them anew. No test connects to a public server, and no client changes its context.
+    of the functions makes its own. No test connects to a public server, and no client changes its context.
     """
     make, certificates = ssl.create_default_context, certifi.where()
     shared = cache(lambda: make(cafile=certificates))

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from local.paths import PYTHONPATH
 from tests.support.bare_numbers import unexplained_in_error, unexplained_in_line
 from tests.support.fake_kms import fake_sealer
 from tests.support.fakes import FakeClock
-from tests.support.leaks import leaks_in
+from tests.support.leaks import FORBIDDEN, leaks_in
 from tests.support.run_secrets import RunSecrets
 
 if TYPE_CHECKING:
@@ -99,6 +101,19 @@ def test_a_secret_in_a_line_is_found(text: str) -> None:
 
     assert found
     assert not [leak for leak in found if len(text) > 12 and text in leak]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign"), [(kind, sign) for kind, patterns in FORBIDDEN.items() for sign in patterns]
+)
+@settings(max_examples=5)
+@given(data=st.data())
+def test_what_a_pattern_matches_has_its_sign(kind: str, sign: str, data: st.DataObject) -> None:
+    """A text without the sign is not searched."""
+    text = data.draw(st.from_regex(FORBIDDEN[kind][sign]))
+
+    assert [leak for leak in leaks_in(text) if leak.startswith(kind)]
+    assert sign in text + text.casefold()
 
 
 @pytest.mark.parametrize("line", HARMLESS)
