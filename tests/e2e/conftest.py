@@ -1,7 +1,7 @@
 """One local cloud for all end-to-end tests: the deployed template, with the role of each function enforced.
 
 It is started once, on free ports and in a folder of its own, so several checkouts can run tests at a
-time.
+time. It ends with the last of these tests, because its schedules and queues need the processor.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ ORIGIN = "https://app.example.org"
 RETURN_URL = f"{ORIGIN}/connected"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scratch() -> Iterator[Path | None]:
     """Return a folder in memory if there is enough memory."""
     with in_memory() as folder:
         yield folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cloud(
     tmp_path_factory: pytest.TempPathFactory, built: Path, scratch: Path | None, pytestconfig: pytest.Config
 ) -> Iterator[Stack]:
@@ -94,7 +94,7 @@ def cloud(
         cloud.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def now(cloud: Stack) -> datetime:
     """Return the second at which the cloud was ready."""
     assert cloud.api
@@ -116,14 +116,14 @@ class Api:
         return self.client.post(path, json=body, headers=headers)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def http(cloud: Stack) -> Iterator[httpx.Client]:
     """Return a client of the API without a token."""
     with httpx.Client(base_url=cloud.api, timeout=60, trust_env=False) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def caller(cloud: Stack) -> Iterator[Any]:
     """Return a function that makes a client for this user, or for a service with these scopes."""
     clients: list[httpx.Client] = []
@@ -138,21 +138,21 @@ def caller(cloud: Stack) -> Iterator[Any]:
         client.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo_user(caller: Any) -> Api:
     """Return the API with the token of the demo user."""
     api: Api = caller(demo.USER_ID)
     return api
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def dexcom(cloud: Stack) -> Iterator[httpx.Client]:
     """Return the simulated Dexcom."""
     with httpx.Client(base_url=cloud.dexcom, timeout=60, trust_env=False) as client:
         yield client
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def planted(cloud: Stack, dexcom: httpx.Client, now: datetime) -> datetime:
     """Return a reading that appears at Dexcom after the user's history was fetched.
 
@@ -167,7 +167,7 @@ def planted(cloud: Stack, dexcom: httpx.Client, now: datetime) -> datetime:
     return instant
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def crowd() -> Iterator[ProcessGroup]:
     """Return processes with eight threads each."""
     crowd = ProcessGroup()
