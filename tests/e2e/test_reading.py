@@ -111,7 +111,7 @@ def test_the_schedule_alone_stores_a_new_reading(caller: Any, planted: datetime)
         # A job finishes a moment after its readings are stored, so the test waits for the job.
         return any(job["counts"]["stored"] for job in scheduled_jobs())
 
-    # The schedule ticks once a minute. Each check is four processes at work, and ten a second took 6 s of CPU.
+    # The schedule ticks once a minute. Four processes work for each check: ten a second took 5 s of CPU.
     assert wait_until(is_stored, WAIT_S_MAX, every_s=1.0)
     assert _pairs(patient.get(path).json())[:1] == [(wanted, PLANTED_VALUE)]
 

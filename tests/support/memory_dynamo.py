@@ -29,6 +29,7 @@ _BATCH_KEYS_MAX = 100
 _INDEX = "seat"  # The only index.
 _PARTITION_CONDITION = re.compile(r"(\w+) = (:\w+)")
 _RANGE_CONDITION = re.compile(r"pk = (:\w+) AND sk BETWEEN (:\w+) AND (:\w+)$")
+_KEYS_ONLY = re.compile(r"pk = :\w+(?: AND sk BETWEEN :\w+ AND :\w+)?")
 _USER_CONDITION = re.compile(r"pk = (:\w+)(?: AND |$)")
 
 
@@ -76,9 +77,10 @@ class MemoryDynamo:
         """The next page of items that match the key condition."""
         condition, values = request["KeyConditionExpression"], request["ExpressionAttributeValues"]
         with self._lock:
-            items = [
-                dict(item) for item in self._candidates(TableName, request) if holds(condition, item, values)
-            ]
+            items = self._candidates(TableName, request)
+            if not _KEYS_ONLY.fullmatch(condition):  # Otherwise these items are exactly those that match.
+                items = [item for item in items if holds(condition, item, values)]
+            items = [dict(item) for item in items]
         if "IndexName" in request:
             items = [{name: item[name] for name in ("pk", "sk", request["IndexName"])} for item in items]
         descending = not request.get("ScanIndexForward", True)
