@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +26,18 @@ NOT_OF_AWS = {("kms", "Encrypt"), ("events", "CreateConnection")}
 OF_ITEMS = {"B", "BS"}
 
 
+@cache
+def _descriptions() -> Any:
+    return Session().get_component("data_loader")
+
+
+def _session() -> Session:
+    """A new session of botocore. All share the descriptions, which take 50 ms to read."""
+    session = Session()
+    session.register_component("data_loader", _descriptions())
+    return session
+
+
 @pytest.fixture(autouse=True)
 def _in_lambda(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The environment has a role's session and no other endpoints; clients are made for each test."""
@@ -42,7 +55,7 @@ def _in_lambda(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("region", REGIONS)
 def test_the_endpoints_are_those_of_botocore(service: str, region: str) -> None:
     """In every partition that the service can be deployed to."""
-    theirs = Session().create_client(service, region_name=region)
+    theirs = _session().create_client(service, region_name=region)
 
     assert aws_clients.client_of(service, region).http.endpoint == theirs.meta.endpoint_url
 
@@ -53,7 +66,7 @@ def test_an_endpoint_of_the_environment_counts(service: str, monkeypatch: pytest
     for name in ("AWS_ENDPOINT_URL", f"AWS_ENDPOINT_URL_{SERVICES[service].variable}"):
         monkeypatch.setenv(name, f"http://127.0.0.1:4566/{name}")
         aws_clients.client_of.cache_clear()
-        theirs = Session().create_client(service, region_name="eu-west-1")
+        theirs = _session().create_client(service, region_name="eu-west-1")
 
         assert aws_clients.client_of(service, "eu-west-1").http.endpoint == theirs.meta.endpoint_url
 
@@ -61,7 +74,7 @@ def test_an_endpoint_of_the_environment_counts(service: str, monkeypatch: pytest
 @pytest.mark.parametrize("name", SERVICES)
 def test_the_protocol_is_that_of_the_model(name: str) -> None:
     """Its version, the target of its operations, and the name in its signatures."""
-    ours, model = SERVICES[name], Session().get_service_model(name)
+    ours, model = SERVICES[name], _session().get_service_model(name)
 
     assert ours.target == model.metadata["targetPrefix"]
     assert ours.version == model.metadata["jsonVersion"]
@@ -71,7 +84,7 @@ def test_the_protocol_is_that_of_the_model(name: str) -> None:
 
 def test_every_called_operation_speaks_this_protocol() -> None:
     """Each is a POST to the root, is named by its method, and has no bytes but the known ones."""
-    session = Session()
+    session = _session()
     known = {
         (service, xform_name(operation)): operation
         for service in SERVICES
