@@ -154,6 +154,13 @@ class AccountWorld:
 
     def backfill(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> SyncResult:
         """Run a worker that fetches a user's history and calls `turn` at every step."""
+        return self._sync(user_id, JobKind.BACKFILL, Trigger.CONNECTION, turn)
+
+    def poll(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> SyncResult:
+        """Run a worker that polls for a user, without the lease, and calls `turn` at every step."""
+        return self._sync(user_id, JobKind.INCREMENTAL, Trigger.SCHEDULE, turn)
+
+    def _sync(self, user_id: str, kind: JobKind, trigger: Trigger, turn: Callable[[str], None]) -> SyncResult:
         users = self._users(turn)
         stores = Stores(
             SyncStates(users, self.clock),
@@ -162,7 +169,7 @@ class AccountWorld:
             CompletenessStore(users, self.clock),
             lambda *_: 0,
         )
-        order = Order(user_id, new_id(self.clock.now()), JobKind.BACKFILL, Trigger.CONNECTION, "c")
+        order = Order(user_id, new_id(self.clock.now()), kind, trigger, "c")
         provider = ThreeReadingsProvider(self.world, turn)
         return sync_user(
             order, stores=stores, source=lambda *_: provider, clock=self.clock, time_left_s=lambda: 110.0

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 
@@ -159,6 +160,24 @@ def test_an_erasure_during_a_backfill_leaves_nothing(accounts: AccountWorld) -> 
 
 
 @pytest.mark.exhaustive
+def test_an_erasure_during_a_poll_leaves_nothing(accounts: AccountWorld) -> None:
+    """A poll has no lease that the erasure could see."""
+    accounts.connect("counted")
+    counted = AtNthStep(0, lambda: None)
+    accounts.poll("counted", counted)
+    assert counted.steps > 6
+
+    for step in range(1, counted.steps + 1):
+        user_id = f"ada-{step}"
+        accounts.connect(user_id)
+        eraser = accounts.eraser()
+        accounts.poll(user_id, AtNthStep(step, lambda e=eraser, u=user_id: e.erase(u, plenty)))  # type: ignore[misc]
+        accounts.let_everything_end()
+
+        assert kinds(accounts.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
+
+
+@pytest.mark.exhaustive
 def test_an_erasure_during_a_webhook_leaves_nothing(accounts: AccountWorld) -> None:
     """Receiving and storing are paused at each step, the user is erased, and they continue to their end."""
     accounts.connect("counted")
@@ -196,6 +215,41 @@ def test_an_erasure_waits_for_a_sync_that_is_ending(accounts: AccountWorld) -> N
 
     assert clock.naps == [0.5]
     assert kinds(accounts.stored_about("ada")) == {"receipt"}
+
+
+def test_an_erasure_waits_for_a_poll_that_was_due(accounts: AccountWorld) -> None:
+    """A poll takes no lease; its schedule says that one may be running, and its end that it is over."""
+
+    class Clock(FakeClock):
+        def sleep(self, wait_s: float) -> None:
+            super().sleep(wait_s)
+            worker.finish()
+
+    accounts.connect("ada")
+    accounts.clock.advance(900)
+    worker, clock = HalfWay("after fetch"), Clock(accounts.clock.now())
+    worker.start(lambda: accounts.poll("ada", worker))
+    accounts.eraser(clock=clock).erase("ada", plenty)
+
+    assert clock.naps == [0.5]
+    assert kinds(accounts.stored_about("ada")) == {"receipt"}
+
+
+@pytest.mark.parametrize(("fails", "waits"), [(False, 0), (True, 10)])
+def test_an_erasure_after_a_poll_waits_only_for_its_retry(
+    accounts: AccountWorld, *, fails: bool, waits: int
+) -> None:
+    """The next poll finds no connection, so it is not waited for; a failed poll may be running again."""
+    accounts.connect("ada")
+    accounts.clock.advance(900)
+    turn = AtNthStep(3, crash) if fails else AtNthStep(0, crash)
+    with pytest.raises(Crash) if fails else nullcontext():
+        accounts.poll("ada", turn)
+    began = accounts.clock.now()
+    receipt = accounts.eraser().erase("ada", plenty)
+
+    assert receipt.erased_at
+    assert (receipt.erased_at - began).total_seconds() == waits
 
 
 def test_an_erasure_waits_ten_seconds_at_most(accounts: AccountWorld) -> None:

@@ -38,7 +38,7 @@ from bg_ingest.erasing.receipt import PREFIX as RECEIPT
 from bg_ingest.erasing.removal import Partition
 from bg_ingest.readings.changes import late_log
 from bg_ingest.sync import state
-from bg_ingest.sync.state import LEASE_TTL, SyncStates
+from bg_ingest.sync.state import LEASE_TTL, READ_LATE_MAX, SyncStates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -131,8 +131,13 @@ class Eraser:
                 self.receipts.add(receipt, removed)
 
     def _keep_syncs_out(self, user_id: str, wait_s_max: float) -> None:
-        states = SyncStates(self.users, self.clock)
+        states, last_read_at = SyncStates(self.users, self.clock), self.clock.now() + READ_LATE_MAX
         deadline_s = self.clock.monotonic_s() + wait_s_max
+        # A poll takes no lease. One that begins later finds no connection, so one that was due is over soon.
+        while any(state.may_be_polled(last_read_at) for state in states.of_user(user_id)):
+            if self.clock.monotonic_s() >= deadline_s:
+                break
+            self.clock.sleep(_LEASE_PAUSE_S)
         waited_for = [item.source for item in states.of_user(user_id)]
         while waited_for := [source for source in waited_for if not states.keep_syncs_out(user_id, source)]:
             if self.clock.monotonic_s() >= deadline_s:

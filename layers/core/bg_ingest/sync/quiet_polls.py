@@ -40,7 +40,7 @@ RECORDS = "quiet"  # The attribute of the sync item, and of an item of records.
 FIRST_FORM = "polls"
 _FIRST_FORM = struct.Struct(">14sIIII4H16s")
 _JOB_ID_BYTES, _CAUSE_BYTES = 14, 16
-_IDS_BYTES = _JOB_ID_BYTES + _CAUSE_BYTES
+IDS_BYTES = _JOB_ID_BYTES + _CAUSE_BYTES
 _NUMBERS = 8
 _NUMBERS_END = 1 << 21  # Three bytes: twenty-four days of seconds.
 
@@ -162,7 +162,7 @@ def _unpacked(records: bytes) -> Iterator[tuple[bytes, list[int]]]:
     """The packed ids and the numbers of each record."""
     at = 0
     while at < len(records):
-        ids_of_poll, at = records[at : at + _IDS_BYTES], at + _IDS_BYTES
+        ids_of_poll, at = records[at : at + IDS_BYTES], at + IDS_BYTES
         numbers = []
         for _ in range(_NUMBERS):
             number, shift = 0, 0
