@@ -1,6 +1,7 @@
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
+from datetime import datetime
 
 import pytest
 
@@ -13,7 +14,7 @@ from bg_ingest.sync.jobs import Jobs
 from tests.contract.account_world import AccountWorld, kinds
 from tests.contract.stepped import Crash, HalfWay, crash
 from tests.contract.token_world import TokenProvider, TokenWorld
-from tests.support.fakes import FakeClock
+from tests.support.fakes import NOON, FakeClock
 from tests.support.moto_kms import kms_client, quick_key
 
 
@@ -46,6 +47,19 @@ class AtNthStep:
         self.steps += 1
         if self.steps == self.nth:
             self.action()
+
+
+class EndingWorker(FakeClock):
+    """The clock of a process that waits for a worker, which ends meanwhile."""
+
+    def __init__(self, worker: HalfWay, start: datetime = NOON) -> None:
+        super().__init__(start)
+        self.worker = worker
+
+    def sleep(self, wait_s: float) -> None:
+        """Let the worker end."""
+        super().sleep(wait_s)
+        self.worker.finish()
 
 
 def test_an_erasure_leaves_only_its_receipt(accounts: AccountWorld) -> None:
@@ -202,13 +216,8 @@ def test_an_erasure_during_a_webhook_leaves_nothing(accounts: AccountWorld) -> N
 
 def test_an_erasure_waits_for_a_sync_that_is_ending(accounts: AccountWorld) -> None:
     """Without tokens a sync ends at its next call, and a short wait prevents late writes."""
-
-    class Clock(FakeClock):
-        def sleep(self, wait_s: float) -> None:
-            super().sleep(wait_s)
-            worker.finish()
-
-    worker, clock = HalfWay("after fetch"), Clock()
+    worker = HalfWay("after fetch")
+    clock = EndingWorker(worker)
     accounts.connect("ada")
     worker.start(lambda: accounts.backfill("ada", worker))
     accounts.eraser(clock=clock).erase("ada", plenty)
@@ -218,16 +227,11 @@ def test_an_erasure_waits_for_a_sync_that_is_ending(accounts: AccountWorld) -> N
 
 
 def test_an_erasure_waits_for_a_poll_that_was_due(accounts: AccountWorld) -> None:
-    """A poll takes no lease; its schedule says that one may be running, and its end that it is over."""
-
-    class Clock(FakeClock):
-        def sleep(self, wait_s: float) -> None:
-            super().sleep(wait_s)
-            worker.finish()
-
+    """A poll takes no lease; its schedule says that one may be running, and its end that it has finished."""
     accounts.connect("ada")
     accounts.clock.advance(900)
-    worker, clock = HalfWay("after fetch"), Clock(accounts.clock.now())
+    worker = HalfWay("after fetch")
+    clock = EndingWorker(worker, accounts.clock.now())
     worker.start(lambda: accounts.poll("ada", worker))
     accounts.eraser(clock=clock).erase("ada", plenty)
 

@@ -136,7 +136,7 @@ def test_a_poll_finds_the_lease_taken(stage: SyncStage) -> None:
 
 
 def test_a_poll_ends_a_lease_that_has_expired(stage: SyncStage) -> None:
-    """Its holder is dead; nothing of it is left."""
+    """Its holder is dead; the poll removes what it has left."""
     stage.stores.states.take(stage.order(JobKind.BACKFILL, Trigger.API))
     stage.clock.advance(151)
     stage.sync(_poll(stage))
@@ -189,7 +189,7 @@ def test_a_read_that_is_late_sees_a_user_just_connected(stage: SyncStage) -> Non
     assert states.look(_poll(stage)) is None
     appears: list[SyncResult] = []
 
-    class Late:
+    class Appearing:
         """The table, which gets the item after it was read."""
 
         def __getattr__(self, name: str) -> object:
@@ -197,7 +197,7 @@ def test_a_read_that_is_late_sees_a_user_just_connected(stage: SyncStage) -> Non
                 stage.memory.tables["users"]["ada", "sync"] = item
             return getattr(stage.memory, name)
 
-    late = replace(states, table=replace(states.table, client=Late()))  # type: ignore[arg-type]
+    late = replace(states, table=replace(states.table, client=Appearing()))  # type: ignore[arg-type]
     stage.stores = replace(stage.stores, states=late)
     appears.append(stage.sync(_poll(stage)))
 
@@ -206,7 +206,7 @@ def test_a_read_that_is_late_sees_a_user_just_connected(stage: SyncStage) -> Non
 
 
 def test_a_poll_that_was_served_begins_no_turn(stage: SyncStage) -> None:
-    """A sync that fetched everything after the poll was ordered has brought its readings."""
+    """A sync that fetched everything after the poll was ordered has stored its readings."""
     waiting = _poll(stage)
     stage.clock.advance(1)
     stage.sync(stage.order(JobKind.RECONCILE, Trigger.API))

@@ -442,7 +442,7 @@ def _is_overdue(order: Order, now: datetime) -> bool:
 
 
 def _served(order: Order, item: Item) -> Superseded | None:
-    """Whether a fetch since then has brought what a poll was ordered for."""
+    """Whether a later fetch has stored what a poll was ordered for."""
     is_served = order.is_poll and item.get("fresh_at", 0) > order.ordered_ms
     return Superseded(served=True) if is_served else None
 
