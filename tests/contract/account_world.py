@@ -160,6 +160,12 @@ class AccountWorld:
         """Run a worker that polls for a user, without the lease, and calls `turn` at every step."""
         return self._sync(user_id, JobKind.INCREMENTAL, Trigger.SCHEDULE, turn)
 
+    def order_polls(self, after_s: float) -> None:
+        """Let this time pass, and let a tick order all polls that are due by then."""
+        self.clock.advance(after_s)
+        minute = int(self.clock.now().timestamp()) // 60
+        self.world.table.put({"pk": poll_stretch.PK, "sk": poll_stretch.NAME, "served": minute})
+
     def _sync(self, user_id: str, kind: JobKind, trigger: Trigger, turn: Callable[[str], None]) -> SyncResult:
         users = self._users(turn)
         stores = Stores(

@@ -226,10 +226,10 @@ def test_an_erasure_waits_for_a_sync_that_is_ending(accounts: AccountWorld) -> N
     assert kinds(accounts.stored_about("ada")) == {"receipt"}
 
 
-def test_an_erasure_waits_for_a_poll_that_was_due(accounts: AccountWorld) -> None:
-    """A poll takes no lease; its schedule says that one may be running, and its end that it has finished."""
+def test_an_erasure_waits_for_a_poll_that_was_ordered(accounts: AccountWorld) -> None:
+    """A poll takes no lease; the dispatcher says that one may run, and its end that it has finished."""
     accounts.connect("ada")
-    accounts.clock.advance(900)
+    accounts.order_polls(900)
     worker = HalfWay("after fetch")
     clock = EndingWorker(worker, accounts.clock.now())
     worker.start(lambda: accounts.poll("ada", worker))
@@ -245,7 +245,7 @@ def test_an_erasure_after_a_poll_waits_only_for_its_retry(
 ) -> None:
     """The next poll finds no connection, so it is not waited for; a failed poll may be running again."""
     accounts.connect("ada")
-    accounts.clock.advance(900)
+    accounts.order_polls(900)
     turn = AtNthStep(3, crash) if fails else AtNthStep(0, crash)
     with pytest.raises(Crash) if fails else nullcontext():
         accounts.poll("ada", turn)
@@ -254,6 +254,15 @@ def test_an_erasure_after_a_poll_waits_only_for_its_retry(
 
     assert receipt.erased_at
     assert (receipt.erased_at - began).total_seconds() == waits
+
+
+def test_an_erasure_waits_for_no_poll_that_is_still_to_come(accounts: AccountWorld) -> None:
+    """Its minute has begun, and the tick that orders it has not."""
+    accounts.connect("ada")
+    accounts.clock.advance(900)
+    began = accounts.clock.now()
+
+    assert accounts.eraser().erase("ada", plenty).erased_at == began
 
 
 def test_an_erasure_waits_ten_seconds_at_most(accounts: AccountWorld) -> None:

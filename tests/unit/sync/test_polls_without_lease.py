@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bg_ingest.providers.errors import Unavailable
+from bg_ingest.sync.dispatching.poll_stretch import PollStretch
 from bg_ingest.sync.job import JobKind, JobStatus, SyncResult, Trigger
 from bg_ingest.sync.job_history import JobHistory
 from bg_ingest.sync.state import Busy, Superseded, Turn
@@ -212,3 +213,27 @@ def test_a_poll_that_was_served_begins_no_turn(stage: SyncStage) -> None:
     stage.sync(stage.order(JobKind.RECONCILE, Trigger.API))
 
     assert stage.stores.states.look(waiting) == Superseded(served=True)
+
+
+@pytest.mark.parametrize(
+    ("slot", "percent", "claimed", "ordered"),
+    [
+        ("900#7", 100, False, 22),  # Slots 0 to 14: minutes 7, 22, 37 and 52.
+        ("900#7", 100, True, 37),  # A tick that is running may have ordered the minutes up to now.
+        ("900#10", 100, False, 25),
+        ("900#7#own03", 100, True, 37),
+        ("900#11", 200, False, 25),  # Half as many turns: the one before the last is two minutes ago.
+    ],
+)
+def test_the_last_minute_for_which_polls_were_ordered(
+    slot: str, percent: int, *, claimed: bool, ordered: int
+) -> None:
+    """As of minute 40, when minute 25 was served last."""
+    hour = int(NOON.timestamp()) // 60
+    assert hour % 15 == 0
+    now = NOON + 40 * HOUR / 60
+    turns = {"turn_thousandths": (hour + 11) * 1_000, "stretch_percent": percent} if percent > 100 else {}
+    until = {"claimed_until": int(now.timestamp()) + 1} if claimed else {}
+    stretch = PollStretch.from_item({"served": hour + 25} | turns | until)
+
+    assert stretch.last_ordered_at(slot, now) == NOON + ordered * HOUR / 60

@@ -134,9 +134,10 @@ class Eraser:
 
     def _keep_syncs_out(self, user_id: str, wait_s_max: float) -> None:
         states, last_read_at = SyncStates(self.users, self.clock), self.clock.now() + READ_LATE_MAX
+        stretch = states.stretch()
         deadline_s = self.clock.monotonic_s() + wait_s_max
-        # A poll takes no lease. One that begins later finds no connection, so one that was due ends soon.
-        while any(state.may_be_polled(last_read_at) for state in states.of_user(user_id)):
+        # A poll takes no lease. One that begins later finds no connection, so one that was ordered ends soon.
+        while any(state.may_be_polled(stretch, last_read_at) for state in states.of_user(user_id)):
             if self.clock.monotonic_s() >= deadline_s:
                 break
             self.clock.sleep(_LEASE_PAUSE_S)

@@ -118,12 +118,12 @@ class SyncState:
         interval_s = poll_slots.interval_of(self.slot)
         return stretch.interval_s(interval_s, own_pace=poll_slots.has_own_pace(self.slot))
 
-    def may_be_polled(self, now: datetime) -> bool:
-        """Whether a poll without the lease may run: one was due since the last sync, or is retried."""
+    def may_be_polled(self, stretch: PollStretch, now: datetime) -> bool:
+        """Whether a poll without the lease may run: one was ordered since the last sync, or is retried."""
         if self.slot is None:
             return False
         began_at = max(self.connected_at, self.last_attempt_at or self.connected_at)
-        return self.failures > 0 or began_at < poll_slots.last_due_at(self.slot, now)
+        return self.failures > 0 or began_at < stretch.last_ordered_at(self.slot, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ few days is seen within the hour. The first new reading restores the chosen inte
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 _MINUTE_S = 60
 DAY_MINUTES = 1_440  # Each user is reconciled once a day, in a minute chosen by the hash.
@@ -89,13 +89,6 @@ def next_due_minute(slot: str, after_minute: int) -> int:
     interval_s, number = (int(part) for part in slot.split("#")[:2])
     slots = slot_count(interval_s)
     return after_minute + 1 + (number - (after_minute + 1)) % slots
-
-
-def last_due_at(slot: str, now: datetime) -> datetime:
-    """The start of the last minute, this one included, in which this slot was due."""
-    minute = int(now.timestamp()) // _MINUTE_S
-    last = next_due_minute(slot, minute) - slot_count(interval_of(slot))
-    return datetime.fromtimestamp(last * _MINUTE_S, UTC)
 
 
 def is_reconciled_in(minutes: range, user_id: str) -> bool:
