@@ -23,6 +23,7 @@ from bg_ingest.providers.seam import Endpoint, Fetched
 from bg_ingest.readings.model import Reading
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
+from bg_ingest.sync.dispatching import poll_stretch
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.orders.pushed_records import store_pushed
