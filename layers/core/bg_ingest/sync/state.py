@@ -66,7 +66,6 @@ _KNOWN = "attribute_exists(pk)"  # An erased user must not come back as half an 
 _FREE = "(attribute_not_exists(lease_until) OR lease_until <= :now)"
 _SAME_FENCE = "fence = :fence"
 NOT_POLLED = "attribute_not_exists(seat)"
-_NOT_FRESH = "(attribute_not_exists(fresh_at) OR fresh_at <= :ordered)"
 _STOP_POLLING = "SET fence = fence + :one REMOVE seat, lease_until, running, covered"
 
 
@@ -290,30 +289,25 @@ class SyncStates:
             sk, values = source_key(SK, source), {":new": new, ":old": old}
             self.table.update(user_id, sk, "SET seat = :new", values, "seat = :old")
 
-    def take(self, order: Order) -> Turn | Busy | Superseded | None:
+    def take(self, order: Order) -> Turn | Busy | None:
         """Take the lease for an order; None for a user who never connected."""
         # There is no "OR holder = :holder": SQS may deliver one message to two workers at once, and both
         # would then hold the lease. A holder is one execution, never a message.
         now = self.clock.now()
-        if _is_overdue(order, now):
-            return Superseded(served=False)
-        condition, values = f"{_KNOWN} AND {_FREE}", self._until(now)
-        if order.is_poll:
-            condition, values = f"{condition} AND {_NOT_FRESH}", values | {":ordered": order.ordered_ms}
         write = self.table.update(
             order.user_id,
             source_key(SK, order.source),
             "SET lease_until = :until, fence = fence + :one, running = :running, last_attempt_at = :at",
-            values | {":at": now.isoformat(), ":running": _running_to_item(order, now)},
-            condition,
+            self._until(now) | {":at": now.isoformat(), ":running": _running_to_item(order, now)},
+            f"{_KNOWN} AND {_FREE}",
         )
         if write.item is None:
             return None
         if write.accepted:
             return self._turn(write.item, now, lease_until=_instant_s(write.item["lease_until"]))
-        return _served(order, write.item) or Busy(self._state(write.item).running)
+        return Busy(self._state(write.item).running)
 
-    def look(self, order: Order) -> Turn | Busy | Superseded | None:
+    def look(self, poll: Order) -> Turn | Busy | Superseded | None:
         """
         Begin a poll without the lease; None for a user who never connected, or who has only just.
 
@@ -321,15 +315,15 @@ class SyncStates:
         another sync has just fetched, and its end is refused.
         """
         now = self.clock.now()
-        if _is_overdue(order, now):
+        if poll.interval_s and now - poll.requested_at >= timedelta(seconds=poll.interval_s):
             return Superseded(served=False)
-        names = [source_key(name, order.source) for name in (SK, connection.SK)]
-        found = {each["sk"]: each for each in self.table.get_all((order.user_id, name) for name in names)}
+        names = [source_key(name, poll.source) for name in (SK, connection.SK)]
+        found = {each["sk"]: each for each in self.table.get_all((poll.user_id, name) for name in names)}
         item, connected = (found.get(name) for name in names)
         if item is None:
             return None
-        if served := _served(order, item):
-            return served
+        if item.get("fresh_at", 0) > poll.ordered_ms:
+            return Superseded(served=True)
         if item.get("lease_until", 0) > now.timestamp():
             return Busy(self._state(item).running)
         turn = self._turn(item, now, lease_until=None)
@@ -433,18 +427,6 @@ class SyncStates:
 
     def _state(self, item: Item) -> SyncState:
         return _from_item(item, self.clock.now(), self.default_interval_s)
-
-
-def _is_overdue(order: Order, now: datetime) -> bool:
-    """Whether a poll has waited until the next one is due."""
-    late = timedelta(seconds=order.interval_s) if order.is_poll and order.interval_s else None
-    return late is not None and now - order.requested_at >= late
-
-
-def _served(order: Order, item: Item) -> Superseded | None:
-    """Whether a later fetch has stored what a poll was ordered for."""
-    is_served = order.is_poll and item.get("fresh_at", 0) > order.ordered_ms
-    return Superseded(served=True) if is_served else None
 
 
 def _from_item(item: Item, now: datetime, default_interval_s: int) -> SyncState:
