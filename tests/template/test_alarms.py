@@ -45,7 +45,6 @@ VALUES = {
     "failure_of_provider_percent": {*PROVIDER_NAMES},
     "data_age_of_provider_s": {*PROVIDER_NAMES},
 }
-ALL = pytest.mark.parametrize("one", series(), ids=lambda one: f"{one.listener}-{one.metric}")
 
 
 @pytest.mark.parametrize("name", alarms())
@@ -77,34 +76,42 @@ def test_monitoring_parameters_are_named_after_resources() -> None:
         assert re.search(rf"'(?:Ref|Fn::GetAtt)': \[?'{name}'", str(value)), name
 
 
-@ALL
-def test_series_is_one_that_the_stack_writes(one: Series) -> None:
+def test_series_is_one_that_the_stack_writes() -> None:
     """Namespace, name and dimensions match exactly, since CloudWatch accepts a series that does not exist."""
-    if one.namespace == metrics.NAMESPACE:
-        metric = OURS[one.metric]
-        wanted = ("function", metric.dimension) if metric.dimension else ("function",)
-        assert tuple(name for name, _ in one.dimensions) == wanted
-        assert template()["Resources"][one.function]["Type"] == "AWS::Serverless::Function"
-        if one.metric in VALUES:
-            assert one.dimensions[1][1] in VALUES[one.metric]
-        return
+    for one in series():
+        if one.namespace == metrics.NAMESPACE:
+            _is_ours(one)
+        else:
+            _is_of_aws(one)
+
+
+def _is_ours(one: Series) -> None:
+    metric = OURS[one.metric]
+    wanted = ("function", metric.dimension) if metric.dimension else ("function",)
+    assert tuple(name for name, _ in one.dimensions) == wanted, one
+    assert template()["Resources"][one.function]["Type"] == "AWS::Serverless::Function", one
+    if one.metric in VALUES:
+        assert one.dimensions[1][1] in VALUES[one.metric], one
+
+
+def _is_of_aws(one: Series) -> None:
     dimension, kind = THEIRS[one.namespace, one.metric]
     for name, value in one.dimensions:
         owner = re.split("[:.]", value)[1]
-        assert (name, template()["Resources"][owner]["Type"]) == (dimension, kind)
-        assert value == NAMED_BY.get(kind, "Ref:{}").format(owner)
+        assert (name, template()["Resources"][owner]["Type"]) == (dimension, kind), one
+        assert value == NAMED_BY.get(kind, "Ref:{}").format(owner), one
 
 
-@ALL
-def test_statistic_fits_the_unit_of_its_metric(one: Series) -> None:
+def test_statistic_fits_the_unit_of_its_metric() -> None:
     """Counts are summed, durations are read as percentiles, and percentages as average or maximum."""
-    unit = OURS[one.metric].unit if one.namespace == metrics.NAMESPACE else None
-    if unit == "Count":
-        assert one.statistic == "Sum"
-    if unit in {"Milliseconds", "Seconds"}:
-        assert re.fullmatch(r"p\d+", one.statistic)
-    if unit == "Percent":
-        assert one.statistic in {"Average", "Maximum"}
+    for one in series():
+        unit = OURS[one.metric].unit if one.namespace == metrics.NAMESPACE else None
+        if unit == "Count":
+            assert one.statistic == "Sum", one
+        if unit in {"Milliseconds", "Seconds"}:
+            assert re.fullmatch(r"p\d+", one.statistic), one
+        if unit == "Percent":
+            assert one.statistic in {"Average", "Maximum"}, one
 
 
 def test_series_exists_whenever_its_listener_exists() -> None:
