@@ -96,7 +96,9 @@ def test_an_announced_range_is_fetched(
     assert wait_until(lambda: _jobs(demo_user, "/api/bg/demo", found)[0]["status"] == "succeeded", WAIT_S_MAX)
     (job,) = _jobs(demo_user, "/api/bg/demo", found)
     assert (job["trigger"], job["window"]["from"]) == ("webhook", start)
-    assert job["counts"]["fetched"] == job["counts"]["duplicates"] > 40
+    # The simulated sensor has gaps of up to three hours, so the number depends on the time of day.
+    stored = demo_user.get(f"/api/bg/demo?from={start}&to={end}&limit=1000").json()
+    assert job["counts"]["fetched"] == job["counts"]["duplicates"] == len(stored) > 0
 
 
 @pytest.mark.usefixtures("grace")
