@@ -36,9 +36,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bg_ingest import ids
 from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.accounts.connection import ConnectionState
+from bg_ingest.clock import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import enqueue
 
@@ -175,7 +175,7 @@ def receive(
     """Take in an authentic webhook."""
     # The ids are made before anything is read. So data of a user who is erased meanwhile is older than the
     # erasure, and is removed with the rest.
-    job_id = ids.new_id(deps.clock.now())
+    job_id = new_id(deps.clock.now())
     entry = deps.audit.new_entry(user_id, actor=_ACTOR, action=_ACTION, correlation_id=correlation_id)
     source = _source(deps, user_id)
     if source is None:

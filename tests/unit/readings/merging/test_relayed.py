@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bg_ingest.clock import HOUR, hour_of
 from bg_ingest.readings.as_of import reading_as_of
 from bg_ingest.readings.merging.deletion import without_deleted
 from bg_ingest.readings.merging.hour import merge_hours
@@ -18,7 +19,6 @@ from bg_ingest.readings.merging.relayed import RELAYED_APART_MAX
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.readings.stored.hour_items import READERS, read_text, to_text
 from bg_ingest.readings.stored.stored_reading import Hour, StoredReading, hour_change
-from bg_ingest.utc import HOUR, hour_of
 from tests.unit.readings.made_up import (
     FIVE,
     LATER,

@@ -14,9 +14,9 @@ from functools import cache, lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal
 
+from bg_ingest.clock import rfc_3339
 from bg_ingest.readings.columns import SharedValue
 from bg_ingest.readings.model import SERVED, mmol_l, served_values
-from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -51,6 +51,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bg_ingest.clock import hour_of
 from bg_ingest.readings.merging.deletion import with_readmitted
 from bg_ingest.readings.merging.identity import (
     DeviceClocks,
@@ -63,7 +64,6 @@ from bg_ingest.readings.merging.reading_index import ReadingIndex
 from bg_ingest.readings.merging.relayed import outranks, own_record, replaced_by_own
 from bg_ingest.readings.merging.revisions import EARLIER_MAX, first_version, settled, with_record
 from bg_ingest.readings.stored.stored_reading import Hour, StoredReading
-from bg_ingest.utc import hour_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

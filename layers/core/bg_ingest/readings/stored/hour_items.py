@@ -27,9 +27,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bg_ingest.clock import HOUR, to_iso
 from bg_ingest.readings.stored import format_1, writer
 from bg_ingest.readings.stored.stored_reading import FoldedReading, Hour, Removal, StoredReading
-from bg_ingest.utc import HOUR, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
