@@ -42,9 +42,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         f"{_HTTP}/test_{name}.py" for name in ("circuit", "circuit_accounts", "admission")
     ),
     "bg_ingest.providers.dexcom.responses": _RECORDS,
-    "bg_ingest.providers.dexcom.glucose": _RECORDS,
-    "bg_ingest.providers.dexcom.times": _RECORDS,
-    "bg_ingest.providers.dexcom.client": (f"{_DEXCOM}/test_client.py",),
+    "bg_ingest.providers.dexcom.client": (f"{_DEXCOM}/test_client.py", f"{_DEXCOM}/test_times.py"),
     "bg_ingest.providers.nightscout.entry_parser": (f"{_PROVIDERS}/nightscout/test_entry_parser.py",),
     "bg_ingest.providers.nightscout.site_address": (f"{_PROVIDERS}/nightscout/test_site_address.py",),
     "bg_ingest.providers.http.send": (f"{_HTTP}/test_send.py",),

@@ -388,7 +388,7 @@ BREAKS = (
     ),
     Break(
         "a status without a value is a gap",
-        "providers/dexcom/glucose.py",
+        "providers/dexcom/responses.py",
         "        return _code_of(status)",
         "        return Implausible.MISSING",
         "tests/unit/providers/dexcom/test_responses.py",
