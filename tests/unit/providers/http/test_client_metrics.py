@@ -8,13 +8,12 @@ import httpx
 import pytest
 
 from bg_ingest.providers.errors import Unavailable
-from bg_ingest.providers.http.call_record import Call, CallRecord, CircuitState, CircuitTransitions
 from bg_ingest.providers.http.client_metrics import ClientMetrics
-from bg_ingest.providers.http.send import send
+from bg_ingest.providers.http.send import Call, CallRecord, CircuitState, CircuitTransitions, send
 from tests.unit.providers.http.fake_provider import Replies, get, ok, polite
 
 if TYPE_CHECKING:
-    from bg_ingest.providers.http.call_record import CircuitState
+    from bg_ingest.providers.http.send import CircuitState
     from tests.support.fakes import FakeClock
 
 CALL = CallRecord("egvs", "GET", "/v3/egvs", attempt=1, sent=True, status=200, latency_s=0.2, size_bytes=100)

@@ -19,9 +19,9 @@ from bg_ingest.providers.errors import (
     TryLater,
     Unavailable,
 )
-from bg_ingest.providers.http.call_record import Call
 from bg_ingest.providers.http.send import (
     RETRY_AFTER_S_MAX,
+    Call,
     bearer_header,
     error_for,
     parse_json_object,

@@ -12,8 +12,7 @@ from bg_ingest.providers.dexcom.responses import (
     parse_egvs,
 )
 from bg_ingest.providers.dexcom.subscriptions import Subscriptions
-from bg_ingest.providers.http.call_record import Call, unlimited_s
-from bg_ingest.providers.http.send import bearer_header, parse_json_object, send
+from bg_ingest.providers.http.send import Call, bearer_header, parse_json_object, send, unlimited_s
 from bg_ingest.providers.seam import Fetched
 
 if TYPE_CHECKING:
