@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.providers.json_values import pseudonym
+from bg_ingest.providers.seam import pseudonym
 from bg_ingest.readings.saving import HourContended
 from bg_ingest.sync.dispatching import poll_slots
 from bg_ingest.sync.job import JobStatus, Order

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.clock import made_at, new_id, rfc_3339, to_iso
-from bg_ingest.providers.json_values import pseudonym
+from bg_ingest.providers.seam import pseudonym
 
 if TYPE_CHECKING:
     from collections import Counter

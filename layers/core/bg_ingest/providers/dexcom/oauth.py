@@ -29,8 +29,7 @@ from bg_ingest.providers.errors import (
     Unavailable,
 )
 from bg_ingest.providers.http.send import Call, parse_json_object, send, unlimited_s
-from bg_ingest.providers.json_values import number_of
-from bg_ingest.providers.seam import Tokens
+from bg_ingest.providers.seam import Tokens, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

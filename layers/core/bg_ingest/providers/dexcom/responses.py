@@ -50,8 +50,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.providers.errors import ContractBroken
-from bg_ingest.providers.json_values import number_of, pseudonym, text_of
-from bg_ingest.providers.seam import Fetched, Rejected, Span
+from bg_ingest.providers.seam import Fetched, Rejected, Span, number_of, pseudonym, text_of
 from bg_ingest.readings.model import MG_DL_PER_MMOL_L, Device, Reading
 
 if TYPE_CHECKING:
