@@ -1,6 +1,6 @@
 """The mutated modules and their tests, the fastest test first."""
 
-# A module, and every module that it consists of: merging is spread over five files.
+# A module, and every module that it consists of: merging is spread over four files.
 # A further module is one more line here; its tests use no fixture of a conftest.py (trial.py).
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ _PROVIDERS = "tests/unit/providers"
 _HTTP, _DEXCOM = f"{_PROVIDERS}/http", f"{_PROVIDERS}/dexcom"
 _MERGING = tuple(
     f"{_READINGS}/merging/test_{name}.py"
-    for name in ("hour", "revisions", "identity", "reading_index", "hour_properties")
+    for name in (
+        "hour",
+        "revisions",
+        "deletion",
+        "identity",
+        "relayed",
+        "reading_index",
+        "hour_properties",
+    )
 )
 _PUBLISHING = tuple(f"tests/unit/publishing/test_{name}.py" for name in ("events", "republish"))
 _RECORDS = tuple(f"{_DEXCOM}/test_{name}.py" for name in ("responses", "glucose", "times"))

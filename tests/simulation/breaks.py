@@ -347,8 +347,8 @@ BREAKS = (
     Break(
         "a dropped version is not counted",
         "readings/merging/revisions.py",
-        "        revision=stored.revision + 1,",
-        "        revision=min(len(earlier), keep),",
+        "        revision=stored.revision + 1,\n        earlier=tuple(earlier[:keep]),",
+        "        revision=min(len(earlier), keep),\n        earlier=tuple(earlier[:keep]),",
         "tests/unit/readings/merging/test_revisions.py",
     ),
     Break(
@@ -374,7 +374,7 @@ BREAKS = (
     ),
     Break(
         "a relayed reading is never replaced",
-        "readings/merging/relayed.py",
+        "readings/merging/identity.py",
         "return record.device.relay is None and served.device.relay is not None",
         "return record.device.relay is None and served.device.relay is None",
         "tests/unit/readings/merging/test_relayed.py",

@@ -25,8 +25,12 @@ from typing import TYPE_CHECKING
 
 from bg_ingest.clock import HOUR, hour_of
 from bg_ingest.readings.merging.hour import merge_hours
-from bg_ingest.readings.merging.identity import CLOCKS_APART_MAX, COPIES_APART_MAX, measurement_id
-from bg_ingest.readings.merging.relayed import RELAYED_APART_MAX
+from bg_ingest.readings.merging.identity import (
+    CLOCKS_APART_MAX,
+    COPIES_APART_MAX,
+    RELAYED_APART_MAX,
+    measurement_id,
+)
 from bg_ingest.readings.stored.hour_items import HourUnreadable, hour_from_item, hour_start
 from bg_ingest.readings.stored.hour_size import fit
 from bg_ingest.readings.stored.stored_reading import Hour, hour_change, is_late, with_write

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bg_ingest.publishing.events import reading_events
 from bg_ingest.readings.as_of import columns_before_removals
-from bg_ingest.readings.merging.deletion import REMOVALS_MAX, without_deleted
 from bg_ingest.readings.merging.hour import merge_hours
+from bg_ingest.readings.merging.revisions import REMOVALS_MAX, without_deleted
 from bg_ingest.readings.stored.hour_items import hour_from_item, to_text
 from bg_ingest.readings.stored.stored_reading import Hour, Removal, hour_change
 from tests.unit.readings.made_up import FIVE, LATER, MINUTE, PHONE, RECEIVER, SILENT, at, measured

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from bg_ingest.clock import HOUR, hour_of
 from bg_ingest.readings.as_of import reading_as_of
-from bg_ingest.readings.merging.deletion import without_deleted
 from bg_ingest.readings.merging.hour import merge_hours
-from bg_ingest.readings.merging.relayed import RELAYED_APART_MAX
+from bg_ingest.readings.merging.identity import RELAYED_APART_MAX
+from bg_ingest.readings.merging.revisions import without_deleted
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.readings.stored.hour_items import READERS, read_text, to_text
 from bg_ingest.readings.stored.stored_reading import Hour, StoredReading, hour_change
