@@ -32,8 +32,8 @@ from bg_ingest.readings.merging.identity import (
     measurement_id,
 )
 from bg_ingest.readings.stored.hour_items import HourUnreadable, hour_from_item, hour_start
-from bg_ingest.readings.stored.hour_size import fit
 from bg_ingest.readings.stored.stored_reading import Hour, hour_change, is_late, with_write
+from bg_ingest.readings.stored.writer import fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from bg_ingest.dynamo import Item
     from bg_ingest.readings.model import Reading
     from bg_ingest.readings.stored.hour_items import HourItems
-    from bg_ingest.readings.stored.hour_size import FittedHour
+    from bg_ingest.readings.stored.writer import FittedHour
 
 # A writer loses a round only if another writer's write was accepted. If 32 writers start at once, each of
 # them writes an hour at most twice, so all finish within this limit. A livelock ends at it.

@@ -11,8 +11,9 @@ from bg_ingest.publishing.events import reading_events
 from bg_ingest.readings.as_of import columns_before_removals
 from bg_ingest.readings.merging.hour import merge_hours
 from bg_ingest.readings.merging.revisions import REMOVALS_MAX, without_deleted
-from bg_ingest.readings.stored.hour_items import hour_from_item, to_text
+from bg_ingest.readings.stored.hour_items import hour_from_item
 from bg_ingest.readings.stored.stored_reading import Hour, Removal, hour_change
+from bg_ingest.readings.stored.writer import to_text
 from tests.unit.readings.made_up import FIVE, LATER, MINUTE, PHONE, RECEIVER, SILENT, at, measured
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from bg_ingest.readings.merging.hour import merge_hours
 from bg_ingest.readings.merging.identity import RELAYED_APART_MAX
 from bg_ingest.readings.merging.revisions import without_deleted
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.readings.stored.hour_items import READERS, read_text, to_text
+from bg_ingest.readings.stored.hour_items import READERS, read_text
 from bg_ingest.readings.stored.stored_reading import Hour, StoredReading, hour_change
+from bg_ingest.readings.stored.writer import to_text
 from tests.unit.readings.made_up import (
     FIVE,
     LATER,

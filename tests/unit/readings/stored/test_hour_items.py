@@ -13,14 +13,9 @@ from hypothesis import strategies as st
 
 from bg_ingest.readings.columns import HourColumns, to_columns
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.readings.stored.hour_items import (
-    COLUMN_READERS,
-    READERS,
-    HourUnreadable,
-    read_text,
-    to_text,
-)
+from bg_ingest.readings.stored.hour_items import COLUMN_READERS, READERS, HourUnreadable, read_text
 from bg_ingest.readings.stored.stored_reading import Copy, Hour, StoredReading, Version
+from bg_ingest.readings.stored.writer import to_text
 from tests.unit.readings.made_up import (
     FIVE,
     LATER,

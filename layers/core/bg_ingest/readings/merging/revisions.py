@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from bg_ingest.readings.merging.identity import content_order, copy_of, copy_order, same_source
 from bg_ingest.readings.model import content_values
-from bg_ingest.readings.stored.stored_reading import Hour, Removal, StoredReading, Version
+from bg_ingest.readings.stored.stored_reading import EARLIER_MAX, Hour, Removal, StoredReading, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from bg_ingest.readings.model import Reading
 
 
-# A provider that changes a value in every answer must not fill its hour. The first versions and the newest
-# are kept, and `revision` counts all of them. If many readings have versions, hour_size keeps fewer of each.
-EARLIER_MAX = 31
 # Twice the readings of an hour of a sensor that measures every minute would be deleted and sent again. The
 # oldest removals are forgotten first.
 REMOVALS_MAX = 120

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+# A provider that changes a value in every answer must not fill its hour. The first versions and the newest
+# are kept, and `revision` counts all of them. If many readings have versions, the writer keeps fewer of each.
+EARLIER_MAX = 31
 # A write to an hour further away than this is announced in the late log. Readers watch twice as many hours,
 # so the clocks of writers and readers may differ by as much.
 LATE_AFTER = timedelta(hours=24)
