@@ -35,6 +35,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.readings.merging.reading_index": _MERGING,
     "bg_ingest.readings.stored.stored_reading": (
         f"{_READINGS}/test_stored_reading.py",
+        f"{_READINGS}/test_columns.py",
+        f"{_READINGS}/test_as_of.py",
         *_MERGING,
         *_PUBLISHING,
     ),

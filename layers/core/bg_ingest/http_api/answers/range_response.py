@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bg_ingest.facades.native.reading_text import Unit
-    from bg_ingest.readings.columns import HourColumns
     from bg_ingest.readings.store import ReadingStore
-    from bg_ingest.readings.stored.stored_reading import StoredReading
+    from bg_ingest.readings.stored.stored_reading import HourColumns, StoredReading
 
 
 class DeviceJson(TypedDict):

@@ -44,9 +44,8 @@ if TYPE_CHECKING:
     from bg_ingest.access.grants import GrantService
     from bg_ingest.accounts.display_settings import DisplayStore
     from bg_ingest.facades.page.charts.day_chart import Trace
-    from bg_ingest.readings.columns import HourColumns
     from bg_ingest.readings.store import ReadingStore
-    from bg_ingest.readings.stored.stored_reading import StoredReading
+    from bg_ingest.readings.stored.stored_reading import HourColumns, StoredReading
     from bg_ingest.sync.service import SyncService
     from bg_ingest.sync.state import SyncState
     from bg_ingest.sync.user_sources import UserSource

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bg_ingest.dynamo import Item, Table, Write
-    from bg_ingest.readings.columns import HourColumns
+    from bg_ingest.readings.stored.stored_reading import HourColumns
 
 Content = TypeVar("Content")
 Reader = Callable[[datetime, Mapping[str, Any]], Content]
