@@ -72,7 +72,8 @@ class Stores:
         set_aside = [Rejected(one.reason, _as_record(one.reading)) for one in saved.set_aside]
         rejected = [*fetched.rejected, *set_aside]
         # After the readings: a rejected record must not keep the good ones from being stored.
-        self.quarantine(user_id, rejected)
+        if rejected:
+            self.quarantine(user_id, rejected)
         records = len(fetched.readings) + len(fetched.rejected)
         invalid = tuple(sorted(Counter(one.reason for one in rejected).items()))
         return Counts(records, saved.stored, saved.revised, saved.duplicates, invalid)
