@@ -182,7 +182,7 @@ class AccountWorld:
             jobs=Jobs(users, self.clock),
             audit=Audit(users, self.clock, 365),
             limit=CallerLimit(intake, self.clock, LimitPolicy("webhook", 100, 60)),
-            seal=self.message_seals(turn).seal,
+            seals=lambda: self.message_seals(turn),
             send=send,
             clock=self.clock,
         )

@@ -78,7 +78,7 @@ class WebhookStage(SyncStage):
             jobs=Jobs(users, now),
             audit=Audit(users, now, 365),
             limit=CallerLimit(intake, now, LimitPolicy("webhook", CALLS_MAX, 60)),
-            seal=MessageSeals(intake, self.sealer, now).seal,
+            seals=lambda: MessageSeals(intake, self.sealer, now),
             send=send,
             clock=now,
         )

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from bg_ingest.access.audit import Audit
     from bg_ingest.access.caller_limits import CallerLimit, LimitStatus
     from bg_ingest.accounts.connection import Connections
+    from bg_ingest.accounts.sealing import MessageSeals
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
     from bg_ingest.sync.jobs import Jobs
@@ -164,7 +165,7 @@ class WebhookDeps:
     jobs: Jobs
     audit: Audit
     limit: CallerLimit  # Per user; repetitions do not count.
-    seal: Callable[[str, bytes], str]  # For this user.
+    seals: Callable[[], MessageSeals]
     send: Callable[[Iterable[Order]], None]
     clock: Clock
 
@@ -227,7 +228,7 @@ def _order(deps: WebhookDeps, user_id: str, source: str, claim: Claim, request: 
         Trigger.WEBHOOK,
         claim.correlation_id,
         window=request.window,
-        payload=deps.seal(user_id, request.payload) if request.payload is not None else None,
+        payload=deps.seals().seal(user_id, request.payload) if request.payload is not None else None,
         source=source,
     )
 

@@ -12,9 +12,9 @@ import httpx
 
 from bg_ingest import telemetry
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy, WriteLimits
-from bg_ingest.accounts.cached_secret import CachedSecret
 from bg_ingest.accounts.display_settings import DisplayStore
 from bg_ingest.aws import aws_clients
+from bg_ingest.aws.cached_secret import CachedSecret
 from bg_ingest.clock import to_iso
 from bg_ingest.exporting.export_file import ExportFiles
 from bg_ingest.facades.page.forms import Act
