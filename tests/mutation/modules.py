@@ -71,7 +71,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.statistics.summary": (_SUMMARY,),
     "bg_ingest.statistics.as_json": (f"{_STATISTICS}/test_as_json.py", _SUMMARY),
     "bg_ingest.webhooks.authentication": ("tests/unit/webhooks/test_authentication.py",),
-    "bg_ingest.sync.orders.packed_body": ("tests/unit/sync/test_packed_body.py",),
+    "bg_ingest.sync.orders.queue": (f"{_SYNC}/test_queue.py", f"{_SYNC}/test_worker.py"),
 }
 
 

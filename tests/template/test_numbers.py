@@ -28,7 +28,7 @@ from bg_ingest.settings import Settings
 from bg_ingest.sync.dispatching.dispatch import CLAIM_S
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import DELIVERIES_MAX
-from bg_ingest.sync.orders.packed_body import BODY_BYTES_MAX, pack
+from bg_ingest.sync.orders.queue import BODY_BYTES_MAX, pack
 from bg_ingest.sync.run import WINDOW_S_MAX
 from bg_ingest.sync.state import LEASE_TTL
 from bg_ingest.webhooks.authentication import TOLERANCE_S

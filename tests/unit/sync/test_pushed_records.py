@@ -10,7 +10,7 @@ from bg_ingest.providers.seam import pseudonym
 from bg_ingest.readings.saving import HourContended
 from bg_ingest.sync.dispatching import poll_slots
 from bg_ingest.sync.job import JobStatus, Order
-from bg_ingest.sync.orders.packed_body import pack
+from bg_ingest.sync.orders.queue import pack
 from bg_ingest.sync.state import Lease
 from bg_ingest.webhooks.receive import WebhookRequest
 from tests.simulation.provider import DAY, HOUR, MINUTE

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from bg_ingest import problems
 from bg_ingest.http_api.requests import parsing
 from bg_ingest.problems import Problem, invalid_field
-from bg_ingest.sync.orders.packed_body import BODY_BYTES_MAX, pack, parse_body
+from bg_ingest.sync.orders.queue import BODY_BYTES_MAX, pack, parse_body
 from bg_ingest.webhooks.receive import WebhookRequest
 
 if TYPE_CHECKING:
