@@ -80,7 +80,6 @@ def test_an_invalid_json_body_raises_value_error(body: bytes) -> None:
 
 
 MINUTE = timedelta(minutes=1)
-QUEUES = {"url": "https://sqs/jobs", "polls_url": "https://sqs/polls", "bulk_url": "https://sqs/bulk"}
 REQUESTED = Order("ada", new_id(NOON), JobKind.INCREMENTAL, Trigger.API, "id")
 SHARD = Shard(JobKind.RECONCILE, 300, 0, 0, 1, 2, at_s=3, delay_s=7, correlation_id="id")
 
@@ -103,6 +102,11 @@ class SqsOfManyQueues:
         self.hidden.append(call)
 
 
+def three_queues(sqs: SqsOfManyQueues) -> JobsQueue:
+    """The queues of a deployment."""
+    return JobsQueue(cast("Any", sqs), "https://sqs/jobs", "https://sqs/polls", "https://sqs/bulk")
+
+
 @pytest.mark.parametrize(
     ("order", "queue"),
     [
@@ -118,7 +122,7 @@ class SqsOfManyQueues:
 def test_each_kind_of_work_has_its_queue(order: Order, queue: str) -> None:
     """A deployment with one queue sends all of them there."""
     sqs = SqsOfManyQueues()
-    JobsQueue(cast("Any", sqs), **QUEUES).send([order])
+    three_queues(sqs).send([order])
     JobsQueue(cast("Any", sqs), "https://sqs/one").send([order])
 
     assert [batch["QueueUrl"] for batch in sqs.batches] == [f"https://sqs/{queue}", "https://sqs/one"]
@@ -144,16 +148,18 @@ def test_orders_of_one_kind_share_their_calls() -> None:
     assert [len(batch["Entries"]) for batch in sqs.batches] == [10, 1]
 
 
-@pytest.mark.parametrize(("name", "url"), [("polls", "polls_url"), ("bulk", "bulk_url"), ("", "url")])
-def test_a_message_is_hidden_in_its_own_queue(name: str, url: str) -> None:
+@pytest.mark.parametrize(("name", "queue"), [("polls", "polls"), ("bulk", "bulk"), ("", "jobs")])
+def test_a_message_is_hidden_in_its_own_queue(name: str, queue: str) -> None:
     """The queue is found by the name that Lambda says; without a name it is the interactive one."""
     sqs = SqsOfManyQueues()
-    queue = JobsQueue(cast("Any", sqs), **QUEUES)
-    queue.hide("receipt", 60, name)
-    queue.hide("receipt", 60)
+    three_queues(sqs).hide("receipt", 60, name)
+    three_queues(sqs).hide("receipt", 60)
 
     call = {"ReceiptHandle": "receipt", "VisibilityTimeout": 60}
-    assert sqs.hidden == [call | {"QueueUrl": QUEUES[url]}, call | {"QueueUrl": QUEUES["url"]}]
+    assert sqs.hidden == [
+        call | {"QueueUrl": f"https://sqs/{queue}"},
+        call | {"QueueUrl": "https://sqs/jobs"},
+    ]
 
 
 def test_a_shard_is_sent_with_its_delay() -> None:
