@@ -55,7 +55,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.providers.dexcom.client": (f"{_DEXCOM}/test_client.py", f"{_DEXCOM}/test_times.py"),
     "bg_ingest.providers.nightscout.entry_parser": (f"{_PROVIDERS}/nightscout/test_entry_parser.py",),
     "bg_ingest.providers.nightscout.site_address": (f"{_PROVIDERS}/nightscout/test_site_address.py",),
-    "bg_ingest.providers.http.send": (f"{_HTTP}/test_send.py", f"{_HTTP}/test_client_metrics.py"),
+    "bg_ingest.providers.http.send": (f"{_HTTP}/test_send.py",),
     "bg_ingest.access.caller": ("tests/unit/access/test_caller.py",),
     "bg_ingest.publishing.republish": _PUBLISHING,
     "bg_ingest.publishing.events": _PUBLISHING,

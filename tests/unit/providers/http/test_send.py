@@ -22,6 +22,9 @@ from bg_ingest.providers.errors import (
 from bg_ingest.providers.http.send import (
     RETRY_AFTER_S_MAX,
     Call,
+    CallRecord,
+    CircuitState,
+    CircuitTransitions,
     bearer_header,
     error_for,
     parse_json_object,
@@ -204,3 +207,16 @@ def test_date_and_seconds_give_the_same_wait(wait_s: int) -> None:
     date = format_datetime(NOON + timedelta(seconds=wait_s), usegmt=True)
 
     assert retry_after_s(date, NOON) == retry_after_s(str(wait_s), NOON) == wait_s
+
+
+def test_transition_is_found_once() -> None:
+    """Only the first record with a new circuit state shows the transition."""
+    transitions = CircuitTransitions()
+    states: tuple[CircuitState | None, ...] = ("closed", "open", "open", None, "probing")
+
+    found = [
+        transitions.in_record(CallRecord("egvs", "GET", "/egvs", 1, sent=True, circuit=state))
+        for state in states
+    ]
+
+    assert found == [None, ("closed", "open"), None, None, ("open", "probing")]
