@@ -164,8 +164,8 @@ def _parse_request(raw: bytes) -> WebhookRequest:
 
 def build(deps: WebhookDeps, authenticator: WebhookAuthenticator, api: ApiSettings) -> APIGatewayHttpResolver:
     """Build the route."""
-    # No token of a user or service here: `_authenticated_id` authenticates the sender, and `receive` writes the
-    # audit entry.
+    # No token of a user or service here: `_authenticated_id` authenticates the sender, and `receive` writes
+    # the audit entry.
     app = serving.routes(api, authenticates_itself=True)
 
     @app.post("/api/bg/<user_id>/webhook", **RECEIVE)
