@@ -48,7 +48,7 @@ def providers(own: Process) -> Mapping[str, Provider]:
 def dexcom(own: Process) -> DexcomProvider:
     """Dexcom, with one HTTP client per region."""
     return DexcomProvider(
-        http=partial(own.part, _http),  # type: ignore[arg-type] # mypy cannot tell the part from `partial`.
+        http=partial(own.part, _http),  # type: ignore[arg-type] # mypy infers no TypeVarTuple.
         application=CachedSecret(partial(_read_application, own), own.clock).get,
         clock=own.clock,
         base_url=base_url(own.settings.dexcom_api_base_url),

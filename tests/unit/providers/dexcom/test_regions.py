@@ -54,7 +54,7 @@ def test_base_url_with_a_password_is_rejected() -> None:
 
 def provider(deployed: str) -> DexcomProvider:
     """The provider of a deployment with this setting; it makes no call."""
-    return DexcomProvider(None, None, SystemClock(), deployed)  # type: ignore[arg-type] # Neither is used.
+    return DexcomProvider(None, None, SystemClock(), deployed)  # type: ignore[arg-type] # It is never called.
 
 
 def test_region_of_a_base_url() -> None:
