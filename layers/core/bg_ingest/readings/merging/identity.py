@@ -53,10 +53,10 @@ PAIRS_MIN = 3
 # Uploaders stamp a measurement some seconds apart from the sensor's own app. The limit is half of the minute
 # of the fastest sensors, so a record is near one measurement only.
 RELAYED_APART_MAX = timedelta(seconds=30)
-_APART = tuple(
-    apart
-    for seconds in range(int(RELAYED_APART_MAX.total_seconds()) + 1)
-    for apart in ((timedelta(0),) if seconds == 0 else (timedelta(0, -seconds), timedelta(0, seconds)))
+_APART_S = RELAYED_APART_MAX // timedelta(seconds=1)
+_APART = sorted(
+    (timedelta(seconds=apart_s) for apart_s in range(-_APART_S, _APART_S + 1)),
+    key=lambda apart: (abs(apart), apart),  # The nearest first, and the earlier of two.
 )
 
 # `record_order` compares these first, and every other field of a record at the end.
