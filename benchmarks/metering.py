@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_READS = {"get_item", "query"}
-_WRITES = {"put_item", "update_item", "delete_item"}
+_READS = {"get_item", "batch_get_item", "query"}
+_WRITES = {"put_item", "update_item", "delete_item", "transact_write_items"}
 
 
 class Meter:
@@ -61,12 +61,13 @@ class _Metered:
         return partial(self._call, method, call) if method in _READS | _WRITES else call
 
     def _call(self, method: str, call: Callable[..., Any], **request: Any) -> Any:
-        table = request["TableName"]
         try:
             answer = call(**request, ReturnConsumedCapacity="TOTAL")
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                self.meter.add(method, table, 1)
+                self.meter.add(method, request["TableName"], 1)
             raise
-        self.meter.add(method, table, answer["ConsumedCapacity"]["CapacityUnits"])
+        consumed = answer["ConsumedCapacity"]  # Of a request for several items: a list, by table.
+        for each in consumed if isinstance(consumed, list) else [consumed]:
+            self.meter.add(method, each["TableName"], each["CapacityUnits"])
         return answer

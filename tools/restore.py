@@ -87,11 +87,11 @@ class Recovery:
 
     def _let_polls_read_hours(self, users: str) -> None:
         """Let the next poll of each user look for gaps in the hours: some readings may still be missing."""
-        # A sync that runs now has read the hours before. With another fence it cannot say what is stored. Its
+        # A sync that runs now has read the hours before. With another fence it cannot say what is stored. A
         # lease stays until it expires: without it, a second sync could use the same refresh token.
         for item in self._scan(
             users,
-            FilterExpression=f"attribute_exists({COVERED}) OR attribute_exists(lease_until)",
+            FilterExpression="attribute_exists(fence)",
             ProjectionExpression="pk, sk",
         ):
             try:

@@ -23,6 +23,7 @@ from bg_ingest.providers.seam import Endpoint, Fetched
 from bg_ingest.readings.model import Reading
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
+from bg_ingest.sync.dispatching import poll_stretch
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from bg_ingest.sync.orders.pushed_records import store_pushed
@@ -154,6 +155,19 @@ class AccountWorld:
 
     def backfill(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> SyncResult:
         """Run a worker that fetches a user's history and calls `turn` at every step."""
+        return self._sync(user_id, JobKind.BACKFILL, Trigger.CONNECTION, turn)
+
+    def poll(self, user_id: str, turn: Callable[[str], None] = lambda _: None) -> SyncResult:
+        """Run a worker that polls for a user, without the lease, and calls `turn` at every step."""
+        return self._sync(user_id, JobKind.INCREMENTAL, Trigger.SCHEDULE, turn)
+
+    def order_polls(self, after_s: float) -> None:
+        """Let this time pass, and let a tick order all polls that are due by then."""
+        self.clock.advance(after_s)
+        minute = int(self.clock.now().timestamp()) // 60
+        self.world.table.put({"pk": poll_stretch.PK, "sk": poll_stretch.NAME, "served": minute})
+
+    def _sync(self, user_id: str, kind: JobKind, trigger: Trigger, turn: Callable[[str], None]) -> SyncResult:
         users = self._users(turn)
         stores = Stores(
             SyncStates(users, self.clock),
@@ -162,7 +176,7 @@ class AccountWorld:
             CompletenessStore(users, self.clock),
             lambda *_: 0,
         )
-        order = Order(user_id, new_id(self.clock.now()), JobKind.BACKFILL, Trigger.CONNECTION, "c")
+        order = Order(user_id, new_id(self.clock.now()), kind, trigger, "c")
         provider = ThreeReadingsProvider(self.world, turn)
         return sync_user(
             order, stores=stores, source=lambda *_: provider, clock=self.clock, time_left_s=lambda: 110.0

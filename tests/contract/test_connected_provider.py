@@ -21,9 +21,9 @@ from bg_ingest.sync.state import LEASE_TTL
 from dexcom_sim.added_readings import AddedReading
 from dexcom_sim.faults import AccessTokenExpired, LateUploads, UserRevoked
 from tests.contract.dexcom_caller import CALLBACK, PERSON, Caller, connected
-from tests.support.leases import endless_lease
 from tests.support.logins import store_tokens
 from tests.support.providers import client_provider, token_for
+from tests.support.turns import endless_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bg_ingest.providers.dexcom.client import DexcomClient
     from bg_ingest.providers.dexcom.responses import DataRange
     from bg_ingest.providers.seam import Fetched
-    from bg_ingest.sync.state import Lease
+    from bg_ingest.sync.state import Turn
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 _REGION = Endpoint("dexcom", "custom")
@@ -83,7 +83,7 @@ class Ada:
         self.provider.readings("ada", self.caller.now - HOUR, self.caller.now)
         slow = Slow(self.caller.client, action)
         provider = ConnectedProvider(
-            self.connections, self.vault, client_provider(slow), self.provider.lease, lambda: math.inf
+            self.connections, self.vault, client_provider(slow), self.provider.turn, lambda: math.inf
         )
         return provider.readings("ada", self.caller.now - HOUR, self.caller.now)
 
@@ -110,7 +110,7 @@ def ada(users_table: Table) -> Ada:
         caller,
         connections,
         vault,
-        ConnectedProvider(connections, vault, providers, endless_lease(), lambda: math.inf),
+        ConnectedProvider(connections, vault, providers, endless_turn(), lambda: math.inf),
     )
 
 
@@ -252,10 +252,10 @@ def test_an_answer_to_an_earlier_login_is_dropped(ada: Ada) -> None:
     assert ada.fetch_while(lambda: None).readings
 
 
-def _lease_of(connection: Connection, taken_at: datetime) -> Lease:
-    lease = endless_lease()
-    state = replace(lease.state, connected_at=connection.connected_at)
-    return replace(lease, state=state, taken_at=taken_at)
+def _turn_of(connection: Connection, began_at: datetime) -> Turn:
+    turn = endless_turn()
+    state = replace(turn.state, connected_at=connection.connected_at)
+    return replace(turn, state=state, began_at=began_at)
 
 
 def test_a_sync_item_of_an_earlier_login_delays_syncs_only(ada: Ada) -> None:
@@ -266,7 +266,7 @@ def test_a_sync_item_of_an_earlier_login_delays_syncs_only(ada: Ada) -> None:
     ada.log_in_as(PERSON)
     ada.caller.clock.advance(LEASE_TTL.total_seconds())
     now = ada.caller.now
-    provider = replace(ada.provider, lease=_lease_of(connection, taken_at=now))
+    provider = replace(ada.provider, turn=_turn_of(connection, began_at=now))
 
     assert provider.readings("ada", now - HOUR, now).readings
 
@@ -276,7 +276,7 @@ def test_a_login_after_the_lease_ends_the_sync(ada: Ada, after_s: int) -> None:
     """Another sync may use the tokens of that login; those of the lease's own login are used."""
     connection = ada.connections.get("ada")
     assert connection
-    provider = replace(ada.provider, lease=_lease_of(connection, taken_at=ada.caller.now))
+    provider = replace(ada.provider, turn=_turn_of(connection, began_at=ada.caller.now))
     ada.caller.clock.advance(after_s)
     ada.log_in_as(PERSON)
     now = ada.caller.now

@@ -1,5 +1,7 @@
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import datetime
 
 import pytest
 
@@ -12,7 +14,7 @@ from bg_ingest.sync.jobs import Jobs
 from tests.contract.account_world import AccountWorld, kinds
 from tests.contract.stepped import Crash, HalfWay, crash
 from tests.contract.token_world import TokenProvider, TokenWorld
-from tests.support.fakes import FakeClock
+from tests.support.fakes import NOON, FakeClock
 from tests.support.moto_kms import kms_client, quick_key
 
 
@@ -45,6 +47,19 @@ class AtNthStep:
         self.steps += 1
         if self.steps == self.nth:
             self.action()
+
+
+class EndingWorker(FakeClock):
+    """The clock of a process that waits for a worker, which ends meanwhile."""
+
+    def __init__(self, worker: HalfWay, start: datetime = NOON) -> None:
+        super().__init__(start)
+        self.worker = worker
+
+    def sleep(self, wait_s: float) -> None:
+        """Let the worker end."""
+        super().sleep(wait_s)
+        self.worker.finish()
 
 
 def test_an_erasure_leaves_only_its_receipt(accounts: AccountWorld) -> None:
@@ -159,6 +174,24 @@ def test_an_erasure_during_a_backfill_leaves_nothing(accounts: AccountWorld) -> 
 
 
 @pytest.mark.exhaustive
+def test_an_erasure_during_a_poll_leaves_nothing(accounts: AccountWorld) -> None:
+    """A poll has no lease that the erasure could see."""
+    accounts.connect("counted")
+    counted = AtNthStep(0, lambda: None)
+    accounts.poll("counted", counted)
+    assert counted.steps > 6
+
+    for step in range(1, counted.steps + 1):
+        user_id = f"ada-{step}"
+        accounts.connect(user_id)
+        eraser = accounts.eraser()
+        accounts.poll(user_id, AtNthStep(step, lambda e=eraser, u=user_id: e.erase(u, plenty)))  # type: ignore[misc]
+        accounts.let_everything_end()
+
+        assert kinds(accounts.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
+
+
+@pytest.mark.exhaustive
 def test_an_erasure_during_a_webhook_leaves_nothing(accounts: AccountWorld) -> None:
     """Receiving and storing are paused at each step, the user is erased, and they continue to their end."""
     accounts.connect("counted")
@@ -183,19 +216,53 @@ def test_an_erasure_during_a_webhook_leaves_nothing(accounts: AccountWorld) -> N
 
 def test_an_erasure_waits_for_a_sync_that_is_ending(accounts: AccountWorld) -> None:
     """Without tokens a sync ends at its next call, and a short wait prevents late writes."""
-
-    class Clock(FakeClock):
-        def sleep(self, wait_s: float) -> None:
-            super().sleep(wait_s)
-            worker.finish()
-
-    worker, clock = HalfWay("after fetch"), Clock()
+    worker = HalfWay("after fetch")
+    clock = EndingWorker(worker)
     accounts.connect("ada")
     worker.start(lambda: accounts.backfill("ada", worker))
     accounts.eraser(clock=clock).erase("ada", plenty)
 
     assert clock.naps == [0.5]
     assert kinds(accounts.stored_about("ada")) == {"receipt"}
+
+
+def test_an_erasure_waits_for_a_poll_that_was_ordered(accounts: AccountWorld) -> None:
+    """A poll takes no lease; the dispatcher says that one may run, and its end that it has finished."""
+    accounts.connect("ada")
+    accounts.order_polls(900)
+    worker = HalfWay("after fetch")
+    clock = EndingWorker(worker, accounts.clock.now())
+    worker.start(lambda: accounts.poll("ada", worker))
+    accounts.eraser(clock=clock).erase("ada", plenty)
+
+    assert clock.naps == [0.5]
+    assert kinds(accounts.stored_about("ada")) == {"receipt"}
+
+
+@pytest.mark.parametrize(("fails", "waits"), [(False, 0), (True, 10)])
+def test_an_erasure_after_a_poll_waits_only_for_its_retry(
+    accounts: AccountWorld, *, fails: bool, waits: int
+) -> None:
+    """The next poll finds no connection, so it is not waited for; a failed poll may be running again."""
+    accounts.connect("ada")
+    accounts.order_polls(900)
+    turn = AtNthStep(3, crash) if fails else AtNthStep(0, crash)
+    with pytest.raises(Crash) if fails else nullcontext():
+        accounts.poll("ada", turn)
+    began = accounts.clock.now()
+    receipt = accounts.eraser().erase("ada", plenty)
+
+    assert receipt.erased_at
+    assert (receipt.erased_at - began).total_seconds() == waits
+
+
+def test_an_erasure_waits_for_no_poll_that_is_still_to_come(accounts: AccountWorld) -> None:
+    """Its minute has begun, and the tick that orders it has not."""
+    accounts.connect("ada")
+    accounts.clock.advance(900)
+    began = accounts.clock.now()
+
+    assert accounts.eraser().erase("ada", plenty).erased_at == began
 
 
 def test_an_erasure_waits_ten_seconds_at_most(accounts: AccountWorld) -> None:

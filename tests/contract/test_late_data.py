@@ -14,7 +14,7 @@ from dexcom_sim.simulator import SimulatedDexcom
 from dexcom_sim.timestamps import unix_s
 from tests.support.engine import Engine
 from tests.support.fakes import NOON, FakeClock
-from tests.support.leases import endless_lease
+from tests.support.turns import endless_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ class LateDataCase:
         newest = self.engine.stores.reading_store.latest("ada")
         assert newest is not None
         now = self.clock.now()
-        provider = self.engine.source_of(self.http)(endless_lease(), lambda: 110.0)
+        provider = self.engine.source_of(self.http)(endless_turn(), lambda: 110.0)
         fetched = provider.readings("ada", newest.reading.at, now)
         self.engine.stores.reading_store.save("ada", fetched.readings, now)
 

@@ -61,14 +61,17 @@ class SiteVault:
     tokens: Tokens
     clock: FakeClock
 
-    def access_token(self, _: Connection, account: ProviderAccount, *, rejected: str | None = None) -> str:
-        """A valid web token other than the rejected one."""
+    def valid_token(self, _: Connection, *, rejected: str | None = None) -> str | None:
+        """The web token, if it is valid and not the rejected one."""
         expired = self.tokens.expires_at - timedelta(minutes=5) <= self.clock.now()
-        if expired or self.tokens.access_token == rejected:
-            try:
-                self.tokens = self.provider.login.refresh(account, self.tokens.refresh_token)
-            except ConsentRevoked:
-                raise NotConnected(None) from None
+        return None if expired or self.tokens.access_token == rejected else self.tokens.access_token
+
+    def refreshed_token(self, _: Connection, account: ProviderAccount) -> str:
+        """A new web token."""
+        try:
+            self.tokens = self.provider.login.refresh(account, self.tokens.refresh_token)
+        except ConsentRevoked:
+            raise NotConnected(None) from None
         return self.tokens.access_token
 
 

@@ -9,7 +9,7 @@ import pytest
 from bg_ingest.accounts.sealing import SealBroken
 from bg_ingest.clock import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
-from bg_ingest.sync.state import LEASE_TTL, Busy, Lease, SyncStates
+from bg_ingest.sync.state import LEASE_TTL, Busy, SyncStates, Turn
 from bg_ingest.sync.windows import Covered
 from tests.contract.account_world import AccountWorld, kinds
 from tests.contract.token_world import TokenProvider, TokenWorld
@@ -119,9 +119,9 @@ def _order(clock: FakeClock) -> Order:
     return Order("ada", new_id(clock.now()), JobKind.INCREMENTAL, Trigger.SCHEDULE, "id")
 
 
-def _poll(states: SyncStates, clock: FakeClock) -> Lease:
+def _poll(states: SyncStates, clock: FakeClock) -> Turn:
     lease = states.take(_order(clock))
-    assert isinstance(lease, Lease)
+    assert isinstance(lease, Turn)
     return lease
 
 
@@ -130,7 +130,7 @@ def test_after_a_restore_the_next_poll_reads_the_hours(accounts: AccountWorld) -
     live, client = accounts.world.table, accounts.world.table.client
     states = SyncStates(live, accounts.clock)
     known = Covered(accounts.clock.now())
-    assert states.release(_poll(states, accounts.clock), succeeded=True, data_until=None, covered=known)
+    assert states.end(_poll(states, accounts.clock), succeeded=True, data_until=None, covered=known)
     backups = (
         _backup(client, accounts.readings_table.name, "ReadingsTable"),
         _backup(client, live.name, "UsersTable"),
@@ -139,7 +139,7 @@ def test_after_a_restore_the_next_poll_reads_the_hours(accounts: AccountWorld) -
     assert running.state.covered == known
     _restore(accounts, *backups)
 
-    assert not states.release(running, succeeded=True, data_until=None, covered=known)
+    assert not states.end(running, succeeded=True, data_until=None, covered=known)
     # No second sync starts beside the running one, which may be refreshing the tokens.
     assert isinstance(states.take(_order(accounts.clock)), Busy)
     accounts.clock.advance(LEASE_TTL.total_seconds())
@@ -151,7 +151,7 @@ def test_a_restored_sync_item_knows_no_stored_readings(accounts: AccountWorld) -
     live, client = accounts.world.table, accounts.world.table.client
     states = SyncStates(live, accounts.clock)
     known = Covered(accounts.clock.now())
-    assert states.release(_poll(states, accounts.clock), succeeded=True, data_until=None, covered=known)
+    assert states.end(_poll(states, accounts.clock), succeeded=True, data_until=None, covered=known)
     backup = _backup(client, live.name, "UsersTable")
     live.delete("ada", "sync")
     assert restore.main([backup, live.name, "--write"], client) == 0

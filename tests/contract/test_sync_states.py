@@ -7,7 +7,7 @@ from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table
 from bg_ingest.sync.dispatching import poll_slots
 from bg_ingest.sync.job import JobKind, Order, Trigger
-from bg_ingest.sync.state import LEASE_TTL, Busy, Lease, SyncState, SyncStates
+from bg_ingest.sync.state import LEASE_TTL, Busy, SyncState, SyncStates, Turn
 from tests.support.fakes import NOON, FakeClock
 
 HISTORY = timedelta(days=90)
@@ -25,9 +25,9 @@ def _order(clock: FakeClock, user_id: str = "ada") -> Order:
     return Order(user_id, new_id(clock.now()), JobKind.INCREMENTAL, Trigger.SCHEDULE, "correlation")
 
 
-def _take(states: SyncStates, clock: FakeClock) -> Lease:
+def _take(states: SyncStates, clock: FakeClock) -> Turn:
     lease = states.take(_order(clock))
-    assert isinstance(lease, Lease)
+    assert isinstance(lease, Turn)
     return lease
 
 
@@ -44,9 +44,9 @@ def test_a_second_sync_gets_the_running_job(states: SyncStates, clock: FakeClock
 
 def test_a_released_lease_can_be_taken_at_once(states: SyncStates, clock: FakeClock) -> None:
     """The next sync does not wait after the previous one has ended."""
-    states.release(_take(states, clock), succeeded=True, data_until=NOON)
+    states.end(_take(states, clock), succeeded=True, data_until=NOON)
 
-    assert isinstance(states.take(_order(clock)), Lease)
+    assert isinstance(states.take(_order(clock)), Turn)
 
 
 def test_an_expired_sync_lease_can_be_taken(states: SyncStates, clock: FakeClock) -> None:
@@ -56,7 +56,7 @@ def test_an_expired_sync_lease_can_be_taken(states: SyncStates, clock: FakeClock
     assert isinstance(states.take(_order(clock)), Busy)
 
     clock.advance(1)
-    assert isinstance(states.take(_order(clock)), Lease)
+    assert isinstance(states.take(_order(clock)), Turn)
 
 
 def test_a_holder_whose_lease_expired_changes_nothing(states: SyncStates, clock: FakeClock) -> None:
@@ -65,7 +65,7 @@ def test_a_holder_whose_lease_expired_changes_nothing(states: SyncStates, clock:
     clock.advance(LEASE_TTL.total_seconds())
     _take(states, clock)
 
-    assert not states.release(slept, succeeded=True, data_until=NOON)
+    assert not states.end(slept, succeeded=True, data_until=NOON)
     assert not states.advance(slept, NOON - HISTORY)
     assert isinstance(states.take(_order(clock)), Busy)
     state = states.get("ada")
@@ -84,7 +84,7 @@ def test_a_holder_from_before_an_erasure_changes_nothing(
     _take(states, clock)
 
     assert not states.advance(before, NOON - HISTORY)
-    assert not states.release(before, succeeded=True, data_until=NOON)
+    assert not states.end(before, succeeded=True, data_until=NOON)
     assert not _known(states).backfill.done
     assert isinstance(states.take(_order(clock)), Busy)
 
@@ -106,13 +106,13 @@ def test_moving_the_history_cursor_extends_the_lease(states: SyncStates, clock: 
 def test_failures_are_counted_until_a_success(states: SyncStates, clock: FakeClock) -> None:
     """A success resets the count and sets the time of the last success."""
     for _ in range(2):
-        states.release(_take(states, clock), succeeded=False, data_until=None)
+        states.end(_take(states, clock), succeeded=False, data_until=None)
         clock.advance(60)
     failing = states.get("ada")
     assert failing is not None
     assert (failing.failures, failing.last_success_at) == (2, None)
 
-    states.release(_take(states, clock), succeeded=True, data_until=NOON)
+    states.end(_take(states, clock), succeeded=True, data_until=NOON)
     working = states.get("ada")
     assert working is not None
     assert (working.failures, working.last_success_at, working.data_until) == (0, clock.now(), NOON)
@@ -161,7 +161,7 @@ def test_a_sync_without_newer_data_keeps_a_webhooks_progress(states: SyncStates,
     lease = _take(states, clock)
     states.record_newest(lease.state, NOON + timedelta(minutes=5))
 
-    assert states.release(lease, succeeded=True, data_until=lease.state.data_until)
+    assert states.end(lease, succeeded=True, data_until=lease.state.data_until)
     assert _known(states).data_until == NOON + timedelta(minutes=5)
 
 

@@ -145,7 +145,8 @@ class Wired:
     def token(self, time_left_s: float = 100.0) -> str:
         """A valid token for a caller with this much time."""
         connection = self.connection
-        return self.vault.access_token(connection, connection.account_at(lambda: time_left_s))
+        token = self.vault.valid_token(connection)
+        return token or self.vault.refreshed_token(connection, connection.account_at(lambda: time_left_s))
 
 
 @pytest.fixture(params=[BREAKER, QUOTA])

@@ -104,7 +104,8 @@ class ProcessVault(Vault):
         connection = self.connections.get(user_id)
         if connection is None:
             raise NotConnected(None)
-        return self.access_token(connection, connection.account_at(lambda: math.inf), rejected=rejected)
+        token = self.valid_token(connection, rejected=rejected)
+        return token or self.refreshed_token(connection, connection.account_at(lambda: math.inf))
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import pytest
 from bg_ingest.clock import SystemClock, new_id
 from bg_ingest.dynamo import Table
 from bg_ingest.sync.job import JobKind, Order, Trigger
-from bg_ingest.sync.state import Lease, SyncStates
+from bg_ingest.sync.state import SyncStates, Turn
 from local import demo
 from local.waiting import wait_until
 from tests.support.waiting import WAIT_S_MAX
@@ -97,12 +97,12 @@ def test_a_running_sync_answers_409_with_its_job(cloud: Stack, demo_user: Api, d
     states = SyncStates(
         Table(cloud.emulator.client("dynamodb"), cloud.users_table), SystemClock(), default_interval_s=60
     )
-    taken: list[Lease] = []
+    taken: list[Turn] = []
 
     def runs(order: Order) -> bool:
         """Run a sync in a process of the test; try again while the schedule's sync runs."""
         lease = states.take(order)
-        taken.extend([lease] if isinstance(lease, Lease) else [])
+        taken.extend([lease] if isinstance(lease, Turn) else [])
         return bool(taken)
 
     order = Order(demo.USER_ID, new_id(SystemClock().now()), JobKind.RECONCILE, Trigger.SCHEDULE, "other")
@@ -116,7 +116,7 @@ def test_a_running_sync_answers_409_with_its_job(cloud: Stack, demo_user: Api, d
         state = demo_user.get(_SYNC).json()
         calls = _calls_of(dexcom) - called
     finally:
-        states.release(taken[0], succeeded=True, data_until=taken[0].state.data_until)
+        states.end(taken[0], succeeded=True, data_until=taken[0].state.data_until)
 
     assert {(answer.status_code, answer.json()["job_id"]) for answer in answers} == {(409, order.job_id)}
     assert (job["status"], job["kind"], listed[order.job_id]) == ("running", "reconcile", "running")

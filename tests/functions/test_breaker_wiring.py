@@ -30,7 +30,7 @@ def test_calls_for_a_user_carry_their_pseudonym(
 
     for call in (
         lambda: client.subscriptions.register("token", "https://app.example/hook"),
-        lambda: part(provider_parts.vault).access_token(connection, account, rejected="access"),
+        lambda: part(provider_parts.vault).refreshed_token(connection, account),
         lambda: client.devices("token"),
     ):
         with suppress(TryLater):

@@ -16,7 +16,7 @@ from bg_ingest.http_api.answers import login_responses
 from bg_ingest.problems import Problem
 from bg_ingest.providers.seam import Tokens
 from bg_ingest.sync.job import JobKind, Order, Trigger
-from bg_ingest.sync.state import Lease
+from bg_ingest.sync.state import Turn
 from bg_ingest.wiring import queue_parts
 from bg_ingest.wiring.connect_parts import connect_deps
 from bg_ingest.wiring.process import users_table
@@ -310,8 +310,8 @@ def test_the_last_error_says_what_to_do(world: FunctionsWorld, failure: str, sta
         connections.mark_needs_reauth("demo", known.generation)
     order = Order("demo", new_id(SystemClock().now()), JobKind.INCREMENTAL, Trigger.SCHEDULE, "id")
     lease = states.take(order)
-    assert isinstance(lease, Lease)
-    states.release(lease, succeeded=False, error=failure, data_until=None)
+    assert isinstance(lease, Turn)
+    states.end(lease, succeeded=False, error=failure, data_until=None)
 
     connection = json.loads(world.invoke("connect", world.event("connect_state"))["body"])
     sync = json.loads(world.invoke("sync", world.event("sync_state"))["body"])
@@ -334,8 +334,8 @@ def test_a_success_or_a_login_ends_the_last_error(world: FunctionsWorld) -> None
     def sync(*, succeeded: bool) -> None:
         order = Order("demo", new_id(SystemClock().now()), JobKind.INCREMENTAL, Trigger.SCHEDULE, "id")
         lease = states.take(order)
-        assert isinstance(lease, Lease)
-        states.release(lease, succeeded=succeeded, error="Unavailable", data_until=None)
+        assert isinstance(lease, Turn)
+        states.end(lease, succeeded=succeeded, error="Unavailable", data_until=None)
 
     assert shown() is None
     sync(succeeded=False)

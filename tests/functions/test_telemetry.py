@@ -166,7 +166,7 @@ def test_metrics_of_a_deferred_poll(world: FunctionsWorld, dexcom: httpx.Client,
 def test_metrics_of_a_revoked_connection(
     world: FunctionsWorld, dexcom: httpx.Client, capsys: Printed
 ) -> None:
-    """One failed sync and one failed token refresh."""
+    """One failed sync and one failed token refresh; the poll tries the token without and with the lease."""
     dexcom.post("/_sim/faults", json={"kind": "user_revoked", "user": PERSON}).raise_for_status()
     world.invoke("worker", world.event("worker_poll"))
 
@@ -177,7 +177,7 @@ def test_metrics_of_a_revoked_connection(
         [1],
     )
     assert found["token_refreshes", "failed"] == [1]
-    assert found["provider_errors", "TokenRejected"] == [1]
+    assert found["provider_errors", "TokenRejected"] == [2]
 
 
 def test_metrics_of_an_unreadable_provider_response(

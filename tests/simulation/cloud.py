@@ -26,7 +26,7 @@ _LATE = 0.5
 class SteppingDynamo:
     """A DynamoDB with a step before and after every request, throttling, and a check of accepted writes.
 
-    An eventually consistent query returns, half of the time, the state before each item's last write.
+    An eventually consistent read returns, half of the time, the state before each item's last write.
     """
 
     memory: MemoryDynamo
@@ -43,6 +43,8 @@ class SteppingDynamo:
             self.step()
             if self.random.random() < self.failure_rate:
                 raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, operation)
+            if operation == "batch_get_item":
+                return self._get_all(arguments["RequestItems"])
             table, key = arguments["TableName"], arguments.get("Key") or arguments.get("Item")
             before = self._item(table, key) if key else {}
             answer = call(**arguments)
@@ -57,12 +59,24 @@ class SteppingDynamo:
 
         return request
 
+    def _get_all(self, asked: dict[str, Any]) -> Any:
+        """Several items, of which each may be late by itself."""
+        ((table, request),) = asked.items()
+        answer = self.memory.batch_get_item(RequestItems=asked)
+        items = answer["Responses"][table]
+        seen = [
+            self._before.get((table, *_names(item)), item) if self._may_be_late(request) else item
+            for item in items
+        ]
+        self.step()
+        return answer | {"Responses": {table: [item for item in seen if item]}}
+
     def _item(self, table: str, key: dict[str, Any]) -> dict[str, Any]:
         return self.memory.tables[table].get(_names(key), {})
 
-    def _may_be_late(self, query: dict[str, Any]) -> bool:
+    def _may_be_late(self, read: dict[str, Any]) -> bool:
         # An index is never consistent; the dispatcher's own tests cover a late index.
-        asks_for_it = query.get("ConsistentRead") or "IndexName" in query
+        asks_for_it = read.get("ConsistentRead") or "IndexName" in read
         return not asks_for_it and self.failure_rate > 0 and self.random.random() < _LATE
 
 

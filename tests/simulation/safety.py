@@ -102,13 +102,15 @@ class Safety:
         self.users[user_id] = after["seat"]
         self.leased_until_s[user_id] = after.get("lease_until", 0)
         self.histories[user_id] = after["backfill_reached"] <= after["backfill_start"]
-        if "lease_until" not in after and before.get("fence") != after["fence"]:
+        is_held = before.get("lease_until", 0) > self.clock.now().timestamp() + CLOCK_STEPS_S_MAX
+        if before.get("begun_at") != after["begun_at"]:
             self.holders[user_id] = None  # The holder works for an ended connection.
-        elif after["fence"] != before["fence"]:
-            lease_until_s = before.get("lease_until", 0)
-            now_s = self.clock.now().timestamp() + CLOCK_STEPS_S_MAX
-            assert lease_until_s <= now_s, "a lease was taken from a live holder"
+        elif after["fence"] != before["fence"] and "lease_until" in after:
+            assert not is_held, "a lease was taken from a live holder"
             self.holders[user_id] = self.moving()
+        elif after["fence"] != before["fence"]:
+            assert not is_held or self.holders[user_id] is self.moving(), "a sync ended another one's lease"
+            self.holders[user_id] = self.moving()  # A poll without the lease, too; it has none from now on.
         elif before["seat"] == after["seat"]:
             assert self.holders[user_id] is self.moving(), "a process without the lease wrote"
         if before.get("backfill_reached") != after["backfill_reached"]:

@@ -89,12 +89,14 @@ class Side:
 class BothTokens:
     """A vault without secrets for both sources."""
 
-    def access_token(
-        self, connection: Connection, account: ProviderAccount, *, rejected: str | None = None
-    ) -> str:
+    def valid_token(self, connection: Connection, *, rejected: str | None = None) -> str:
         """The token that the source of this connection expects."""
         tokens = SiteTokens() if connection.relays else UserIdTokens()
-        return tokens.access_token(connection, account, rejected=rejected)
+        return tokens.valid_token(connection, rejected=rejected)
+
+    def refreshed_token(self, _: Connection, __: ProviderAccount) -> str:
+        """Never called: every token is valid."""
+        raise AssertionError
 
 
 class TwoSources:

@@ -48,7 +48,7 @@ from tests.support.third_provider import THIRD
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bg_ingest.sync.state import Lease
+    from bg_ingest.sync.state import Turn
 
 USERS = ("ada", "bob")
 INTERVAL_S = 300
@@ -317,7 +317,7 @@ class World:
         if not worked.keep:
             self.queue.delete(message)
 
-    def _source(self, lease: Lease, time_left_s: Callable[[], float]) -> ConnectedProvider:
+    def _source(self, lease: Turn, time_left_s: Callable[[], float]) -> ConnectedProvider:
         """Return a connected user's provider, through the provider interface."""
         return ConnectedProvider(
             self.connections,

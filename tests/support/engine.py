@@ -55,7 +55,7 @@ class LoggedIn:
     people: dict[str, SimulatedPerson]
     _tokens: dict[str, str] = field(default_factory=dict)
 
-    def access_token(self, connection: Connection, _: ProviderAccount, *, rejected: str | None = None) -> str:
+    def valid_token(self, connection: Connection, *, rejected: str | None = None) -> str:
         """A valid token other than the rejected one."""
         user_id, consents = connection.user_id, self.world.consents
         token = self._tokens.get(user_id)
@@ -64,6 +64,10 @@ class LoggedIn:
             assert login is not None
             token = self._tokens[user_id] = login.access
         return token
+
+    def refreshed_token(self, _: Connection, __: ProviderAccount) -> str:
+        """Never called: every token is valid."""
+        raise AssertionError
 
 
 @dataclass

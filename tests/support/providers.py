@@ -73,4 +73,5 @@ def token_for(vault: Vault, connections: Connections, user_id: str, *, rejected:
     connection = connections.get(user_id)
     if connection is None:
         raise NotConnected(None)
-    return vault.access_token(connection, connection.account_at(lambda: math.inf), rejected=rejected)
+    token = vault.valid_token(connection, rejected=rejected)
+    return token or vault.refreshed_token(connection, connection.account_at(lambda: math.inf))

@@ -72,11 +72,15 @@ class RelayedSites(httpx.BaseTransport):
 class SiteTokens:
     """A vault without secrets: the access token is the user's server with the user's id."""
 
-    def access_token(self, connection: Connection, _: ProviderAccount, *, rejected: str | None = None) -> str:
+    def valid_token(self, connection: Connection, *, rejected: str | None = None) -> str:
         """A token other than the rejected one; these servers reject none."""
         assert rejected is None
         user_id = connection.user_id
         return SiteCredential(f"https://{user_id}.example.org", user_id).as_text()
+
+    def refreshed_token(self, _: Connection, __: ProviderAccount) -> str:
+        """Never called: every token is valid."""
+        raise AssertionError
 
 
 def as_entries(readings: Iterable[Reading]) -> list[dict[str, Any]]:

@@ -148,14 +148,15 @@ def dynamodb_calls(
                 yield _about(_WRITES[kind], request, tables)
         case "BatchGetItem":
             for table, request in parameters["RequestItems"].items():
-                names = request.get("ExpressionAttributeNames", {})
-                asked = request["ProjectionExpression"].split(",")
-                context = {
-                    "dynamodb:LeadingKeys": [key["pk"]["S"] for key in request["Keys"]],
-                    "dynamodb:Attributes": [names.get(each.strip(), each.strip()) for each in asked],
-                    "dynamodb:Select": ["SPECIFIC_ATTRIBUTES"],
-                }
-                yield AwsCall("dynamodb:BatchGetItem", tables.get(table, table), context)
+                context = {"dynamodb:LeadingKeys": [key["pk"]["S"] for key in request["Keys"]]}
+                if projection := request.get("ProjectionExpression"):
+                    names = request.get("ExpressionAttributeNames", {})
+                    asked = [each.strip() for each in projection.split(",")]
+                    context["dynamodb:Attributes"] = [names.get(each, each) for each in asked]
+                    context["dynamodb:Select"] = ["SPECIFIC_ATTRIBUTES"]
+                else:
+                    context["dynamodb:Select"] = ["ALL_ATTRIBUTES"]
+                yield AwsCall("dynamodb:BatchGetItem", tables.get(table, ""), context)
         case "DescribeTable":
             yield AwsCall("dynamodb:DescribeTable", tables.get(parameters["TableName"], ""))
         case _:

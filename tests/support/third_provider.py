@@ -59,7 +59,11 @@ class ThirdProvider:
 class UserIdTokens:
     """A vault without secrets: the access token is the user's id."""
 
-    def access_token(self, connection: Connection, _: ProviderAccount, *, rejected: str | None = None) -> str:
+    def valid_token(self, connection: Connection, *, rejected: str | None = None) -> str:
         """A token other than the rejected one; this provider rejects none."""
         assert rejected is None
         return connection.user_id
+
+    def refreshed_token(self, _: Connection, __: ProviderAccount) -> str:
+        """Never called: every token is valid."""
+        raise AssertionError

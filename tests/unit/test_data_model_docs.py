@@ -41,7 +41,7 @@ from bg_ingest.sync.dispatching.dispatch import POLLS, dispatch
 from bg_ingest.sync.dispatching.shard import Shard, serve
 from bg_ingest.sync.job import Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
-from bg_ingest.sync.state import Lease, SyncStates
+from bg_ingest.sync.state import SyncStates, Turn
 from bg_ingest.sync.windows import Covered
 from bg_ingest.webhooks.receive import Inbox
 from local.paths import CHECKOUT
@@ -148,9 +148,9 @@ def _sync(users: Table, clock: FakeClock) -> None:
     states.start_polling(USER, None, NOON - timedelta(days=1), "relay", relays=True)
     jobs.save(Job(replace(order, job_id=new_id(NOON), source="relay"), JobStatus.QUEUED))
     lease = states.take(order)
-    assert isinstance(lease, Lease)
+    assert isinstance(lease, Turn)
     assert states.advance(lease, NOON)
-    assert states.release(
+    assert states.end(
         lease,
         succeeded=True,
         data_until=NOON,
@@ -161,8 +161,8 @@ def _sync(users: Table, clock: FakeClock) -> None:
     )
     jobs.save_polls(USER, bytes(6 * 38))
     lease = states.take(order)
-    assert isinstance(lease, Lease)
-    assert states.release(lease, succeeded=False, error="Unavailable", data_until=NOON)
+    assert isinstance(lease, Turn)
+    assert states.end(lease, succeeded=False, error="Unavailable", data_until=NOON)
     followed = Followed(NOON - timedelta(days=1), NOON)
     CompletenessStore(users, clock).save(
         USER, completeness([], NOON.date(), NOON.date(), NOON + timedelta(days=2), followed)

@@ -80,24 +80,25 @@ class Table:
         return from_attributes(answer["Item"]) if "Item" in answer else None
 
     def get_all(
-        self, keys: Iterable[tuple[str, str]], attributes: Iterable[str], *, consistent: bool = False
+        self, keys: Iterable[tuple[str, str]], attributes: Iterable[str] = (), *, consistent: bool = False
     ) -> list[Item]:
         """
-        Some attributes of the items that exist, in no order.
+        The items that exist, in no order; if attributes are named, only these.
 
         The latest writes may be missing unless the read is consistent, at twice the price. Raises
         Unprocessed if DynamoDB left some unread in every attempt.
         """
         remaining: Any = [to_attributes({"pk": pk, "sk": sk}) for pk, sk in keys]
-        projection = ", ".join(attributes)
+        asked: Any = {"ConsistentRead": consistent}
+        if projection := ", ".join(attributes):
+            asked["ProjectionExpression"] = projection
         items: list[Item] = []
         tries_left = _BATCH_TRIES_MAX
         while remaining:
             if not tries_left:
                 raise Unprocessed(f"{len(remaining)} items are unread after {_BATCH_TRIES_MAX} attempts")
             batch, remaining = remaining[:_BATCH_KEYS_MAX], remaining[_BATCH_KEYS_MAX:]
-            request: Any = {"Keys": batch, "ProjectionExpression": projection, "ConsistentRead": consistent}
-            answer: Any = self.client.batch_get_item(RequestItems={self.name: request})
+            answer: Any = self.client.batch_get_item(RequestItems={self.name: {"Keys": batch} | asked})
             found = answer["Responses"].get(self.name, [])
             items += map(from_attributes, found)
             unread = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])

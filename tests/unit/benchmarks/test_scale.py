@@ -14,7 +14,7 @@ from benchmarks.scale import (
 from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table
 from bg_ingest.sync.job import JobKind, Order, Trigger
-from bg_ingest.sync.state import Lease, Superseded, SyncStates
+from bg_ingest.sync.state import Superseded, SyncStates, Turn
 from tests.support.fakes import NOON, FakeClock
 from tests.support.memory_dynamo import MemoryDynamo
 
@@ -69,14 +69,14 @@ def test_twice_the_users_of_a_quota_are_polled_half_as_often() -> None:
 
 
 @given(AGES, AGES, st.sampled_from([300, 900, 1_740]))
-def test_the_model_refuses_as_the_lease_does(ordered_ago_s: int, fresh_ago_s: int, valid_s: int) -> None:
-    """The rule of the simulation gives the same answer as the conditional write."""
+def test_the_model_refuses_as_the_service_does(ordered_ago_s: int, fresh_ago_s: int, valid_s: int) -> None:
+    """The rule of the simulation gives the same answer as the start of a poll."""
     clock = FakeClock()
     states = SyncStates(Table(MemoryDynamo(), "users"), clock)  # type: ignore[arg-type]  # A stand-in.
     states.start_polling("ada", None, NOON)
     earlier = states.take(Order("ada", new_id(NOON), JobKind.INCREMENTAL, Trigger.API, "id"))
-    assert isinstance(earlier, Lease)
-    states.release(earlier, succeeded=True, data_until=NOON, fresh_at=NOON)
+    assert isinstance(earlier, Turn)
+    states.end(earlier, succeeded=True, data_until=NOON, fresh_at=NOON)
     clock.advance(fresh_ago_s)
     at = clock.now().timestamp() - ordered_ago_s
     clock.advance(-fresh_ago_s)
@@ -86,10 +86,10 @@ def test_the_model_refuses_as_the_lease_does(ordered_ago_s: int, fresh_ago_s: in
 
     poll = Poll(Group(1, fresh_at_s=NOON.timestamp()), at, valid_s)
     order = Order("ada", job_id, JobKind.INCREMENTAL, Trigger.SCHEDULE, "id", interval_s=valid_s)
-    taken = states.take(order)
+    begun = states.look(order)
 
-    expected = {True: Lease, None: Superseded, False: Superseded}[poll.is_needed(clock.now().timestamp())]
-    assert isinstance(taken, expected)
+    expected = {True: Turn, None: Superseded, False: Superseded}[poll.is_needed(clock.now().timestamp())]
+    assert isinstance(begun, expected)
 
 
 def _early(group: Group, since_s: float, within_s: float) -> list[float]:

@@ -20,10 +20,10 @@ from bg_ingest.sync.state import SyncStates
 from bg_ingest.sync.sync_user import sync_user
 from tests.simulation.provider import DAY, Known, SimulatedProvider
 from tests.support.fakes import NOON, FakeClock
-from tests.support.leases import endless_lease
 from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
+from tests.support.turns import endless_turn, under_lease
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,12 +76,12 @@ class SyncStage:
     def source(self) -> ConnectedProvider:
         """The user's provider, as a sync sees it."""
         return ConnectedProvider(
-            self.connections, UserIdTokens(), self.providers, endless_lease(), lambda: self.time_left_s
+            self.connections, UserIdTokens(), self.providers, endless_turn(), lambda: self.time_left_s
         )
 
     @property
     def source_of(self) -> SourceOf:
-        """Makes the user's provider for a lease."""
+        """Makes the user's provider for a turn."""
         return partial(ConnectedProvider, self.connections, UserIdTokens(), self.providers)
 
     @property
@@ -90,12 +90,15 @@ class SyncStage:
         third = ThirdProvider(self.provider)
         return {third.name: third, "dexcom": third}
 
-    def sync(self, order: Order | None = None, source: Source | None = None) -> SyncResult:
-        """Run an order, by default a poll."""
+    def sync(
+        self, order: Order | None = None, source: Source | None = None, *, leased: bool = False
+    ) -> SyncResult:
+        """Run an order, by default a poll; with `leased` also a poll takes the lease."""
+        source_of: SourceOf = (lambda *_: source) if source else self.source_of
         return sync_user(
             order or self.order(),
             stores=self.stores,
-            source=(lambda *_: source) if source else self.source_of,
+            source=under_lease(source_of) if leased else source_of,
             clock=self.clock,
             time_left_s=lambda: self.time_left_s,
         )

@@ -10,7 +10,7 @@ import pytest
 from bg_ingest.sync.job import ABANDONED, INTERNAL, Failure, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.jobs import fail_undeliverable, mend_abandoned
 from bg_ingest.sync.service import mend_polling
-from bg_ingest.sync.state import Busy, Lease, SyncState, SyncStates
+from bg_ingest.sync.state import Busy, SyncState, SyncStates, Turn
 from tests.support.logins import save_login
 from tests.unit.sync.stage import SyncStage
 
@@ -168,6 +168,6 @@ def test_a_second_repair_does_not_free_the_lease() -> None:
     assert not mend_polling(stage.connections, late, stage.providers, "ada")
 
     (lease,) = leases
-    assert isinstance(lease, Lease)
+    assert isinstance(lease, Turn)
     assert isinstance(states.take(stage.order(trigger=Trigger.API)), Busy)
-    assert states.release(lease, succeeded=True, data_until=None)
+    assert states.end(lease, succeeded=True, data_until=None)

@@ -72,7 +72,7 @@ def test_a_queued_job_is_running_while_its_lease_is_held(kind: JobKind) -> None:
 
 
 def test_a_running_poll_is_listed_before_it_is_stored() -> None:
-    """A running poll can be read by its id, and is listed once and in order."""
+    """A poll that holds the lease can be read by its id, and is listed once and in order."""
     stage = SyncStage(seen_at_once([NOON - HOUR]))
     older = _queued(stage)
     stage.clock.advance(60)
@@ -86,7 +86,7 @@ def test_a_running_poll_is_listed_before_it_is_stored() -> None:
     observed = ObservedProvider(
         stage, lambda: (listed(), listed(newer.job_id), listed(poll.job_id), _status(history, poll))
     )
-    stage.sync(poll, observed)
+    stage.sync(poll, observed, leased=True)
 
     running, rest = (poll.job_id, JobStatus.RUNNING), [(older.job_id, JobStatus.QUEUED)]
     first = (newer.job_id, JobStatus.QUEUED)
@@ -100,7 +100,7 @@ def test_a_running_poll_older_than_all_jobs_is_listed_last() -> None:
     stage.clock.advance(60)
     newer, history = _queued(stage), _history(stage)
     observed = ObservedProvider(stage, lambda: [job.order.job_id for job in history.newest_first("ada")])
-    stage.sync(poll, observed)
+    stage.sync(poll, observed, leased=True)
 
     assert observed.seen == [[newer.job_id, poll.job_id]]
 

@@ -11,7 +11,7 @@ from bg_ingest.readings.saving import HourContended
 from bg_ingest.sync.dispatching import poll_slots
 from bg_ingest.sync.job import JobStatus, Order
 from bg_ingest.sync.orders.queue import pack
-from bg_ingest.sync.state import Lease
+from bg_ingest.sync.state import Turn
 from bg_ingest.webhooks.receive import WebhookRequest
 from tests.simulation.provider import DAY, HOUR, MINUTE
 from tests.support.fakes import NOON
@@ -121,12 +121,12 @@ def test_pushed_records_do_not_wait_for_a_running_sync() -> None:
     """They are stored while a sync holds the lease, and the lease is not changed."""
     stage = WebhookStage()
     lease = stage.stores.states.take(stage.order())
-    assert isinstance(lease, Lease)
+    assert isinstance(lease, Turn)
     job = _sent(stage, payload(record(NOON)))
 
     assert job.status is JobStatus.SUCCEEDED
     assert stage.stored() == {NOON}
-    assert stage.stores.states.release(lease, succeeded=True, data_until=None)
+    assert stage.stores.states.end(lease, succeeded=True, data_until=None)
 
 
 def test_pushed_records_are_not_a_successful_sync() -> None:

@@ -26,12 +26,13 @@ from bg_ingest.sync.job_history import JobHistory
 from bg_ingest.sync.jobs import Jobs, enqueue
 from bg_ingest.sync.quiet_polls import WRITE_UNIT_BYTES, item_bytes
 from bg_ingest.sync.run import Stores
-from bg_ingest.sync.state import Lease, SyncStates
+from bg_ingest.sync.state import SyncStates, Turn
 from bg_ingest.sync.sync_user import sync_user
 from bg_ingest.sync.windows import GAPS_MAX
 from tests.simulation.provider import DAY, HOUR
 from tests.support.fakes import NOON, FakeClock
 from tests.support.memory_dynamo import MemoryDynamo
+from tests.support.turns import under_lease
 from tests.unit.sync.stage import SyncStage, seen_at_once
 from tests.unit.sync.test_covered_polls import RecordingSource
 from tests.unit.sync.test_sync_user import FailingProvider
@@ -258,7 +259,7 @@ def test_a_running_poll_is_stored_as_its_ids(cause: str, form: type, source: str
     states.start_polling("ada", 900, NOON, source)
     order = replace(stage.order(), correlation_id=cause, source=source)
 
-    assert isinstance(states.take(order), Lease)
+    assert isinstance(states.take(order), Turn)
 
     item = states.table.get("ada", f"sync#{source}" if source else "sync")
     state = states.get("ada", source)
@@ -344,7 +345,7 @@ class Holed:
 
 @pytest.mark.parametrize("length", [1, 36, 128])
 def test_the_sync_item_stays_below_a_kilobyte(length: int) -> None:
-    """At its largest: a running poll, the most gaps, all times with fractions, the longest user id."""
+    """At its largest: a poll with the lease, the most gaps, all times with fractions, the longest user id."""
     memory, clock = Images(), FakeClock(NOON + timedelta(microseconds=123_456))
     users = Table(cast("Any", memory), "users")
     stores = Stores(
@@ -363,7 +364,7 @@ def test_the_sync_item_stays_below_a_kilobyte(length: int) -> None:
         sync_user(
             order,
             stores=stores,
-            source=lambda *_: Holed(clock),
+            source=under_lease(lambda *_: Holed(clock)),
             clock=clock,
             time_left_s=lambda: 110.0,
         )
@@ -397,7 +398,7 @@ def test_a_poll_that_ran_twice_is_listed_once(stage: SyncStage) -> None:
     order = _poll(stage)
     before = _history(stage).get("ada", order.job_id)
     lease = stage.stores.states.take(stage.order(trigger=Trigger.API))
-    assert isinstance(lease, Lease)
+    assert isinstance(lease, Turn)
     again = replace(_job(), order=order)
 
     assert quiet_polls.with_record(lease.state.polls, again) == lease.state.polls

@@ -12,10 +12,10 @@ from bg_ingest.dynamo import Table
 from bg_ingest.sync.connected_provider import ConnectedProvider
 from tests.support import third_provider
 from tests.support.fakes import NOON, FakeClock
-from tests.support.leases import endless_lease
 from tests.support.logins import save_login
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.third_provider import THIRD, ThirdProvider, UserIdTokens
+from tests.support.turns import endless_turn
 from tests.unit.sync.stage import SyncStage, seen_at_once
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_a_provider_without_upload_times_is_not_asked() -> None:
     third = ThirdProvider(SyncStage().provider)
     silent: Provider = replace(third, capabilities=replace(third.capabilities, upload_times=False))
     source = ConnectedProvider(
-        connections, UserIdTokens(), {silent.name: silent}, endless_lease(), lambda: math.inf
+        connections, UserIdTokens(), {silent.name: silent}, endless_turn(), lambda: math.inf
     )
 
     assert source.uploaded_since("ada", datetime(1970, 1, 1, tzinfo=UTC)) is None

@@ -118,18 +118,25 @@ class Vault:
             generation=generation,
         )
 
-    def access_token(
-        self, connection: Connection, account: ProviderAccount, *, rejected: str | None = None
-    ) -> str:
+    def valid_token(self, connection: Connection, *, rejected: str | None = None) -> str | None:
         """
-        A valid token for one user's data; `rejected` is one that the provider has just answered 401 to.
+        The stored token for one user's data, if it is valid for long enough.
+
+        `rejected` is one that the provider has just answered 401 to. Raises NotConnected when the user has to
+        act.
+        """
+        tokens = self._tokens(connection)
+        is_valid = self._clock.now() + self._limits.margin < tokens.expires_at
+        return tokens.access_token if is_valid and tokens.access_token != rejected else None
+
+    def refreshed_token(self, connection: Connection, account: ProviderAccount) -> str:
+        """
+        A new token for one user's data.
 
         The caller holds the source's sync lease and has read `connection` under it. Raises NotConnected when
         the user has to act, and TryLater when waiting can help.
         """
         tokens = self._tokens(connection)
-        if tokens.access_token != rejected and self._clock.now() + self._limits.margin < tokens.expires_at:
-            return tokens.access_token
         # If the connection has changed meanwhile, its tokens are used as they are. The provider rejects
         # them if they are not valid, and then the caller reads the connection again.
         fresh = self._refresh(connection, account, tokens) or self._tokens(self._read_again(connection))

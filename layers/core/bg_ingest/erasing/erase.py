@@ -1,17 +1,19 @@
 """
 Erasing a user, even while they are being synced. Afterwards the tables hold the receipt and nothing else.
 
-    receipt, order a     connection     lease taken,      all partitions,      sync item     erased
-    second look          removed        or waited for     until all are empty  removed
+    receipt, order a     connection     syncs ended,      all partitions,      sync item     erased
+    second look          removed        lease taken       until all are empty  removed
     -----|-------------------|---------------|--------------------|----------------|-----------|------> time
          |                   |               |                    |                |
-         | | | | +- queued orders find no user | | | | and do nothing | | | +- no process may write any more |
-         | +- no sync starts; a paused one is refused each write that | | names its fence: cursor, release |
-         +- no tokens: a running sync ends with its call and releases the lease +- whatever happens from here
-         on, the second look completes it
+         |                   |               |                    |                +- orders find no user
+         |                   |               |                    +- no process may write any more
+         |                   |               +- no sync starts; writes that name an older fence are refused
+         |                   +- no tokens: a running sync ends with its call. Its lease, or the schedule of
+         |                      polls, which take none, says that it may be running (`_keep_syncs_out`)
+         +- whatever happens from here on, the second look completes it
 
 Two kinds of writes name no fence and may come later from a paused process: an hour of readings, and a job
-stored right after its lease was released. So there is a second look, after every process of that time has
+whose end was refused. So there is a second look, after every process of that time has
 ended (SECOND_LOOK_S, tested against the template). It removes what came late, or continues an interrupted
 erasure. It keeps what belongs to a user who has connected again, or is about to, and what was recorded after
 the erasure.
@@ -38,7 +40,7 @@ from bg_ingest.erasing.receipt import PREFIX as RECEIPT
 from bg_ingest.erasing.removal import Partition
 from bg_ingest.readings.changes import late_log
 from bg_ingest.sync import state
-from bg_ingest.sync.state import LEASE_TTL, SyncStates
+from bg_ingest.sync.state import LEASE_TTL, READ_LATE_MAX, SyncStates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -131,8 +133,14 @@ class Eraser:
                 self.receipts.add(receipt, removed)
 
     def _keep_syncs_out(self, user_id: str, wait_s_max: float) -> None:
-        states = SyncStates(self.users, self.clock)
+        states, last_read_at = SyncStates(self.users, self.clock), self.clock.now() + READ_LATE_MAX
+        stretch = states.stretch()
         deadline_s = self.clock.monotonic_s() + wait_s_max
+        # A poll takes no lease. One that begins later finds no connection, so one that was ordered ends soon.
+        while any(state.may_be_polled(stretch, last_read_at) for state in states.of_user(user_id)):
+            if self.clock.monotonic_s() >= deadline_s:
+                break
+            self.clock.sleep(_LEASE_PAUSE_S)
         waited_for = [item.source for item in states.of_user(user_id)]
         while waited_for := [source for source in waited_for if not states.keep_syncs_out(user_id, source)]:
             if self.clock.monotonic_s() >= deadline_s:

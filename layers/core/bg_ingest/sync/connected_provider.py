@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from bg_ingest.accounts.connection import AccountSeen, ConnectionState
 from bg_ingest.accounts.vault import NotConnected
 from bg_ingest.providers.errors import TokenRejected
-from bg_ingest.sync.run import LeaseLost
+from bg_ingest.sync.run import LeaseLost, LeaseNeeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.accounts.connection import Connection, Connections
     from bg_ingest.providers.seam import Fetched, Provider, ProviderAccount, Span
-    from bg_ingest.sync.state import Lease
+    from bg_ingest.sync.state import Turn
 
 Response = TypeVar("Response")
 
@@ -32,10 +32,12 @@ class AccountChanged(Exception):
 class AccessTokens(Protocol):
     """The part of the vault that a sync uses."""
 
-    def access_token(
-        self, connection: Connection, account: ProviderAccount, *, rejected: str | None = None
-    ) -> str:
-        """A valid token other than the rejected one."""
+    def valid_token(self, connection: Connection, *, rejected: str | None = None) -> str | None:
+        """The stored token, if it is valid and not the rejected one."""
+        ...
+
+    def refreshed_token(self, connection: Connection, account: ProviderAccount) -> str:
+        """A new token; the caller holds the sync lease."""
         ...
 
 
@@ -46,13 +48,13 @@ class ConnectedProvider:
     connections: Connections
     tokens: AccessTokens
     providers: Mapping[str, Provider]
-    lease: Lease  # Its holder is the only process that refreshes the tokens of this source.
+    turn: Turn
     time_left_s: Callable[[], float]
 
     def readings(self, user_id: str, start: datetime, end: datetime) -> Fetched:
         """All readings measured in `[start, end)`; AccountChanged if they are of another account."""
         read_at_s = self.connections.clock.monotonic_s()
-        connection = self._connection(user_id)
+        connection = self._connection(user_id, self.turn.connection)
         fetched = self._call(
             connection, lambda provider, account, token: provider.readings(account, token, start, end)
         )
@@ -74,11 +76,11 @@ class ConnectedProvider:
             connection, lambda provider, account, token: provider.uploaded_since(account, token, since)
         )
 
-    def _connection(self, user_id: str) -> Connection:
-        connection = self.connections.get(user_id, self.lease.state.source)
+    def _connection(self, user_id: str, known: Connection | None = None) -> Connection:
+        connection = known or self.connections.get(user_id, self.turn.state.source)
         if connection is None:
             raise NotConnected(None)
-        if self.lease.is_ended_by(connection.connected_at):
+        if self.turn.is_ended_by(connection.connected_at):
             raise LeaseLost  # Another sync may use the tokens of that login.
         return connection
 
@@ -96,13 +98,19 @@ class ConnectedProvider:
     ) -> Response:
         provider = self.providers[connection.endpoint.provider]
         account = connection.account_at(self.time_left_s)
-        token = self.tokens.access_token(connection, account)
+        token = self._token(connection, account)
         try:
             return call(provider, account, token)
         except TokenRejected:
             # The first token may have been a new one, so that this connection is out of date.
             connection = self._connection(connection.user_id)
-            return call(provider, account, self.tokens.access_token(connection, account, rejected=token))
+            return call(provider, account, self._token(connection, account, rejected=token))
+
+    def _token(self, connection: Connection, account: ProviderAccount, rejected: str | None = None) -> str:
+        token = self.tokens.valid_token(connection, rejected=rejected)
+        if token is None and self.turn.lease_until is None:
+            raise LeaseNeeded  # Its holder is the only process that refreshes the tokens of this source.
+        return token or self.tokens.refreshed_token(connection, account)
 
 
 # Readings of two people must not become one history, and an ended login must not add to one.

@@ -3,12 +3,12 @@ A user's jobs as they are now: the stored ones, and the one that is running.
 
 A job is stored when it is queued and when one of its runs ends. Quiet polls are stored as records, at first
 in the sync item (quiet_polls). Only the lease, which names the job, shows that it is running: storing that as
-well would cost every sync one more write.
+well would cost every sync one more write. A poll without the lease takes a second or two and is listed then.
 
     the lease names a job that is ...                     shown as
     not stored: a poll, or a sync by the API              running
     stored as queued or deferred                          running
-    stored as ended, by this run or an earlier one        as stored; its holder is about to release the lease
+    stored as ended, by this run or an earlier one        as stored; its holder is about to free the lease
 """
 
 from __future__ import annotations

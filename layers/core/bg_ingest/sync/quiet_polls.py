@@ -4,9 +4,9 @@ Records of quiet polls: polls with nothing to explain, a dozen in one item inste
     sync item   1     1 2    1 2 3    ...    1 2 ... 12     -         14    14 15    no write of its own
     polls#1                                              1 2 ... 13                  for twelve of thirteen
 
-A record is written with the release of the lease, so both happen or neither does. A sync item of more than a
+A record is written with the end of the sync, so both happen or neither does. A sync item of more than a
 kilobyte would cost a second write unit. So if a further record does not fit, all of them become one item
-before the release, named by the first of them. A crash between the two writes leaves all but the last in
+before the end, named by the first of them. A crash between the two writes leaves all but the last in
 both places. The next poll that moves records then finds the item, and keeps what it lacks. Readers show a job
 once.
 
@@ -40,7 +40,7 @@ RECORDS = "quiet"  # The attribute of the sync item, and of an item of records.
 FIRST_FORM = "polls"
 _FIRST_FORM = struct.Struct(">14sIIII4H16s")
 _JOB_ID_BYTES, _CAUSE_BYTES = 14, 16
-_IDS_BYTES = _JOB_ID_BYTES + _CAUSE_BYTES
+IDS_BYTES = _JOB_ID_BYTES + _CAUSE_BYTES
 _NUMBERS = 8
 _NUMBERS_END = 1 << 21  # Three bytes: twenty-four days of seconds.
 
@@ -162,7 +162,7 @@ def _unpacked(records: bytes) -> Iterator[tuple[bytes, list[int]]]:
     """The packed ids and the numbers of each record."""
     at = 0
     while at < len(records):
-        ids_of_poll, at = records[at : at + _IDS_BYTES], at + _IDS_BYTES
+        ids_of_poll, at = records[at : at + IDS_BYTES], at + IDS_BYTES
         numbers = []
         for _ in range(_NUMBERS):
             number, shift = 0, 0
@@ -193,7 +193,7 @@ def room_in(item: Item, *, besides: str) -> int:
     """
     How many bytes the records and the value of `besides` may have, so that a write costs one unit.
 
-    `item` is the sync item while a sync runs. It is smaller at any other time.
+    `item` is the sync item while a sync holds the lease. It is smaller at any other time.
     """
     rest = {name: value for name, value in item.items() if name not in {RECORDS, FIRST_FORM, besides}}
     return WRITE_UNIT_BYTES - item_bytes(rest | {RECORDS: b"", besides: b""})

@@ -1,4 +1,4 @@
-"""The work of a sync under its lease: which windows it fetches, in which order, and when it stops."""
+"""The work of one sync: which windows it fetches, in which order, and when it stops."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bg_ingest.sync.completeness_store import CompletenessStore
     from bg_ingest.sync.job import Order
     from bg_ingest.sync.jobs import Jobs
-    from bg_ingest.sync.state import Lease, SyncStates
+    from bg_ingest.sync.state import SyncStates, Turn
 
 # One window of history: fetched, merged and written. With less time left than this none is started.
 WINDOW_S_MAX = 60.0
@@ -48,8 +48,8 @@ class Source(Protocol):
         ...
 
 
-# Makes the source of one sync, from its lease and the time that is left for a call.
-SourceOf = Callable[["Lease", Callable[[], float]], Source]
+# Makes the source of one sync, from its turn and the time that is left for a call.
+SourceOf = Callable[["Turn", Callable[[], float]], Source]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +88,16 @@ class LeaseLost(Exception):
     """Another process holds the lease, or the user has logged in again; it continues from what is stored."""
 
 
+class LeaseNeeded(Exception):
+    """A poll without the lease needs it, to refresh tokens. It has fetched nothing yet."""
+
+
 @dataclass(slots=True)
 class Run:
-    """One sync under its lease."""
+    """One sync."""
 
     order: Order
-    lease: Lease
+    turn: Turn
     stores: Stores
     source_of: SourceOf
     clock: Clock
@@ -110,9 +114,9 @@ class Run:
     _began_with_s: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.source = self.source_of(self.lease, self._time_left_for_calls_s)
+        self.source = self.source_of(self.turn, self._time_left_for_calls_s)
         self._began_with_s = self.time_left_s()
-        self.data_until = self.lease.state.data_until
+        self.data_until = self.turn.state.data_until
 
     def carry_out(self) -> Order | None:
         """Do what the order says; returns an order for the rest if the time was too short."""
@@ -132,11 +136,11 @@ class Run:
         fetched = self._store(window)
         self.fresh_at = now
         # What a relay polls for may come from the sensor's own provider, so its own readings show too little.
-        if not self.lease.state.relays and not self.counts.invalid:
+        if not self.turn.state.relays and not self.counts.invalid:
             self.covered = Covered.after_poll(window, (reading.at for reading in fetched))
 
     def _poll_window(self, now: datetime) -> windows.Window:
-        covered = self.lease.state.covered
+        covered = self.turn.state.covered
         if covered:
             return windows.window_after(covered, now)
         # What a relay has is not here yet for the sensor's own provider, whose version replaces it.
@@ -144,7 +148,7 @@ class Run:
             self.order.user_id,
             now - windows.POLL_HORIZON,
             now + windows.AHEAD,
-            relayed=self.lease.state.relays,
+            relayed=self.turn.state.relays,
         )
         return windows.poll_window(known, now)
 
@@ -158,21 +162,21 @@ class Run:
     def _backfill(self) -> Order | None:
         # A history takes minutes, or hours with a slow provider, and polls find the lease taken meanwhile.
         # So each run of it starts with a poll, unless its own first window is that recent.
-        if self.lease.state.backfill.reached < self.clock.now() - windows.AHEAD:
+        if self.turn.state.backfill.reached < self.clock.now() - windows.AHEAD:
             self._poll()
         return self._history()
 
     def _history(self) -> Order | None:
-        backfill, first = self.lease.state.backfill, True
+        backfill, first = self.turn.state.backfill, True
         while window := windows.next_backfill_window(backfill):
             # The first window is always fetched, or a provider with slow polls would stall the history.
             if not first and not self._has_time_for_another():
                 return self.order
             self._store_history(window)
-            extended = self.stores.states.advance(self.lease, window[0])
+            extended = self.stores.states.advance(self.turn, window[0])
             if extended is None:
                 raise LeaseLost
-            self.lease = extended
+            self.turn = extended
             backfill, first = replace(backfill, reached=window[0]), False
         return None
 
@@ -188,7 +192,7 @@ class Run:
                 self._store_whole_days((oldest.start, window[1]))
 
     def _reconcile(self) -> Order | None:
-        now, state = self.clock.now(), self.lease.state
+        now, state = self.clock.now(), self.turn.state
         asked, error = self.order.window, None  # A window here is the rest of an earlier run of this order.
         if asked is None:
             span, error = self._uploads_unseen()
@@ -207,7 +211,7 @@ class Run:
 
     def _uploads_unseen(self) -> tuple[Span | None, PersonNeeded | None]:
         """What was uploaded since the last reconciliation; an error waits until the last days are stored."""
-        since = windows.uploads_unseen_since(self.lease.state)
+        since = windows.uploads_unseen_since(self.turn.state)
         try:
             return self.source.uploaded_since(self.order.user_id, since), None
         except PersonNeeded as error:
@@ -215,7 +219,7 @@ class Run:
 
     def _store_whole_days(self, window: windows.Window) -> None:
         self._store(window)
-        state, now = self.lease.state, self.clock.now()
+        state, now = self.turn.state, self.clock.now()
         first, last = window[0].date(), min(window[1], now).date()
         # The first source has followed the user for longer than a further one.
         states = self.stores.states.of_user(state.user_id) if state.source else [state]
@@ -234,7 +238,7 @@ class Run:
     def _time_left_for_calls_s(self) -> float:
         """Until this process is ended or its lease does, whichever comes first."""
         # After a pause another process may hold the lease, and use the refresh token.
-        return min(self.time_left_s(), self.lease.left_s(self.clock.now()))
+        return min(self.time_left_s(), self.turn.left_s(self.clock.now()))
 
     def _has_time_for_another(self) -> bool:
         if self.window is None:

@@ -6,23 +6,33 @@ The sync item of a user's source: the lease, the running job, the poll slot, and
             taken                   lease_until
 
 Taking the lease adds one to `fence`, and every later write of the holder names that fence. So a holder that
-was paused past its lease cannot release, move or overwrite what a newer holder has. Connecting and
-disconnecting add one as well: a sync that started for the connection before cannot write for the one after.
+was paused past its lease cannot release, move or overwrite what a newer holder has. The end of each sync adds
+one, and so do connecting and disconnecting: a sync that started for the connection before cannot write for
+the one after.
 
 The holder is also the only process that uses the source's refresh token. So a call to the provider ends
-before the lease does (`Lease.left_s`). Before `lease_until` only its holder frees the lease, or a login or
+before the lease does (`Turn.left_s`). Before `lease_until` only its holder frees the lease, or a login or
 the end of the connection: a sync that finds another login than that of its lease stops (connected_provider).
 
-A poll is an order to be fresh as of the time it was ordered for. It gets no lease if a later fetch has
+A poll whose access token is valid takes no lease. It reads the item, and its only write names the fence that
+it has read. So of two syncs at once both store their readings, each once, and one writes the outcome:
+
+              |  poll A: read, fence 7     hours stored     outcome, fence 7 -> 8      |
+              |     poll B: read, fence 7     hours stored      refused: its job gets an item of its own
+              |--------------------------------------------------------------------------> time
+
+A poll is an order to be fresh as of the time it was ordered for. It gets no turn if a later fetch has
 succeeded, or if it waited for an interval, so that the next poll is due. Such a poll costs no call.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bg_ingest.accounts import connection
 from bg_ingest.accounts.connection import (
     FIRST_SOURCE,
     OF_ALL_SOURCES,
@@ -39,6 +49,7 @@ from bg_ingest.sync.job import ACCOUNT_CHANGED, INTERNAL, Job, JobKind, JobStatu
 from bg_ingest.sync.windows import Covered
 
 if TYPE_CHECKING:
+    from bg_ingest.accounts.connection import Connection
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table, Write
 
@@ -47,12 +58,14 @@ COVERED = "covered"  # What the next poll knows of the stored readings; a restor
 # A lease may expire only after Lambda has ended its holder; a test compares it with the template.
 LEASE_TTL = timedelta(seconds=150)
 
+# An eventually consistent read shows a write within a second, as a rule.
+READ_LATE_MAX = timedelta(seconds=2)
+
 # Conditions and changes. The poll slot's attribute is called `seat`, after the index that finds it.
 _KNOWN = "attribute_exists(pk)"  # An erased user must not come back as half an item.
 _FREE = "(attribute_not_exists(lease_until) OR lease_until <= :now)"
 _SAME_FENCE = "fence = :fence"
 NOT_POLLED = "attribute_not_exists(seat)"
-_NOT_FRESH = "(attribute_not_exists(fresh_at) OR fresh_at <= :ordered)"
 _STOP_POLLING = "SET fence = fence + :one REMOVE seat, lease_until, running, covered"
 
 
@@ -104,23 +117,31 @@ class SyncState:
         interval_s = poll_slots.interval_of(self.slot)
         return stretch.interval_s(interval_s, own_pace=poll_slots.has_own_pace(self.slot))
 
+    def may_be_polled(self, stretch: PollStretch, now: datetime) -> bool:
+        """Whether a poll without the lease may run: one was ordered since the last sync, or is retried."""
+        if self.slot is None:
+            return False
+        began_at = max(self.connected_at, self.last_attempt_at or self.connected_at)
+        return self.failures > 0 or began_at < stretch.last_ordered_at(self.slot, now)
+
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to sync one user, until it expires."""
+class Turn:
+    """What one sync of one source began with; each of its writes names the fence."""
 
     state: SyncState
     fence: int
-    taken_at: datetime
-    until: datetime
+    began_at: datetime
+    lease_until: datetime | None  # None: a poll without the lease, which must not refresh tokens.
     room: int = 0  # The bytes for `covered` and the records with which the item costs one unit a write.
+    connection: Connection | None = None  # As it was read with the state.
 
     def is_ended_by(self, login_at: datetime) -> bool:
-        """Whether a login at this time has freed this lease; `login_at` is that of the stored connection."""
+        """Whether a login at this time has ended this turn; `login_at` is that of the stored connection."""
         # A login stores both times in one transaction, that of the sync item as the later one. If they differ
         # for longer than a lease lasts, for example after a restore, then no other sync is left.
         is_another = login_at > self.state.connected_at
-        return is_another and login_at > self.taken_at - LEASE_TTL
+        return is_another and login_at > self.began_at - LEASE_TTL
 
     def has_room(self, covered: Covered | None, records: bytes) -> bool:
         """Whether the next sync's item stays within a write unit with these."""
@@ -128,7 +149,7 @@ class Lease:
 
     def left_s(self, now: datetime) -> float:
         """How long the lease is still held; negative after its end, for example after a pause."""
-        return (self.until - now).total_seconds()
+        return (self.lease_until - now).total_seconds() if self.lease_until else math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,10 +266,6 @@ class SyncStates:
             user_id, source_key(SK, source), "SET last_error = :error", {":error": error}, _KNOWN
         )
 
-    def stop_polling_under(self, lease: Lease) -> None:
-        """Poll no more after a sync that found no login, unless the user has logged in again meanwhile."""
-        self._update(lease, _STOP_POLLING, {":one": 1})
-
     def choose_interval(self, user_id: str, interval_s: int, source: str = FIRST_SOURCE) -> bool:
         """Poll this source at an interval of its own; False if it is not polled."""
         polled = "attribute_exists(seat)"
@@ -272,33 +289,54 @@ class SyncStates:
             sk, values = source_key(SK, source), {":new": new, ":old": old}
             self.table.update(user_id, sk, "SET seat = :new", values, "seat = :old")
 
-    def take(self, order: Order) -> Lease | Busy | Superseded | None:
+    def take(self, order: Order) -> Turn | Busy | None:
         """Take the lease for an order; None for a user who never connected."""
         # There is no "OR holder = :holder": SQS may deliver one message to two workers at once, and both
         # would then hold the lease. A holder is one execution, never a message.
         now = self.clock.now()
-        condition, values = f"{_KNOWN} AND {_FREE}", self._until(now)
-        if order.is_poll:
-            if order.interval_s and now - order.requested_at >= timedelta(seconds=order.interval_s):
-                return Superseded(served=False)
-            condition, values = f"{condition} AND {_NOT_FRESH}", values | {":ordered": order.ordered_ms}
         write = self.table.update(
             order.user_id,
             source_key(SK, order.source),
             "SET lease_until = :until, fence = fence + :one, running = :running, last_attempt_at = :at",
-            values | {":at": now.isoformat(), ":running": _running_to_item(order, now)},
-            condition,
+            self._until(now) | {":at": now.isoformat(), ":running": _running_to_item(order, now)},
+            f"{_KNOWN} AND {_FREE}",
         )
         if write.item is None:
             return None
-        state = self._state(write.item)
         if write.accepted:
-            item = write.item
-            room = quiet_polls.room_in(item, besides=COVERED)
-            return Lease(state, item["fence"], now, _instant_s(item["lease_until"]), room)
-        if order.is_poll and write.item.get("fresh_at", 0) > order.ordered_ms:
+            return self._turn(write.item, now, lease_until=_instant_s(write.item["lease_until"]))
+        return Busy(self._state(write.item).running)
+
+    def look(self, poll: Order) -> Turn | Busy | Superseded | None:
+        """
+        Begin a poll without the lease; None for a user who never connected, or who has only just.
+
+        The connection is read with the sync item. Both may be a moment late. Then the poll may fetch what
+        another sync has just fetched, and its end is refused.
+        """
+        now = self.clock.now()
+        if poll.interval_s and now - poll.requested_at >= timedelta(seconds=poll.interval_s):
+            return Superseded(served=False)
+        names = [source_key(name, poll.source) for name in (SK, connection.SK)]
+        found = {each["sk"]: each for each in self.table.get_all((poll.user_id, name) for name in names)}
+        item, connected = (found.get(name) for name in names)
+        if item is None:
+            return None
+        if item.get("fresh_at", 0) > poll.ordered_ms:
             return Superseded(served=True)
-        return Busy(state.running)
+        if item.get("lease_until", 0) > now.timestamp():
+            return Busy(self._state(item).running)
+        turn = self._turn(item, now, lease_until=None)
+        # Of the two reads one may be late: soon after a login, these could be the tokens of the login before.
+        if connected is None or now - turn.state.connected_at < READ_LATE_MAX:
+            return turn
+        return replace(turn, connection=connection.from_item(connected))
+
+    def _turn(self, item: Item, now: datetime, *, lease_until: datetime | None) -> Turn:
+        # The item is at its largest while a poll holds the lease.
+        leased = {"lease_until": int(now.timestamp()), "running": bytes(quiet_polls.IDS_BYTES)} | item
+        room = quiet_polls.room_in(leased, besides=COVERED)
+        return Turn(self._state(item), item["fence"], now, lease_until, room)
 
     def keep_syncs_out(self, user_id: str, source: str = FIRST_SOURCE) -> bool:
         """Take the lease for an erasure and end polling; False while a sync holds the lease."""
@@ -311,16 +349,16 @@ class SyncStates:
         )
         return write.accepted or write.item is None  # Without the item no sync can start.
 
-    def advance(self, lease: Lease, reached: datetime) -> Lease | None:
+    def advance(self, turn: Turn, reached: datetime) -> Turn | None:
         """Record that the history is stored from `reached` on; the extended lease, or None if it is lost."""
         until = int((self.clock.now() + LEASE_TTL).timestamp())
         values = {":reached": reached.isoformat(), ":until": until}
-        write = self._update(lease, "SET backfill_reached = :reached, lease_until = :until", values)
-        return replace(lease, until=_instant_s(until)) if write.accepted else None
+        write = self._update(turn, "SET backfill_reached = :reached, lease_until = :until", values)
+        return replace(turn, lease_until=_instant_s(until)) if write.accepted else None
 
-    def release(  # noqa: PLR0913 - each is an attribute of the item.
+    def end(  # noqa: PLR0913 - each is an attribute of the item.
         self,
-        lease: Lease,
+        turn: Turn,
         *,
         succeeded: bool,
         error: str = INTERNAL,  # The type of the failure, if there was one.
@@ -329,18 +367,19 @@ class SyncStates:
         reconciled_at: datetime | None = None,
         covered: Covered | None = None,
         polls: bytes | None = None,  # The records of quiet polls from now on, if they change.
+        stop_polling: bool = False,
     ) -> bool:
-        """Release the lease and record the outcome; False if the lease was lost meanwhile."""
+        """Record the outcome and free the lease; False if another sync, or a login, came in between."""
         now = self.clock.now().isoformat()
-        values: Item = {}
-        removed = "lease_until, running"
+        values: Item = {":one": 1, ":began": turn.began_at.isoformat()}
+        outcome, removed = "fence = fence + :one, last_attempt_at = :began", "lease_until, running"
         if succeeded:
-            outcome = "last_success_at = :now, failures = :none"
+            outcome += ", last_success_at = :now, failures = :none"
             removed += ", last_error"
             values |= {":now": now, ":none": 0}
         else:
-            outcome = "failures = failures + :one, last_error = :error"
-            values |= {":one": 1, ":error": {"type": error, "at": now}}
+            outcome += ", failures = failures + :one, last_error = :error"
+            values |= {":error": {"type": error, "at": now}}
         if fresh_at:
             outcome += ", fresh_at = :fresh"
             values |= {":fresh": _ms(fresh_at)}
@@ -356,11 +395,13 @@ class SyncStates:
             outcome += f", {quiet_polls.RECORDS} = :polls"
             removed += f", {quiet_polls.FIRST_FORM}"
             values |= {":polls": polls}
+        if stop_polling:
+            removed += ", seat"
         # A webhook may have stored a newer reading meanwhile, so an unchanged value is not written.
-        if data_until and data_until != lease.state.data_until:
+        if data_until and data_until != turn.state.data_until:
             outcome += ", data_until = :data_until"
             values |= {":data_until": data_until.isoformat()}
-        return self._update(lease, f"SET {outcome} REMOVE {removed}", values).accepted
+        return self._update(turn, f"SET {outcome} REMOVE {removed}", values).accepted
 
     def record_newest(self, state: SyncState, newest: datetime) -> None:
         """Record a newer reading that came without a sync; this needs no lease."""
@@ -374,10 +415,10 @@ class SyncStates:
         key = source_key(user_id, source)
         return poll_slots.poll_slot(key, interval_s, self.shards, own_pace=own_pace)
 
-    def _update(self, lease: Lease, change: str, values: Item) -> Write:
-        """A write of the lease's holder; it is refused when another process holds the lease by now."""
+    def _update(self, turn: Turn, change: str, values: Item) -> Write:
+        """A write of this turn; it is refused if another turn has begun or ended since."""
         return self.table.update(
-            lease.state.user_id, lease.state.sk, change, values | {":fence": lease.fence}, _SAME_FENCE
+            turn.state.user_id, turn.state.sk, change, values | {":fence": turn.fence}, _SAME_FENCE
         )
 
     def _until(self, now: datetime) -> Item:

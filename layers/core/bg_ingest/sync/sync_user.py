@@ -1,5 +1,7 @@
 """
-Syncing one user: take the lease, fetch what is missing, store it, release the lease with the outcome.
+Syncing one user: take the lease, fetch what is missing, store it, free the lease with the outcome.
+
+A poll begins without the lease. It takes it only if tokens have to be refreshed: then it has fetched nothing.
 
 A sync may end at any point, by a crash or by time running out, and may be repeated by any process. What it
 stored is stored once. What it did not store is still a gap, or below the history's cursor, for the next sync.
@@ -43,8 +45,8 @@ from bg_ingest.sync.connected_provider import AccountChanged
 from bg_ingest.sync.dispatching import poll_slots
 from bg_ingest.sync.job import Counts, Failure, Job, JobStatus, SyncResult
 from bg_ingest.sync.jobs import under_living_job
-from bg_ingest.sync.run import LeaseLost, Run
-from bg_ingest.sync.state import Busy, Superseded
+from bg_ingest.sync.run import LeaseLost, LeaseNeeded, Run
+from bg_ingest.sync.state import Busy, Superseded, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,17 +69,22 @@ def sync_user(
     order, stored = (order, None) if order.is_poll else under_living_job(order, stores.jobs)
     if stored and stored.is_over:
         return SyncResult(stored)
-    match stores.states.take(order):
+    before = stored.counts if stored else Counts()
+    begun = stores.states.look(order) if order.is_poll else None
+    if isinstance(begun, Turn):
+        try:
+            return _carry_out(Run(order, begun, stores, source, clock, time_left_s))
+        except LeaseNeeded:
+            begun = None
+    match begun or stores.states.take(order):
         case None:
             return SyncResult(fail_not_connected(order, stores, clock), counts=Counts())
         case Superseded(served):
             return _superseded(order, stores, clock, served=served)
         case Busy(running):
             return _busy(order, running, stores, clock)
-        case lease:
-            before = stored.counts if stored else Counts()
-            run = Run(order, lease, stores, source, clock, time_left_s, counted_before=before)
-    return _carry_out(run)
+        case turn:
+            return _carry_out(Run(order, turn, stores, source, clock, time_left_s, counted_before=before))
 
 
 def _carry_out(run: Run) -> SyncResult:
@@ -85,6 +92,8 @@ def _carry_out(run: Run) -> SyncResult:
         rest = run.carry_out()
     except LeaseLost:
         return _busy(run.order, None, run.stores, run.clock)
+    except LeaseNeeded:
+        raise
     except (NotConnected, AccountChanged, ProviderError) as error:
         return _end_failed(run, error)
     except Exception:
@@ -108,7 +117,7 @@ def _carry_out(run: Run) -> SyncResult:
 
 def _overdue_s(run: Run) -> float | None:
     """How long the readings of a poll waited beyond the planned interval; None if it stored none."""
-    state = run.lease.state
+    state = run.turn.state
     if not (run.order.is_poll and run.counts.stored and state.slot and state.last_success_at):
         return None
     waited_s = (run.clock.now() - state.last_success_at).total_seconds()
@@ -195,52 +204,52 @@ def _stop_polling(run: Run, error: NotConnected | AccountChanged) -> SyncResult:
             failure = jobs.NOT_CONNECTED
         case AccountChanged():
             failure = jobs.ACCOUNT_CHANGED
-    result = _fail(run, failure)
-    run.stores.states.stop_polling_under(run.lease)
-    return result
+    return _fail(run, failure, stop_polling=True)
 
 
-def _fail(run: Run, failure: str, *, retryable: bool = False) -> SyncResult:
-    attempts = run.order.deferrals + 1
-    job = _end(run, JobStatus.FAILED, Failure(failure, retryable=retryable, attempts=attempts))
+def _fail(run: Run, failure: str, *, retryable: bool = False, stop_polling: bool = False) -> SyncResult:
+    reason = Failure(failure, retryable=retryable, attempts=run.order.deferrals + 1)
+    job = _end(run, JobStatus.FAILED, reason, stop_polling=stop_polling)
     return SyncResult(job, provider=run.provider, newest_at=run.data_until, counts=run.counts)
 
 
-def _end(run: Run, status: JobStatus, failure: Failure | None = None) -> Job:
-    """Store the job, release the lease, and move the user to the poll slot they now belong on."""
-    states, state, now = run.stores.states, run.lease.state, run.clock.now()
+def _end(run: Run, status: JobStatus, failure: Failure | None = None, *, stop_polling: bool = False) -> Job:
+    """Store the job and the outcome, and move the user to the poll slot they now belong on."""
+    states, state, now = run.stores.states, run.turn.state, run.clock.now()
     counts = run.counted_before + run.counts
-    job = Job(run.order, status, state.last_attempt_at, now, run.window, counts, failure)
+    job = Job(run.order, status, run.turn.began_at, now, run.window, counts, failure)
     if quiet_polls.is_quiet(job, state):
-        released = _release_with_record(run, job)
+        ended = _end_with_record(run, job)
     else:
         # The job first: a crash in between costs the rest of a lease; in the other order, the job's counts.
         run.stores.jobs.save(job)
-        released = _release(run, failure)
-    if released:
+        ended = _end_turn(run, failure, stop_polling=stop_polling)
+    if ended and not stop_polling:
         states.move_slot(state, run.data_until)
     return job
 
 
-def _release_with_record(run: Run, job: Job) -> bool:
-    """Release the lease together with the record of a quiet poll; without the lease it gets an item."""
-    jobs_stored, state = run.stores.jobs, run.lease.state
+def _end_with_record(run: Run, job: Job) -> bool:
+    """End the turn together with the record of a quiet poll; if that is refused, the job gets an item."""
+    jobs_stored, state = run.stores.jobs, run.turn.state
     records = quiet_polls.with_record(state.polls, job)
     try:
-        if not run.lease.has_room(run.covered, records):
+        if not run.turn.has_room(run.covered, records):
             records = jobs_stored.save_polls(state.user_id, records)
-        released = _release(run, polls=records)
+        ended = _end_turn(run, polls=records)
     except Exception:
         jobs_stored.save(job)
         raise
-    if not released:
+    if not ended:
         jobs_stored.save(job)
-    return released
+    return ended
 
 
-def _release(run: Run, failure: Failure | None = None, polls: bytes | None = None) -> bool:
-    return run.stores.states.release(
-        run.lease,
+def _end_turn(
+    run: Run, failure: Failure | None = None, polls: bytes | None = None, *, stop_polling: bool = False
+) -> bool:
+    return run.stores.states.end(
+        run.turn,
         succeeded=failure is None,
         error=failure.type if failure else "",
         data_until=run.data_until,
@@ -248,4 +257,5 @@ def _release(run: Run, failure: Failure | None = None, polls: bytes | None = Non
         reconciled_at=run.reconciled_at,
         covered=run.covered,
         polls=polls,
+        stop_polling=stop_polling,
     )

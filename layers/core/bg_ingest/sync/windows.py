@@ -67,9 +67,9 @@ class Covered:
     are stored, for example after a webhook. There must never be more, or a gap waits for the next
     reconciliation:
 
-    - The poll has stored all these readings before its release writes this, and the release names the fence.
+    - The poll has stored all these readings before its end writes this, and the end names the fence.
     - A poll with rejected records leaves nothing here: their hours may not have stored what was fetched.
-    - A login, the end of polling, an erasure, a restore and each release without a finished poll remove it.
+    - A login, the end of polling, an erasure, a restore and each sync without a finished poll remove it.
       Then the next poll reads the hours.
     """
 

@@ -34,6 +34,7 @@ ORDERED_PK = "app#ordered"
 HOUR_MINUTES = 60
 # The orders of an hour are complete when its last shards have been served.
 COMPLETE_AFTER_MINUTES = 5
+_MINUTE_S = 60
 _WHOLE = 1_000  # Turns are stored in thousandths.
 _ORDERED_KEPT = timedelta(days=1)
 
@@ -46,6 +47,7 @@ class PollStretch:
     minute: int = 0  # The last minute that was served.
     thousandths: int = 0  # The turns up to that minute.
     hour: int = 0  # The hour in which `percent` was computed.
+    claimed_until_s: int = 0  # The end of a running tick's claim of the minutes after `minute`.
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any] | None) -> PollStretch:
@@ -58,6 +60,7 @@ class PollStretch:
             minute,
             item.get("turn_thousandths", minute * _WHOLE),
             item.get("stretch_hour", 0),
+            item.get("claimed_until", 0),
         )
 
     def as_attributes(self) -> dict[str, int]:
@@ -89,6 +92,19 @@ class PollStretch:
         reached = self.at(max(after_minute, self.minute))
         missing = poll_slots.next_due_minute(slot, reached.turn) * _WHOLE - reached.thousandths
         return reached.minute + -(-missing * self.percent // (100 * _WHOLE))
+
+    def last_ordered_at(self, slot: str, now: datetime) -> datetime:
+        """The start of the last minute for which the polls of this slot may have been ordered."""
+        now_s = int(now.timestamp())
+        minute = now_s // _MINUTE_S if self.claimed_until_s > now_s else self.minute
+        reached = self.at(max(minute, self.minute))
+        slots = poll_slots.slot_count(poll_slots.interval_of(slot))
+        if poll_slots.has_own_pace(slot):
+            ordered = poll_slots.next_due_minute(slot, reached.minute) - slots
+        else:
+            passed = reached.thousandths - (poll_slots.next_due_minute(slot, reached.turn) - slots) * _WHOLE
+            ordered = reached.minute - passed * self.percent // (100 * _WHOLE)
+        return datetime.fromtimestamp(ordered * _MINUTE_S, UTC)
 
 
 def percent_needed(users: Mapping[int, int], turns: Mapping[int, int], calls_per_hour: int) -> int:
