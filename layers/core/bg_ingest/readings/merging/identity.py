@@ -53,9 +53,8 @@ PAIRS_MIN = 3
 # Uploaders stamp a measurement some seconds apart from the sensor's own app. The limit is half of the minute
 # of the fastest sensors, so a record is near one measurement only.
 RELAYED_APART_MAX = timedelta(seconds=30)
-_APART_S = RELAYED_APART_MAX // timedelta(seconds=1)
 _APART = sorted(
-    (timedelta(seconds=apart_s) for apart_s in range(-_APART_S, _APART_S + 1)),
+    (timedelta(0, later_s) for later_s in range(-RELAYED_APART_MAX.seconds, RELAYED_APART_MAX.seconds + 1)),
     key=lambda apart: (abs(apart), apart),  # The nearest first, and the earlier of two.
 )
 
