@@ -10,7 +10,7 @@ from benchmarks.measured import Measured
 from benchmarks.plain import PlainReadingStore
 from benchmarks.series import READINGS_PER_DAY, readings_of
 from benchmarks.tables import PLAIN, READINGS, USERS
-from bg_ingest.ids import new_id
+from bg_ingest.clock import new_id
 from bg_ingest.providers.seam import Fetched
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.readings.columns import HourColumns, to_columns
+from bg_ingest.clock import hour_of
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.readings.store import SaveReport
-from bg_ingest.readings.stored.stored_reading import StoredReading
-from bg_ingest.utc import hour_of
+from bg_ingest.readings.stored.stored_reading import HourColumns, StoredReading, to_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,14 +13,13 @@ from benchmarks.measured import Measured, cpu_ms_of_each
 from benchmarks.plain import PlainReadingStore
 from benchmarks.tables import PLAIN, READINGS
 from bg_ingest.access.audit import Audit
-from bg_ingest.clock import SystemClock
+from bg_ingest.clock import SystemClock, rfc_3339
 from bg_ingest.facades.native.reading_text import json_array
 from bg_ingest.http_api import serving
 from bg_ingest.http_api.answers import insight_response
 from bg_ingest.readings.changes.change_feed import ChangeFeed
 from bg_ingest.readings.changes.late_log import LateLog
 from bg_ingest.readings.store import ReadingStore
-from bg_ingest.utc import rfc_3339
 from functions.query.app import build
 from local.paths import CHECKOUT
 from tests.functions.conftest import LambdaContext

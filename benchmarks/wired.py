@@ -17,6 +17,7 @@ from benchmarks.tables import READINGS, USERS
 from bg_ingest.accounts.connection import Connections
 from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import Vault
+from bg_ingest.clock import rfc_3339
 from bg_ingest.providers.dexcom.oauth import Application
 from bg_ingest.providers.dexcom.provider import NAME, DexcomProvider
 from bg_ingest.providers.dexcom.regions import TOKEN
@@ -27,7 +28,6 @@ from bg_ingest.providers.seam import Endpoint, Tokens
 from bg_ingest.sync.connected_provider import ConnectedProvider
 from bg_ingest.sync.job import JobKind
 from bg_ingest.sync.state import SyncStates
-from bg_ingest.utc import rfc_3339
 from tests.support.fakes import FakeClock
 from tests.support.logins import store_tokens
 

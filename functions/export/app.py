@@ -17,7 +17,7 @@ from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller import READ_SCOPE
 from bg_ingest.access.caller_limits import WriteLimits
 from bg_ingest.accounts.connection import ConnectionState
-from bg_ingest.clock import Clock
+from bg_ingest.clock import Clock, rfc_3339
 from bg_ingest.exporting.export_file import MEDIA_TYPES, Exporter, ExportRequest
 from bg_ingest.exporting.export_job import ExportKey, of_user
 from bg_ingest.exporting.export_service import ExportService
@@ -34,7 +34,6 @@ from bg_ingest.http_api.answers.export_responses import ExportResponses, user_af
 from bg_ingest.http_api.description import EXPORT, RATE_HEADERS, Instant, describe, not_modified, response
 from bg_ingest.http_api.requests import params, parsing
 from bg_ingest.http_api.serving import ApiSettings
-from bg_ingest.utc import rfc_3339
 from bg_ingest.wiring.export_parts import export_limits, export_service, exporter, user_list
 from bg_ingest.wiring.process import Process, process
 from bg_ingest.wiring.store_parts import audit

@@ -14,7 +14,7 @@ from bg_ingest.access.caller import READ_SCOPE
 from bg_ingest.access.grant import Category
 from bg_ingest.access.grants import GrantService
 from bg_ingest.clock import Clock
-from bg_ingest.http_api import responding, serving, shared
+from bg_ingest.http_api import guard, responding, serving, shared
 from bg_ingest.http_api.answers import insight_response
 from bg_ingest.http_api.answers.insight_response import ProfileJson, StatisticsJson
 from bg_ingest.http_api.description import STATISTICS, describe, not_modified, response
@@ -75,7 +75,7 @@ def build(
     ) -> Response[str]:
         now, compared = clock.now(), compare is not None
         then = parsing.parse_as_of(as_of, now)
-        visible = shared.visible(app, reading_store)
+        visible = guard.visible(app, reading_store)
         days = insight_response.read_days(
             visible, user_id, (from_, to), then or now, as_of=then, with_period_before=compared
         )
@@ -92,7 +92,7 @@ def build(
     ) -> Response[str]:
         now = clock.now()
         then = parsing.parse_as_of(as_of, now)
-        visible = shared.visible(app, reading_store)
+        visible = guard.visible(app, reading_store)
         days = insight_response.read_days(visible, user_id, (from_, to), then or now, as_of=then)
         body, validated_by = insight_response.profile_texts(days, then or now, bin_minutes)
         return responding.cacheable_response(app, body, validated_by=validated_by)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest import telemetry
+from bg_ingest.clock import to_iso
 from bg_ingest.publishing.publish import publish_records
 from bg_ingest.publishing.republish import republish
 from bg_ingest.telemetry import metrics
-from bg_ingest.utc import to_iso
 from bg_ingest.wiring.process import process
 from bg_ingest.wiring.publish_parts import dead_letter, sink
 from bg_ingest.wiring.store_parts import reading_store

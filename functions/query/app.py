@@ -17,7 +17,7 @@ from bg_ingest.access.caller import READ_SCOPE
 from bg_ingest.access.grant import Category
 from bg_ingest.access.grants import GrantService
 from bg_ingest.clock import Clock
-from bg_ingest.http_api import responding, serving, shared
+from bg_ingest.http_api import guard, responding, serving, shared
 from bg_ingest.http_api.answers import changes_response, range_response
 from bg_ingest.http_api.answers.changes_response import ChangeJson
 from bg_ingest.http_api.answers.range_response import AuditEntryJson, ReadingJson
@@ -130,7 +130,7 @@ def _add_reading_routes(
 
     @app.get("/api/bg/<user_id>/latest", **LATEST)
     def latest(user_id: params.UserId, unit: params.Unit = "mg/dL") -> Response[str]:
-        newest = shared.visible(app, reading_store).latest(user_id)
+        newest = guard.visible(app, reading_store).latest(user_id)
         if newest is None:
             raise Problem(problems.NO_READINGS)
         body, validated_by = range_response.latest(newest, clock.now(), unit)
@@ -150,7 +150,7 @@ def _add_reading_routes(
         now = clock.now()
         then = parsing.parse_as_of(as_of, now)
         window = parsing.parse_range(from_, to, then or now)
-        visible = shared.visible(app, reading_store)
+        visible = guard.visible(app, reading_store)
         page = range_response.read_page(
             visible, user_id, window, limit=limit, order=order, cursor=cursor, as_of=then
         )
@@ -173,7 +173,7 @@ def _add_feed_routes(app: APIGatewayHttpResolver, feed: ChangeFeed, audit: Audit
         cursor: params.ChangesCursor = None,
     ) -> Response[str]:
         after = changes_response.parse_start(user_id, since, cursor, feed.clock.now())
-        own_feed = replace(feed, reading_store=shared.visible(app, feed.reading_store))
+        own_feed = replace(feed, reading_store=guard.visible(app, feed.reading_store))
         found, following = own_feed.read(user_id, after, limit)
         link = responding.next_link(app, api, changes_response.next_query(user_id, following, limit))
         return responding.json_response(changes_response.as_array(found), headers=link)

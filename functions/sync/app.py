@@ -16,7 +16,7 @@ from bg_ingest.access.caller import READ_SCOPE, WRITE_SCOPE
 from bg_ingest.access.caller_limits import WriteLimits
 from bg_ingest.access.grant import Category
 from bg_ingest.access.grants import GrantService
-from bg_ingest.http_api import responding, serving, shared
+from bg_ingest.http_api import guard, responding, serving, shared
 from bg_ingest.http_api.answers import sync_responses
 from bg_ingest.http_api.answers.source_json import sources_as_json
 from bg_ingest.http_api.answers.sync_json import (
@@ -231,7 +231,7 @@ def _add_admin_routes(app: APIGatewayHttpResolver, service: SyncService, api: Ap
         local = days == "local"
         today = service.local_date(user_id) if local else service.clock.now().date()
         first, last = parsing.parse_days(from_, to, today)
-        seen = shared.visible_days(app, service.stores.reading_store, first, last)
+        seen = guard.visible_days(app, service.stores.reading_store, first, last)
         found = service.completeness(user_id, *seen, local=local) if seen else ()
         return responding.json_response(days_as_json(found))
 

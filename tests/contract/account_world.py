@@ -11,6 +11,7 @@ from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
 from bg_ingest.accounts.connection import Connections
 from bg_ingest.accounts.sealing import DataKeys, MessageSeals, Purpose, Sealer
 from bg_ingest.accounts.vault import NotConnected
+from bg_ingest.clock import new_id
 from bg_ingest.connecting.flow import ConnectDeps
 from bg_ingest.connecting.logins import Logins
 from bg_ingest.connecting.parked_logins import ParkedLogins
@@ -18,7 +19,6 @@ from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import Eraser
 from bg_ingest.erasing.receipt import Receipts
 from bg_ingest.exporting.export_jobs import ExportJobs
-from bg_ingest.ids import new_id
 from bg_ingest.providers.seam import Endpoint, Fetched
 from bg_ingest.readings.model import Reading
 from bg_ingest.readings.store import ReadingStore
@@ -196,7 +196,7 @@ class AccountWorld:
             jobs=Jobs(users, self.clock),
             audit=Audit(users, self.clock, 365),
             limit=CallerLimit(intake, self.clock, LimitPolicy("webhook", 100, 60)),
-            seal=self.message_seals(turn).seal,
+            seals=lambda: self.message_seals(turn),
             send=send,
             clock=self.clock,
         )

@@ -5,7 +5,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from bg_ingest.accounts.cached_secret import MAX_AGE_S, CachedSecret
+from bg_ingest.aws.cached_secret import MAX_AGE_S, CachedSecret
 from tests.support.fakes import FakeClock
 
 

@@ -6,10 +6,10 @@ from datetime import datetime
 import pytest
 
 from bg_ingest.access.caller import Caller
+from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import SECOND_LOOK_S, Eraser
 from bg_ingest.erasing.receipt import ErasureActor
-from bg_ingest.ids import new_id
 from bg_ingest.sync.jobs import Jobs
 from tests.contract.account_world import AccountWorld, kinds
 from tests.contract.stepped import Crash, HalfWay, crash

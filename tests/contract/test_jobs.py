@@ -4,8 +4,8 @@ from itertools import islice
 
 import pytest
 
+from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table
-from bg_ingest.ids import new_id
 from bg_ingest.sync.job import Counts, Failure, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.jobs import Jobs
 from tests.support.fakes import NOON, FakeClock

@@ -12,8 +12,8 @@ import pytest
 
 from bg_ingest.accounts.connection import Connections
 from bg_ingest.accounts.vault import NotConnected
+from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table
-from bg_ingest.ids import new_id
 from bg_ingest.providers.errors import ConsentRevoked
 from bg_ingest.providers.nightscout.site_login import OWN_SITE
 from bg_ingest.publishing.publish import events_of

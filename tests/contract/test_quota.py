@@ -33,15 +33,15 @@ def test_one_process_can_spend_the_whole_quota(users_table: Table, clock: FakeCl
     assert spend(HourlyQuota(users_table, clock, SMALL)) == 600
 
 
-def test_observer_gets_the_share_that_is_taken(users_table: Table, clock: FakeClock) -> None:
-    """Each write passes the share that all processes have taken, up to 1, to the observer."""
+def test_observer_gets_the_percentage_that_is_taken(users_table: Table, clock: FakeClock) -> None:
+    """Each write passes the percentage that all processes have taken, up to 100, to the observer."""
     spend(HourlyQuota(users_table, clock, SMALL), 300)
     seen: list[float] = []
     spend(HourlyQuota(users_table, clock, SMALL, observe=seen.append))
 
     assert seen == sorted(seen)
-    assert 300 / 600 < seen[0] < 0.75
-    assert seen[-1] == 1.0
+    assert 50 < seen[0] < 75
+    assert seen[-1] == 100
 
 
 def test_refusal_has_the_seconds_until_the_next_hour(users_table: Table, clock: FakeClock) -> None:

@@ -9,7 +9,8 @@ import pytest
 from bg_ingest.dynamo import Table
 from bg_ingest.readings.cursor import Cursor, decode, encode
 from bg_ingest.readings.store import ReadingStore
-from bg_ingest.readings.stored.hour_items import HourUnreadable, to_text
+from bg_ingest.readings.stored.hour_items import HourUnreadable
+from bg_ingest.readings.stored.writer import to_text
 from tests.contract.reading_stores import (
     DAY,
     FAR_AHEAD,

@@ -15,8 +15,8 @@ import pytest
 from bg_ingest.accounts.connection import Connections, ConnectionState
 from bg_ingest.accounts.sealing import Purpose
 from bg_ingest.accounts.vault import Vault
+from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table
-from bg_ingest.ids import new_id
 from bg_ingest.providers.dexcom.oauth import Application
 from bg_ingest.providers.dexcom.provider import NAME, DexcomProvider
 from bg_ingest.providers.dexcom.regions import TOKEN

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bg_ingest.accounts.sealing import SealBroken
-from bg_ingest.ids import new_id
+from bg_ingest.clock import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.state import LEASE_TTL, Busy, SyncStates, Turn
 from bg_ingest.sync.windows import Covered

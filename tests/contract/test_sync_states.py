@@ -3,8 +3,8 @@ from datetime import timedelta
 
 import pytest
 
+from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table
-from bg_ingest.ids import new_id
 from bg_ingest.sync.dispatching import poll_slots
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.state import LEASE_TTL, Busy, SyncState, SyncStates, Turn

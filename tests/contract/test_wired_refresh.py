@@ -15,13 +15,12 @@ from bg_ingest.dynamo import Table
 from bg_ingest.providers.dexcom.oauth import Application, OAuth
 from bg_ingest.providers.dexcom.regions import TOKEN
 from bg_ingest.providers.errors import OutOfTime, TryLater
-from bg_ingest.providers.http.call_record import Call
 from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.providers.http.http_client import admission_control, polite_http
 from bg_ingest.providers.http.policy import Policy
 from bg_ingest.providers.http.quota import PK as QUOTA
 from bg_ingest.providers.http.quota import HourlyQuota
-from bg_ingest.providers.http.send import send
+from bg_ingest.providers.http.send import Call, send
 from bg_ingest.providers.http.shared_breaker import PK as BREAKER
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from bg_ingest.providers.seam import Endpoint, Tokens

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.clock import SystemClock
-from bg_ingest.ids import new_id
+from bg_ingest.clock import SystemClock, new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from local.deploy import STACK_NAME
 from local.function_logs import function_lines

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from arro3.io import read_parquet
 
-from bg_ingest.utc import rfc_3339
+from bg_ingest.clock import rfc_3339
 from local.waiting import wait_until
 
 if TYPE_CHECKING:

@@ -18,9 +18,8 @@ import pytest
 from bg_ingest.accounts.connection import Connections
 from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import Vault
-from bg_ingest.clock import SystemClock
+from bg_ingest.clock import SystemClock, new_id
 from bg_ingest.dynamo import Table
-from bg_ingest.ids import new_id
 from bg_ingest.providers.seam import Endpoint
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.job import JobKind, Order, Trigger

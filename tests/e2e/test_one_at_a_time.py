@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.clock import SystemClock
+from bg_ingest.clock import SystemClock, new_id
 from bg_ingest.dynamo import Table
-from bg_ingest.ids import new_id
 from bg_ingest.providers.dexcom.client import DexcomClient
 from bg_ingest.providers.http.http_client import polite_http
 from bg_ingest.readings.store import ReadingStore

@@ -16,9 +16,8 @@ import pytest
 from bg_ingest.accounts.connection import Connections, ConnectionState
 from bg_ingest.accounts.sealing import DataKeys, Purpose, Sealer
 from bg_ingest.accounts.vault import Vault
-from bg_ingest.clock import SystemClock
+from bg_ingest.clock import SystemClock, new_id
 from bg_ingest.dynamo import Table
-from bg_ingest.ids import new_id
 from bg_ingest.providers.dexcom import (
     DexcomClient,
     OAuth,

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.clock import SystemClock
+from bg_ingest.clock import SystemClock, new_id
 from bg_ingest.dynamo import Table
-from bg_ingest.ids import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.state import SyncStates, Turn
 from local import demo

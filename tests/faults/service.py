@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from bg_ingest.accounts.connection import Connections
+from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table
-from bg_ingest.ids import new_id
 from bg_ingest.providers.nightscout.entry_parser import fetched_of
 from bg_ingest.providers.nightscout.site_login import OWN_SITE
 from bg_ingest.readings.completeness import Followed, completeness

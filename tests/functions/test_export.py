@@ -16,7 +16,7 @@ from arro3.io import read_parquet
 from bg_ingest.access.audit import Audit
 from bg_ingest.access.caller_limits import WriteLimits
 from bg_ingest.aws import aws_clients
-from bg_ingest.clock import SystemClock
+from bg_ingest.clock import SystemClock, rfc_3339
 from bg_ingest.dynamo import Table
 from bg_ingest.exporting.export_file import Exporter
 from bg_ingest.exporting.export_objects import ExportObjects, user_prefix
@@ -25,7 +25,6 @@ from bg_ingest.exporting.user_list import UserList
 from bg_ingest.http_api.serving import ApiSettings
 from bg_ingest.readings.model import Device, Reading
 from bg_ingest.readings.store import ReadingStore
-from bg_ingest.utc import rfc_3339
 from bg_ingest.wiring.erase_parts import eraser
 from functions.export.app import build
 from tests.functions.conftest import EVENTS, REGION, LambdaContext, part

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bg_ingest.aws import aws_clients
-from bg_ingest.clock import SystemClock
+from bg_ingest.clock import SystemClock, new_id
 from bg_ingest.connecting.flow import LoginOutcome, LoginResult
 from bg_ingest.http_api.answers import login_responses
-from bg_ingest.ids import new_id
 from bg_ingest.problems import Problem
 from bg_ingest.providers.seam import Tokens
 from bg_ingest.sync.job import JobKind, Order, Trigger

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bg_ingest.clock import rfc_3339
 from bg_ingest.providers.seam import Endpoint
-from bg_ingest.utc import rfc_3339
 from bg_ingest.wiring import queue_parts
 from bg_ingest.wiring.process import process, users_table
 from tests.functions.conftest import part

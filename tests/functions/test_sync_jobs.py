@@ -10,8 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from bg_ingest.aws import aws_clients
-from bg_ingest.clock import SystemClock
-from bg_ingest.ids import new_id
+from bg_ingest.clock import SystemClock, new_id
 from bg_ingest.sync.job import Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.wiring import queue_parts
 from bg_ingest.wiring.sync_parts import sync_service

@@ -13,8 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from bg_ingest.clock import SystemClock
-from bg_ingest.ids import new_id
+from bg_ingest.clock import SystemClock, new_id
 from bg_ingest.providers.seam import Endpoint, Tokens
 from bg_ingest.readings.stored.hour_items import cause_of
 from bg_ingest.telemetry import metrics

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bg_ingest.clock import SystemClock
-from bg_ingest.sync.orders.packed_body import BODY_BYTES_MAX
+from bg_ingest.sync.orders.queue import BODY_BYTES_MAX
 from bg_ingest.wiring.webhook_parts import webhook_deps
 from local.webhook_sender import signed_headers
 from tests.functions.conftest import part

@@ -1,6 +1,6 @@
 """The mutated modules and their tests, the fastest test first."""
 
-# A module, and every module that it consists of: merging is spread over five files.
+# A module, and every module that it consists of: merging is spread over four files.
 # A further module is one more line here; its tests use no fixture of a conftest.py (trial.py).
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ _PROVIDERS = "tests/unit/providers"
 _HTTP, _DEXCOM = f"{_PROVIDERS}/http", f"{_PROVIDERS}/dexcom"
 _MERGING = tuple(
     f"{_READINGS}/merging/test_{name}.py"
-    for name in ("hour", "revisions", "identity", "reading_index", "hour_properties")
+    for name in (
+        "hour",
+        "revisions",
+        "deletion",
+        "identity",
+        "relayed",
+        "reading_index",
+        "hour_properties",
+    )
 )
 _PUBLISHING = tuple(f"tests/unit/publishing/test_{name}.py" for name in ("events", "republish"))
 _RECORDS = tuple(f"{_DEXCOM}/test_{name}.py" for name in ("responses", "glucose", "times"))
@@ -27,6 +35,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.readings.merging.reading_index": _MERGING,
     "bg_ingest.readings.stored.stored_reading": (
         f"{_READINGS}/test_stored_reading.py",
+        f"{_READINGS}/test_columns.py",
+        f"{_READINGS}/test_as_of.py",
         *_MERGING,
         *_PUBLISHING,
     ),
@@ -42,9 +52,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         f"{_HTTP}/test_{name}.py" for name in ("circuit", "circuit_accounts", "admission")
     ),
     "bg_ingest.providers.dexcom.responses": _RECORDS,
-    "bg_ingest.providers.dexcom.glucose": _RECORDS,
-    "bg_ingest.providers.dexcom.times": _RECORDS,
-    "bg_ingest.providers.dexcom.client": (f"{_DEXCOM}/test_client.py",),
+    "bg_ingest.providers.dexcom.client": (f"{_DEXCOM}/test_client.py", f"{_DEXCOM}/test_times.py"),
     "bg_ingest.providers.nightscout.entry_parser": (f"{_PROVIDERS}/nightscout/test_entry_parser.py",),
     "bg_ingest.providers.nightscout.site_address": (f"{_PROVIDERS}/nightscout/test_site_address.py",),
     "bg_ingest.providers.http.send": (f"{_HTTP}/test_send.py",),
@@ -63,7 +71,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "bg_ingest.statistics.summary": (_SUMMARY,),
     "bg_ingest.statistics.as_json": (f"{_STATISTICS}/test_as_json.py", _SUMMARY),
     "bg_ingest.webhooks.authentication": ("tests/unit/webhooks/test_authentication.py",),
-    "bg_ingest.sync.orders.packed_body": ("tests/unit/sync/test_packed_body.py",),
+    "bg_ingest.sync.orders.queue": (f"{_SYNC}/test_queue.py", f"{_SYNC}/test_worker.py"),
 }
 
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bg_ingest.providers.dexcom.regions import DATA_RANGE, EGVS
-from bg_ingest.providers.dexcom.responses import parse_egvs
-from bg_ingest.providers.dexcom.times import instant_of
+from bg_ingest.providers.dexcom.responses import instant_of, parse_egvs
 from bg_ingest.providers.errors import CodeRefused, ConsentRevoked
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from bg_ingest.providers.dexcom import DexcomClient, OAuth, polite_http
+from bg_ingest.providers.dexcom.client import without_zone
 from bg_ingest.providers.dexcom.regions import EGVS
-from bg_ingest.providers.dexcom.times import without_zone
 
 if TYPE_CHECKING:
     from datetime import datetime

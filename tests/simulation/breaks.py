@@ -329,7 +329,7 @@ BREAKS = (
     ),
     Break(
         "a fat hour has no limit",
-        "readings/stored/hour_size.py",
+        "readings/stored/writer.py",
         "    if len(text) <= CURRENT_BYTES_MAX and ",
         "    if True or ",
         "tests/contract/test_reading_store_limits.py",
@@ -379,8 +379,8 @@ BREAKS = (
     Break(
         "a dropped version is not counted",
         "readings/merging/revisions.py",
-        "        revision=stored.revision + 1,",
-        "        revision=min(len(earlier), keep),",
+        "        revision=stored.revision + 1,\n        earlier=tuple(earlier[:keep]),",
+        "        revision=min(len(earlier), keep),\n        earlier=tuple(earlier[:keep]),",
         "tests/unit/readings/merging/test_revisions.py",
     ),
     Break(
@@ -406,7 +406,7 @@ BREAKS = (
     ),
     Break(
         "a relayed reading is never replaced",
-        "readings/merging/relayed.py",
+        "readings/merging/identity.py",
         "return record.device.relay is None and served.device.relay is not None",
         "return record.device.relay is None and served.device.relay is None",
         "tests/unit/readings/merging/test_relayed.py",
@@ -420,7 +420,7 @@ BREAKS = (
     ),
     Break(
         "a status without a value is a gap",
-        "providers/dexcom/glucose.py",
+        "providers/dexcom/responses.py",
         "        return _code_of(status)",
         "        return Implausible.MISSING",
         "tests/unit/providers/dexcom/test_responses.py",

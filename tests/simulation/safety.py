@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.ids import made_at
+from bg_ingest.clock import made_at
 from bg_ingest.readings.stored.hour_items import hour_from_item
 from bg_ingest.sync.dispatching import poll_slots
 from bg_ingest.sync.dispatching.shard import Shard

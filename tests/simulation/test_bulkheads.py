@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bg_ingest.ids import new_id
+from bg_ingest.clock import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from dexcom_sim.faults import SlowHeaders
 from tests.simulation.provider import DAY, HOUR

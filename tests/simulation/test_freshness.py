@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import islice
 
-from bg_ingest.ids import new_id
+from bg_ingest.clock import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from tests.simulation.provider import DAY
 from tests.simulation.service import INTERVAL_S, VirtualService, due_together

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from bg_ingest.accounts.connection import Connections
 from bg_ingest.accounts.sealing import Purpose
 from bg_ingest.accounts.vault import Vault
+from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table
-from bg_ingest.ids import new_id
 from bg_ingest.providers.nightscout.site_login import OWN_SITE
 from bg_ingest.readings.changes.change_feed import ChangeFeed
 from bg_ingest.readings.changes.late_log import LateLog

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from bg_ingest.accounts.connection import Connection, Connections
+from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table
-from bg_ingest.ids import new_id
 from bg_ingest.providers.dexcom.provider import DexcomProvider
 from bg_ingest.providers.http.http_client import admission_control, polite_http
 from bg_ingest.providers.http.quota import HourlyQuota, QuotaRules

@@ -14,10 +14,10 @@ import httpx
 
 from bg_ingest.access.grant import Category, GrantDays
 from bg_ingest.accounts.connection import Connections
+from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table
 from bg_ingest.http_api import serving
 from bg_ingest.http_api.nightscout_http import NightscoutSite
-from bg_ingest.ids import new_id
 from bg_ingest.providers.nightscout.nightscout_provider import NightscoutProvider
 from bg_ingest.providers.nightscout.site_http import SiteHttp
 from bg_ingest.providers.nightscout.site_login import OWN_SITE, SiteLogin

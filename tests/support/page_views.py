@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.accounts.connection import ConnectionState
+from bg_ingest.clock import rfc_3339
 from bg_ingest.facades.page.flow_sentence import FlowStatus, Situation, SyncFacts
 from bg_ingest.facades.page.person_view import PersonView, SourceView
 from bg_ingest.facades.page.wording import Wording, offset_zone
@@ -17,7 +18,6 @@ from bg_ingest.statistics.as_json import profile_json, statistics_json
 from bg_ingest.statistics.profile import profile
 from bg_ingest.statistics.series import Series
 from bg_ingest.statistics.summary import compared_statistics
-from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,6 +13,7 @@ import pytest
 
 from bg_ingest.accounts.sealing import KEPT as MESSAGE_KEYS_KEPT
 from bg_ingest.accounts.sealing import MessageSeals
+from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table
 from bg_ingest.erasing.erase import SECOND_LOOK_S
 from bg_ingest.exporting.export_job import DELIVERIES_MAX as EXPORT_DELIVERIES_MAX
@@ -20,7 +21,6 @@ from bg_ingest.exporting.export_job import KEPT as KEPT_EXPORTS
 from bg_ingest.exporting.export_job import USERS_MAX, ExportKey, ExportMessage, of_service
 from bg_ingest.exporting.export_jobs import CLAIM_S as CLAIM_S_OF_EXPORT
 from bg_ingest.exporting.export_run import HIDDEN_S, RENEW_AFTER_S, RESERVE_S
-from bg_ingest.ids import new_id
 from bg_ingest.providers.http.admission import RateRules
 from bg_ingest.providers.http.policy import Policy
 from bg_ingest.providers.http.quota import QuotaRules
@@ -28,7 +28,7 @@ from bg_ingest.settings import Settings
 from bg_ingest.sync.dispatching.dispatch import CLAIM_S
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import DELIVERIES_MAX
-from bg_ingest.sync.orders.packed_body import BODY_BYTES_MAX, pack
+from bg_ingest.sync.orders.queue import BODY_BYTES_MAX, pack
 from bg_ingest.sync.run import WINDOW_S_MAX
 from bg_ingest.sync.state import LEASE_TTL
 from bg_ingest.webhooks.authentication import TOLERANCE_S

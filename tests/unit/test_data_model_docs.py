@@ -17,6 +17,7 @@ from bg_ingest.accounts.connection import Connections
 from bg_ingest.accounts.display_settings import DisplaySettings, DisplayStore
 from bg_ingest.accounts.quarantine import Quarantine
 from bg_ingest.accounts.sealing import DataKeys, MessageSeals, Purpose, Sealer
+from bg_ingest.clock import new_id
 from bg_ingest.connecting.logins import Logins
 from bg_ingest.connecting.parked_logins import ParkedLogins
 from bg_ingest.dynamo import Table, from_attributes
@@ -24,7 +25,6 @@ from bg_ingest.erasing import removal
 from bg_ingest.erasing.receipt import ErasureActor, Receipts
 from bg_ingest.exporting.export_job import ExportJob, ExportKey, ExportSpan, of_user
 from bg_ingest.exporting.export_jobs import ExportJobs
-from bg_ingest.ids import new_id
 from bg_ingest.providers.http.quota import HourlyQuota
 from bg_ingest.providers.http.shared_breaker import SharedBreaker
 from bg_ingest.providers.seam import Endpoint, Rejected, Tokens

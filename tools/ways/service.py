@@ -23,7 +23,7 @@ import httpx
 from moto import mock_aws
 from standardwebhooks import Webhook
 
-from bg_ingest.ids import new_id
+from bg_ingest.clock import new_id
 from tests.support.aws_in_process import aws_in_process
 from tests.support.moto_in_turn import take_calls_in_turn
 from tests.support.template_document import create_table

@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.clock import SystemClock
-from bg_ingest.ids import new_id
+from bg_ingest.clock import SystemClock, new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from local.waiting import wait_until
 from tests.faults.deployed.served_site import FAULTS as SITE_FAULTS

@@ -11,8 +11,8 @@ from benchmarks.scale import (
     after_idle_workers,
     after_missed_ticks,
 )
+from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table
-from bg_ingest.ids import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.state import Superseded, SyncStates, Turn
 from tests.support.fakes import NOON, FakeClock

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from benchmarks.series import readings_of
+from bg_ingest.clock import hour_of
 from bg_ingest.readings.merging.hour import merge_hours
-from bg_ingest.utc import hour_of
 from tests.support.fakes import NOON
 
 

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bg_ingest.clock import HOUR
 from bg_ingest.exporting.tables.export_table import reading_table
 from bg_ingest.exporting.tables.parquet_file import parquet_bytes
 from bg_ingest.exporting.tables.text_files import csv_text
 from bg_ingest.exporting.tables.tool_columns import for_tool
-from bg_ingest.readings.columns import to_columns
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.readings.stored.stored_reading import StoredReading
+from bg_ingest.readings.stored.stored_reading import StoredReading, to_columns
 from bg_ingest.statistics.as_json import statistics_json
 from bg_ingest.statistics.from_columns import series_of_hours
 from bg_ingest.statistics.summary import statistics
-from bg_ingest.utc import HOUR
 from local.paths import CHECKOUT
 from tests.unit.statistics.made_up import LONG_AFTER
 

@@ -9,11 +9,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bg_ingest.readings.as_of import columns_as_of, reading_as_of
-from bg_ingest.readings.columns import HourColumns, to_columns
 from bg_ingest.readings.merging.hour import merge_hours
-from bg_ingest.readings.merging.revisions import EARLIER_MAX, first_version, with_record
+from bg_ingest.readings.merging.revisions import first_version, with_record
 from bg_ingest.readings.stored import format_1, writer
-from bg_ingest.readings.stored.stored_reading import Hour
+from bg_ingest.readings.stored.stored_reading import EARLIER_MAX, Hour, HourColumns, to_columns
 from tests.unit.readings.made_up import (
     FIVE,
     LATER,

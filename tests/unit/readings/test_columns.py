@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.readings.columns import SharedValue
+from bg_ingest.readings.stored.stored_reading import SharedValue
 
 slices = st.slices(6)
 

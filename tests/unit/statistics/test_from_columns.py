@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.readings.columns import to_columns
 from bg_ingest.readings.model import Kind, Reading
-from bg_ingest.readings.stored.stored_reading import StoredReading
+from bg_ingest.readings.stored.stored_reading import StoredReading, to_columns
 from bg_ingest.statistics.from_columns import instants_of, local_date, series_of_hours
 from bg_ingest.statistics.series import Series, between
 
 if TYPE_CHECKING:
-    from bg_ingest.readings.columns import HourColumns
+    from bg_ingest.readings.stored.stored_reading import HourColumns
 
 HOUR = datetime(2026, 3, 28, 23, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)

@@ -8,8 +8,8 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from bg_ingest.accounts.connection import Connections
+from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table
-from bg_ingest.ids import new_id
 from bg_ingest.readings.store import ReadingStore
 from bg_ingest.sync.completeness_store import CompletenessStore
 from bg_ingest.sync.connected_provider import ConnectedProvider

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from bg_ingest.ids import new_id
+from bg_ingest.clock import new_id
 from bg_ingest.providers.errors import QuotaSpent, Throttled
 from bg_ingest.sync.job import JobKind, JobStatus, Order, Trigger
 from tests.simulation.provider import DAY, MINUTE

@@ -9,10 +9,9 @@ from itertools import groupby
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.readings.columns import to_columns
 from bg_ingest.readings.completeness import LATE_AFTER, Day, Followed, completeness
 from bg_ingest.readings.gaps import INTERVAL
-from bg_ingest.readings.stored.stored_reading import StoredReading, Version
+from bg_ingest.readings.stored.stored_reading import StoredReading, Version, to_columns
 from bg_ingest.statistics.from_columns import series_of_hours
 from bg_ingest.sync.local_completeness import local_completeness
 from tests.unit.readings.made_up import measured

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bg_ingest.providers.json_values import pseudonym
+from bg_ingest.providers.seam import pseudonym
 from bg_ingest.readings.saving import HourContended
 from bg_ingest.sync.dispatching import poll_slots
 from bg_ingest.sync.job import JobStatus, Order
-from bg_ingest.sync.orders.packed_body import pack
+from bg_ingest.sync.orders.queue import pack
 from bg_ingest.sync.state import Turn
 from bg_ingest.webhooks.receive import WebhookRequest
 from tests.simulation.provider import DAY, HOUR, MINUTE

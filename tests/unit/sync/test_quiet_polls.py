@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bg_ingest.clock import new_id
 from bg_ingest.dynamo import Table, from_attributes
-from bg_ingest.ids import new_id
 from bg_ingest.providers.errors import Throttled
 from bg_ingest.providers.seam import Fetched
 from bg_ingest.readings.model import Reading

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.ids import new_id
+from bg_ingest.clock import new_id
 from bg_ingest.sync.job import JobKind, Order, SyncResult, Trigger
 from bg_ingest.sync.orders import queue
 from bg_ingest.sync.orders.queue import JobsQueue, QueueRefused

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bg_ingest import telemetry
-from bg_ingest.providers.http.call_record import CallRecord
+from bg_ingest.providers.http.send import CallRecord
 from bg_ingest.telemetry import metrics
 from bg_ingest.telemetry.meter import meter
 
 if TYPE_CHECKING:
-    from bg_ingest.providers.http.call_record import CircuitState
+    from bg_ingest.providers.http.send import CircuitState
 
 PATH = "/v3/users/self/egvs"
 

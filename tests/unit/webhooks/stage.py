@@ -13,8 +13,8 @@ from bg_ingest.accounts.sealing import MessageSeals, Purpose
 from bg_ingest.dynamo import Table
 from bg_ingest.providers.seam import Endpoint
 from bg_ingest.sync.jobs import Jobs
-from bg_ingest.sync.orders.packed_body import pack
 from bg_ingest.sync.orders.pushed_records import store_pushed
+from bg_ingest.sync.orders.queue import pack
 from bg_ingest.webhooks.receive import Inbox, Received, WebhookDeps, WebhookRequest, receive
 from tests.contract.stepped import stepped
 from tests.support.fake_kms import fake_sealer
@@ -78,7 +78,7 @@ class WebhookStage(SyncStage):
             jobs=Jobs(users, now),
             audit=Audit(users, now, 365),
             limit=CallerLimit(intake, now, LimitPolicy("webhook", CALLS_MAX, 60)),
-            seal=MessageSeals(intake, self.sealer, now).seal,
+            seals=lambda: MessageSeals(intake, self.sealer, now),
             send=send,
             clock=now,
         )

@@ -27,9 +27,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bg_ingest import ids
+from bg_ingest.clock import new_id, rfc_3339, to_iso
 from bg_ingest.dynamo import Change
-from bg_ingest.utc import rfc_3339, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +85,7 @@ class Audit:
     def new_entry(self, user_id: str, *, actor: str, action: str, correlation_id: str) -> AuditEntry:
         """An entry with the current time, not stored yet."""
         now = self.clock.now()
-        return AuditEntry(user_id, ids.new_id(now), now, actor, action, correlation_id)
+        return AuditEntry(user_id, new_id(now), now, actor, action, correlation_id)
 
     def save(self, entry: AuditEntry, outcome: AuditOutcome = AuditOutcome.ATTEMPTED) -> AuditEntry:
         """Store an entry with its outcome; an entry that is stored stays as it is."""
@@ -126,7 +125,7 @@ class Audit:
             self._refusals.clear()
         self._refusals[key] = minute
         at = datetime.fromtimestamp(minute * 60, UTC)
-        entry_id = ids.new_id(at, hashlib.sha256("\n".join(key).encode()).hexdigest())
+        entry_id = new_id(at, hashlib.sha256("\n".join(key).encode()).hexdigest())
         self.save(AuditEntry(user_id, entry_id, at, actor, action, correlation_id), AuditOutcome.REFUSED)
 
     def newest_first(self, user_id: str, before: str | None = None) -> Iterator[AuditEntry]:

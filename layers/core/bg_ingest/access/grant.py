@@ -20,8 +20,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.access.caller import Forbidden
+from bg_ingest.clock import rfc_3339
 from bg_ingest.readings.local_days import LocalDays, local_date_of
-from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from bg_ingest.readings.store import ReadingStore

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from bg_ingest.access.caller_limits import LimitStatus, resets_in_s, window_of
 from bg_ingest.access.grant import Category, Grant, GrantDays
+from bg_ingest.clock import from_iso, to_iso
 from bg_ingest.dynamo import Change
-from bg_ingest.utc import from_iso, to_iso
 
 if TYPE_CHECKING:
     from bg_ingest.access.caller_limits import LimitPolicy

@@ -15,11 +15,11 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bg_ingest import ids
 from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.access.caller_limits import LimitPolicy
 from bg_ingest.access.grant import Grant, Reader, lookup_of, lookups_of_token, new_token
 from bg_ingest.access.grant_items import GrantKey
+from bg_ingest.clock import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,7 @@ class GrantService:
         if len(self.of_user(user_id)) >= GRANTS_MAX:
             raise TooManyGrants
         now = self.clock.now()
-        grant = Grant(user_id, ids.new_id(now), label, tuple(dict.fromkeys(reads)), days, now, expires_at)
+        grant = Grant(user_id, new_id(now), label, tuple(dict.fromkeys(reads)), days, now, expires_at)
         token = new_token(label)
         self.items.add(grant, lookups_of_token(token))
         return grant, token

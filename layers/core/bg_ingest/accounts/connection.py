@@ -28,8 +28,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bg_ingest.dynamo import Change
-from bg_ingest.providers.json_values import pseudonym
-from bg_ingest.providers.seam import Endpoint, ProviderAccount
+from bg_ingest.providers.seam import Endpoint, ProviderAccount, pseudonym
 
 if TYPE_CHECKING:
     from collections.abc import Callable

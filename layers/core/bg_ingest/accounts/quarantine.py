@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from bg_ingest import ids
 from bg_ingest.accounts.sealing import SealBroken
+from bg_ingest.clock import made_at, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -83,7 +83,7 @@ class Quarantine:
 
     def _item(self, user_id: str, reason: str, record: str) -> Item:
         now = self.clock.now()
-        sk = _PREFIX + ids.new_id(now)
+        sk = _PREFIX + new_id(now)
         return {
             "pk": user_id,
             "sk": sk,
@@ -97,7 +97,7 @@ class Quarantine:
             record: str | None = self.sealer.open(item["pk"], item["record"], item["sk"]).decode()
         except SealBroken:
             record = None  # The reason and all other records can still be read.
-        return QuarantinedRecord(item["reason"], record, ids.made_at(item["sk"].removeprefix(_PREFIX)))
+        return QuarantinedRecord(item["reason"], record, made_at(item["sk"].removeprefix(_PREFIX)))
 
 
 def first_of_each_reason(rejected: Iterable[Rejected]) -> list[tuple[str, str]]:

@@ -32,7 +32,7 @@ from botocore.exceptions import ClientError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from bg_ingest import ids
+from bg_ingest.clock import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -234,7 +234,7 @@ class MessageSeals:
     def seal(self, user_id: str, content: bytes) -> str:
         """The sealed content as text for a message. Its key is stored before this returns."""
         now = self.clock.now()
-        key, key_id = os.urandom(_MESSAGE_KEY_BYTES), ids.new_id(now)
+        key, key_id = os.urandom(_MESSAGE_KEY_BYTES), new_id(now)
         self.table.put(
             {
                 "pk": user_id,

@@ -1,1 +1,1 @@
-"""Calls to AWS, made for short cold starts and cheap calls."""
+"""Calls to AWS, made for short cold starts and cheap calls, and secrets that are kept for some minutes."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from bg_ingest import ids
+from bg_ingest.clock import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.windows import history_after_reconnecting
 
@@ -112,7 +112,7 @@ def connect_own_server(
         own_server=True,
         relays=own.relays,
     )
-    order = Order(user_id, ids.new_id(started_at), JobKind.BACKFILL, Trigger.CONNECTION, correlation_id)
+    order = Order(user_id, new_id(started_at), JobKind.BACKFILL, Trigger.CONNECTION, correlation_id)
     for _ in range(_TRIES_MAX):
         changes, order = new.changes(deps, order)
         if deps.connections.table.transact(changes):
@@ -129,7 +129,7 @@ def confirm(deps: ConnectDeps, user_id: str, code: str, correlation_id: str) -> 
     once. A wrong code leaves the login parked, so that a guess cannot end it.
     """
     now = deps.clock.now()
-    order = Order(user_id, ids.new_id(now), JobKind.BACKFILL, Trigger.CONNECTION, correlation_id)
+    order = Order(user_id, new_id(now), JobKind.BACKFILL, Trigger.CONNECTION, correlation_id)
     for _ in range(_TRIES_MAX):
         parked = deps.parked.get(user_id)
         if parked is None or not parked.is_confirmed_by(code):

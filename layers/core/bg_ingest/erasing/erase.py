@@ -31,10 +31,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from bg_ingest import ids
 from bg_ingest.access import audit, grant_items
 from bg_ingest.accounts import connection
 from bg_ingest.accounts.connection import OF_ALL_SOURCES, all_sources
+from bg_ingest.clock import made_at
 from bg_ingest.erasing import removal
 from bg_ingest.erasing.receipt import PREFIX as RECEIPT
 from bg_ingest.erasing.removal import Partition
@@ -170,10 +170,10 @@ class Eraser:
         """Everything to remove; with `until`, only what was made by then."""
 
         def made_in_time(item: Item) -> bool:
-            return until is None or ids.made_at(item["sk"].rpartition("#")[2]) <= until
+            return until is None or made_at(item["sk"].rpartition("#")[2]) <= until
 
         def named_in_time(item: Item) -> bool:
-            return until is None or ids.made_at(item["sk"].partition("#")[0]) <= until
+            return until is None or made_at(item["sk"].partition("#")[0]) <= until
 
         def is_removed(item: Item) -> bool:
             kind = item["sk"].partition("#")[0] + "#"

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest import ids
-from bg_ingest.providers.json_values import pseudonym
-from bg_ingest.utc import rfc_3339, to_iso
+from bg_ingest.clock import made_at, new_id, rfc_3339, to_iso
+from bg_ingest.providers.seam import pseudonym
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -50,7 +49,7 @@ class Receipt:
     @property
     def begun_at(self) -> datetime:
         """When the erasure was requested; its id begins with that time."""
-        return ids.made_at(self.receipt_id)
+        return made_at(self.receipt_id)
 
     def as_json(self) -> dict[str, Any]:
         """The form the API shows it in."""
@@ -75,7 +74,7 @@ class Receipts:
         newest = self.newest(user_id)
         if newest and newest.erased_at is None:
             return newest
-        return Receipt(user_id, ids.new_id(self.clock.now()), actor)
+        return Receipt(user_id, new_id(self.clock.now()), actor)
 
     def newest(self, user_id: str) -> Receipt | None:
         """The last erasure of this user, if any."""

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from bg_ingest.clock import rfc_3339
 from bg_ingest.exporting.export_objects import user_prefix
 from bg_ingest.exporting.tables.export_table import (
     GRID_COLUMNS,
@@ -17,7 +18,6 @@ from bg_ingest.exporting.tables.export_table import (
 )
 from bg_ingest.exporting.tables.text_files import csv_text, ndjson_text
 from bg_ingest.exporting.tables.tool_columns import Tool, for_tool
-from bg_ingest.utc import rfc_3339
 from bg_ingest.version import VERSION
 
 if TYPE_CHECKING:

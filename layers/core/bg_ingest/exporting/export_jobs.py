@@ -26,6 +26,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from bg_ingest.clock import from_iso, to_iso
 from bg_ingest.dynamo import Change
 from bg_ingest.exporting.export_job import (
     UNFINISHED,
@@ -37,7 +38,6 @@ from bg_ingest.exporting.export_job import (
     ExportTotals,
     of_user,
 )
-from bg_ingest.utc import from_iso, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from bg_ingest.clock import rfc_3339
 from bg_ingest.exporting.export_file import file_columns
 from bg_ingest.exporting.tables.export_table import SLOT_S
-from bg_ingest.utc import rfc_3339
 from bg_ingest.version import VERSION
 
 if TYPE_CHECKING:

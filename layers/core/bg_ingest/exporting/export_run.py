@@ -23,8 +23,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bg_ingest import ids
 from bg_ingest.access.audit import AuditEntry, AuditOutcome
+from bg_ingest.clock import new_id
 from bg_ingest.exporting.export_file import MEDIA_TYPES
 from bg_ingest.exporting.export_job import UNFINISHED, ExportedFile, ExportStatus
 from bg_ingest.exporting.export_jobs import ClaimLost
@@ -271,5 +271,5 @@ class ExportRun:
 def _audit_entry(job: ExportJob, user_id: str) -> AuditEntry:
     # The same id each time, because a process may open the files of a user again.
     digits = hashlib.sha256(f"{job.key.export_id}\n{user_id}".encode()).hexdigest()
-    entry_id = ids.new_id(job.created_at, digits)
+    entry_id = new_id(job.created_at, digits)
     return AuditEntry(user_id, entry_id, job.created_at, job.actor, job.action, job.correlation_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from bg_ingest import ids
+from bg_ingest.clock import new_id
 from bg_ingest.exporting.export_job import UNFINISHED_MAX, ExportJob, ExportKey, ExportMessage, ExportStatus
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class ExportService:
         if self.jobs.unfinished(owner) >= UNFINISHED_MAX:
             raise TooManyExports
         now = self.clock.now()
-        key = ExportKey(owner, ids.new_id(now))
+        key = ExportKey(owner, new_id(now))
         job = ExportJob(key, span, caller.actor, caller.action, caller.correlation_id, now, now)
         self.jobs.add(job)
         try:

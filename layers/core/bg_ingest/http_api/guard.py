@@ -1,5 +1,5 @@
 """
-Access check and audit of every request about a user.
+Access check and audit of every request about a user, and what of the readings its caller may see.
 
 The resolver of `serving.routes` runs this before the handler of a route, so no handler can leave it out.
 A request is about a user if the path of its route has a user id. GET reads; every other method writes.
@@ -28,16 +28,20 @@ from bg_ingest.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
     from bg_ingest.access.audit import Audit, AuditEntry
     from bg_ingest.access.caller import Caller
     from bg_ingest.access.caller_limits import WriteLimits
+    from bg_ingest.access.grant import Reader
+    from bg_ingest.readings.store import ReadingStore
 
     Next = Callable[[APIGatewayHttpResolver], Response[Any]]
 
 
+READER = "reader"  # A member of the resolver's context: the reader of a shared route (`shared.admit`).
 # Paths of routes without a user id that need a service's scope.
 ABOUT_ALL_USERS = frozenset({"/api/bg", "/api/status", "/api/exports", "/api/exports/<export_id>"})
 # An export is a copy of what its caller may read. So the right to read suffices for every method.
@@ -109,6 +113,20 @@ def authorize(app: APIGatewayHttpResolver, caller: Caller, *, person_only: bool 
         caller.must_read(user_id)
     else:
         caller.must_write(user_id)
+
+
+def visible(app: APIGatewayHttpResolver, reading_store: ReadingStore) -> ReadingStore:
+    """Return the readings that the caller of this request may see; a reader sees the grant's days."""
+    reader: Reader | None = app.context.get(READER)
+    return reader.visible(reading_store, reading_store.clock.now()) if reader else reading_store
+
+
+def visible_days(
+    app: APIGatewayHttpResolver, reading_store: ReadingStore, first: date, last: date
+) -> tuple[date, date] | None:
+    """Return the days of a range that the caller of this request may see; None if there are none."""
+    days = visible(app, reading_store).days
+    return days.narrowed(first, last) if days else (first, last)
 
 
 def forbidden(app: APIGatewayHttpResolver, *, person_only: bool = False) -> Problem:

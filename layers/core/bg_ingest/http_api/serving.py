@@ -202,7 +202,7 @@ class _Access:
 
     def check(self, app: APIGatewayHttpResolver, route: Next) -> Response[Any]:
         """Run the route if the caller has access, and audit the request; raise Forbidden or a Problem."""
-        if self.is_open or shared.admit(app, self.shared_routes):
+        if self.is_open or self._admits_reader(app):
             return route(app)
         return guard.authorize_and_audit(
             app,
@@ -218,13 +218,23 @@ class _Access:
         if self.is_open or any(fault["loc"][0] == "path" for fault in error.errors()):
             return None  # With an invalid path: no user can have this id.
         try:
-            if not shared.admit(app, self.shared_routes):
+            if not self._admits_reader(app):
                 guard.authorize(app, caller(app, self.api), person_only=self.person_only)
         except Problem as problem:
             return problem
         except Forbidden:
             return guard.forbidden(app, person_only=self.person_only)
         return None
+
+    def _admits_reader(self, app: APIGatewayHttpResolver) -> bool:
+        """Find the reader of a request to a shared route; False for other routes."""
+        app.context.pop(guard.READER, None)
+        routes = self.shared_routes
+        category = routes.categories.get(app.context["_route"].path) if routes else None
+        if routes is None or category is None:
+            return False
+        shared.admit(app, routes.grants, category)
+        return True
 
 
 def _as_get(event: dict[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,12 @@ Requests of readers: the routes below /api/shared, whose bearer token is that of
 
 The gateway does not check these routes. `admit` finds the reader before the route runs, and raises one and
 the same 401 for an unknown, an expired and a revoked grant. The handler is the one of the person's own route.
-It reads from `visible`, which leaves out everything outside the days of the grant.
+It reads from `guard.visible`, which leaves out everything outside the days of the grant.
 
     app = serving.routes(api, audit, shared=SharedRoutes(grants, {"/api/shared/latest": Category.READINGS}))
 
     def latest(user_id: params.UserId) -> Response[str]:
-        newest = shared.visible(app, reading_store).latest(user_id)
+        newest = guard.visible(app, reading_store).latest(user_id)
 
     app.get("/api/bg/<user_id>/latest", **LATEST)(latest)
     app.get("/api/shared/latest", **SHARED_LATEST)(shared.of_reader(app, latest))
@@ -24,23 +24,21 @@ from bg_ingest import problems, telemetry
 from bg_ingest.access.caller import Forbidden
 from bg_ingest.access.grants import GrantInvalid, GrantLimited, ReaderRequest
 from bg_ingest.http_api.description import PROBLEMS, SHARED
+from bg_ingest.http_api.guard import READER
 from bg_ingest.http_api.responding import too_many_requests
 from bg_ingest.problems import Problem
 from bg_ingest.telemetry import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import date
 
     from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
     from bg_ingest.access.grant import Category, Reader
     from bg_ingest.access.grants import GrantService
-    from bg_ingest.readings.store import ReadingStore
 
     Handler = Callable[..., Response[Any]]
 
-_READER = "reader"  # A member of the resolver's context, which lives for one request.
 _BEARER = "bearer "
 
 
@@ -52,20 +50,15 @@ class SharedRoutes:
     categories: Mapping[str, Category]
 
 
-def admit(app: APIGatewayHttpResolver, routes: SharedRoutes | None) -> bool:
-    """Find the reader of a request to a shared route, or raise 401, 403 or 429; False for other routes."""
-    app.context.pop(_READER, None)
-    category = routes.categories.get(app.context["_route"].path) if routes else None
-    if routes is None or category is None:
-        return False
+def admit(app: APIGatewayHttpResolver, grants: GrantService, category: Category) -> None:
+    """Find the reader of a request to a shared route, or raise 401, 403 or 429."""
     event = app.current_event.raw_event
-    reader = reader_of(routes.grants, event, _bearer(event))
+    reader = reader_of(grants, event, _bearer(event))
     try:
         reader.must_read(category)
     except Forbidden:
         raise Problem(problems.FORBIDDEN, f"This grant does not open `{category}`.") from None
-    app.context[_READER] = reader
-    return True
+    app.context[READER] = reader
 
 
 def reader_of(grants: GrantService, event: Mapping[str, Any], credential: str) -> Reader:
@@ -89,25 +82,11 @@ def reader_of(grants: GrantService, event: Mapping[str, Any], credential: str) -
         raise too_many_requests(limited.policy, limited.status) from None
 
 
-def visible(app: APIGatewayHttpResolver, reading_store: ReadingStore) -> ReadingStore:
-    """Return the readings that the caller of this request may see; a reader sees the grant's days."""
-    reader: Reader | None = app.context.get(_READER)
-    return reader.visible(reading_store, reading_store.clock.now()) if reader else reading_store
-
-
-def visible_days(
-    app: APIGatewayHttpResolver, reading_store: ReadingStore, first: date, last: date
-) -> tuple[date, date] | None:
-    """Return the days of a range that the caller of this request may see; None if there are none."""
-    days = visible(app, reading_store).days
-    return days.narrowed(first, last) if days else (first, last)
-
-
 def of_reader(app: APIGatewayHttpResolver, handler: Handler) -> Handler:
     """Return a handler without the parameter `user_id`, which it takes from the reader's grant."""
 
     def shared_handler(**arguments: Any) -> Response[Any]:
-        reader: Reader = app.context[_READER]
+        reader: Reader = app.context[READER]
         return handler(reader.user_id, **arguments)
 
     # Powertools reads the parameters from the signature. The types are resolved here, because their names are

@@ -14,8 +14,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest import ids
 from bg_ingest.access.audit import PARTITION_PREFIX
+from bg_ingest.clock import new_id
 from bg_ingest.publishing.events import Event, hash_id
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class AuditArchive:
         now = self.clock.now()
         self.client.put_object(
             Bucket=self.bucket,
-            Key=f"{now:%Y/%m/%d}/{ids.new_id(now)}.ndjson",
+            Key=f"{now:%Y/%m/%d}/{new_id(now)}.ndjson",
             Body="".join(f"{line}\n" for line in lines).encode(),
             ContentType="application/x-ndjson",
             ChecksumAlgorithm="SHA256",  # A bucket with object lock requires a checksum.

@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.access.audit import Audit, AuditEntry, AuditOutcome
-from bg_ingest.ids import new_id
+from bg_ingest.clock import new_id
 from bg_ingest.publishing.events import hash_id
 
 if TYPE_CHECKING:

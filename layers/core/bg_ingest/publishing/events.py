@@ -24,8 +24,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from bg_ingest.clock import rfc_3339
 from bg_ingest.facades.native.reading_text import as_json
-from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

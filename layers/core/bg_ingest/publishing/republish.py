@@ -8,7 +8,7 @@
 #   the table     | (nothing) ─► h1 ─► h2 ─► h3 = v3      |         one change per state of the history
 #
 # Some events cannot be published again, because the table no longer has what they were about: readings that
-# are expired or were folded into another one, and versions beyond revisions.EARLIER_MAX.
+# are expired or were folded into another one, and versions beyond EARLIER_MAX.
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ from dataclasses import replace
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from bg_ingest.readings.columns import HourColumns, to_columns
 from bg_ingest.readings.model import Columns
+from bg_ingest.readings.stored.stored_reading import HourColumns, to_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bg_ingest.readings.model import Columns
 
 if TYPE_CHECKING:
-    from bg_ingest.readings.columns import HourColumns
+    from bg_ingest.readings.stored.stored_reading import HourColumns
 
 # Local clocks are at most 14 hours ahead of UTC and at most 12 hours behind.
 AHEAD_OF_UTC_MAX = timedelta(hours=14)

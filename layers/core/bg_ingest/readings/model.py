@@ -3,7 +3,7 @@
 # The table FIELDS drives these places, so a new field needs no change in them.
 #
 # - stored/format_1 and stored/writer: the column that holds the field, and the types of its values.
-# - columns: the fields that are served.
+# - stored/stored_reading: the columns of the fields that are served.
 # - facades/native/reading_text: the order of the served fields, and their names.
 # - merging/identity: the fields in which another value makes a revision.
 #

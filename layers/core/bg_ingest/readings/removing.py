@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from bg_ingest.readings.merging.deletion import without_deleted
+from bg_ingest.clock import hour_of
+from bg_ingest.readings.merging.revisions import without_deleted
 from bg_ingest.readings.saving import ROUNDS_MAX, HourContended, SaveStep
-from bg_ingest.readings.stored.hour_items import HourUnreadable, hour_from_item, to_text
+from bg_ingest.readings.stored.hour_items import HourUnreadable, hour_from_item
 from bg_ingest.readings.stored.stored_reading import is_late, with_write
-from bg_ingest.utc import hour_of
+from bg_ingest.readings.stored.writer import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -23,13 +23,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
+from bg_ingest.clock import HOUR, hour_of
 from bg_ingest.readings.merging.hour import merge_hours
-from bg_ingest.readings.merging.identity import CLOCKS_APART_MAX, COPIES_APART_MAX, measurement_id
-from bg_ingest.readings.merging.relayed import RELAYED_APART_MAX
+from bg_ingest.readings.merging.identity import (
+    CLOCKS_APART_MAX,
+    COPIES_APART_MAX,
+    RELAYED_APART_MAX,
+    measurement_id,
+)
 from bg_ingest.readings.stored.hour_items import HourUnreadable, hour_from_item, hour_start
-from bg_ingest.readings.stored.hour_size import fit
 from bg_ingest.readings.stored.stored_reading import Hour, hour_change, is_late, with_write
-from bg_ingest.utc import HOUR, hour_of
+from bg_ingest.readings.stored.writer import fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
     from bg_ingest.dynamo import Item
     from bg_ingest.readings.model import Reading
     from bg_ingest.readings.stored.hour_items import HourItems
-    from bg_ingest.readings.stored.hour_size import FittedHour
+    from bg_ingest.readings.stored.writer import FittedHour
 
 # A writer loses a round only if another writer's write was accepted. If 32 writers start at once, each of
 # them writes an hour at most twice, so all finish within this limit. A livelock ends at it.

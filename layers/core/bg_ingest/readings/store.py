@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
-    from bg_ingest.readings.columns import HourColumns
     from bg_ingest.readings.local_days import LocalDays
     from bg_ingest.readings.model import Reading
     from bg_ingest.readings.saving import SetAside
-    from bg_ingest.readings.stored.stored_reading import Hour, StoredReading
+    from bg_ingest.readings.stored.stored_reading import Hour, HourColumns, StoredReading
 
 Hours = TypeVar("Hours")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from bg_ingest.readings.columns import SharedValue
 from bg_ingest.readings.local_days import AHEAD_OF_UTC_MAX, BEHIND_UTC_MAX
+from bg_ingest.readings.stored.stored_reading import SharedValue
 from bg_ingest.statistics.series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bg_ingest.readings.columns import HourColumns
+    from bg_ingest.readings.stored.stored_reading import HourColumns
 
 _FIRST, _LAST = date(1900, 1, 1), date(9990, 1, 1)  # So that no edge leaves the calendar.
 _ONE_DAY = timedelta(days=1)

@@ -8,8 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from bg_ingest import ids
-from bg_ingest.utc import from_iso, to_iso
+from bg_ingest.clock import from_iso, made_at, made_at_ms, new_id, to_iso
 
 # Failure types that the service itself names. An API caller's answer depends on the first two.
 NOT_CONNECTED = "not-connected"
@@ -88,12 +87,12 @@ class Order:
     @property
     def requested_at(self) -> datetime:
         """When the job was ordered; its id begins with that time."""
-        return ids.made_at(self.job_id)
+        return made_at(self.job_id)
 
     @property
     def ordered_ms(self) -> int:
         """The same in epoch milliseconds; valid for every hexadecimal id."""
-        return ids.milliseconds(self.job_id)
+        return made_at_ms(self.job_id)
 
     def may_defer(self, *, called: bool = True) -> bool:
         """Whether it may be retried later; `called` says whether the provider received this try."""
@@ -103,7 +102,7 @@ class Order:
 
     def for_history(self, now: datetime) -> Order:
         """A new order for the same user's history."""
-        job_id = ids.new_id(now)
+        job_id = new_id(now)
         return Order(
             self.user_id, job_id, JobKind.BACKFILL, self.trigger, self.correlation_id, source=self.source
         )

@@ -20,11 +20,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from bg_ingest import ids
+from bg_ingest.clock import AFTER_EVERY_ID, from_iso, new_id, to_iso
 from bg_ingest.dynamo import Change
 from bg_ingest.sync import quiet_polls
 from bg_ingest.sync.job import ABANDONED, INTERNAL, Counts, Failure, Job, JobKind, JobStatus, Order, Trigger
-from bg_ingest.utc import from_iso, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -92,7 +91,7 @@ class Jobs:
 
     def ordered_between(self, user_id: str, start: datetime, end: datetime) -> Iterator[Job]:
         """A user's jobs that were ordered in `[start, end)`, oldest first."""
-        first, last = (_PREFIX + ids.new_id(edge, "0" * 16) for edge in (start, end))
+        first, last = (_PREFIX + new_id(edge, "0" * 16) for edge in (start, end))
         for item in self.table.query(
             "pk = :pk AND sk BETWEEN :first AND :last", {":pk": user_id, ":first": first, ":last": last}
         ):
@@ -127,7 +126,7 @@ class Jobs:
 
     def quiet_polls_newest_first(self, user_id: str, before: str | None = None) -> Iterator[Job]:
         """A user's quiet polls whose records have moved into items, from the newest or from `before` back."""
-        for item in self._polls_items(user_id, before or ids.AFTER_EVERY_ID):
+        for item in self._polls_items(user_id, before or AFTER_EVERY_ID):
             polls = list(_polls_of(item))
             yield from (poll for poll in reversed(polls) if not before or poll.order.job_id < before)
 

@@ -21,9 +21,8 @@ from bg_ingest.sync.completeness_store import followed_by
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from bg_ingest.readings.columns import HourColumns
     from bg_ingest.readings.store import ReadingStore
-    from bg_ingest.readings.stored.stored_reading import StoredReading
+    from bg_ingest.readings.stored.stored_reading import HourColumns, StoredReading
     from bg_ingest.sync.state import SyncState
 
     # The readings between two instants, with all their versions.

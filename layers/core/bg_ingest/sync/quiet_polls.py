@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.accounts.connection import FIRST_SOURCE
-from bg_ingest.ids import milliseconds
+from bg_ingest.clock import made_at_ms
 from bg_ingest.sync.job import Counts, Job, JobKind, JobStatus, Order, Trigger
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _seconds(job_id: bytes, started_s: int, finished_s: int, start_s: int, end_s
 
 
 def _made_at_s(job_id: bytes) -> int:
-    return milliseconds(job_id.hex()) // 1_000
+    return made_at_ms(job_id.hex()) // 1_000
 
 
 def _packed(ids_of_poll: bytes, numbers: Iterable[int]) -> bytes:

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bg_ingest.clock import rfc_3339
 from bg_ingest.providers.errors import PersonNeeded, RequestRefused
 from bg_ingest.providers.seam import Rejected
 from bg_ingest.sync import windows
 from bg_ingest.sync.completeness_store import compute_days
 from bg_ingest.sync.job import Counts, JobKind
 from bg_ingest.sync.windows import Covered
-from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,7 +72,8 @@ class Stores:
         set_aside = [Rejected(one.reason, _as_record(one.reading)) for one in saved.set_aside]
         rejected = [*fetched.rejected, *set_aside]
         # After the readings: a rejected record must not keep the good ones from being stored.
-        self.quarantine(user_id, rejected)
+        if rejected:
+            self.quarantine(user_id, rejected)
         records = len(fetched.readings) + len(fetched.rejected)
         invalid = tuple(sorted(Counter(one.reason for one in rejected).items()))
         return Counts(records, saved.stored, saved.revised, saved.duplicates, invalid)

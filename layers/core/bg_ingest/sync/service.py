@@ -8,8 +8,8 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from bg_ingest import ids
 from bg_ingest.accounts.connection import FIRST_SOURCE, ConnectionState
+from bg_ingest.clock import new_id
 from bg_ingest.readings.completeness import DAY
 from bg_ingest.readings.delays import median_delays
 from bg_ingest.sync import worker
@@ -142,7 +142,7 @@ class SyncService:
         source: str = FIRST_SOURCE,
     ) -> Order:
         """An order for what an API caller asked for."""
-        job_id = ids.new_id(self.clock.now())
+        job_id = new_id(self.clock.now())
         return Order(user_id, job_id, kind, Trigger.API, correlation_id, window, source=source)
 
     def waiting_order(

@@ -40,13 +40,13 @@ from bg_ingest.accounts.connection import (
     source_key,
     source_of,
 )
+from bg_ingest.clock import from_iso
 from bg_ingest.dynamo import Change
 from bg_ingest.sync import quiet_polls
 from bg_ingest.sync.dispatching import poll_slots, poll_stretch
 from bg_ingest.sync.dispatching.poll_stretch import PollStretch
 from bg_ingest.sync.job import ACCOUNT_CHANGED, INTERNAL, Job, JobKind, JobStatus, Order, Trigger
 from bg_ingest.sync.windows import Covered
-from bg_ingest.utc import from_iso
 
 if TYPE_CHECKING:
     from bg_ingest.accounts.connection import Connection

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from bg_ingest.accounts import connection
 from bg_ingest.accounts.connection import FIRST_SOURCE, ConnectionState, source_key
+from bg_ingest.clock import from_iso
 from bg_ingest.sync import state
-from bg_ingest.utc import from_iso
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

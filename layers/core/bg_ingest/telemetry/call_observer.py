@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from bg_ingest.providers.http.call_record import CircuitTransitions
+from bg_ingest.providers.http.send import CircuitTransitions
 from bg_ingest.telemetry import metrics
 from bg_ingest.telemetry.logger import log
 from bg_ingest.telemetry.meter import measure
@@ -13,7 +13,7 @@ from bg_ingest.telemetry.meter import measure
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bg_ingest.providers.http.call_record import CallRecord
+    from bg_ingest.providers.http.send import CallRecord
 
 CALLED = "provider called"
 

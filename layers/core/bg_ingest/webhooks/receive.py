@@ -36,9 +36,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bg_ingest import ids
 from bg_ingest.access.audit import AuditOutcome
 from bg_ingest.accounts.connection import ConnectionState
+from bg_ingest.clock import new_id
 from bg_ingest.sync.job import JobKind, Order, Trigger
 from bg_ingest.sync.jobs import enqueue
 
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from bg_ingest.access.audit import Audit
     from bg_ingest.access.caller_limits import CallerLimit, LimitStatus
     from bg_ingest.accounts.connection import Connections
+    from bg_ingest.accounts.sealing import MessageSeals
     from bg_ingest.clock import Clock
     from bg_ingest.dynamo import Item, Table
     from bg_ingest.sync.jobs import Jobs
@@ -164,7 +165,7 @@ class WebhookDeps:
     jobs: Jobs
     audit: Audit
     limit: CallerLimit  # Per user; repetitions do not count.
-    seal: Callable[[str, bytes], str]  # For this user.
+    seals: Callable[[], MessageSeals]
     send: Callable[[Iterable[Order]], None]
     clock: Clock
 
@@ -175,7 +176,7 @@ def receive(
     """Take in an authentic webhook."""
     # The ids are made before anything is read. So data of a user who is erased meanwhile is older than the
     # erasure, and is removed with the rest.
-    job_id = ids.new_id(deps.clock.now())
+    job_id = new_id(deps.clock.now())
     entry = deps.audit.new_entry(user_id, actor=_ACTOR, action=_ACTION, correlation_id=correlation_id)
     source = _source(deps, user_id)
     if source is None:
@@ -227,7 +228,7 @@ def _order(deps: WebhookDeps, user_id: str, source: str, claim: Claim, request: 
         Trigger.WEBHOOK,
         claim.correlation_id,
         window=request.window,
-        payload=deps.seal(user_id, request.payload) if request.payload is not None else None,
+        payload=deps.seals().seal(user_id, request.payload) if request.payload is not None else None,
         source=source,
     )
 

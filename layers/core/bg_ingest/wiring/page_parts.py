@@ -12,9 +12,10 @@ import httpx
 
 from bg_ingest import telemetry
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy, WriteLimits
-from bg_ingest.accounts.cached_secret import CachedSecret
 from bg_ingest.accounts.display_settings import DisplayStore
 from bg_ingest.aws import aws_clients
+from bg_ingest.aws.cached_secret import CachedSecret
+from bg_ingest.clock import to_iso
 from bg_ingest.exporting.export_file import ExportFiles
 from bg_ingest.facades.page.forms import Act
 from bg_ingest.http_api.pages.page_acts import PageActs
@@ -23,7 +24,6 @@ from bg_ingest.settings import Environment
 from bg_ingest.signing_in.issuer import ATTEMPT_LIFE, PageClient, SignIn
 from bg_ingest.signing_in.sealed_cookie import SealedCookie
 from bg_ingest.sync.user_sources import own_provider
-from bg_ingest.utc import to_iso
 from bg_ingest.wiring.access.grant_parts import grant_service, new_grants_limit
 from bg_ingest.wiring.access.session_parts import page_sealer, sessions
 from bg_ingest.wiring.connect_parts import connect_deps, connection_limit, own_server_login

@@ -3,14 +3,14 @@ One process of the service: its settings, its clock, and its parts, each made at
 
 The modules `*_parts` have one function per part, which takes the process. `process.part(function)` returns
 the one instance of that part: making parts late is what keeps a cold start short, keeping them makes a warm
-start warm.
+start warm. A part of which there are several, such as a client of each host, takes more arguments.
 """
 
 from __future__ import annotations
 
 from functools import cache
 from threading import RLock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from bg_ingest.aws import aws_clients
 from bg_ingest.clock import SystemClock
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bg_ingest.settings import Settings
 
     Part = TypeVar("Part")
+    Of = TypeVarTuple("Of")
 
 
 class Process:
@@ -32,15 +33,16 @@ class Process:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
         self.clock = clock
-        self._parts: dict[Callable[[Process], Any], Any] = {}
-        self.lock = RLock()  # Without it, two threads that come first would make one part each.
+        self._parts: dict[tuple[Any, ...], Any] = {}
+        self._lock = RLock()  # Without it, two threads that come first would make one part each.
 
-    def part(self, make: Callable[[Process], Part]) -> Part:
+    def part(self, make: Callable[[Process, *Of], Part], *of: *Of) -> Part:
         """The one instance of a part, made at its first use."""
-        with self.lock:
-            if make not in self._parts:
-                self._parts[make] = make(self)
-            part: Part = self._parts[make]
+        key = (make, *of)
+        with self._lock:
+            if key not in self._parts:
+                self._parts[key] = make(self, *of)
+            part: Part = self._parts[key]
         return part
 
 

@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bg_ingest import telemetry
-from bg_ingest.accounts.cached_secret import CachedSecret
 from bg_ingest.accounts.quarantine import Quarantine
 from bg_ingest.accounts.sealing import Purpose
 from bg_ingest.accounts.vault import Vault
+from bg_ingest.aws.cached_secret import CachedSecret
 from bg_ingest.providers.dexcom.oauth import Application
 from bg_ingest.providers.dexcom.provider import NAME as DEXCOM
 from bg_ingest.providers.dexcom.provider import DexcomProvider
@@ -48,7 +48,7 @@ def providers(own: Process) -> Mapping[str, Provider]:
 def dexcom(own: Process) -> DexcomProvider:
     """Dexcom, with one HTTP client per region."""
     return DexcomProvider(
-        http=partial(_http, own),
+        http=partial(own.part, _http),  # type: ignore[arg-type] # mypy infers no TypeVarTuple.
         application=CachedSecret(partial(_read_application, own), own.clock).get,
         clock=own.clock,
         base_url=base_url(own.settings.dexcom_api_base_url),
@@ -75,19 +75,14 @@ def quarantine(own: Process) -> Quarantine:
 
 
 def _http(own: Process, region_url: str) -> httpx.Client:
-    clients = own.part(_http_clients)
-    with own.lock:  # Two clients of one region would call twice as fast as allowed.
-        if region_url not in clients:
-            admission = admission_control(
-                own.clock,
-                rate_limiter=RateLimiter(own.clock, RateRules(own.settings.dexcom_calls_per_minute)),
-                breaker=SharedBreaker(own.part(users_table), own.clock, region_url, circuit_rules(own)),
-                quota=own.part(_quota),
-            )
-            clients[region_url] = polite_http(
-                region_url, own.clock, admission=admission, observe=telemetry.call_observer(DEXCOM)
-            )
-    return clients[region_url]
+    """The one client of a region: two would call twice as fast as allowed."""
+    admission = admission_control(
+        own.clock,
+        rate_limiter=RateLimiter(own.clock, RateRules(own.settings.dexcom_calls_per_minute)),
+        breaker=SharedBreaker(own.part(users_table), own.clock, region_url, circuit_rules(own)),
+        quota=own.part(_quota),
+    )
+    return polite_http(region_url, own.clock, admission=admission, observe=telemetry.call_observer(DEXCOM))
 
 
 def circuit_rules(own: Process) -> CircuitRules:
@@ -99,18 +94,11 @@ def circuit_rules(own: Process) -> CircuitRules:
     )
 
 
-def _http_clients(_: Process) -> dict[str, httpx.Client]:
-    return {}
-
-
 def _quota(own: Process) -> HourlyQuota:
     """This process's share of the application's budget, which is one for all regions."""
     rules = QuotaRules(own.settings.dexcom_calls_per_hour)
-    return HourlyQuota(own.part(users_table), own.clock, rules, observe=_measure_quota)
-
-
-def _measure_quota(used: float) -> None:
-    telemetry.measure(metrics.QUOTA_USED, 100 * used)
+    observe = partial(telemetry.measure, metrics.QUOTA_USED)
+    return HourlyQuota(own.part(users_table), own.clock, rules, observe=observe)
 
 
 def _read_application(own: Process) -> Application:

@@ -7,8 +7,8 @@ import random
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.accounts.cached_secret import CachedSecret
 from bg_ingest.aws import aws_clients
+from bg_ingest.aws.cached_secret import CachedSecret
 from bg_ingest.publishing.eventbridge import EventBridgeSink
 from bg_ingest.publishing.events import KeyedSink
 from bg_ingest.publishing.publish import sequence_number

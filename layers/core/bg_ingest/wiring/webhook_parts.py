@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bg_ingest import telemetry
 from bg_ingest.access.caller_limits import CallerLimit, LimitPolicy
-from bg_ingest.accounts.cached_secret import CachedSecret
+from bg_ingest.aws.cached_secret import CachedSecret
 from bg_ingest.webhooks.authentication import WebhookAuthenticator, key_of
 from bg_ingest.webhooks.receive import Inbox, WebhookDeps
 from bg_ingest.wiring.access.secret_parts import read_json_secret
@@ -19,6 +19,7 @@ from bg_ingest.wiring.store_parts import audit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bg_ingest.accounts.sealing import MessageSeals
     from bg_ingest.webhooks.jwks import KeysUnavailable
     from bg_ingest.webhooks.token_verifier import TokenVerifier
     from bg_ingest.wiring.process import Process
@@ -33,7 +34,7 @@ def webhook_deps(own: Process) -> WebhookDeps:
         jobs=own.part(jobs),
         audit=own.part(audit),
         limit=CallerLimit(own.part(intake_table), own.clock, policy),
-        seal=partial(_seal, own),
+        seals=partial(own.part, _message_seals),
         send=own.part(jobs_queue).send,
         clock=own.clock,
     )
@@ -42,14 +43,14 @@ def webhook_deps(own: Process) -> WebhookDeps:
 def authenticator(own: Process) -> WebhookAuthenticator:
     """Authenticates the senders of this process's settings."""
     keys = CachedSecret(partial(_read_keys, own), own.clock)
-    return WebhookAuthenticator(keys.get, lambda: own.part(_token_verifier), own.clock)
+    return WebhookAuthenticator(keys.get, partial(own.part, _token_verifier), own.clock)
 
 
-def _seal(own: Process, user_id: str, content: bytes) -> str:
+def _message_seals(own: Process) -> MessageSeals:
     # Loaded only if a webhook carries records.
     from bg_ingest.wiring.access.sealing_parts import message_seals  # noqa: PLC0415 - as above.
 
-    return own.part(message_seals).seal(user_id, content)
+    return own.part(message_seals)
 
 
 def _read_keys(own: Process) -> Sequence[bytes]:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bg_ingest.clock import hour_of
 from bg_ingest.facades.native.reading_text import Unit, as_json, csv_lines, json_array, ndjson_lines
-from bg_ingest.readings.columns import HourColumns, to_columns
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.readings.stored.stored_reading import StoredReading
-from bg_ingest.utc import hour_of
+from bg_ingest.readings.stored.stored_reading import HourColumns, StoredReading, to_columns
 from tests.unit.readings.made_up import PHONE, QUICK, at, measured, wild_hours
 
 if TYPE_CHECKING:

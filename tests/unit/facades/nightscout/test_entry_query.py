@@ -20,8 +20,8 @@ from bg_ingest.facades.nightscout.entry_query import (
     time_ms,
 )
 from bg_ingest.facades.nightscout.sgv_entry import entries_of
-from bg_ingest.readings.columns import HourColumns
 from bg_ingest.readings.model import Columns, Device
+from bg_ingest.readings.stored.stored_reading import HourColumns
 
 NOW = datetime(2026, 4, 26, 12, 0, tzinfo=UTC)
 MS = int(NOW.timestamp() * 1000)

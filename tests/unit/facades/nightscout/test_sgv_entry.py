@@ -11,9 +11,8 @@ import pytest
 
 from bg_ingest.facades.nightscout import entry_text
 from bg_ingest.facades.nightscout.sgv_entry import DIRECTIONS, direction_of, entries_of, instant_of_id
-from bg_ingest.readings.columns import HourColumns, to_columns
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.readings.stored.stored_reading import StoredReading
+from bg_ingest.readings.stored.stored_reading import HourColumns, StoredReading, to_columns
 
 HOUR = datetime(2023, 9, 1, 0, tzinfo=UTC)
 

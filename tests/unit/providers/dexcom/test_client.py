@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bg_ingest.providers.dexcom.client import RANGE_MAX, WINDOW_MAX, DexcomClient, windows
 from bg_ingest.providers.dexcom.oauth import OAuth
-from bg_ingest.providers.dexcom.times import instant_of
+from bg_ingest.providers.dexcom.responses import instant_of
 from bg_ingest.providers.errors import OutOfTime, ProviderError, RequestRefused, TokenRejected, TryLater
 from tests.support.fakes import NOON, FakeClock
 from tests.unit.providers.dexcom.json_records import a_record

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.providers.dexcom.glucose import Implausible, mg_dl_of, rate_of, status_of
+from bg_ingest.providers.dexcom.responses import Implausible, mg_dl_of, rate_of, status_of
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from bg_ingest.providers.dexcom.regions import CUSTOM, REGIONS, base_url, host_of, region_of
+from bg_ingest.clock import SystemClock
+from bg_ingest.providers.dexcom.provider import NAME, DexcomProvider
+from bg_ingest.providers.dexcom.regions import CUSTOM, REGIONS, base_url, hosts_of, region_of
 from bg_ingest.providers.errors import RequestRefused
+from bg_ingest.providers.seam import Endpoint
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,11 @@ def test_base_url_with_a_password_is_rejected() -> None:
     assert "secret" not in str(caught.value)
 
 
+def provider(deployed: str) -> DexcomProvider:
+    """The provider of a deployment with this setting; it makes no call."""
+    return DexcomProvider(None, None, SystemClock(), deployed)  # type: ignore[arg-type] # It is never called.
+
+
 def test_region_of_a_base_url() -> None:
     """The region is found by the hostname, for any spelling of the base URL."""
     assert {region_of(url + "/") for url in REGIONS.values()} == set(REGIONS)
@@ -60,17 +68,17 @@ def test_region_of_a_base_url() -> None:
 def test_a_region_has_its_fixed_host(region: str) -> None:
     """With any setting of this deployment, a region's tokens go to Dexcom's own host over HTTPS."""
     for deployed in ("http://127.0.0.1:5002", REGIONS["us"], "http://api.dexcom.com:8080"):
-        assert host_of(region, deployed) == REGIONS[region]
-        assert host_of(region, deployed).startswith("https://")
+        assert hosts_of(deployed)[region] == REGIONS[region]
+        assert hosts_of(deployed)[region].startswith("https://")
 
 
 def test_a_custom_host_is_that_of_the_setting() -> None:
     """The name "custom" leads to the host of this deployment, and nowhere if it has none."""
-    assert host_of(CUSTOM, "http://127.0.0.1:5002") == "http://127.0.0.1:5002"
+    assert provider("http://127.0.0.1:5002").host(Endpoint(NAME, CUSTOM)) == "http://127.0.0.1:5002"
     for region, deployed in (
         (CUSTOM, REGIONS["eu"]),
         ("https://evil.test", "http://127.0.0.1:5002"),
         ("", "https://evil.test"),
     ):
         with pytest.raises(RequestRefused):
-            host_of(region, deployed)
+            provider(deployed).host(Endpoint(NAME, region))

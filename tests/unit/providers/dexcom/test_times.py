@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.providers.dexcom.times import instant_of, local_offset_minutes, with_zone, without_zone
+from bg_ingest.providers.dexcom.client import with_zone, without_zone
+from bg_ingest.providers.dexcom.responses import instant_of, local_offset_minutes
 
 AT = datetime(2026, 2, 6, 9, 12, 35, tzinfo=UTC)
 SECONDS = st.datetimes(min_value=datetime(2010, 1, 1), max_value=datetime(2100, 1, 1)).map(  # noqa: DTZ001 - hypothesis adds the zone.

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from bg_ingest.providers.http.call_record import Call, ignore_record
 from bg_ingest.providers.http.http_client import admission_control
 from bg_ingest.providers.http.policy import Policy
-from bg_ingest.providers.http.send import send
+from bg_ingest.providers.http.send import Call, ignore_record, send
 from bg_ingest.providers.http.transport import PoliteTransport
 from tests.support.fakes import FakeClock
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bg_ingest.providers.http.admission import AdmissionControl
-    from bg_ingest.providers.http.call_record import Observe
+    from bg_ingest.providers.http.send import Observe
 
 HOST = "https://provider.test"
 TOKEN = "access-token-of-ada"

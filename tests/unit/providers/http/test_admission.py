@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from bg_ingest.providers.errors import CircuitOpen, Crowded, OutOfTime, QuotaSpent, Throttled, Unavailable
 from bg_ingest.providers.http.admission import ProcessBreaker, RateLimiter, RateRules
-from bg_ingest.providers.http.call_record import Call
 from bg_ingest.providers.http.circuit import CircuitRules, Permit
 from bg_ingest.providers.http.http_client import admission_control
 from bg_ingest.providers.http.policy import Policy
+from bg_ingest.providers.http.send import Call
 from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:

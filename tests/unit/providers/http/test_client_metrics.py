@@ -8,13 +8,11 @@ import httpx
 import pytest
 
 from bg_ingest.providers.errors import Unavailable
-from bg_ingest.providers.http.call_record import Call, CallRecord, CircuitState, CircuitTransitions
 from bg_ingest.providers.http.client_metrics import ClientMetrics
-from bg_ingest.providers.http.send import send
+from bg_ingest.providers.http.send import Call, CallRecord, send
 from tests.unit.providers.http.fake_provider import Replies, get, ok, polite
 
 if TYPE_CHECKING:
-    from bg_ingest.providers.http.call_record import CircuitState
     from tests.support.fakes import FakeClock
 
 CALL = CallRecord("egvs", "GET", "/v3/egvs", attempt=1, sent=True, status=200, latency_s=0.2, size_bytes=100)
@@ -56,16 +54,6 @@ def test_breaker_transitions_are_counted() -> None:
         "probing -> open": 1,
         "probing -> closed": 1,
     }
-
-
-def test_transition_is_found_once() -> None:
-    """Only the first record with a new circuit state shows the transition."""
-    transitions = CircuitTransitions()
-    states: tuple[CircuitState | None, ...] = ("closed", "open", "open", None, "probing")
-
-    found = [transitions.in_record(replace(CALL, circuit=state)) for state in states]
-
-    assert found == [None, ("closed", "open"), None, None, ("open", "probing")]
 
 
 def test_snapshot_does_not_change() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -19,10 +20,14 @@ from bg_ingest.providers.errors import (
     TryLater,
     Unavailable,
 )
-from bg_ingest.providers.http.call_record import Call
 from bg_ingest.providers.http.send import (
     RETRY_AFTER_S_MAX,
+    Call,
+    CallRecord,
+    CircuitState,
+    CircuitTransitions,
     bearer_header,
+    call_of,
     error_for,
     parse_json_object,
     retry_after_s,
@@ -204,3 +209,54 @@ def test_date_and_seconds_give_the_same_wait(wait_s: int) -> None:
     date = format_datetime(NOON + timedelta(seconds=wait_s), usegmt=True)
 
     assert retry_after_s(date, NOON) == retry_after_s(str(wait_s), NOON) == wait_s
+
+
+def test_transition_is_found_once() -> None:
+    """Only the first record with a new circuit state shows the transition."""
+    transitions = CircuitTransitions()
+    states: tuple[CircuitState | None, ...] = ("closed", "open", "open", None, "probing")
+
+    found = [
+        transitions.in_record(CallRecord("egvs", "GET", "/egvs", 1, sent=True, circuit=state))
+        for state in states
+    ]
+
+    assert found == [None, ("closed", "open"), None, None, ("open", "probing")]
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """It could send the token to another host. The request carries its call, for the transport."""
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(302, headers={"location": "https://elsewhere.test/"})
+
+    call = Call("devices", "/v3/devices")
+    with httpx.Client(base_url=HOST, transport=httpx.MockTransport(answer), follow_redirects=True) as http:
+        response = send(http, "GET", call, params={"day": "1"})
+
+    (request,) = seen
+    assert response.status_code == 302
+    assert (request.url.raw_path, call_of(request)) == (b"/v3/devices?day=1", call)
+
+
+def test_a_request_without_a_call_has_the_operation_other() -> None:
+    """Its path is that of the request."""
+    assert call_of(httpx.Request("GET", f"{HOST}/v3/x?secret=1")) == Call("other", "/v3/x")
+
+
+def test_a_record_counts_from_zero() -> None:
+    """An attempt that was refused took no time, did not wait and received nothing."""
+    record = CallRecord("egvs", "GET", "/egvs", 1, sent=False)
+
+    assert (record.latency_s, record.size_bytes, record.waited_s) == (0, 0, 0)
+
+
+def test_a_number_of_twenty_digits_is_read() -> None:
+    """A longer one is infinite, because Python refuses to parse very long ones."""
+    text = f'{{"most": {"9" * 20}, "more": {"9" * 21}}}'
+
+    document = parse_json_object(httpx.Response(200, text=text), "egvs")
+
+    assert document == {"most": int("9" * 20), "more": math.inf}

@@ -25,11 +25,10 @@ from bg_ingest.providers.errors import (
     Unavailable,
 )
 from bg_ingest.providers.http.admission import ProcessBreaker, RateLimiter, RateRules
-from bg_ingest.providers.http.call_record import Call, CallRecord
 from bg_ingest.providers.http.circuit import CircuitRules
 from bg_ingest.providers.http.http_client import admission_control
 from bg_ingest.providers.http.policy import Policy
-from bg_ingest.providers.http.send import parse_json_object, send
+from bg_ingest.providers.http.send import Call, CallRecord, parse_json_object, send
 from tests.support.fakes import NOON, FakeClock
 from tests.unit.providers.http.fake_provider import (
     PATH,

@@ -6,8 +6,7 @@ import httpx
 import pytest
 
 from bg_ingest.providers.errors import CredentialsRefused, Unavailable
-from bg_ingest.providers.http.call_record import Call
-from bg_ingest.providers.http.send import send
+from bg_ingest.providers.http.send import Call, send
 from bg_ingest.providers.nightscout.pinned_transport import PinnedTransport, resolved
 from bg_ingest.providers.nightscout.site_http import HOSTS_MAX, SiteHttp
 from tests.support.fakes import FakeClock

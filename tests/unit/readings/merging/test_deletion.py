@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from bg_ingest.publishing.events import reading_events
 from bg_ingest.readings.as_of import columns_before_removals
-from bg_ingest.readings.merging.deletion import REMOVALS_MAX, without_deleted
 from bg_ingest.readings.merging.hour import merge_hours
-from bg_ingest.readings.stored.hour_items import hour_from_item, to_text
-from bg_ingest.readings.stored.stored_reading import Hour, Removal, hour_change
+from bg_ingest.readings.merging.revisions import REMOVALS_MAX, with_readmitted, without_deleted
+from bg_ingest.readings.stored.hour_items import hour_from_item
+from bg_ingest.readings.stored.stored_reading import EARLIER_MAX, Hour, Removal, hour_change
+from bg_ingest.readings.stored.writer import to_text
 from tests.unit.readings.made_up import FIVE, LATER, MINUTE, PHONE, RECEIVER, SILENT, at, measured
 
 if TYPE_CHECKING:
@@ -94,6 +95,57 @@ def test_a_newer_answer_brings_it_back_as_the_next_version() -> None:
     (again,) = reading_events("ada", hour_change(gone, back))
     assert (first.event_type, again.event_type) == ("bg.readings.stored",) * 2
     assert first.event_id != again.event_id
+
+
+def test_a_reading_comes_back_with_its_versions() -> None:
+    """The record is merged as any other, and no more than EARLIER_MAX versions are kept."""
+    many = replace(
+        STORED.readings[1], earlier=STORED.readings[1].versions * EARLIER_MAX, revision=EARLIER_MAX
+    )
+    gone = deleted(replace(STORED, readings=(many,)), [measured(at(5))], 1)
+    record = measured(at(5), 121)
+    times = {"fetched_at": REQUESTS[2], "stored_at": REQUESTS[2]}
+    hours, admitted = with_readmitted({FIVE: gone}, [record], **times)
+
+    (back,) = hours[FIVE].readings
+    assert (back.earlier, back.revision) == (many.earlier, EARLIER_MAX + 1)
+    assert admitted == [record]
+
+
+def test_a_deletion_is_as_new_as_its_request() -> None:
+    """It removes what the same request fetched, and only a later one brings that back."""
+    gone = deleted(STORED, [measured(at(5))], 0)
+
+    assert served(gone) == {0: 110}
+    assert saved(gone, [measured(at(5))], 0) == gone
+
+
+def test_earlier_removals_stay() -> None:
+    """The oldest reading is first."""
+    gone = deleted(deleted(STORED, [measured(at(5))], 1), [measured(at(0))], 2)
+
+    assert [removal.stored.reading.at for removal in gone.removals] == [at(0), at(5)]
+
+
+def test_a_deletion_counts_in_whole_seconds() -> None:
+    """Readings have whole seconds, and so has the time of the removal."""
+    part = timedelta(milliseconds=400)
+    gone = without_deleted(
+        STORED, [measured(at(5) + part)], noticed_at=REQUESTS[1], removed_at=REQUESTS[1] + part
+    )
+
+    assert [removal.removed_at for removal in gone.removals] == [REQUESTS[1]]
+
+
+def test_another_source_takes_the_place_of_a_removed_reading() -> None:
+    """Its reading starts a history of its own, and the first source's record becomes a copy of it."""
+    gone = deleted(STORED, [measured(at(5))], 1)
+    taken = saved(gone, [measured(at(5), 125, RECEIVER)], 2)
+    after = saved(taken, [measured(at(5), 126)], 3)
+
+    assert (served(taken), taken.readings[1].revision) == ({0: 110, 5: 125}, 0)
+    assert (taken.removals, after.removals) == (gone.removals, gone.removals)
+    assert (served(after), [copy.device for copy in after.readings[1].copies]) == ({0: 110, 5: 125}, [PHONE])
 
 
 def test_a_removal_is_published_as_an_event() -> None:

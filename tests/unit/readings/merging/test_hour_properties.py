@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from bg_ingest.clock import HOUR
 from bg_ingest.readings.merging.hour import merge_hours
 from bg_ingest.readings.stored.stored_reading import Hour
-from bg_ingest.utc import HOUR
 from tests.unit.readings.made_up import (
     FIVE,
     LATER,

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bg_ingest.clock import HOUR, hour_of
 from bg_ingest.readings.as_of import reading_as_of
-from bg_ingest.readings.merging.deletion import without_deleted
 from bg_ingest.readings.merging.hour import merge_hours
-from bg_ingest.readings.merging.relayed import RELAYED_APART_MAX
+from bg_ingest.readings.merging.identity import RELAYED_APART_MAX
+from bg_ingest.readings.merging.revisions import without_deleted
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.readings.stored.hour_items import READERS, read_text, to_text
-from bg_ingest.readings.stored.stored_reading import Hour, StoredReading, hour_change
-from bg_ingest.utc import HOUR, hour_of
+from bg_ingest.readings.stored.hour_items import READERS, read_text
+from bg_ingest.readings.stored.stored_reading import EARLIER_MAX, Hour, StoredReading, hour_change
+from bg_ingest.readings.stored.writer import to_text
 from tests.unit.readings.made_up import (
     FIVE,
     LATER,
@@ -58,6 +59,15 @@ def test_the_providers_version_replaces_the_relayed_one() -> None:
     assert [version.reading.device for version in stored.earlier] == [RELAY]
     assert {(copy.device, copy.at) for copy in stored.copies} == {(RELAY, at(5, 4)), (PHONE, at(5, 6))}
     assert [revision.now for revision in hour_change(before, after).revised] == [stored]
+
+
+def test_a_replaced_reading_keeps_few_versions() -> None:
+    """No more than EARLIER_MAX relayed versions stay."""
+    first = StoredReading(relayed(at(5)), LATER, revision=EARLIER_MAX)
+    many = replace(first, earlier=first.versions * EARLIER_MAX)
+    (stored,) = merged(Hour(FIVE, (many,)), [measured(at(5))], LATER + MINUTE).readings
+
+    assert (stored.earlier, stored.revision) == (many.earlier, EARLIER_MAX + 1)
 
 
 def test_a_relayed_copy_of_an_own_reading_changes_nothing() -> None:

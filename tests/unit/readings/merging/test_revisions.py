@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bg_ingest.readings.merging.revisions import EARLIER_MAX, first_version, with_record
-from bg_ingest.readings.stored.stored_reading import StoredReading
+from bg_ingest.readings.merging.revisions import first_version, with_record
+from bg_ingest.readings.stored.stored_reading import EARLIER_MAX, StoredReading
 from tests.unit.readings.made_up import LATER, MINUTE, SECOND, at, measured
 
 

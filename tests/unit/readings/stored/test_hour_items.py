@@ -11,16 +11,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bg_ingest.readings.columns import HourColumns, to_columns
 from bg_ingest.readings.model import Device, Reading
-from bg_ingest.readings.stored.hour_items import (
-    COLUMN_READERS,
-    READERS,
-    HourUnreadable,
-    read_text,
-    to_text,
+from bg_ingest.readings.stored.hour_items import COLUMN_READERS, READERS, HourUnreadable, read_text
+from bg_ingest.readings.stored.stored_reading import (
+    Copy,
+    Hour,
+    HourColumns,
+    StoredReading,
+    Version,
+    to_columns,
 )
-from bg_ingest.readings.stored.stored_reading import Copy, Hour, StoredReading, Version
+from bg_ingest.readings.stored.writer import to_text
 from tests.unit.readings.made_up import (
     FIVE,
     LATER,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from bg_ingest.readings.columns import HourColumns
+    from bg_ingest.readings.stored.stored_reading import HourColumns
 
 # Instants are whole seconds since 1970. A local time is the wall clock's time, without a zone.
 ColumnType = Literal["instant", "local", "int16", "int32", "int64", "float64", "string", "bool"]

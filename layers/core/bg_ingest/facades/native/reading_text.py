@@ -14,16 +14,15 @@ from functools import cache, lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal
 
-from bg_ingest.readings.columns import SharedValue
+from bg_ingest.clock import rfc_3339
 from bg_ingest.readings.model import SERVED, mmol_l, served_values
-from bg_ingest.utc import rfc_3339
+from bg_ingest.readings.stored.stored_reading import SharedValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from bg_ingest.readings.columns import HourColumns
     from bg_ingest.readings.model import Device, ReadingField
-    from bg_ingest.readings.stored.stored_reading import StoredReading
+    from bg_ingest.readings.stored.stored_reading import HourColumns, StoredReading
 
     Member = Callable[[Any], str]
 

@@ -22,8 +22,8 @@ from uuid import UUID
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bg_ingest.readings.columns import HourColumns
     from bg_ingest.readings.model import Device
+    from bg_ingest.readings.stored.stored_reading import HourColumns
 
 Entry = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.utc import rfc_3339
+from bg_ingest.clock import rfc_3339
 
 if TYPE_CHECKING:
     from datetime import datetime

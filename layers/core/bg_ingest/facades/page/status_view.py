@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from bg_ingest.clock import rfc_3339
 from bg_ingest.facades.page.charts.patterns import marks
 from bg_ingest.facades.page.flow_sentence import FlowStatus
 from bg_ingest.facades.page.markup import element, joined, table
 from bg_ingest.facades.page.wording import counted, duration, grouped, in_words, percent
-from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from bg_ingest.clock import rfc_3339
 from bg_ingest.facades.native.reading_text import as_json
 from bg_ingest.http_api.answers.range_response import ReadingJson
 from bg_ingest.http_api.description import Instant  # noqa: TC001 - pydantic reads the annotation.
@@ -18,7 +19,6 @@ from bg_ingest.readings.changes.feed_cursor import (
     encode_feed_cursor,
 )
 from bg_ingest.readings.changes.hour_changes import seconds
-from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from bg_ingest.clock import rfc_3339
 from bg_ingest.exporting.export_job import SPAN_MAX, USERS_MAX, ExportJob, ExportSpan, ExportStatus
 from bg_ingest.exporting.export_manifest import manifest
 from bg_ingest.exporting.export_objects import manifest_key, object_key
@@ -17,7 +18,6 @@ from bg_ingest.exporting.tables.tool_columns import Tool
 from bg_ingest.http_api.description import Instant
 from bg_ingest.http_api.requests import parsing
 from bg_ingest.problems import RANGE_TOO_LONG, Problem, invalid_field
-from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from bg_ingest.exporting.export_objects import ExportObjects

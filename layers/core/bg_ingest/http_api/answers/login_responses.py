@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from bg_ingest import problems
 from bg_ingest.accounts.connection import Connection, ConnectionState
+from bg_ingest.clock import rfc_3339
 from bg_ingest.connecting.flow import LoginOutcome, LoginResult
 from bg_ingest.connecting.result_page import (
     CONNECTED,
@@ -29,7 +30,6 @@ from bg_ingest.http_api.answers.source_json import LastErrorJson, SourceJson
 from bg_ingest.http_api.description import Instant
 from bg_ingest.http_api.responding import NO_STORE, PAGE_HEADERS, json_response
 from bg_ingest.problems import Problem, invalid_field
-from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -21,21 +21,20 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from bg_ingest.access.audit import AuditOutcome
+from bg_ingest.clock import rfc_3339
 from bg_ingest.facades.native.reading_text import as_json, csv_lines, json_array, ndjson_lines
 from bg_ingest.http_api.description import Instant
 from bg_ingest.problems import invalid_field
 from bg_ingest.readings.cursor import Cursor, CursorInvalid, decode, encode
 from bg_ingest.readings.delays import next_reading_at
-from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from bg_ingest.facades.native.reading_text import Unit
-    from bg_ingest.readings.columns import HourColumns
     from bg_ingest.readings.store import ReadingStore
-    from bg_ingest.readings.stored.stored_reading import StoredReading
+    from bg_ingest.readings.stored.stored_reading import HourColumns, StoredReading
 
 
 class DeviceJson(TypedDict):

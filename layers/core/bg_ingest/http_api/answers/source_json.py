@@ -8,9 +8,9 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from bg_ingest.accounts.connection import ConnectionState
+from bg_ingest.clock import rfc_3339
 from bg_ingest.http_api.description import Instant
 from bg_ingest.sync.job import ACCOUNT_CHANGED, INTERNAL, NOT_CONNECTED, REAUTHORIZATION_NEEDED
-from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,12 +9,12 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from bg_ingest.accounts.connection import ConnectionState
+from bg_ingest.clock import rfc_3339
 from bg_ingest.http_api.answers.source_json import LastErrorJson, SourceJson, last_error_as_json
 from bg_ingest.http_api.description import Instant
 from bg_ingest.readings.gaps import INTERVAL
 from bg_ingest.sync.dispatching import poll_slots
 from bg_ingest.sync.job import JobKind, JobStatus, Trigger
-from bg_ingest.utc import rfc_3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

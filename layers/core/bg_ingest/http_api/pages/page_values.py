@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bg_ingest.access.grant import Category
 from bg_ingest.accounts.display_settings import zone_named
+from bg_ingest.clock import from_iso
 from bg_ingest.facades.native import reading_text
 from bg_ingest.facades.page.charts.day_chart import SPAN
 from bg_ingest.facades.page.charts.days_strip import OPEN_DAYS, STRIP_DAYS
@@ -33,7 +34,6 @@ from bg_ingest.statistics.summary import period_before, statistics
 from bg_ingest.sync.completeness_store import current_days, followed_by
 from bg_ingest.sync.local_completeness import local_completeness
 from bg_ingest.sync.user_sources import NO_SOURCE
-from bg_ingest.utc import from_iso
 from bg_ingest.version import VERSION
 
 if TYPE_CHECKING:
@@ -44,9 +44,8 @@ if TYPE_CHECKING:
     from bg_ingest.access.grants import GrantService
     from bg_ingest.accounts.display_settings import DisplayStore
     from bg_ingest.facades.page.charts.day_chart import Trace
-    from bg_ingest.readings.columns import HourColumns
     from bg_ingest.readings.store import ReadingStore
-    from bg_ingest.readings.stored.stored_reading import StoredReading
+    from bg_ingest.readings.stored.stored_reading import HourColumns, StoredReading
     from bg_ingest.sync.service import SyncService
     from bg_ingest.sync.state import SyncState
     from bg_ingest.sync.user_sources import UserSource

@@ -8,10 +8,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.accounts.connection import ConnectionState
+from bg_ingest.clock import from_iso
 from bg_ingest.facades.page.status_view import AGES, NO_DATA, FailureKind, QueueLevel, ServiceStatus
 from bg_ingest.providers.http import quota
 from bg_ingest.sync.user_sources import LISTED_ATTRIBUTES, newest_data, sources_of_users
-from bg_ingest.utc import from_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from bg_ingest.http_api.requests.parsing import parse_digits
 from bg_ingest.readings.changes.feed_cursor import CURSOR_LENGTH_MAX
 from bg_ingest.settings import POLL_INTERVALS_S, PROVIDER_NAMES
 
-_DIGITS = re.compile(r"\d{1,9}", re.ASCII)
-
-
-def _reject_python_numbers(text: str | list[str]) -> str | list[str]:
-    # Pydantic reads a number as Python does, so it would also accept " 5", "5_0" and "5.0". A value with a
-    # comma and a repeated parameter arrive as lists.
-    if isinstance(text, list) or not _DIGITS.fullmatch(text):
-        raise ValueError("Input should be a whole number, in digits")
-    return text
-
-
-def _whole_number(given: str | int) -> int:
-    text = str(given)
-    _reject_python_numbers(text)
-    return int(text)
-
-
-_DIGITS_ONLY = BeforeValidator(_reject_python_numbers)
+_DIGITS_ONLY = BeforeValidator(parse_digits)
 
 UserId = Annotated[
     str,
@@ -158,7 +141,7 @@ Compare = Annotated[
 ]
 BinMinutes = Annotated[
     Literal[15, 30, 60],
-    BeforeValidator(_whole_number),
+    BeforeValidator(lambda given: int(parse_digits(str(given)))),
     Query(description="The width of a bin of the local time of day, in minutes"),
 ]
 OAuthText = Annotated[str | None, Query(max_length=2000)]

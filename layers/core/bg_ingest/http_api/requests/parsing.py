@@ -1,5 +1,5 @@
 """
-Parsers of times, days, ranges, cursors and query names.
+Parsers of numbers, times, days, ranges, cursors and query names.
 
 - If a range has no `to`, then it ends now. If it has no `from`, then it starts 24 hours before its end.
 - If days have no `to`, then the last day is today. If they have no `from`, then they are the week up to it.
@@ -33,6 +33,7 @@ _SIX_DAYS = timedelta(days=6)  # With the last day itself, a week.
 _THIRTEEN_DAYS = timedelta(days=13)  # With the last day itself, the fourteen days that statistics need.
 _FIRST_AS_OF = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC) - timedelta(seconds=1)
+_DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ITEM_ID = re.compile(r"[0-9a-f]{28}")
 # Python also parses what RFC 3339 does not allow: week dates, any letter for the T, text that ends at a NUL.
@@ -50,6 +51,14 @@ _ALSO_CALLED = {
 }
 _SIMILARITY_MIN = 0.5
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}", re.ASCII)
+
+
+def parse_digits(text: str | list[str]) -> str:
+    """Check a whole number; a value with a comma and a repeated parameter arrive as lists."""
+    # Pydantic reads a number as Python does, so it would also accept " 5", "5_0" and "5.0".
+    if isinstance(text, list) or not _DIGITS.fullmatch(text):
+        raise ValueError("Input should be a whole number, in digits")
+    return text
 
 
 def parse_instant(text: str, field: str) -> datetime:

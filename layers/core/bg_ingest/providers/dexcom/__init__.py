@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from bg_ingest.providers.dexcom.subscriptions import Subscription
     from bg_ingest.providers.errors import LoginNeeded, PersonNeeded, ProviderError, TokenRejected, TryLater
     from bg_ingest.providers.http.admission import RateLimiter, RateRules
-    from bg_ingest.providers.http.call_record import CallRecord
     from bg_ingest.providers.http.client_metrics import ClientMetrics
     from bg_ingest.providers.http.http_client import admission_control, polite_http
     from bg_ingest.providers.http.policy import Policy, Timeouts
+    from bg_ingest.providers.http.send import CallRecord
     from bg_ingest.providers.seam import Fetched, Rejected, Span, Tokens
 
 _NAMES = {
@@ -32,10 +32,10 @@ _NAMES = {
     "dexcom.subscriptions": ["Subscription"],
     "errors": ["LoginNeeded", "PersonNeeded", "ProviderError", "TokenRejected", "TryLater"],
     "http.admission": ["RateLimiter", "RateRules"],
-    "http.call_record": ["CallRecord"],
     "http.client_metrics": ["ClientMetrics"],
     "http.http_client": ["admission_control", "polite_http"],
     "http.policy": ["Policy", "Timeouts"],
+    "http.send": ["CallRecord"],
     "seam": ["Fetched", "Rejected", "Span", "Tokens"],
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

@@ -6,11 +6,13 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.providers.dexcom.regions import DATA_RANGE, DEVICES, EGVS
-from bg_ingest.providers.dexcom.responses import parse_data_range, parse_devices, parse_egvs
+from bg_ingest.providers.dexcom.responses import (
+    parse_data_range,
+    parse_devices,
+    parse_egvs,
+)
 from bg_ingest.providers.dexcom.subscriptions import Subscriptions
-from bg_ingest.providers.dexcom.times import with_zone, without_zone
-from bg_ingest.providers.http.call_record import Call, unlimited_s
-from bg_ingest.providers.http.send import bearer_header, parse_json_object, send
+from bg_ingest.providers.http.send import Call, bearer_header, parse_json_object, send, unlimited_s
 from bg_ingest.providers.seam import Fetched
 
 if TYPE_CHECKING:
@@ -95,3 +97,13 @@ def windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime
         until = min(first + WINDOW_MAX, last)
         yield first, until
         first = until
+
+
+def without_zone(instant: datetime) -> str:
+    """2026-02-06T09:12:35, in UTC: the format of startDate and endDate."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def with_zone(instant: datetime) -> str:
+    """2026-02-06T09:12:35Z: the format of lastSyncTime."""
+    return without_zone(instant) + "Z"

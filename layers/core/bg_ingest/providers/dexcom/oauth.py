@@ -28,10 +28,8 @@ from bg_ingest.providers.errors import (
     ProviderError,
     Unavailable,
 )
-from bg_ingest.providers.http.call_record import Call, unlimited_s
-from bg_ingest.providers.http.send import parse_json_object, send
-from bg_ingest.providers.json_values import number_of
-from bg_ingest.providers.seam import Tokens
+from bg_ingest.providers.http.send import Call, parse_json_object, send, unlimited_s
+from bg_ingest.providers.seam import Tokens, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from bg_ingest.providers.dexcom import regions
 from bg_ingest.providers.dexcom.client import DexcomClient
 from bg_ingest.providers.dexcom.oauth import OAuth
 from bg_ingest.providers.dexcom.responses import parse_egvs
+from bg_ingest.providers.errors import RequestRefused
 from bg_ingest.providers.seam import Capabilities, Endpoint
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class DexcomLogin:
         return OAuth(http, own.application(), own.clock, time_left_s, account_key)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DexcomProvider:
     """Dexcom, in all its regions."""
 
@@ -76,6 +77,10 @@ class DexcomProvider:
     clock: Clock
     base_url: str  # Of the region that new logins go to.
     subscriptions_path: str | None = None
+    _hosts: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._hosts = regions.hosts_of(self.base_url)
 
     @property
     def name(self) -> str:
@@ -94,7 +99,9 @@ class DexcomProvider:
 
     def host(self, endpoint: Endpoint) -> str:
         """The base URL of an endpoint; raises RequestRefused if this deployment has none for its region."""
-        return regions.host_of(endpoint.environment, self.base_url)
+        if endpoint.environment not in self._hosts:
+            raise RequestRefused("this deployment has no host for the region of this connection")
+        return self._hosts[endpoint.environment]
 
     def readings(
         self, account: ProviderAccount, access_token: str, start: datetime, end: datetime

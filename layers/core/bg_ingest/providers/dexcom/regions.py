@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from bg_ingest.providers.errors import RequestRefused
-
 # Each region has its own accounts, data and credentials.
 REGIONS = {
     "sandbox": "https://sandbox-api.dexcom.com",
@@ -37,17 +35,13 @@ def base_url(place: str) -> str:
     return place.strip().rstrip("/")
 
 
-def host_of(region: str, deployed: str) -> str:
+def hosts_of(deployed: str) -> dict[str, str]:
     """
-    The base URL that a region's tokens are sent to; `deployed` is that of this deployment's setting.
+    The base URL that each region's tokens are sent to; `deployed` is that of this deployment's setting.
 
     A region has its fixed host. Only "custom" is the host of the setting, and only if that is a custom one.
     """
-    if region in REGIONS:
-        return REGIONS[region]
-    if region == CUSTOM and region_of(deployed) == CUSTOM:
-        return deployed
-    raise RequestRefused("this deployment has no host for the region of this connection")
+    return REGIONS | ({CUSTOM: deployed} if region_of(deployed) == CUSTOM else {})
 
 
 def region_of(url: str) -> str:

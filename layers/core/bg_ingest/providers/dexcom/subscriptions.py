@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from bg_ingest.providers.errors import ContractBroken, NotOffered
-from bg_ingest.providers.http.call_record import Call
-from bg_ingest.providers.http.send import bearer_header, parse_json_object, send
+from bg_ingest.providers.http.send import Call, bearer_header, parse_json_object, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable

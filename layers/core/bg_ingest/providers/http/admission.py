@@ -20,7 +20,7 @@ from bg_ingest.providers.http.circuit import Circuit, CircuitRules, Permit, Tall
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock
-    from bg_ingest.providers.http.call_record import Call, CircuitState
+    from bg_ingest.providers.http.send import Call, CircuitState
 
 
 _NO_WAIT_S = 0.001  # A shorter wait is a rounding error of floats.

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from bg_ingest.providers.http.call_record import CircuitTransitions
+from bg_ingest.providers.http.send import CircuitTransitions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bg_ingest.providers.http.call_record import CallRecord
+    from bg_ingest.providers.http.send import CallRecord
 
 # Percentiles are those of the newest thousand calls.
 _LATENCIES_MAX = 1_000

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import httpx
 
 from bg_ingest.providers.http.admission import AdmissionControl, ProcessBreaker, RateLimiter
-from bg_ingest.providers.http.call_record import ignore_record
+from bg_ingest.providers.http.send import ignore_record
 from bg_ingest.providers.http.transport import PoliteTransport
 
 if TYPE_CHECKING:
     from bg_ingest.clock import Clock
     from bg_ingest.providers.http.admission import Breaker, Quota
-    from bg_ingest.providers.http.call_record import Observe
     from bg_ingest.providers.http.policy import Policy
+    from bg_ingest.providers.http.send import Observe
 
 
 def admission_control(

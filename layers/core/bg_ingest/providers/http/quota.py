@@ -84,7 +84,7 @@ class HourlyQuota:
         *,
         observe: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`observe` gets the share of the quota that is taken, from 0 to 1, after each write."""
+        """`observe` gets the percentage of the quota that is taken, after each write."""
         self._table = table
         self._clock = clock
         self._rules = rules or QuotaRules()
@@ -157,5 +157,5 @@ class HourlyQuota:
         )
         assert write.item is not None  # noqa: S101 - the write returns the item, accepted or rejected.
         self._taken = write.item["taken"]
-        self._observe(self._taken / self._rules.calls_per_hour)
+        self._observe(100 * self._taken / self._rules.calls_per_hour)
         return write.accepted

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from bg_ingest.clock import from_iso, to_iso
 from bg_ingest.providers.http.circuit import Circuit, CircuitRules, Permit, Tally
-from bg_ingest.utc import from_iso, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,16 +29,22 @@ from bg_ingest.providers.errors import (
     TryLater,
     Unavailable,
 )
-from bg_ingest.providers.http.call_record import Call, CallRecord, call_of, ignore_record
 from bg_ingest.providers.http.policy import Policy, Timeouts
-from bg_ingest.providers.http.send import error_for, parse_json_object
+from bg_ingest.providers.http.send import (
+    Call,
+    CallRecord,
+    call_of,
+    error_for,
+    ignore_record,
+    parse_json_object,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bg_ingest.clock import Clock
     from bg_ingest.providers.http.admission import AdmissionControl, Decision
-    from bg_ingest.providers.http.call_record import Observe
+    from bg_ingest.providers.http.send import Observe
 
 _DROPPED_HEADERS = {
     # These describe the body as it was sent. The body that is returned is decoded and complete.

@@ -24,8 +24,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.providers.json_values import number_of, text_of
-from bg_ingest.providers.seam import Fetched, Rejected
+from bg_ingest.providers.seam import Fetched, Rejected, number_of, text_of
 from bg_ingest.readings.model import Device, Reading
 
 if TYPE_CHECKING:

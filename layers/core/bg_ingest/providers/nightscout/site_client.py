@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from bg_ingest.providers.errors import ConsentRevoked, ContractBroken, Garbled, Unavailable
-from bg_ingest.providers.http.call_record import Call
-from bg_ingest.providers.http.send import bearer_header, parse_json, parse_json_object, send
-from bg_ingest.providers.json_values import number_of
+from bg_ingest.providers.http.send import Call, bearer_header, parse_json, parse_json_object, send
 from bg_ingest.providers.nightscout.entry_parser import date_ms_of
+from bg_ingest.providers.seam import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container

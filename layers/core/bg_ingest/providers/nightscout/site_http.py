@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import httpx
 
 from bg_ingest.providers.http.admission import RateLimiter, RateRules
-from bg_ingest.providers.http.call_record import ignore_record
 from bg_ingest.providers.http.http_client import admission_control, polite_http
 from bg_ingest.providers.http.policy import Policy
+from bg_ingest.providers.http.send import ignore_record
 from bg_ingest.providers.nightscout.pinned_transport import PinnedTransport, resolved
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.clock import Clock
     from bg_ingest.providers.http.admission import AdmissionControl
-    from bg_ingest.providers.http.call_record import Observe
+    from bg_ingest.providers.http.send import Observe
 
 # Hosts whose pace and failures this process remembers; the one that was called longest ago is forgotten.
 HOSTS_MAX = 1_000

@@ -15,11 +15,10 @@ from bg_ingest.providers.errors import (
     RequestRefused,
     TokenRejected,
 )
-from bg_ingest.providers.json_values import number_of
 from bg_ingest.providers.nightscout.entry_parser import NAME
 from bg_ingest.providers.nightscout.site_address import AddressInvalid, site_address
 from bg_ingest.providers.nightscout.site_client import SiteClient
-from bg_ingest.providers.seam import Endpoint, Tokens
+from bg_ingest.providers.seam import Endpoint, Tokens, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

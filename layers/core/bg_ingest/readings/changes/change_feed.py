@@ -24,11 +24,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bg_ingest.clock import HOUR, hour_of
 from bg_ingest.readings.changes.feed_cursor import WATCHED, FeedCursor, SeenState, hour_number
 from bg_ingest.readings.changes.hour_changes import Place, ReadingChange, hour_changes, seconds
 from bg_ingest.readings.store import FAR_AHEAD
 from bg_ingest.readings.stored.stored_reading import LATE_AFTER, LONG_AGO, Hour
-from bg_ingest.utc import HOUR, hour_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

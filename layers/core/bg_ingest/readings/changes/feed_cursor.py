@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest.utc import HOUR
+from bg_ingest.clock import HOUR
 
 if TYPE_CHECKING:
     from bg_ingest.readings.changes.hour_changes import Place

@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from bg_ingest.utc import HOUR, from_iso, to_iso
+from bg_ingest.clock import HOUR, from_iso, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -14,7 +14,7 @@
 # 4. If a record comes from another source than its reading, it is noted as a copy and the served values stay.
 #    A source is a kind of record and a device. Parts that one of the two devices leaves out are ignored.
 #      The phone said 110, and the receiver says 111: 110 is served.
-#    Only the sensor's own provider replaces what a relay has passed on: see relayed.
+#    Only the sensor's own provider replaces what a relay has passed on: see identity.
 # 5. If a record comes from the source of its reading and has other content, it is a revision. Versions have
 #    the order of their fetches, and the last one is served.
 #      The phone said 110 at 09:00 and says 112 at 09:15: 112 is served, and 110 is kept with its times.
@@ -24,7 +24,7 @@
 #    because Dexcom does not keep them stable.
 #
 # 8. A relayed record and one of the sensor's own provider also belong together if they are near and have one
-#    value (relayed).
+#    value (identity).
 #
 #   record ──► its reading is stored? ── no ─────────────────────────────────► STORED
 #                     │ yes
@@ -51,19 +51,25 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bg_ingest.readings.merging.deletion import with_readmitted
+from bg_ingest.clock import hour_of
 from bg_ingest.readings.merging.identity import (
     DeviceClocks,
     content_order,
     copy_of,
+    outranks,
+    own_record,
     record_order,
     same_source,
 )
 from bg_ingest.readings.merging.reading_index import ReadingIndex
-from bg_ingest.readings.merging.relayed import outranks, own_record, replaced_by_own
-from bg_ingest.readings.merging.revisions import EARLIER_MAX, first_version, settled, with_record
+from bg_ingest.readings.merging.revisions import (
+    first_version,
+    replaced_by_own,
+    settled,
+    with_readmitted,
+    with_record,
+)
 from bg_ingest.readings.stored.stored_reading import Hour, StoredReading
-from bg_ingest.utc import hour_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -109,7 +115,7 @@ def merge_hours(
         if better:
             same = [record for record in better if same_source(better[0], record)]
             record = max(same, key=content_order)
-            stored = replaced_by_own(stored, record, fetched_at, stored_at, EARLIER_MAX)
+            stored = replaced_by_own(stored, record, fetched_at, stored_at)
         index.replace(stored)
     return _by_hour(index, hours)
 

@@ -16,8 +16,10 @@ from bg_ingest.readings.merging.identity import (
     copy_of,
     copy_order,
     measurement_id,
+    nearest_of_other,
+    own_instants,
+    own_record,
 )
-from bg_ingest.readings.merging.relayed import nearest_of_other, own_instants, own_record
 from bg_ingest.readings.stored.stored_reading import LONG_AGO, StoredReading
 
 if TYPE_CHECKING:

@@ -32,7 +32,6 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bg_ingest.readings.columns import HourColumns, SharedValue
 from bg_ingest.readings.model import (
     CONTENT,
     INTEGER,
@@ -45,7 +44,7 @@ from bg_ingest.readings.model import (
     Reading,
     Types,
 )
-from bg_ingest.readings.stored.stored_reading import Copy, StoredReading, Version
+from bg_ingest.readings.stored.stored_reading import Copy, HourColumns, SharedValue, StoredReading, Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -22,20 +22,21 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bg_ingest.readings.stored import format_1, writer
+from bg_ingest.clock import HOUR, to_iso
+from bg_ingest.readings.stored import format_1
 from bg_ingest.readings.stored.stored_reading import FoldedReading, Hour, Removal, StoredReading
-from bg_ingest.utc import HOUR, to_iso
+from bg_ingest.readings.stored.writer import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bg_ingest.dynamo import Item, Table, Write
-    from bg_ingest.readings.columns import HourColumns
+    from bg_ingest.readings.stored.stored_reading import HourColumns
 
 Content = TypeVar("Content")
 Reader = Callable[[datetime, Mapping[str, Any]], Content]
@@ -145,12 +146,6 @@ def cause_of(item: Item) -> str | None:
     """The correlation id of the cause of the last write; None if it is unknown."""
     cause: str | bytes | None = item.get("by")
     return str(uuid.UUID(bytes=cause)) if isinstance(cause, bytes) else cause
-
-
-def to_text(start: datetime, readings: Iterable[StoredReading]) -> str:
-    """The readings of the hour that begins at `start`, in the newest format."""
-    form = writer.write(start, tuple(readings))
-    return json.dumps(form, separators=(",", ":"), allow_nan=False)
 
 
 def read_text(readers: Mapping[int, Reader[Content]], start: datetime, text: str) -> Content:

@@ -1,25 +1,119 @@
-"""Writes an hour in format 1, which format_1 describes."""
+"""Writes an hour as text, in format 1, within the limits of an item. Pure functions."""
+
+# format_1 describes the form. DynamoDB stores at most 400 KB in an item. An hour of usual readings has one or
+# two. But a provider may send a record a second, texts of full length in each, or another value with every
+# answer. Three limits keep such an hour storable, and its neighbours are not affected:
+#
+#   readings        READINGS_MAX of them, and CURRENT_BYTES_MAX without their earlier versions. New and
+#                   revised readings are taken in the order of time while they fit. The others are refused.
+#   versions        EARLIER_MAX per reading.
+#   all together    HOUR_BYTES_MAX. If the versions do not fit, every reading keeps fewer of them.
+#
+# A refused reading never displaces a stored one. If the same answer is saved again, the same readings are
+# refused and nothing is written.
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
+from bisect import bisect_left
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from bg_ingest.readings.model import CONTENT, STORED
 from bg_ingest.readings.stored.format_1 import FIRST_CONTENT_FIELDS
+from bg_ingest.readings.stored.stored_reading import EARLIER_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
     from datetime import datetime
 
     from bg_ingest.readings.model import Device, Reading, ReadingField
-    from bg_ingest.readings.stored.stored_reading import Copy, StoredReading, Version
+    from bg_ingest.readings.stored.stored_reading import Copy, Hour, StoredReading, Version
 
+
+# A reading every five seconds.
+READINGS_MAX = 720
+# Ten times an hour of a sensor that measures every minute.
+CURRENT_BYTES_MAX = 100_000
+# Half of DynamoDB's limit, so that a change with both images passes a stream and a queue.
+HOUR_BYTES_MAX = 200_000
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SECOND = timedelta(seconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class FittedHour:
+    """An hour within the limits, its text, and the readings that do not fit into it."""
+
+    hour: Hour
+    text: str
+    refused: tuple[Reading, ...] = ()
+
+
+def fit(before: Hour, after: Hour) -> FittedHour:
+    """The hour after a merge, as far as it stays within the limits."""
+    text = to_text(after.start, after.readings)
+    if len(text) <= CURRENT_BYTES_MAX and len(after.readings) <= READINGS_MAX:
+        return FittedHour(after, text)
+    known = {stored.reading.at: stored for stored in before.readings}
+    changed = [stored for stored in after.readings if known.get(stored.reading.at) != stored]
+    # The first number of changes that does not fit, less one; all of them if every number fits.
+    taken = bisect_left(range(1, len(changed) + 1), True, key=lambda number: not _fits(before, after, number))
+    hour = replace(after, readings=_with_changes(before, after, taken))
+    refused = [stored for stored in changed[taken:] if _is_new_content(stored, known.get(stored.reading.at))]
+    versions_max = _versions_that_fit(hour)
+    hour = replace(hour, readings=tuple(_with_versions(stored, versions_max) for stored in hour.readings))
+    return FittedHour(hour, to_text(hour.start, hour.readings), tuple(stored.reading for stored in refused))
+
+
+def _fits(before: Hour, after: Hour, changes: int) -> bool:
+    readings = _with_changes(before, after, changes)
+    if len(readings) > READINGS_MAX:
+        return False
+    return _bytes(after, readings, versions_max=0) <= CURRENT_BYTES_MAX
+
+
+def _with_changes(before: Hour, after: Hour, changes: int) -> tuple[StoredReading, ...]:
+    """The readings after the first changes only, oldest first. Readings that were folded stay folded."""
+    known = {stored.reading.at: stored for stored in before.readings}
+    readings = []
+    for stored in after.readings:
+        was = known.get(stored.reading.at)
+        if was == stored:
+            readings.append(stored)
+        elif changes > 0:
+            readings.append(stored)
+            changes -= 1
+        elif was:
+            readings.append(was)
+    return tuple(readings)
+
+
+def _is_new_content(stored: StoredReading, was: StoredReading | None) -> bool:
+    return was is None or was.versions != stored.versions
+
+
+def _versions_that_fit(hour: Hour) -> int:
+    """The earlier versions that each reading can keep: EARLIER_MAX, or fewer."""
+    numbers = range(1, EARLIER_MAX + 1)
+    return bisect_left(
+        numbers, True, key=lambda number: _bytes(hour, hour.readings, versions_max=number) > HOUR_BYTES_MAX
+    )
+
+
+def _bytes(hour: Hour, readings: Sequence[StoredReading], *, versions_max: int) -> int:
+    return len(to_text(hour.start, [_with_versions(stored, versions_max) for stored in readings]))
+
+
+def _with_versions(stored: StoredReading, versions_max: int) -> StoredReading:
+    """The reading with its first versions and its newest one. `revision` still counts those between."""
+    if len(stored.earlier) <= versions_max:
+        return stored
+    return replace(stored, earlier=stored.earlier[:versions_max])
 
 
 class _HourTables:
@@ -69,6 +163,12 @@ class _HourTables:
             return None
         rows = self._rows[name]
         return rows.setdefault(value, len(rows))
+
+
+def to_text(start: datetime, readings: Iterable[StoredReading]) -> str:
+    """The readings of the hour that begins at `start`, in the newest format."""
+    form = write(start, tuple(readings))
+    return json.dumps(form, separators=(",", ":"), allow_nan=False)
 
 
 def write(start: datetime, readings: Sequence[StoredReading]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from bg_ingest import ids
 from bg_ingest.accounts.connection import FIRST_SOURCE, LISTED, source_key, source_of
+from bg_ingest.clock import new_id
 from bg_ingest.sync.dispatching import poll_slots, poll_stretch
 from bg_ingest.sync.job import JobKind, Order, Trigger
 
@@ -74,7 +74,7 @@ class Shard:
         at = datetime.fromtimestamp(self.at_s, UTC)
         return Order(
             user_id,
-            ids.new_id(at),
+            new_id(at),
             self.kind,
             Trigger.SCHEDULE,
             self.correlation_id,

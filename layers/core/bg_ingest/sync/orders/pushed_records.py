@@ -20,7 +20,7 @@ from bg_ingest.providers.errors import ContractBroken
 from bg_ingest.sync import job as jobs
 from bg_ingest.sync.job import Counts, Failure, Job, JobStatus, SyncResult
 from bg_ingest.sync.jobs import under_living_job
-from bg_ingest.sync.orders.packed_body import PayloadUnreadable, unpack
+from bg_ingest.sync.orders.queue import PayloadUnreadable, unpack
 from bg_ingest.sync.sync_user import fail_not_connected
 
 if TYPE_CHECKING:

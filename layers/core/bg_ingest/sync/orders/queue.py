@@ -7,11 +7,17 @@ The queues in SQS: one for each kind of work, so that a backlog of one kind dela
     shards        the dispatcher's own messages: see `dispatch`
 
 Messages are sent in batches. Orders that cannot be carried out yet are sent again with a delay.
+
+The body of a webhook with records travels in its order as it was signed, compressed, sealed
+(accounts/sealing.py), as base64 text. SQS takes one mebibyte of text, and not every character of it. A body
+of 256 KiB is at most 342 KiB this way; as JSON inside JSON it could be four times its size.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 """
 
 from __future__ import annotations
 
 import json
+import zlib
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
@@ -31,9 +37,11 @@ if TYPE_CHECKING:
     # Sends the batches one after the other, or in parallel.
     Each = Callable[[Callable[[list[Any]], int], Iterable[list[Any]]], Iterable[int]]
 
+
 _BATCH_MAX = 10  # SQS's limit.
 _SENDS_MAX = 3
 DELAY_S_MAX = 900  # SQS's limit for a new message.
+BODY_BYTES_MAX = 262_144  # Of a webhook.
 
 
 class QueueRefused(Exception):
@@ -129,3 +137,34 @@ def _of_order(order: Order, delay_s: int) -> dict[str, Any]:
 
 def _of_shard(shard: Shard) -> dict[str, Any]:
     return {"MessageBody": json.dumps(shard.as_message()), "DelaySeconds": shard.delay_s}
+
+
+class PayloadUnreadable(Exception):
+    """A packed body that cannot be unpacked."""
+
+
+def pack(body: bytes) -> bytes:
+    """The body as it is sealed for the queue."""
+    return zlib.compress(body)
+
+
+def unpack(packed: bytes) -> dict[str, Any]:
+    """The `data` member of a packed body; raises PayloadUnreadable."""
+    try:
+        # The limit keeps a forged message from growing beyond what can have been packed.
+        body = zlib.decompressobj().decompress(packed, BODY_BYTES_MAX)
+        data = parse_body(body)["data"]
+    except (ValueError, zlib.error, KeyError, TypeError) as error:
+        raise PayloadUnreadable(type(error).__name__) from None
+    if not isinstance(data, dict):
+        raise PayloadUnreadable("data is not an object")
+    return data
+
+
+def parse_body(body: bytes) -> Any:
+    """A body as JSON; raises ValueError if it is invalid, nested too deep, or has endless numbers."""
+    # Python's own parser, as for the provider's responses: half a surrogate pair costs only its own record.
+    try:
+        return json.loads(body.decode())
+    except RecursionError:
+        raise ValueError("nested too deep") from None

@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bg_ingest.readings.merging.hour import merge_hours
-from bg_ingest.readings.merging.revisions import EARLIER_MAX
 from bg_ingest.readings.model import Device
-from bg_ingest.readings.stored.hour_items import COLUMN_READERS, READERS, read_text, to_text
-from bg_ingest.readings.stored.hour_size import (
+from bg_ingest.readings.stored.hour_items import COLUMN_READERS, READERS, read_text
+from bg_ingest.readings.stored.stored_reading import EARLIER_MAX, Hour
+from bg_ingest.readings.stored.writer import (
     CURRENT_BYTES_MAX,
     HOUR_BYTES_MAX,
     READINGS_MAX,
     FittedHour,
     fit,
+    to_text,
 )
-from bg_ingest.readings.stored.stored_reading import Hour
 from tests.unit.readings.made_up import FIVE, LATER, MINUTE, QUICK, SECOND, measured, realistic
 
 if TYPE_CHECKING:

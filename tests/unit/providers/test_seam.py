@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_ingest.providers.json_values import pseudonym
+from bg_ingest.providers.seam import pseudonym
 
 
 @given(st.text(min_size=1))
