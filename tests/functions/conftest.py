@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from moto import mock_aws
 from bg_ingest.clock import SystemClock
 from bg_ingest.providers.seam import Endpoint, Tokens
 from bg_ingest.readings.model import Device, Reading
+from bg_ingest.settings import SettingsInvalid
 from bg_ingest.telemetry import logger
 from bg_ingest.telemetry.meter import meter
 from bg_ingest.wiring import provider_parts, queue_parts, store_parts
@@ -24,6 +26,7 @@ from bg_ingest.wiring.process import process
 from local.ports import HOST
 from local.webhook_sender import body_in, signed_headers
 from tests.support.aws_in_process import AwsInProcess, aws_in_process
+from tests.support.fakes import WaitlessClock
 from tests.support.leaks import OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
 from tests.support.logins import store_tokens
 from tests.support.moto_kms import same_key
@@ -81,6 +84,8 @@ class FunctionsWorld:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         _restart()
+        with suppress(SettingsInvalid):  # The function that is called next says so.
+            process().clock = WaitlessClock()
 
     def event(self, name: str, **changes: Any) -> dict[str, Any]:
         """Return a payload of events/ with some members changed."""
@@ -140,6 +145,7 @@ def world(monkeypatch: pytest.MonkeyPatch, refusing_port: int) -> Iterator[Funct
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         _restart()
+        process().clock = WaitlessClock()
         _connect("demo")
         watch = RoleWatch(TABLES)
         aws.watchers.append(watch.on_call)

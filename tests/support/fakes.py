@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from bg_ingest.clock import SystemClock
+
 NOON = datetime(2026, 4, 26, 12, 0, tzinfo=UTC)
 
 
@@ -34,3 +36,22 @@ class FakeClock:
     def set_back(self, step_s: float) -> None:
         """Set the time of day back, and leave the monotonic clock unchanged."""
         self._now -= timedelta(seconds=step_s)
+
+
+class WaitlessClock(SystemClock):
+    """The machine's clock; a wait moves it forward instead of taking time."""
+
+    def __init__(self) -> None:
+        self._waited_s = 0.0
+
+    def now(self) -> datetime:
+        """The time of day, with all waits."""
+        return super().now() + timedelta(seconds=self._waited_s)
+
+    def monotonic_s(self) -> float:
+        """Seconds that never go back, with all waits."""
+        return super().monotonic_s() + self._waited_s
+
+    def sleep(self, wait_s: float) -> None:
+        """Move forward."""
+        self._waited_s += wait_s
