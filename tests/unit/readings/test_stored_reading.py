@@ -65,3 +65,15 @@ def test_an_hour_records_its_last_16_folded_readings() -> None:
     after = with_write(before, replace(before, readings=()), LATER)
 
     assert after.folded == tuple(FoldedReading(stored, LATER) for stored in before.readings[1:])
+
+
+def test_a_reading_that_lost_versions_is_not_revised() -> None:
+    """A removal at the relay leaves fewer versions, or the same ones; nothing new was said."""
+    first = merged(Hour(FIVE), [measured(at(1), 110)])
+    both = merged(first, [measured(at(1), 115)], LATER + MINUTE)
+    one_more = merged(both, [measured(at(1), 120)], LATER + 2 * MINUTE)
+
+    assert len(hour_change(first, both).revised) == 1
+    assert len(hour_change(both, one_more).revised) == 1
+    assert hour_change(one_more, first).revised == ()
+    assert hour_change(both, both).revised == ()
