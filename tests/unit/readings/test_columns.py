@@ -144,7 +144,7 @@ def test_relayed_versions_count_if_the_served_one_is_own(devices: list[Device], 
     assert _versions(*devices).relayed_versions == count
 
 
-def test_a_reading_of_earlier_counts_its_dropped_versions_at_the_end() -> None:
+def test_dropped_versions_count_with_the_newest_one() -> None:
     """When a dropped version was stored is not known: it counts as soon as the newest one does."""
     stored = replace(_versions(PHONE, PHONE, PHONE), revision=7)
     first, second, third = stored.versions

@@ -68,7 +68,7 @@ def test_an_hour_records_its_last_16_folded_readings() -> None:
 
 
 def test_a_reading_that_lost_versions_is_not_revised() -> None:
-    """A removal at the relay leaves fewer versions, or the same ones; nothing new was said."""
+    """A removal at the relay leaves fewer versions, or the same ones; no version is new."""
     first = merged(Hour(FIVE), [measured(at(1), 110)])
     both = merged(first, [measured(at(1), 115)], LATER + MINUTE)
     one_more = merged(both, [measured(at(1), 120)], LATER + 2 * MINUTE)
