@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from bg_ingest.accounts.connection import Connection
 
-    Turn = Callable[[str], None]
+    OnStep = Callable[[str], None]
 
 pytestmark = pytest.mark.exhaustive
 
@@ -61,7 +61,7 @@ class SingleUseHost:
         self.used_again = 0
         self.rejects = 0  # How many of the next data calls get a 401.
 
-    def answer(self, request: httpx.Request, turn: Turn) -> httpx.Response:
+    def answer(self, request: httpx.Request, turn: OnStep) -> httpx.Response:
         """The response to one request."""
         if request.url.path != TOKEN:
             self.rejects -= 1
@@ -105,7 +105,7 @@ class ExpiredUser:
         assert found is not None
         return found
 
-    def sync(self, turn: Turn = lambda _: None) -> SyncResult:
+    def sync(self, turn: OnStep = lambda _: None) -> SyncResult:
         """Poll in a process of its own, which reports its steps to `turn`."""
         order = Order("ada", new_id(self.clock.now()), JobKind.INCREMENTAL, Trigger.SCHEDULE, "id")
         vault, ends_at_s = self._vault(turn), self.clock.monotonic_s() + 10 * LEASE_S
@@ -117,15 +117,15 @@ class ExpiredUser:
             time_left_s=lambda: ends_at_s - self.clock.monotonic_s(),
         )
 
-    def _users(self, turn: Turn) -> Table:
+    def _users(self, turn: OnStep) -> Table:
         client: Any = stepped(self.memory, turn)
         return Table(client, "users")
 
-    def _vault(self, turn: Turn) -> Vault:
+    def _vault(self, turn: OnStep) -> Vault:
         connections = Connections(self._users(turn), self.clock)
         return Vault(connections, self.sealer, self._providers(turn))
 
-    def _providers(self, turn: Turn) -> dict[str, Any]:
+    def _providers(self, turn: OnStep) -> dict[str, Any]:
         users = self._users(turn)
         admission = admission_control(
             self.clock, breaker=SharedBreaker(users, self.clock, URL), quota=HourlyQuota(users, self.clock)
@@ -135,7 +135,7 @@ class ExpiredUser:
         application = Application("id", "secret", "https://bg.example.org/oauth/callback")
         return {NAME: DexcomProvider(lambda _: http, lambda: application, self.clock, URL)}
 
-    def _stores(self, turn: Turn) -> Stores:
+    def _stores(self, turn: OnStep) -> Stores:
         users, readings = self._users(turn), Table(stepped(self.memory, turn), "readings")  # type: ignore[arg-type]  # A stand-in.
         return Stores(
             SyncStates(users, self.clock),
