@@ -6,10 +6,12 @@ import csv
 import io
 import json
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
+from bg_ingest.exporting.tables.export_table import GRID_COLUMNS, READING_COLUMNS, ExportTable
+from bg_ingest.exporting.tables.tool_columns import Tool, for_tool
 from tools.interface.document import document
 
 # Headers that are not described for each response.
@@ -60,7 +62,31 @@ def check(method: str, path: str, answer: dict[str, Any]) -> None:
         return
     media = answer["headers"]["Content-Type"].partition(";")[0]
     assert media in content, f"{media} is not described for {status}"
-    _check_body(media, content[media]["schema"], answer["body"])
+    if path.endswith("/export"):
+        _check_file(media, content[media]["schema"], answer["body"])
+    else:
+        _check_body(media, content[media]["schema"], answer["body"])
+
+
+def _check_file(media: str, schema: dict[str, Any], body: str) -> None:
+    """An exported file has the same columns in each row: our own, those of the grid, or those of a tool."""
+    if media == "application/x-ndjson":
+        rows = {tuple(json.loads(line)) for line in body.splitlines()}
+        assert len(rows) == 1
+        assert rows <= _file_columns()
+    elif media == "text/csv":
+        header, *lines = csv.reader(io.StringIO(body))
+        assert tuple(header) in _file_columns()
+        assert {len(line) for line in lines} <= {len(header)}
+    else:
+        _check_body(media, schema, body)
+
+
+@cache
+def _file_columns() -> set[tuple[str, ...]]:
+    own = [ExportTable(columns, [[] for _ in columns]) for columns in (READING_COLUMNS, GRID_COLUMNS)]
+    tables = [*own, *(for_tool(table, tool) for table in own for tool in get_args(Tool))]
+    return {tuple(column.name for column in table.columns) for table in tables}
 
 
 def _check_body(media: str, schema: dict[str, Any], body: str) -> None:
