@@ -156,36 +156,20 @@ def test_an_unknown_user_is_erased_like_any_other(accounts: AccountWorld) -> Non
 
 
 @pytest.mark.exhaustive
-def test_an_erasure_during_a_backfill_leaves_nothing(accounts: AccountWorld) -> None:
+@pytest.mark.parametrize(("kind", "steps_min"), [("backfill", 20), ("poll", 6)])
+def test_an_erasure_during_a_sync_leaves_nothing(accounts: AccountWorld, kind: str, steps_min: int) -> None:
     """The worker is paused at each step, the user is erased, and the worker continues to its end."""
+    sync = {"backfill": accounts.backfill, "poll": accounts.poll}[kind]
     accounts.connect("counted")
     counted = AtNthStep(0, lambda: None)
-    accounts.backfill("counted", counted)
-    assert counted.steps > 20
+    sync("counted", counted)
+    assert counted.steps > steps_min
 
     for step in range(1, counted.steps + 1):
         user_id = f"ada-{step}"
         accounts.connect(user_id)
         eraser = accounts.eraser()
-        accounts.backfill(user_id, AtNthStep(step, lambda e=eraser, u=user_id: e.erase(u, plenty)))  # type: ignore[misc]
-        accounts.let_everything_end()
-
-        assert kinds(accounts.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"
-
-
-@pytest.mark.exhaustive
-def test_an_erasure_during_a_poll_leaves_nothing(accounts: AccountWorld) -> None:
-    """A poll has no lease that the erasure could see."""
-    accounts.connect("counted")
-    counted = AtNthStep(0, lambda: None)
-    accounts.poll("counted", counted)
-    assert counted.steps > 6
-
-    for step in range(1, counted.steps + 1):
-        user_id = f"ada-{step}"
-        accounts.connect(user_id)
-        eraser = accounts.eraser()
-        accounts.poll(user_id, AtNthStep(step, lambda e=eraser, u=user_id: e.erase(u, plenty)))  # type: ignore[misc]
+        sync(user_id, AtNthStep(step, lambda e=eraser, u=user_id: e.erase(u, plenty)))  # type: ignore[misc]
         accounts.let_everything_end()
 
         assert kinds(accounts.stored_about(user_id)) == {"receipt"}, f"paused at step {step}"

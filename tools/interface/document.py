@@ -160,8 +160,7 @@ def _schemas() -> Part:
     """Return the schemas of all bodies: TypedDicts for responses, pydantic models for raw request bodies."""
     modules = [vars(_module(name)).values() for name in FUNCTIONS]
     bodies = [body for body in chain(*modules) if is_typeddict(body)]
-    classes = (each for each in chain(*modules) if inspect.isclass(each) and each is not BaseModel)
-    raw = [body for body in classes if issubclass(body, BaseModel)]
+    raw = [body for body in chain(*modules) if inspect.isclass(body) and issubclass(body, BaseModel)]
     _, schema = TypeAdapter.json_schemas(
         [(body, "serialization", TypeAdapter(body)) for body in (*bodies, ProblemJson, GatewayRefusalJson)]
         + [(body, "validation", TypeAdapter(body)) for body in raw],

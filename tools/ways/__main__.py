@@ -28,7 +28,7 @@ class Limit:
 WAYS = {
     "one poll order to storage": Limit(40, 40),
     "range read": Limit(16, 13),
-    "webhook in": Limit(15, 14),
+    "webhook in": Limit(16, 14),
     "webhook, worker half": Limit(30, 22),
     "one event out": Limit(11, 9),
 }

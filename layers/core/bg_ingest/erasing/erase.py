@@ -10,7 +10,7 @@ Erasing a user, even while they are being synced. Afterwards the tables hold the
          |                   |               +- no sync starts; writes that name an older fence are refused
          |                   +- no tokens: a running sync ends with its call. Its lease, or the schedule of
          |                      polls, which take none, says that it may be running (`_keep_syncs_out`)
-         +- whatever happens from here on, the second look completes it
+         +- after a crash at any later step, the second look completes the erasure
 
 Two kinds of writes name no fence and may come later from a paused process: an hour of readings, and a job
 whose end was refused. So there is a second look, after every process of that time has
