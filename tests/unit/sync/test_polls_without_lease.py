@@ -237,3 +237,28 @@ def test_the_last_minute_for_which_polls_were_ordered(
     stretch = PollStretch.from_item({"served": hour + 25} | turns | until)
 
     assert stretch.last_ordered_at(slot, now) == NOON + ordered * HOUR / 60
+
+
+def test_the_connection_is_read_again_right_after_a_login(stage: SyncStage) -> None:
+    """A late read may show the login before, so the tokens it has are not used for two seconds."""
+    stage.stores.states.start_polling("ada", None, NOON)
+    begun = []
+    for _ in range(3):
+        turn = stage.stores.states.look(_poll(stage))
+        assert isinstance(turn, Turn)
+        begun.append(turn.connection is not None)
+        stage.clock.advance(1)
+
+    assert begun == [False, False, True]
+
+
+def test_a_poll_whose_end_is_refused_moves_no_slot() -> None:
+    """A user without data for days logs in again during a poll: the poll slows nothing down."""
+    stage = SyncStage()
+    stage.clock.advance(2 * 86_400)
+    login = Meanwhile(stage.source(), lambda: stage.stores.states.start_polling("ada", None, NOON))
+    stage.sync(_poll(stage), login)
+
+    slot = _state(stage).slot
+    assert slot
+    assert slot.startswith("900#")
